@@ -1,0 +1,85 @@
+//! How the desk is stopped and armed over the bus. Killing writes the latch where every daemon looks; arming asks Hermes.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{BusError, BusRef, Channel, CodecError, Envelope, Key, Origin, Stream, decode, encode};
+use crate::domain::{Action, Command, KillLatch, KillState, Timestamp};
+
+/// How long a command may wait for a daemon before it is worthless.
+const COMMAND_LIFE: Duration = Duration::from_secs(10);
+
+/// Why a control message did not get through.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// The bus failed.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The latch on the bus cannot be read; it counts as killed.
+    #[error("control.kill: {0}")]
+    Codec(#[from] CodecError),
+}
+
+/// Reads the latch that lies on the bus.
+///
+/// # Errors
+/// When the bus fails or the latch cannot be read; both mean: do not trade.
+pub async fn latch(bus: &BusRef) -> Result<Option<KillLatch>, ControlError> {
+    let Some(payload) = bus.get(&Key::Kill).await? else { return Ok(None) };
+    let envelope: Envelope<KillLatch> = decode(&payload)?;
+    Ok(Some(envelope.body))
+}
+
+/// Puts a latch on the bus: the key first, which lasts, then the push, which is fast.
+///
+/// # Errors
+/// When either could not be written.
+pub async fn put_latch(bus: &BusRef, origin: &Origin, latch: &KillLatch, now: Timestamp) -> Result<(), ControlError> {
+    let payload = encode(&origin.wrap(latch, now))?;
+    let kept = bus.set(&Key::Kill, payload.clone()).await;
+    bus.publish(Channel::Kill, payload).await?;
+    Ok(kept?)
+}
+
+/// Kills over the bus: in the epoch in force, whatever can be learned of it.
+///
+/// # Errors
+/// When the latch could not be written.
+pub async fn kill(
+    bus: &BusRef,
+    origin: &Origin,
+    by: &str,
+    why: &str,
+    now: Timestamp,
+) -> Result<KillLatch, ControlError> {
+    let epoch = match latch(bus).await {
+        Ok(Some(latch)) => latch.epoch,
+        Ok(None) | Err(_) => 0,
+    };
+    let latch = KillLatch { epoch, state: KillState::Killed, by: by.to_owned(), why: why.to_owned(), at: now };
+    put_latch(bus, origin, &latch, now).await?;
+    Ok(latch)
+}
+
+/// Puts a command on `control.commands`; its acknowledgement appears on `control.acks` under the returned id.
+///
+/// # Errors
+/// When it could not be written.
+pub async fn command(
+    bus: &BusRef,
+    origin: &Origin,
+    actor: &str,
+    action: Action,
+    now: Timestamp,
+) -> Result<Command, ControlError> {
+    let command = Command {
+        id: Uuid::new_v4().to_string(),
+        actor: actor.to_owned(),
+        issued_at: now,
+        expires_at: now.plus(COMMAND_LIFE),
+        action,
+    };
+    bus.append(Stream::Commands, encode(&origin.wrap(&command, now))?).await?;
+    Ok(command)
+}

@@ -1,0 +1,97 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Denial, Fill, KillReport, Order, OrderIntent, Position, SignalEntry, Timestamp};
+
+/// Which gate refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeniedBy {
+    /// Before the signal was emitted.
+    Athena,
+    /// Before the order was sent.
+    Hermes,
+}
+
+/// A disagreement between our books and the venue's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MismatchEvent {
+    /// What disagrees: `order`, `fill`, `balance`.
+    pub what: String,
+    /// What we had, what the venue says, what was done.
+    pub detail: String,
+    /// When it was found.
+    pub at: Timestamp,
+}
+
+/// Why something could not be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadLetterReason {
+    /// The entry could not be read.
+    Malformed,
+    /// Its deadline had passed.
+    Expired,
+    /// Trading was killed.
+    Killed,
+    /// Made in another arm epoch.
+    StaleEpoch,
+    /// The market is not known to Hermes.
+    UnknownMarket,
+    /// The venue refused it for good.
+    Rejected,
+    /// Transient refusals until the deadline.
+    Exhausted,
+    /// It could not be signed.
+    Unsignable,
+}
+
+/// What `trade.dlq` carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadLetter {
+    /// The stream entry that it came from.
+    pub entry: String,
+    /// Reason code.
+    pub reason: DeadLetterReason,
+    /// The error in words.
+    pub error: String,
+    /// The original payload as received, clipped to 8,192 bytes.
+    pub original: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first seen.
+    pub first_at: Timestamp,
+    /// When it was given up.
+    pub last_at: Timestamp,
+}
+
+/// What `trade.events` carries; front ends and Athena fold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum TradeEvent {
+    /// Athena emitted an approved intent.
+    Signal(SignalEntry),
+    /// A gate refused an intent.
+    Denied {
+        /// Which gate.
+        by: DeniedBy,
+        /// What was refused.
+        intent: OrderIntent,
+        /// Why.
+        denial: Denial,
+        /// When.
+        at: Timestamp,
+    },
+    /// An order changed; the whole of its new state.
+    Order(Order),
+    /// A fill appeared or settled; the whole of its new state.
+    Fill(Fill),
+    /// A position changed; the whole of its new state.
+    Position(Position),
+    /// The kill latch or its proof moved on.
+    Kill(KillReport),
+    /// Our books and the venue's disagree.
+    Mismatch(MismatchEvent),
+    /// Something went to the dead letters.
+    DeadLetter(DeadLetter),
+}

@@ -1,0 +1,39 @@
+//! The trading vocabulary: plain values without I/O, clock or task. Uses nothing else of ours.
+//!
+//! One word, one meaning: *Tick*, *Book* (data); *Signal* (a strategy's wish), *`OrderIntent`* (sized, priced, with a
+//! deadline), *Denied* (refused by us), *Order*, *Rejected* (refused by the venue), *Fill*, *Position*.
+
+mod command;
+mod event;
+mod fill;
+mod ids;
+mod kill;
+mod market;
+mod money;
+mod order;
+mod position;
+mod signal;
+mod state;
+mod status;
+mod tick;
+mod time;
+mod verdict;
+
+pub use command::{Ack, AckVerdict, Action, Command};
+pub use event::{DeadLetter, DeadLetterReason, DeniedBy, MismatchEvent, TradeEvent};
+pub use fill::{Fill, FillStatus, Role};
+pub use ids::{IntentId, MarketId, OrderId, Slug, StrategyId, Symbol, TokenId, TradeId};
+pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
+pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
+pub use money::{MoneyError, Price, Size, Usd};
+pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
+pub use position::{Exposure, Pnl, Position};
+pub use signal::{OrderIntent, Rationale, Signal, SignalEntry};
+pub use state::{
+    ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyState,
+    TickCounts, TradingState,
+};
+pub use status::{DaemonStatus, Status, StatusKill, StatusLatency, StatusPosition};
+pub use tick::{RejectedPayload, Tick, TickKind};
+pub use time::Timestamp;
+pub use verdict::{CheckResult, Control, Denial};

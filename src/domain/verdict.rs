@@ -1,0 +1,80 @@
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The controls of the risk gate, one file each under `risk/checks/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// The kill latch and the trading state.
+    TradingState,
+    /// The arm epoch that the intent was made in.
+    ArmEpoch,
+    /// The time by which it must be sent.
+    Deadline,
+    /// Age of the data that it rests on.
+    StaleData,
+    /// Whether the market is known, open and on its tick and minimum size.
+    Market,
+    /// Shares in one order.
+    OrderSize,
+    /// pUSD in one order.
+    OrderNotional,
+    /// Distance of the price from a fresh book.
+    PriceCollar,
+    /// Shares held of one token, open orders included.
+    PositionCap,
+    /// pUSD at stake over all markets, open orders included.
+    GrossExposure,
+    /// Loss from the day's peak equity.
+    DailyDrawdown,
+}
+
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TradingState => "trading_state",
+            Self::ArmEpoch => "arm_epoch",
+            Self::Deadline => "deadline",
+            Self::StaleData => "stale_data",
+            Self::Market => "market",
+            Self::OrderSize => "order_size",
+            Self::OrderNotional => "order_notional",
+            Self::PriceCollar => "price_collar",
+            Self::PositionCap => "position_cap",
+            Self::GrossExposure => "gross_exposure",
+            Self::DailyDrawdown => "daily_drawdown",
+        })
+    }
+}
+
+/// What one control measured against its limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckResult {
+    /// Which control.
+    pub control: Control,
+    /// What was measured, as text with its unit where it has one.
+    pub value: String,
+    /// What is allowed.
+    pub limit: String,
+    /// Whether it passed.
+    pub passed: bool,
+}
+
+/// A refusal by us: which control, what it measured, what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Denial {
+    /// Which control refused.
+    pub control: Control,
+    /// What it measured.
+    pub value: String,
+    /// What is allowed.
+    pub limit: String,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (limit {})", self.control, self.value, self.limit)
+    }
+}

@@ -1,0 +1,84 @@
+//! What is at stake, seen from the gate: positions, open orders, and intents on their way.
+
+use std::collections::HashMap;
+
+use crate::domain::{Order, OrderIntent, Position, Price, Side, Size, TokenId, Usd};
+
+/// One token's part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenHolding {
+    /// Shares held.
+    pub held: Size,
+    /// Shares in buy orders that are open, unknown or on their way, at full remaining size.
+    pub buying: Size,
+    /// Shares in such sell orders.
+    pub selling: Size,
+}
+
+/// Positions and commitments of the whole account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    tokens: HashMap<TokenId, TokenHolding>,
+    gross: Usd,
+}
+
+impl Holdings {
+    /// Nothing held.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a position. A resolved one is no longer at stake.
+    pub fn add_position(&mut self, position: &Position) {
+        let holding = self.tokens.entry(position.token.clone()).or_default();
+        holding.held += position.size;
+        if position.payout.is_none() {
+            self.gross += position.avg_price.notional(position.size.abs());
+        }
+    }
+
+    /// Counts an order that still reserves: its remaining size, whole when its outcome is unknown.
+    pub fn add_order(&mut self, order: &Order) {
+        if order.state.reserves() {
+            self.reserve(&order.intent.token, order.intent.side, order.intent.price, order.remaining());
+        }
+    }
+
+    /// Counts an intent that is approved but not an order yet.
+    pub fn add_intent(&mut self, intent: &OrderIntent) {
+        self.reserve(&intent.token, intent.side, intent.price, intent.size);
+    }
+
+    fn reserve(&mut self, token: &TokenId, side: Side, price: Price, shares: Size) {
+        let holding = self.tokens.entry(token.clone()).or_default();
+        match side {
+            Side::Buy => {
+                holding.buying += shares;
+                self.gross += price.notional(shares);
+            }
+            Side::Sell => holding.selling += shares,
+        }
+    }
+
+    /// One token's part; zero when nothing is held.
+    #[must_use]
+    pub fn token(&self, token: &TokenId) -> TokenHolding {
+        self.tokens.get(token).copied().unwrap_or_default()
+    }
+
+    /// Cost of unresolved positions plus notional of buy orders.
+    #[must_use]
+    pub const fn gross(&self) -> Usd {
+        self.gross
+    }
+}
+
+/// Equity against the day's peak, both as total `PnL`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Equity {
+    /// Now.
+    pub current: Usd,
+    /// The highest of the UTC day.
+    pub peak: Usd,
+}

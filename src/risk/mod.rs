@@ -1,0 +1,15 @@
+//! The risk manager: the one gate between a wish and the venue.
+//!
+//! Invariant: only [`RiskGate::check`] can build an [`Approved`]; emitting a signal and signing an order both demand one.
+//! The same gate runs in Athena, before a signal is emitted, and in Hermes, with fresher state, before bytes leave.
+
+mod approved;
+pub mod checks;
+mod gate;
+mod holdings;
+mod limits;
+
+pub use approved::{Approved, Denied};
+pub use gate::{RiskGate, RiskView};
+pub use holdings::{Equity, Holdings, TokenHolding};
+pub use limits::Limits;

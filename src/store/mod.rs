@@ -1,0 +1,1 @@
+//! The SQL ledger: what Hermes remembers.

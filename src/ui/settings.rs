@@ -1,0 +1,20 @@
+use std::path::PathBuf;
+
+use crate::domain::Mode;
+
+/// How the cockpit looks and listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Which world is configured; shown before the first snapshot arrives.
+    pub mode: Mode,
+    /// Where the desk is: `embedded`, or the bus address without its password.
+    pub desk: String,
+    /// Extra key bindings, merged over the built-in ones.
+    pub keymap: Option<PathBuf>,
+    /// Most frames a second, 10 to 60.
+    pub max_fps: u32,
+    /// Whether the mouse is captured.
+    pub mouse: bool,
+    /// Whether to use colour; off for `NO_COLOR`.
+    pub colour: bool,
+}

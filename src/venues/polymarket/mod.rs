@@ -1,0 +1,1 @@
+//! Polymarket: CLOB, Gamma, sockets and signing.
