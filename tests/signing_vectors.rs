@@ -135,7 +135,8 @@ fn constants_are_the_venues() {
     assert_eq!(keccak256(signing::order_type_string()), hash(constants, "order_typehash"));
     assert_eq!(signing::deposit_type_string(), text(constants, "deposit_wallet_type_string"));
     for chain_id in [137, 80_002] {
-        let (ours, theirs) = (Contracts::of(chain_id).expect("known chain"), &constants[format!("contracts_{chain_id}")]);
+        let (ours, theirs) =
+            (Contracts::of(chain_id).expect("known chain"), &constants[format!("contracts_{chain_id}")]);
         for (name, contract) in [
             ("exchange", ours.retired_exchange),
             ("neg_risk_exchange", ours.retired_neg_risk_exchange),

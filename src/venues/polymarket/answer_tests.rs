@@ -148,7 +148,11 @@ fn maintenance_and_throttling_are_transient() {
         (503, error("post-only mode: only post-only orders and cancels are allowed"), Transient),
         (503, r#"{"error":"Unavailable","code":"post_only_mode","retry_after_seconds":79}"#.into(), Transient),
         (503, error("Trading is currently disabled. Check polymarket.com for updates"), Transient),
-        (503, error("Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."), Transient),
+        (
+            503,
+            error("Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."),
+            Transient,
+        ),
     ]);
 }
 

@@ -198,9 +198,8 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_within_reason() {
-        let wait = |text: &'static str| {
-            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]))
-        };
+        let wait =
+            |text: &'static str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]));
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
         assert_eq!(wait("999999999"), Some(Duration::from_secs(3_600)));
         assert_eq!(wait("Wed, 21 Oct 2026 07:28:00 GMT"), None);
@@ -220,5 +219,58 @@ mod tests {
         };
         let request = http.prepare(call).expect("request");
         assert_eq!(request.url().as_str(), "http://127.0.0.1:9/base/data/orders?next_cursor=MA%3D%3D");
+    }
+
+    async fn outcome(port: u16) -> Result<Reply, TransportError> {
+        let http = Http::new(format!("http://127.0.0.1:{port}").parse().expect("url")).expect("client");
+        let call = Call {
+            method: Method::POST,
+            path: "/order",
+            query: &[],
+            headers: &[],
+            body: Bytes::from_static(b"{}"),
+            timeout: Duration::from_millis(300),
+        };
+        http.call(call).await
+    }
+
+    fn lost(outcome: Result<Reply, TransportError>) -> String {
+        match outcome {
+            Err(TransportError::Lost(reason)) => reason,
+            Err(TransportError::NotSent(reason)) => panic!("it was sent: {reason}"),
+            Ok(reply) => panic!("an answer with {}", reply.status),
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_breaks_after_the_connection_is_lost_and_before_it_is_not_sent() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        assert!(lost(outcome(port).await).contains("no answer within 300ms"));
+
+        let answers =
+            [b"".as_slice(), b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"success\":tr", b"garbage\r\n\r\n"];
+        let server = tokio::spawn(async move {
+            let (abandoned, _) = listener.accept().await.expect("the first connection");
+            drop(abandoned);
+            for answer in answers {
+                let (mut socket, _) = listener.accept().await.expect("a connection");
+                let mut request = [0_u8; 1_024];
+                let read = tokio::io::AsyncReadExt::read(&mut socket, &mut request).await.expect("a request");
+                assert!(read > 0);
+                tokio::io::AsyncWriteExt::write_all(&mut socket, answer).await.expect("written");
+            }
+        });
+        for _ in answers {
+            let reason = lost(outcome(port).await);
+            assert!(reason.starts_with("connection lost"), "{reason}");
+        }
+        server.await.expect("the server has seen every request");
+
+        match outcome(port).await {
+            Err(TransportError::NotSent(reason)) => assert!(reason.starts_with("cannot connect"), "{reason}"),
+            Err(TransportError::Lost(reason)) => panic!("nothing was sent: {reason}"),
+            Ok(reply) => panic!("an answer with {}", reply.status),
+        }
     }
 }

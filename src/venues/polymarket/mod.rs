@@ -5,6 +5,8 @@ mod http;
 mod parse;
 mod rest;
 pub mod signing;
+#[cfg(test)]
+mod test_server;
 mod user_ws;
 mod venue;
 

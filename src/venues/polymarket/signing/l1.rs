@@ -47,13 +47,8 @@ impl L1Headers {
 /// What an L1 signature signs.
 #[must_use]
 pub fn l1_digest(address: Address, chain_id: u64, timestamp: i64, nonce: u64) -> B256 {
-    let domain = Eip712Domain::new(
-        Some("ClobAuthDomain".into()),
-        Some("1".into()),
-        Some(U256::from(chain_id)),
-        None,
-        None,
-    );
+    let domain =
+        Eip712Domain::new(Some("ClobAuthDomain".into()), Some("1".into()), Some(U256::from(chain_id)), None, None);
     typed::ClobAuth {
         address,
         timestamp: timestamp.to_string(),
