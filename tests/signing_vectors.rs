@@ -1,6 +1,8 @@
 //! Everything that is signed or hashed for Polymarket, compared byte for byte with what its own published clients
 //! produce. `POLYMARKET_VECTORS` names another file of the same shape.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what is wrong by panicking")]
+
 use std::path::PathBuf;
 
 use alloy_primitives::{Address, B256, U256, keccak256};

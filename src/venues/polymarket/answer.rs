@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::http::{Reply, TransportError};
 use super::parse::order_id;
@@ -46,26 +45,30 @@ const FOR_GOOD: [&str; 17] = [
 /// Longest reason that is kept.
 const REASON_CHARS: usize = 300;
 
-/// The fields of an answer that count. Unknown ones are ignored, missing ones are empty.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Fields {
-    success: Option<bool>,
-    #[serde(rename = "errorMsg")]
-    error_msg: Option<String>,
-    #[serde(rename = "orderID")]
-    order_id: Option<String>,
-    status: Option<String>,
-    #[serde(rename = "tradeIDs")]
-    trade_ids: Option<Vec<String>>,
-    error: Option<Value>,
-    code: Option<String>,
-    retry_after_seconds: Option<u64>,
-}
+/// An answer's JSON object. A field of another type than documented counts as missing, which never makes an acceptance.
+struct Fields(Map<String, Value>);
 
 impl Fields {
-    fn error_text(&self) -> Option<&str> {
-        self.error.as_ref().and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+    fn of(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok().map(Self)
+    }
+
+    /// A text that is not empty.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    fn is_success(&self) -> bool {
+        self.0.get("success") == Some(&Value::Bool(true))
+    }
+
+    fn trades(&self) -> Vec<TradeId> {
+        let ids = self.0.get("tradeIDs").and_then(Value::as_array);
+        ids.into_iter().flatten().filter_map(Value::as_str).filter(|id| !id.is_empty()).map(TradeId::new).collect()
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        self.0.get("retry_after_seconds")?.as_u64().map(Duration::from_secs)
     }
 }
 
@@ -77,17 +80,17 @@ pub(super) fn classify(order: &OrderId, outcome: &Result<Reply, TransportError>)
         Err(TransportError::NotSent(reason)) => return transient(reason, None),
         Err(TransportError::Lost(reason)) => return unknown(reason),
     };
-    let fields = serde_json::from_slice::<Fields>(&reply.body).ok();
-    let wait = reply.retry_after.or_else(|| fields.as_ref()?.retry_after_seconds.map(Duration::from_secs));
-    let words = fields.as_ref().and_then(Fields::error_text);
+    let fields = Fields::of(&reply.body);
+    let wait = reply.retry_after.or_else(|| fields.as_ref()?.wait());
+    let words = fields.as_ref().and_then(|fields| fields.text("error"));
     match (reply.status, fields.as_ref()) {
         (200, Some(fields)) => accepted(order, fields, wait),
         (200, None) => unknown(&format!("200 with an unreadable body of {} bytes", reply.body.len())),
         (425, _) => transient(words.unwrap_or("the matching engine is restarting (425)"), wait),
         (429, _) => transient(words.unwrap_or("rate limited (429)"), wait),
         (401 | 403, _) => refused(reply, words),
-        (400 | 404, Some(_)) if words.is_some() => refused(reply, words),
-        (503, Some(fields)) if is_for_now(words) || fields.code.as_deref() == Some("post_only_mode") => {
+        (400 | 404, _) if words.is_some() => refused(reply, words),
+        (503, Some(fields)) if is_for_now(words) || fields.text("code") == Some("post_only_mode") => {
             transient(words.unwrap_or("post-only mode"), wait)
         }
         (status, _) => unknown(&format!("{status}: {}", words.map_or_else(|| reply.excerpt(), clip))),
@@ -96,15 +99,14 @@ pub(super) fn classify(order: &OrderId, outcome: &Result<Reply, TransportError>)
 
 /// A 200 says yes only with our id, success, no error text and a known status.
 fn accepted(order: &OrderId, fields: &Fields, wait: Option<Duration>) -> PostAnswer {
-    let error = fields.error_msg.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    let id = fields.order_id.as_deref().map(str::trim).filter(|id| !id.is_empty()).map(order_id);
+    let error = fields.text("errorMsg").or_else(|| fields.text("error"));
+    let id = fields.text("orderID").map(order_id);
     match (id, error) {
         (Some(got), _) if got != *order => PostAnswer::ForeignId { got },
-        (Some(_), None) if fields.success == Some(true) => {
-            let status = fields.status.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
+        (Some(_), None) if fields.is_success() => {
+            let status = fields.text("status").unwrap_or_default().to_ascii_lowercase();
             if status.is_empty() || ACCEPTED.contains(&status.as_str()) {
-                let trades = fields.trade_ids.iter().flatten().filter(|id| !id.is_empty()).map(TradeId::new).collect();
-                PostAnswer::Accepted { status, trades }
+                PostAnswer::Accepted { status, trades: fields.trades() }
             } else {
                 unknown(&format!("200 with our id and the status '{}', which is not known", clip(&status)))
             }

@@ -25,12 +25,8 @@ fn class(answer: &PostAnswer) -> Class {
     }
 }
 
-fn reply(status: u16, body: &str) -> Result<Reply, TransportError> {
-    Ok(Reply { status, retry_after: None, body: body.as_bytes().to_vec() })
-}
-
 fn answer(status: u16, body: &str) -> PostAnswer {
-    classify(&OrderId::new(ID), &reply(status, body))
+    classify(&OrderId::new(ID), &Ok(Reply { status, retry_after: None, body: body.as_bytes().to_vec() }))
 }
 
 fn error(text: &str) -> String {
@@ -69,6 +65,8 @@ fn a_200_is_accepted_only_when_all_of_it_says_so() {
         (200, ok(true, "something", ID, "live"), Unknown),
         (200, ok(true, "", "", "live"), Unknown),
         (200, ok(true, "", "", ""), Unknown),
+        (200, format!(r#"{{"success":"true","orderID":"{ID}"}}"#), Unknown),
+        (200, r#"{"success":true,"orderID":7,"status":"live"}"#.into(), Unknown),
         (200, "{}".into(), Unknown),
         (200, "[]".into(), Unknown),
         (200, "null".into(), Unknown),
@@ -88,6 +86,7 @@ fn a_200_with_an_error_and_no_id_is_what_the_error_says() {
         (200, ok(false, &format!("order {ID} is invalid. Duplicated."), "", ""), Duplicate),
         (200, ok(false, &format!("order {ID} is invalid. Duplicated."), ID, ""), Duplicate),
         (200, ok(false, "INVALID_ORDER_DUPLICATED", "", ""), Duplicate),
+        (200, error("not enough balance / allowance"), Rejected),
         (200, ok(false, "the engine sneezed", "", ""), Unknown),
     ]);
 }
@@ -121,6 +120,7 @@ fn every_documented_refusal_is_a_rejection() {
         (400, prefixed("Price (0.123) breaks minimum tick size rule: 0.01"), Rejected),
         (400, prefixed("Size (4) lower than the minimum: 5"), Rejected),
         (401, error("Unauthorized/Invalid api key"), Rejected),
+        (400, r#"{"error":"invalid signature","status":400,"code":12}"#.into(), Rejected),
         (401, error("Invalid L1 Request headers"), Rejected),
         (401, String::new(), Rejected),
         (403, "<!DOCTYPE html><title>Attention Required! | Cloudflare</title>".into(), Rejected),

@@ -13,7 +13,7 @@ const USER_AGENT: &str = concat!("cockpit/", env!("CARGO_PKG_VERSION"));
 /// A TCP connection and TLS handshake take longer than this only when something is wrong.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Idle connections are kept; the heartbeat every five seconds keeps at least one alive.
-const POOL_IDLE: Duration = Duration::from_secs(300);
+const POOL_IDLE: Duration = Duration::from_mins(5);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// No answer of the venue comes near it.
 const MAX_BODY: usize = 8 << 20;
@@ -126,9 +126,8 @@ impl Http {
     pub(super) async fn send(&self, request: Request) -> Result<Reply, TransportError> {
         let timeout = request.timeout().copied();
         let lost = |error: &reqwest::Error| TransportError::Lost(describe(error, timeout));
-        let mut response = self.client.execute(request).await.map_err(|error| match error.is_connect() {
-            true => TransportError::NotSent(describe(&error, timeout)),
-            false => lost(&error),
+        let mut response = self.client.execute(request).await.map_err(|error| {
+            if error.is_connect() { TransportError::NotSent(describe(&error, timeout)) } else { lost(&error) }
         })?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
@@ -201,7 +200,7 @@ mod tests {
         let wait =
             |text: &'static str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]));
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("999999999"), Some(Duration::from_secs(3_600)));
+        assert_eq!(wait("999999999"), Some(Duration::from_hours(1)));
         assert_eq!(wait("Wed, 21 Oct 2026 07:28:00 GMT"), None);
         assert_eq!(wait("-1"), None);
     }

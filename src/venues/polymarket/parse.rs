@@ -94,8 +94,8 @@ struct WireTrade {
     size: Text,
     price: Text,
     status: Text,
-    #[serde(alias = "matchtime")]
     match_time: Text,
+    matchtime: Text,
     last_update: Text,
     timestamp: Text,
     owner: Text,
@@ -261,7 +261,9 @@ fn fill_status(text: &Text) -> Result<FillStatus, ParseError> {
 }
 
 fn matched_at(wire: &WireTrade) -> Result<Timestamp, ParseError> {
-    let given = [&wire.match_time, &wire.timestamp, &wire.last_update].into_iter().find(|text| text.get().is_some());
+    let given = [&wire.match_time, &wire.matchtime, &wire.timestamp, &wire.last_update]
+        .into_iter()
+        .find(|text| text.get().is_some());
     let text = given.unwrap_or(&wire.match_time);
     text.get().and_then(instant).ok_or_else(|| field("trade", "match_time", text, "seconds, milliseconds or RFC 3339"))
 }

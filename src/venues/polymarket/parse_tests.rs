@@ -13,6 +13,7 @@ fn account() -> Account {
     Account { api_key: KEY.into(), maker: MAKER.into() }
 }
 
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn fixture(name: &str) -> Option<String> {
     let folder = std::env::var_os("SHARED_FIXTURES")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures")), PathBuf::from);
@@ -24,6 +25,7 @@ fn fixture(name: &str) -> Option<String> {
     Some(std::fs::read_to_string(path).expect("a readable fixture"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "every caller has just made it")]
 fn trade(extra: serde_json::Value) -> String {
     let mut trade = json!({
         "id": "t-1", "taker_order_id": "0xTAKER", "market": "0xm", "asset_id": "1", "side": "BUY", "size": "10",
@@ -158,6 +160,7 @@ fn settlement_statuses_and_times_are_read_in_every_spelling() {
     for (extra, expected) in [
         (json!({ "match_time": 1_795_348_800 }), Timestamp::from_secs(1_795_348_800)),
         (json!({ "match_time": "1795348800123" }), Timestamp::from_millis(1_795_348_800_123)),
+        (json!({ "match_time": "1795348800", "matchtime": "1795348801" }), Timestamp::from_secs(1_795_348_800)),
         (json!({ "match_time": "", "timestamp": "1795348801" }), Timestamp::from_secs(1_795_348_801)),
         (json!({ "match_time": "2026-11-22T12:00:00.5Z" }), Timestamp::from_millis(1_795_348_800_500)),
     ] {
@@ -166,6 +169,7 @@ fn settlement_statuses_and_times_are_read_in_every_spelling() {
     let mut wire: serde_json::Value = serde_json::from_str(&trade(json!({}))).expect("json");
     wire.as_object_mut().expect("object").remove("match_time");
     wire["matchtime"] = json!("1795348802");
+    wire["last_update"] = json!("1795348999");
     let fill = fills(&wire.to_string(), &account()).expect("a trade").remove(0);
     assert_eq!(fill.matched_at, Timestamp::from_secs(1_795_348_802));
 }

@@ -3,9 +3,12 @@ use std::time::Duration;
 use rust_decimal::dec;
 use serde_json::{Value, json};
 
+use super::super::signing::SignatureType;
 use super::super::test_server::{API_KEY, CREDENTIALS, KEY, Seen, Server};
 use super::*;
-use crate::domain::{Book, FeeSchedule, Level, MarketId, OutcomeToken, Price, Size, TokenId, TradingState};
+use crate::domain::{
+    Book, FeeSchedule, Level, MarketId, OutcomeToken, Price, Protocol, Side, Size, TimeInForce, TokenId, TradingState,
+};
 use crate::exec::venue::VenueOrderStatus;
 use crate::risk::{Equity, Holdings, Limits, RiskGate, RiskView};
 
@@ -28,13 +31,13 @@ fn key() -> LocalKey {
     LocalKey::from_hex(KEY).expect("key")
 }
 
-fn venue(url: &str) -> PolymarketVenue {
-    PolymarketVenue::with(&settings(url), key()).expect("a venue")
+fn venue(url: &str) -> Arc<PolymarketVenue> {
+    PolymarketVenue::new(&settings(url), key()).expect("a venue")
 }
 
 async fn connected(
     script: impl Fn(&Seen, usize) -> (u16, String) + Send + Sync + 'static,
-) -> (Server, PolymarketVenue) {
+) -> (Server, Arc<PolymarketVenue>) {
     let server = Server::start(script).await;
     let venue = venue(&server.url);
     venue.connect().await.expect("connects");
@@ -104,7 +107,7 @@ fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         position_cap: Size(dec!(10000)),
         gross_exposure: Usd(dec!(10000)),
         daily_drawdown: Usd(dec!(10000)),
-        data_age: Duration::from_secs(60),
+        data_age: Duration::from_mins(1),
     };
     let holdings = Holdings::new();
     let view = RiskView {
@@ -214,11 +217,11 @@ fn a_gtd_order_outlives_our_own_cancel_and_the_venues_least_lifetime() {
     let gtd = |rest: u64, deadline: u64| {
         let now = Timestamp::from_secs(NOW);
         let (rest_until, deadline) = (now.plus(Duration::from_secs(rest)), now.plus(Duration::from_secs(deadline)));
-        expiration(&OrderIntent { tif: TimeInForce::Gtd, rest_until, deadline, ..intent() }) - NOW
+        intent::expiration(&OrderIntent { tif: TimeInForce::Gtd, rest_until, deadline, ..intent() }) - NOW
     };
     assert_eq!(gtd(20, 5), 186);
     assert_eq!(gtd(600, 5), 661);
-    assert_eq!(expiration(&intent()), 0);
+    assert_eq!(intent::expiration(&intent()), 0);
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Rest {
         struct Allowance {
             balance: Text,
         }
-        let signature_type = self.signature_type.code().to_string();
+        let signature_type = self.signatory.signature_type.code().to_string();
         let query = [("asset_type", "COLLATERAL"), ("signature_type", signature_type.as_str())];
         let body = self.call(Method::GET, "/balance-allowance", &query, "", LIST_TIMEOUT).await?.success()?;
         let Allowance { balance } = read("balance-allowance", &body)?;

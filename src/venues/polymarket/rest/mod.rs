@@ -14,8 +14,9 @@ use reqwest::{Method, Request};
 use tokio::sync::watch;
 
 use super::http::{Call, Http, Reply, TransportError};
+use super::intent::Signatory;
 use super::parse::Account;
-use super::signing::{L2Signer, LocalKey, SignatureType};
+use super::signing::{L2Signer, LocalKey};
 use crate::clock;
 use crate::exec::venue::VenueError;
 
@@ -33,25 +34,24 @@ pub(super) struct Rest {
     http: Http,
     key: LocalKey,
     chain_id: u64,
-    maker: Address,
-    signature_type: SignatureType,
+    signatory: Signatory,
     session: Session,
     /// The id that the next heartbeat must carry; empty before the first.
     heartbeat_id: Mutex<String>,
 }
 
 impl Rest {
-    pub(super) fn new(http: Http, key: LocalKey, chain_id: u64, maker: Address, signature_type: SignatureType) -> Self {
+    pub(super) fn new(http: Http, key: LocalKey, chain_id: u64, signatory: Signatory) -> Self {
         let (session, _) = watch::channel(None);
-        Self { http, key, chain_id, maker, signature_type, session, heartbeat_id: Mutex::default() }
+        Self { http, key, chain_id, signatory, session, heartbeat_id: Mutex::default() }
     }
 
     pub(super) const fn key(&self) -> &LocalKey {
         &self.key
     }
 
-    pub(super) const fn maker(&self) -> Address {
-        self.maker
+    pub(super) const fn signatory(&self) -> &Signatory {
+        &self.signatory
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Option<Arc<L2Signer>>> {
@@ -64,7 +64,7 @@ impl Rest {
     }
 
     fn account(&self, signer: &L2Signer) -> Account {
-        account_of(signer, self.maker)
+        account_of(signer, self.signatory.maker)
     }
 
     fn signer(&self) -> Result<Arc<L2Signer>, VenueError> {

@@ -59,14 +59,14 @@ impl TickGrid {
 ///
 /// # Errors
 /// [`AmountError`]
-pub fn limit(side: Side, price: Price, size: Size) -> Result<Amounts, AmountError> {
-    let (price, hundredths) = (ten_thousandths(price)?, floored_hundredths(size.0)?);
-    let overflow = AmountError::Quantity(size.0);
-    let shares = hundredths.checked_mul(10_000).ok_or(overflow.clone())?;
+pub fn limit(side: Side, price: Price, shares: Size) -> Result<Amounts, AmountError> {
+    let (price, hundredths) = (ten_thousandths(price)?, floored_hundredths(shares.0)?);
+    let overflow = AmountError::Quantity(shares.0);
+    let units = hundredths.checked_mul(10_000).ok_or(overflow.clone())?;
     let money = hundredths.checked_mul(price).ok_or(overflow)?;
     Ok(match side {
-        Side::Buy => Amounts { maker: money, taker: shares },
-        Side::Sell => Amounts { maker: shares, taker: money },
+        Side::Buy => Amounts { maker: money, taker: units },
+        Side::Sell => Amounts { maker: units, taker: money },
     })
 }
 

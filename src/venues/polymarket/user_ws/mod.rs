@@ -100,10 +100,8 @@ impl UserStream {
 
     /// One connection from the handshake to its end. `failures` is reset once the venue has answered.
     async fn connection(&mut self, events: &mpsc::Sender<UserEvent>, failures: &mut u32) -> Ended {
-        let signer = match self.session.wait_for(Option::is_some).await.map(|session| session.clone()) {
-            Ok(Some(signer)) => signer,
-            Ok(None) | Err(_) => return Ended::ReaderGone,
-        };
+        let known = self.session.wait_for(Option::is_some).await.map(|session| session.clone());
+        let Ok(Some(signer)) = known else { return Ended::ReaderGone };
         let account = account_of(&signer, self.maker);
         match self.subscribe(&signer).await {
             Ok(socket) => self.listen(socket, &account, events, failures).await,

@@ -120,7 +120,7 @@ async fn an_unreachable_venue_is_tried_again() {
 #[tokio::test]
 async fn an_event_that_cannot_be_read_asks_for_a_reconciliation_once() {
     let (venue, address) = Venue::start().await;
-    let mut events = stream(address, Timing { ping: Duration::from_secs(60), ..timing() });
+    let mut events = stream(address, Timing { ping: Duration::from_mins(1), ..timing() });
     let mut socket = venue.accept().await;
     say(&mut socket, "PONG").await;
     assert_eq!(next(&mut events).await, UserEvent::Connected);
