@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::http::{Reply, TransportError};
+use super::http::{MAX_RETRY_AFTER, Reply, TransportError};
 use super::parse::order_id;
 use crate::domain::{OrderId, TradeId};
 use crate::exec::venue::PostAnswer;
@@ -23,7 +23,7 @@ const FOR_NOW: [&str; 5] = [
     "too many requests",
 ];
 /// Texts that refuse an order for good, as the venue documents them; asked for only where the status alone says nothing.
-const FOR_GOOD: [&str; 17] = [
+const FOR_GOOD: [&str; 20] = [
     "invalid order payload",
     "the order owner has to be the owner of the api key",
     "the order signer address has to be the address of the api key",
@@ -39,7 +39,10 @@ const FOR_GOOD: [&str; 17] = [
     "couldn't be fully filled",
     "no orders found to match with fak order",
     "maker address not allowed",
+    "address banned",
+    "closed only mode",
     "no orderbook exists",
+    "does not exist",
     "the market is not yet ready",
 ];
 /// Longest reason that is kept.
@@ -68,7 +71,7 @@ impl Fields {
     }
 
     fn wait(&self) -> Option<Duration> {
-        self.0.get("retry_after_seconds")?.as_u64().map(Duration::from_secs)
+        self.0.get("retry_after_seconds")?.as_u64().map(|seconds| Duration::from_secs(seconds.min(MAX_RETRY_AFTER)))
     }
 }
 

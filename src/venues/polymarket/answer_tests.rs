@@ -200,6 +200,8 @@ fn the_wait_comes_from_the_header_and_else_from_the_body() {
     assert_eq!(wait(None, body), Some(Duration::from_secs(79)));
     assert_eq!(wait(Some(Duration::from_secs(3)), body), Some(Duration::from_secs(3)));
     assert_eq!(wait(None, r#"{"error":"post-only mode: wait"}"#), None);
+    let for_ever = r#"{"error":"post-only mode: wait","retry_after_seconds":18446744073709551615}"#;
+    assert_eq!(wait(None, for_ever), Some(Duration::from_hours(1)));
 }
 
 #[test]

@@ -17,8 +17,8 @@ const POOL_IDLE: Duration = Duration::from_mins(5);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// No answer of the venue comes near it.
 const MAX_BODY: usize = 8 << 20;
-/// Longest wait that is taken from the venue's words.
-const MAX_RETRY_AFTER: u64 = 3_600;
+/// Longest wait that is taken from the venue's words, in seconds.
+pub(super) const MAX_RETRY_AFTER: u64 = 3_600;
 const EXCERPT_CHARS: usize = 200;
 
 /// An answer, whatever its status.

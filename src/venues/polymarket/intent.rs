@@ -135,3 +135,7 @@ pub(super) fn expiration(intent: &OrderIntent) -> i64 {
 fn field(name: &'static str, value: &str, expected: &'static str) -> SignError {
     SignError::Field { field: name, value: value.to_owned(), expected }
 }
+
+#[cfg(test)]
+#[path = "intent_tests.rs"]
+pub(super) mod tests;

@@ -3,19 +3,15 @@ use std::time::Duration;
 use rust_decimal::dec;
 use serde_json::{Value, json};
 
+use super::super::intent::tests::{NOW, UP, intent, market};
 use super::super::signing::SignatureType;
 use super::super::test_server::{API_KEY, CREDENTIALS, KEY, Seen, Server};
 use super::*;
-use crate::domain::{
-    Book, FeeSchedule, Level, MarketId, OutcomeToken, Price, Protocol, Side, Size, TimeInForce, TokenId, TradingState,
-};
+use crate::domain::{Book, Level, Price, Protocol, Side, Size, TokenId, TradingState};
 use crate::exec::venue::VenueOrderStatus;
 use crate::risk::{Equity, Holdings, Limits, RiskGate, RiskView};
 
-const UP: &str = "71321045679252212594626385532706912750332728571942532289631379312455583992563";
-const DOWN: &str = "52114319501245915516055106046884209969926127482827954674443846427813813222426";
 const POSITION: &str = "663574927012476832975694178961957910328055987427402067619466963999000625152";
-const NOW: i64 = 1_795_348_800;
 
 fn settings(url: &str) -> Settings {
     Settings {
@@ -46,47 +42,6 @@ async fn connected(
 
 fn standard(_: &Seen, _: usize) -> (u16, String) {
     (0, String::new())
-}
-
-fn market() -> Market {
-    let outcome = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
-    Market {
-        slug: "btc-updown-5m-1795348800".into(),
-        market: MarketId::new("0xm"),
-        tokens: [outcome(UP, "Up"), outcome(DOWN, "Down")],
-        tick_size: Price(dec!(0.01)),
-        min_size: Size(dec!(5)),
-        neg_risk: false,
-        protocol: Protocol::V2,
-        fee: FeeSchedule::FREE,
-        opens_at: None,
-        closes_at: None,
-        accepting_orders: true,
-        payouts: None,
-    }
-}
-
-fn intent() -> OrderIntent {
-    let now = Timestamp::from_secs(NOW);
-    OrderIntent {
-        intent: "intent-1".into(),
-        strategy: "momentum".into(),
-        market: MarketId::new("0xm"),
-        slug: "btc-updown-5m-1795348800".into(),
-        token: UP.into(),
-        outcome: "Up".into(),
-        side: Side::Buy,
-        price: Price(dec!(0.52)),
-        size: Size(dec!(10)),
-        tif: TimeInForce::Gtc,
-        post_only: false,
-        tick_received_at: now,
-        created_at: now,
-        deadline: now.plus(Duration::from_secs(5)),
-        rest_until: now.plus(Duration::from_secs(20)),
-        epoch: 1,
-        attempt: 1,
-    }
 }
 
 fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
@@ -148,48 +103,6 @@ async fn the_same_intent_gives_the_same_bytes_and_another_attempt_another_order(
 }
 
 #[tokio::test]
-async fn what_must_not_be_signed_is_refused_by_name() {
-    let (_server, venue) = connected(standard).await;
-    let refuse = |change: &dyn Fn(&mut OrderIntent, &mut Market), said: &str| {
-        let (mut intent, mut market) = (intent(), market());
-        change(&mut intent, &mut market);
-        let error = venue.identify(&intent, &market).expect_err(said).to_string();
-        assert!(error.contains(said), "{error}");
-    };
-    refuse(&|intent, _| intent.price = Price(dec!(0.525)), "0.525 is not on the grid of 0.01");
-    refuse(&|intent, _| intent.price = Price(dec!(1)), "1 is not on the grid");
-    refuse(&|_, market| market.tick_size = Price(dec!(0.02)), "grid of 0.02");
-    refuse(&|intent, _| intent.size = Size(dec!(4.99)), "below the market's minimum of 5");
-    refuse(&|intent, _| intent.size = Size(dec!(5.001)), "more than two decimals");
-    refuse(&|intent, _| intent.token = "12".into(), "token '12' is not a token of the intent's market");
-    refuse(&|intent, _| intent.market = "0xother".into(), "market '0xm'");
-    refuse(&|_, market| market.protocol = Protocol::V3, "of the protocol");
-    refuse(
-        &|intent, market| {
-            market.tokens[0].token = "0x12".into();
-            intent.token = "0x12".into();
-        },
-        "token '0x12' is not a decimal token id",
-    );
-    refuse(
-        &|intent, _| {
-            intent.tif = TimeInForce::Fok;
-            intent.post_only = true;
-        },
-        "post_only 'true'",
-    );
-    refuse(
-        &|intent, market| {
-            intent.tif = TimeInForce::Fak;
-            market.tick_size = Price(dec!(0.001));
-            intent.price = Price(dec!(0.567));
-            intent.size = Size(dec!(5));
-        },
-        "2.83 pUSD, in whole cents, buys 4.9911 shares",
-    );
-}
-
-#[tokio::test]
 async fn every_wallet_and_protocol_signs_what_the_venue_would_verify() {
     let server = Server::start(standard).await;
     for signature_type in [SignatureType::Eoa, SignatureType::Proxy, SignatureType::Safe, SignatureType::DepositWallet]
@@ -210,18 +123,6 @@ async fn every_wallet_and_protocol_signs_what_the_venue_would_verify() {
             assert_eq!(verified, Ok(key().address()), "{signature_type} {protocol:?}");
         }
     }
-}
-
-#[test]
-fn a_gtd_order_outlives_our_own_cancel_and_the_venues_least_lifetime() {
-    let gtd = |rest: u64, deadline: u64| {
-        let now = Timestamp::from_secs(NOW);
-        let (rest_until, deadline) = (now.plus(Duration::from_secs(rest)), now.plus(Duration::from_secs(deadline)));
-        intent::expiration(&OrderIntent { tif: TimeInForce::Gtd, rest_until, deadline, ..intent() }) - NOW
-    };
-    assert_eq!(gtd(20, 5), 186);
-    assert_eq!(gtd(600, 5), 661);
-    assert_eq!(intent::expiration(&intent()), 0);
 }
 
 #[test]
