@@ -6,3 +6,5 @@
 mod settings;
 
 pub use settings::Settings;
+pub mod clob;
+pub mod exchange;
