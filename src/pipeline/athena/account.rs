@@ -47,7 +47,9 @@ impl Account {
         let open = state.recent_orders.iter().filter(|order| order.state.is_open()).count() as u64;
         if open >= state.orders.open {
             let unsent: Vec<_> = self.orders.drain().filter(|(_, order)| !order.state.is_open()).collect();
-            unsent.iter().for_each(|(_, order)| self.reserve(&order.intent));
+            for (_, order) in &unsent {
+                self.reserve(&order.intent);
+            }
         }
         self.unbooked.clear();
         self.positions.clear();

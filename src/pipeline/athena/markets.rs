@@ -9,7 +9,7 @@ use crate::domain::{Book, Market, MarketId, Timestamp, TokenId};
 const CAPACITY: usize = 256;
 
 /// How long a closed market is kept, for a late sale to be judged with its name.
-const KEEP_CLOSED: Duration = Duration::from_secs(60);
+const KEEP_CLOSED: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Debug)]
 struct Listed {

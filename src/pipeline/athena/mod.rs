@@ -6,7 +6,7 @@
 //! Invariant: the same events at the same times give the same effects, intent ids included.
 
 mod account;
-//mod daemon;
+mod daemon;
 mod engine;
 mod event;
 mod intent;
@@ -18,7 +18,7 @@ mod standing;
 mod strategy;
 mod window;
 
-//pub use daemon::{AthenaError, Settings, run};
+pub use daemon::{AthenaError, Settings, run};
 pub use engine::Engine;
 pub use event::{Effect, Emission, Event};
 pub use markets::Markets;

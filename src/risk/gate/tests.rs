@@ -48,10 +48,11 @@ fn a_denial_names_control_value_and_limit_and_ends_with_the_check_that_refused()
     assert_eq!(denied.intent, buy("0.51", "101"));
 }
 
+type Spoil = fn(&mut Bench, &mut OrderIntent);
+
 #[test]
 fn each_control_refuses_when_it_alone_is_broken() {
     let far = dec!(1000);
-    type Spoil = fn(&mut Bench, &mut OrderIntent);
     let cases: [(Control, Spoil); 11] = [
         (Control::TradingState, |bench, _| bench.trading_state = TradingState::Halted),
         (Control::ArmEpoch, |bench, _| bench.epoch = 4),
@@ -110,10 +111,10 @@ const TOKENS: [&str; 2] = ["up", "down"];
 impl World {
     fn holdings(&self) -> Holdings {
         let mut holdings = Holdings::new();
-        for index in 0..2 {
+        for (index, token) in TOKENS.into_iter().enumerate() {
             if !self.shares[index].is_zero() {
                 let average = self.cost[index] / self.shares[index];
-                let mut position = position(TOKENS[index], "0", "0");
+                let mut position = position(token, "0", "0");
                 (position.size, position.avg_price) = (Size(self.shares[index]), Price(average));
                 holdings.add_position(&position);
             }
