@@ -14,6 +14,8 @@ mod markets;
 mod momentum;
 mod params;
 mod rolling;
+#[cfg(test)]
+mod scene;
 mod standing;
 mod strategy;
 mod window;
