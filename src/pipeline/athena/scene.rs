@@ -130,8 +130,8 @@ impl Scene {
         }
     }
 
-    pub(super) fn hold(&mut self, side: &str, size: &str) {
-        let token = format!("{side}-{}", self.start);
+    pub(super) fn hold(&mut self, outcome: &str, size: &str) {
+        let token = format!("{outcome}-{}", self.start);
         self.hermes.positions.push(bench::position(&token, size, "0.50"));
         self.refresh();
     }

@@ -56,7 +56,9 @@ fn trades() -> Option<Vec<(i64, u64, Decimal)>> {
         trades.push((at, trade.id.parse().expect("a number"), trade.price.get().parse().expect("a decimal")));
     }
     let first = trades.first()?.0;
-    trades.iter_mut().for_each(|trade| trade.0 -= first);
+    for trade in &mut trades {
+        trade.0 -= first;
+    }
     Some(trades)
 }
 
