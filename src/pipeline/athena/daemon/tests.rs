@@ -381,15 +381,15 @@ async fn a_kill_that_only_lies_in_the_key_is_found_by_polling() {
 async fn what_hermes_tells_on_the_event_stream_is_folded() {
     let bus = TestBus::new();
     let rig = Rig::start(&bus).await;
-    let report = crate::domain::KillReport::idle(scene::latch(1, KillState::Killed, clock::now()));
-    let ours = Origin::new("athena", "another").wrap(TradeEvent::Kill(report.clone()), clock::now());
-    bus.append(Stream::Events, encode(&ours).expect("encodes")).await.expect("up");
-    let state = HermesState { boot: "later".into(), ..scene::hermes(0, clock::now()) };
-    rig.keep(&Key::HERMES, &state).await;
-    assert_eq!(rig.state(|state| !state.strategies.is_empty()).await.strategies[0].idle, None, "only Hermes is heard");
-    let his = Origin::new("hermes", "later").wrap(TradeEvent::Kill(report), clock::now());
-    bus.append(Stream::Events, encode(&his).expect("encodes")).await.expect("up");
-    rig.state(|state| state.strategies[0].idle.as_deref() == Some("killed by test: because")).await;
+    let told = |by: &str| {
+        let latch = crate::domain::KillLatch { by: by.into(), ..scene::latch(1, KillState::Killed, clock::now()) };
+        let event = TradeEvent::Kill(crate::domain::KillReport::idle(latch));
+        encode(&Origin::new(by, "later").wrap(event, clock::now())).expect("encodes")
+    };
+    bus.append(Stream::Events, told("athena")).await.expect("up");
+    bus.append(Stream::Events, told("hermes")).await.expect("up");
+    let killed = rig.state(|state| state.strategies[0].idle.as_deref().is_some_and(|why| why.contains("killed"))).await;
+    assert_eq!(killed.strategies[0].idle.as_deref(), Some("killed by hermes: because"), "the first kill counts");
     rig.stop().await;
 }
 
