@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tokio_tungstenite::tungstenite::Message;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::session::{Config, Effect, Event, Session};
 use crate::clock;
 use crate::domain::{FeedLink, Tick, Timestamp};
 use crate::venues::backoff::{Backoff, Policy};
-use crate::venues::socket::{SEND_WITHIN, Socket, dial};
+use crate::venues::socket::{Socket, close, dial, next_text, send_texts};
 use crate::venues::strict::Refusal;
 
 /// Pace of the session's timer, and so of subscriptions beyond the first burst.
@@ -107,8 +105,7 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
             Ok(never) => match never {},
             Err(reason) => reason,
         };
-        // A dead peer need not be waited for: the close frame is a courtesy and its failure means nothing.
-        let _ = timeout(Duration::from_millis(200), socket.close(None)).await;
+        close(socket).await;
         reason
     }
 
@@ -121,17 +118,10 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
         report.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let todo = tokio::select! {
-                message = socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => self.apply(Event::Text(text.as_str()), clock::now()),
-                    Some(Ok(Message::Close(frame))) => {
-                        let words = frame.map(|frame| frame.to_string()).unwrap_or_default();
-                        return Err(format!("closed by the venue: {words}"));
-                    }
-                    // Binary is not part of the protocol; transport pings are answered by the library.
-                    Some(Ok(_)) => continue,
-                    Some(Err(error)) => return Err(error.to_string()),
-                    None => return Err("the stream ended".to_owned()),
-                },
+                text = next_text(socket) => {
+                    let text = text.map_err(|error| error.to_string())?;
+                    self.apply(Event::Text(text.as_str()), clock::now())
+                }
                 _ = timer.tick() => self.apply(Event::Timer, clock::now()),
                 _ = report.tick() => {
                     self.report(false);
@@ -180,11 +170,6 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
 }
 
 async fn carry_out(socket: &mut Socket, todo: Todo) -> Result<(), String> {
-    for text in todo.send {
-        match timeout(SEND_WITHIN, socket.send(Message::text(text))).await {
-            Ok(sent) => sent.map_err(|error| error.to_string())?,
-            Err(_elapsed) => return Err(format!("a frame could not be sent within {SEND_WITHIN:?}")),
-        }
-    }
+    send_texts(socket, todo.send).await.map_err(|error| error.to_string())?;
     todo.redial.map_or(Ok(()), Err)
 }
