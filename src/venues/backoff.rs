@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_spent_budget_waits_until_the_oldest_attempt_is_forgotten() {
-        let policy = Policy { budget: 3, window: Duration::from_secs(60), ..Policy::default() };
+        let policy = Policy { budget: 3, window: Duration::from_mins(1), ..Policy::default() };
         let mut backoff = Backoff::new(policy);
         for second in 0..3 {
             backoff.attempt(at(second * 1_000));

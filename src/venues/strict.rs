@@ -141,7 +141,7 @@ pub fn decimal(field: &'static str, source: &str) -> Result<Decimal, Refusal> {
 
 fn exact_decimal(source: &str) -> Option<Decimal> {
     let legal = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
-    if source.is_empty() || source.len() > LONGEST_NUMBER || !source.as_bytes().iter().all(|byte| legal(byte)) {
+    if source.is_empty() || source.len() > LONGEST_NUMBER || !source.as_bytes().iter().all(legal) {
         return None;
     }
     match source.find(['e', 'E']) {

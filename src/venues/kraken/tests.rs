@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -8,6 +7,7 @@ use super::check;
 use super::frame::{Frame, parse};
 use super::session::{Channel, Config, Effect, Event, Session, State};
 use crate::domain::{FeedLink, Price, Size, Symbol, Tick, TickKind, Timestamp};
+use crate::venues::fixtures;
 
 const TICKER: &str = r#"{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":62703.4,"bid_qty":0.03,"ask":62710.3,"ask_qty":1E-8,"last":62702.90}]}"#;
 const HEARTBEAT: &str = r#"{"channel":"heartbeat"}"#;
@@ -64,14 +64,9 @@ fn link(session: &Session, channel: Channel, symbol: &str) -> FeedLink {
 
 #[test]
 fn every_recorded_frame_is_read() {
-    let root = std::env::var("SHARED_FIXTURES")
-        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures")), PathBuf::from);
-    let Ok(folder) = std::fs::read_dir(root.join("feeds/kraken/ws_v2")) else {
-        eprintln!("skipped: no {}", root.display());
-        return;
-    };
+    let Some(folder) = fixtures::path("feeds/kraken/ws_v2") else { return };
     let mut seen = 0;
-    for file in folder {
+    for file in std::fs::read_dir(folder).expect("a folder") {
         let path = file.expect("entry").path();
         let name = path.file_stem().and_then(|name| name.to_str()).expect("name").to_owned();
         let text = std::fs::read_to_string(&path).expect("fixture");

@@ -7,6 +7,7 @@ use rust_decimal::dec;
 use super::frame::{MarketEvent, parse};
 use super::session::{Effect, Event, Session};
 use crate::domain::{Book, Price, Timestamp, TokenId};
+use crate::venues::fixtures;
 
 fn now() -> Timestamp {
     Timestamp::from_secs(1_795_348_800)
@@ -40,9 +41,9 @@ fn book(token: &str, bid: &str, ask: &str, millis: i64) -> String {
     )
 }
 
-fn change(token: &str, side: &str, price: &str, size: &str, millis: i64) -> String {
+fn change(token: &str, side: &str, price: &str, shares: &str, millis: i64) -> String {
     format!(
-        r#"{{"event_type":"price_change","market":"0xm","timestamp":"{millis}","price_changes":[{{"asset_id":"{token}","price":"{price}","size":"{size}","side":"{side}","hash":"h"}}]}}"#
+        r#"{{"event_type":"price_change","market":"0xm","timestamp":"{millis}","price_changes":[{{"asset_id":"{token}","price":"{price}","size":"{shares}","side":"{side}","hash":"h"}}]}}"#
     )
 }
 
@@ -57,18 +58,15 @@ fn sent(effects: &[Effect]) -> Vec<&str> {
         .collect()
 }
 
-fn fixture(name: &str) -> Option<String> {
-    let root = std::env::var("SHARED_FIXTURES")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures").to_owned());
-    std::fs::read_to_string(format!("{root}/feeds/polymarket/{name}")).ok()
+fn fixture(name: &&str) -> Option<String> {
+    fixtures::text(&format!("feeds/polymarket/{name}"))
 }
 
 #[test]
 fn the_recorded_frames_fold_into_a_book() {
     let token = "71321045679252212594626385532706912750332728571942532289631379312455583992563";
     let names = ["ws_book_snapshot.json", "ws_quotes.json", "ws_tick_size_change.json", "ws_last_trade.json"];
-    let Some(frames) = names.iter().map(|name| fixture(name)).collect::<Option<Vec<_>>>() else {
-        eprintln!("skipped: no fixtures");
+    let Some(frames) = names.iter().map(fixture).collect::<Option<Vec<_>>>() else {
         return;
     };
     let mut session = opened(&[token]);
