@@ -179,7 +179,8 @@ impl Portfolio {
         if market.fee.rate.is_zero() {
             return Vec::new();
         }
-        let fills = market.tokens.iter().filter_map(|outcome| self.fills.get(&outcome.token)).flat_map(BTreeMap::values);
+        let fills =
+            market.tokens.iter().filter_map(|outcome| self.fills.get(&outcome.token)).flat_map(BTreeMap::values);
         fills
             .filter(|fill| fill.role == crate::domain::Role::Taker && fill.fee.is_zero())
             .map(|fill| Fill { fee: market.fee.taker_fee(fill.price, fill.size), ..fill.clone() })

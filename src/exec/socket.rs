@@ -209,7 +209,8 @@ async fn converse(stream: UnixStream, door: Door) {
             Ok(Ok(_) | Err(_)) | Err(_) => return,
         }
         let reply = answer(&line, &door).await;
-        let mut bytes = serde_json::to_vec(&reply).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}").into_bytes());
+        let mut bytes =
+            serde_json::to_vec(&reply).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}").into_bytes());
         bytes.push(b'\n');
         if writer.write_all(&bytes).await.is_err() {
             return;
@@ -226,8 +227,11 @@ async fn answer(line: &str, door: &Door) -> Reply {
 }
 
 async fn status(door: &Door) -> Status {
-    let (argos, athena, hermes) =
-        tokio::join!(state::<ArgosState>(door, Key::ARGOS), state::<AthenaState>(door, Key::ATHENA), state(door, Key::HERMES));
+    let (argos, athena, hermes) = tokio::join!(
+        state::<ArgosState>(door, Key::ARGOS),
+        state::<AthenaState>(door, Key::ATHENA),
+        state(door, Key::HERMES)
+    );
     let hermes: Option<HermesState> = hermes;
     Status::of(door.mode, argos.as_ref(), athena.as_ref(), hermes.as_ref(), clock::now())
 }

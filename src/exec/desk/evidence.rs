@@ -59,7 +59,10 @@ impl Desk {
     /// An order that no intent of ours asked for: into the books, so that it is shown, counted and followed.
     fn adopt(&mut self, seen: &VenueOrder, now: Timestamp, step: &mut Step) {
         let never = Timestamp::from_micros(i64::MAX);
-        let slug = self.markets.get(&seen.market).map_or_else(|| Slug::new(seen.market.as_str()), |market| market.slug.clone());
+        let slug = self
+            .markets
+            .get(&seen.market)
+            .map_or_else(|| Slug::new(seen.market.as_str()), |market| market.slug.clone());
         let intent = OrderIntent {
             intent: IntentId::new(format!("{ADOPTED}:{}", seen.order)),
             strategy: StrategyId::new(ADOPTED),
@@ -262,7 +265,8 @@ impl Desk {
             self.mismatch("order", detail, now, step);
             return self.learn(key, Fact::Seen { sighting: Sighting::Ended, matched: None }, "gone", now, step);
         }
-        let why = format!("never arrived: {} lookups found nothing", tracked.search.map_or(needed, |found| found.absences));
+        let why =
+            format!("never arrived: {} lookups found nothing", tracked.search.map_or(needed, |found| found.absences));
         self.amend(key, |row| row.order.reason = Some(why.clone()));
         self.bury_order(key, DeadLetterReason::Rejected, why, now, step);
         self.learn(key, Fact::NeverArrived, "never_arrived", now, step);

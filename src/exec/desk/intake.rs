@@ -12,7 +12,8 @@ use crate::risk::{Approved, Denied};
 use crate::store::ledger::{InboxRow, OrderRow, Write};
 
 /// How an approved intent is signed: a plain function, the same intent gives the same bytes.
-pub(in crate::exec) type Signer<'a> = &'a (dyn Fn(&Approved<OrderIntent>, &Market) -> Result<SignedOrder, SignError> + 'a);
+pub(in crate::exec) type Signer<'a> =
+    &'a (dyn Fn(&Approved<OrderIntent>, &Market) -> Result<SignedOrder, SignError> + 'a);
 
 impl Desk {
     /// A stream entry.
@@ -171,7 +172,11 @@ impl Desk {
     }
 
     /// The last question before the bytes leave: is this order still to be sent? Gives the bytes, or what becomes of it instead.
-    pub(in crate::exec) fn clear_to_send(&mut self, key: &Key, now: Timestamp) -> Result<(Arc<SignedOrder>, Step), Step> {
+    pub(in crate::exec) fn clear_to_send(
+        &mut self,
+        key: &Key,
+        now: Timestamp,
+    ) -> Result<(Arc<SignedOrder>, Step), Step> {
         let mut step = Step::default();
         let Some(tracked) = self.orders.get_mut(key) else { return Err(step) };
         if tracked.state().is_terminal() || tracked.standing.is_held() {

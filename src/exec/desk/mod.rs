@@ -26,8 +26,8 @@ use super::portfolio::{Day, Portfolio};
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, DeadLetter, DeadLetterReason, Fill, IntentId, KillLatch, Market, MarketId, MismatchEvent, OrderCounts, OrderId,
-    OrderState, Timestamp, TokenId, TradeEvent,
+    Book, DeadLetter, DeadLetterReason, Fill, IntentId, KillLatch, Market, MarketId, MismatchEvent, OrderCounts,
+    OrderId, OrderState, Timestamp, TokenId, TradeEvent,
 };
 use crate::risk::RiskGate;
 use crate::store::ledger::{OrderRow, Write};

@@ -130,10 +130,8 @@ impl Desk {
         let should_show = |key: &&Key| {
             let Some(tracked) = self.orders.get(*key) else { return false };
             let Some(order) = &tracked.row.order.order else { return false };
-            let open = matches!(
-                tracked.state(),
-                OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending
-            );
+            let open =
+                matches!(tracked.state(), OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending);
             let times = tracked.row.order.times;
             let before = times.answered_at.or(times.sent_at).is_none_or(|at| at < begun);
             open && before && !listed.contains(order)

@@ -46,7 +46,8 @@ impl Desk {
         portfolio.take_changed();
         let total = portfolio.pnl().total;
         let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
-        let markets: HashMap<_, _> = memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
+        let markets: HashMap<_, _> =
+            memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
         let mut desk = Self {
             origin,
             gate,

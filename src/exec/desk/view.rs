@@ -102,7 +102,12 @@ impl Desk {
     }
 
     /// What the gate looks at. The latch and what Hermes knows of its own health are part of it.
-    pub(super) fn risk_view<'a>(&'a self, intent: &OrderIntent, holdings: &'a Holdings, now: Timestamp) -> RiskView<'a> {
+    pub(super) fn risk_view<'a>(
+        &'a self,
+        intent: &OrderIntent,
+        holdings: &'a Holdings,
+        now: Timestamp,
+    ) -> RiskView<'a> {
         let book = self.books.get(&intent.token);
         RiskView {
             trading_state: self.trading_state(now),

@@ -118,7 +118,8 @@ impl Consumer {
         let mut cursor = EntryId::START;
         loop {
             let claimed = self.bus.claim(STREAM, GROUP, &self.name, self.claim_after, cursor, BATCH).await?;
-            let trimmed = claimed.deleted.into_iter().map(|id| Entry { id, payload: bytes::Bytes::new(), deliveries: 0 });
+            let trimmed =
+                claimed.deleted.into_iter().map(|id| Entry { id, payload: bytes::Bytes::new(), deliveries: 0 });
             let found: Vec<Entry> = trimmed.chain(claimed.entries).collect();
             if !deliver(entries, found).await {
                 return Ok(false);

@@ -110,8 +110,7 @@ async fn run_tuned(parts: Parts, tuning: Tuning, shutdown: CancellationToken) ->
     let switch = Arc::new(KillSwitch::new(latch.clone()));
     let now = clock::now();
     let origin = desk::Origin { mode: settings.mode, boot: boot.clone() };
-    let (desk, recovery) =
-        Desk::restore(origin, gate, tuning.rules, latch, memory, now).map_err(HermesError::Books)?;
+    let (desk, recovery) = Desk::restore(origin, gate, tuning.rules, latch, memory, now).map_err(HermesError::Books)?;
 
     let tasks = TaskTracker::new();
     // Ends what serves the loop; cancelled only after the loop has ended.
@@ -133,12 +132,8 @@ async fn run_tuned(parts: Parts, tuning: Tuning, shutdown: CancellationToken) ->
 
     let (asks, asked) = mpsc::channel(32);
     let outbox = outbox::Outbox::start(&bus, &ledger, &boot, &tasks, &after);
-    let door = socket::Door {
-        mode: settings.mode,
-        switch: Arc::clone(&switch),
-        bus: Arc::clone(&bus),
-        asks: asks.clone(),
-    };
+    let door =
+        socket::Door { mode: settings.mode, switch: Arc::clone(&switch), bus: Arc::clone(&bus), asks: asks.clone() };
     tasks.spawn(socket::serve(listener, settings.state_dir.clone(), door, after.clone()));
     tasks.spawn(commands::tail(Arc::clone(&bus), Arc::clone(&switch), asks, outbox.acks(), after.clone()));
     let consumer = consumer::Consumer::new(Arc::clone(&bus), &boot, settings.claim_after);

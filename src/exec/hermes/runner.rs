@@ -100,7 +100,13 @@ impl Runner {
     }
 
     /// Works until shutdown, then brings what is under way to an end within `drain`.
-    pub(super) async fn run(mut self, recovery: Step, mut inputs: Inputs, drain: Duration, shutdown: CancellationToken) {
+    pub(super) async fn run(
+        mut self,
+        recovery: Step,
+        mut inputs: Inputs,
+        drain: Duration,
+        shutdown: CancellationToken,
+    ) {
         self.perform(recovery, None).await;
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -147,8 +153,7 @@ impl Runner {
         if ending || !self.backlog.is_empty() {
             return false;
         }
-        !self.switch.is_armed()
-            || (self.desk.sending() < IN_FLIGHT && self.desk.trouble(clock::now()).is_none())
+        !self.switch.is_armed() || (self.desk.sending() < IN_FLIGHT && self.desk.trouble(clock::now()).is_none())
     }
 
     fn is_drained(&self) -> bool {

@@ -10,7 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::super::desk::{Key, Lookup, Snapshot};
 use super::super::kill::KillSwitch;
-use super::super::venue::{CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus};
+use super::super::venue::{
+    CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
+};
 use crate::clock;
 use crate::domain::{OrderId, Timestamp};
 

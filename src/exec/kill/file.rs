@@ -102,8 +102,13 @@ mod tests {
         fs::create_dir(dir.path().join("kill.latch")).expect("dir");
         let file = LatchFile::in_dir(dir.path());
         assert!(matches!(file.read(), FileLatch::Unreadable(_)));
-        let latch =
-            KillLatch { epoch: 1, state: KillState::Armed, by: "t".into(), why: String::new(), at: Timestamp::default() };
+        let latch = KillLatch {
+            epoch: 1,
+            state: KillState::Armed,
+            by: "t".into(),
+            why: String::new(),
+            at: Timestamp::default(),
+        };
         let error = file.write(&latch).expect_err("cannot replace a directory");
         assert!(error.to_string().contains("kill.latch"), "{error}");
     }

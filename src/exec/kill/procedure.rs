@@ -183,7 +183,9 @@ impl Procedure {
 
     /// Whether a snapshot begun at `begun` is out of reach of the last POST.
     fn is_late(&self, begun: Instant) -> bool {
-        self.switch.since_last_post().is_none_or(|since| since.saturating_sub(begun.elapsed()) >= self.timings.late_post)
+        self.switch
+            .since_last_post()
+            .is_none_or(|since| since.saturating_sub(begun.elapsed()) >= self.timings.late_post)
     }
 
     fn obstacle(&self, open: u64, not_cancelled: bool) -> Option<String> {

@@ -29,7 +29,9 @@ pub fn start_latch(mode: Mode, sources: Sources, now: Timestamp) -> KillLatch {
             latch(ledger.epoch, KillState::Killed, "the latch file is gone".into())
         }
         (FileLatch::Absent, Some(ledger)) => ledger,
-        (FileLatch::Absent, None) if mode == Mode::Sim => latch(1, KillState::Armed, "first start of a simulation".into()),
+        (FileLatch::Absent, None) if mode == Mode::Sim => {
+            latch(1, KillState::Armed, "first start of a simulation".into())
+        }
         (FileLatch::Absent, None) => latch(0, KillState::Killed, format!("first start in {mode}: arm it to trade")),
     }
 }

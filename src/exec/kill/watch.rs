@@ -62,7 +62,9 @@ pub(in crate::exec) async fn polls(
         let trips = switch.trips();
         match tokio::task::spawn_blocking(move || reader.read()).await {
             Ok(FileLatch::Present(latch)) => obey(&switch, latch),
-            Ok(FileLatch::Absent) if switch.is_armed() && switch.trips() == trips => doubt(&switch, "the latch file is gone"),
+            Ok(FileLatch::Absent) if switch.is_armed() && switch.trips() == trips => {
+                doubt(&switch, "the latch file is gone")
+            }
             Ok(FileLatch::Unreadable(why)) => doubt(&switch, &format!("latch file unreadable: {why}")),
             Ok(FileLatch::Absent) => {}
             Err(error) => tracing::error!(%error, "the latch file was not polled"),

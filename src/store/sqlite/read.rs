@@ -99,7 +99,8 @@ async fn marks(pool: &SqlitePool) -> Result<Vec<(TokenId, Price, Timestamp)>, Le
     let one = |row: &SqliteRow| {
         let token: TokenId = row.get::<String, _>("token").into();
         let price = row.get::<String, _>("price").parse::<Price>();
-        let price = price.map_err(|error| LedgerError::Corrupt { what: format!("mark of {token}"), reason: error.to_string() });
+        let price =
+            price.map_err(|error| LedgerError::Corrupt { what: format!("mark of {token}"), reason: error.to_string() });
         Ok((token, price?, Timestamp::from_micros(row.get("at"))))
     };
     all(pool, "SELECT token, price, at FROM marks").await?.iter().map(one).collect()

@@ -98,8 +98,18 @@ async fn counters_in_sql_equal_the_counters_in_code() {
     let dir = tempfile::tempdir().expect("dir");
     let ledger = open(&dir).await;
     let states = [
-        S::Pending, S::Signed, S::Sent, S::Unknown, S::Live, S::PartiallyFilled, S::CancelPending, S::Filled, S::Cancelled,
-        S::Rejected, S::Expired, S::Denied,
+        S::Pending,
+        S::Signed,
+        S::Sent,
+        S::Unknown,
+        S::Live,
+        S::PartiallyFilled,
+        S::CancelPending,
+        S::Filled,
+        S::Cancelled,
+        S::Rejected,
+        S::Expired,
+        S::Denied,
     ];
     let mut expected = OrderCounts::default();
     for (n, state) in (0..).zip(states) {

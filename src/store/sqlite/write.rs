@@ -50,7 +50,8 @@ async fn one(connection: &mut SqliteConnection, write: &Write) -> Outcome {
             run(connection, query(sql).bind(entry.clone()).bind(code(reason)?)).await
         }
         Write::Mismatch(event) => {
-            let sql = "INSERT INTO order_events (intent_id, attempt, at, what, document) VALUES ('', 0, ?, 'mismatch', ?)";
+            let sql =
+                "INSERT INTO order_events (intent_id, attempt, at, what, document) VALUES ('', 0, ?, 'mismatch', ?)";
             run(connection, query(sql).bind(event.at.micros()).bind(json(event)?)).await
         }
         Write::Meta { key, value } => {
