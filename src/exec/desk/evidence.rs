@@ -136,11 +136,11 @@ impl Desk {
             }
             None => {}
         }
-        self.book(fill, now, step);
+        self.book(&fill, now, step);
     }
 
     /// Books a fill in the portfolio.
-    pub(super) fn book(&mut self, fill: Fill, now: Timestamp, step: &mut Step) {
+    pub(super) fn book(&mut self, fill: &Fill, now: Timestamp, step: &mut Step) {
         let fill = match self.portfolio.apply(fill.clone()) {
             FillChange::Same => return,
             FillChange::Conflict { kept } => {
@@ -164,12 +164,11 @@ impl Desk {
 
     fn remember_fill(&mut self, fill: &Fill) {
         let known = self.recent_fills.iter_mut().find(|known| known.trade == fill.trade && known.order == fill.order);
-        match known {
-            Some(known) => *known = fill.clone(),
-            None => {
-                self.recent_fills.push_front(fill.clone());
-                self.recent_fills.truncate(super::SHOWN);
-            }
+        if let Some(known) = known {
+            *known = fill.clone()
+        } else {
+            self.recent_fills.push_front(fill.clone());
+            self.recent_fills.truncate(super::SHOWN);
         }
     }
 
@@ -277,11 +276,11 @@ impl Desk {
     pub(in crate::exec) fn on_cancelled(
         &mut self,
         orders: &[OrderId],
-        result: Result<CancelAnswer, VenueError>,
+        result: &Result<CancelAnswer, VenueError>,
         now: Timestamp,
     ) -> Step {
         let mut step = Step::default();
-        if let Err(error) = &result {
+        if let Err(error) = result {
             tracing::warn!(%error, orders = orders.len(), "a cancel failed, trying again");
         }
         let again = now.plus(CANCEL_AGAIN);
@@ -292,7 +291,7 @@ impl Desk {
                 continue;
             }
             tracked.cancel_at = Some(again);
-            if let Ok(answer) = &result {
+            if let Ok(answer) = result {
                 let refused = answer.not_cancelled.iter().find(|(id, _)| id == order).map(|(_, why)| why.clone());
                 if let Some(why) = refused {
                     tracked.row.order.reason = Some(format!("cancel refused: {why}"));

@@ -149,12 +149,12 @@ impl Desk {
         order.reason = Some(denied.denial.to_string());
         let row = OrderRow { order, digest: None, accepted: false, adopted: false };
         self.track(&key, Tracked::new(row.clone(), Standing::new(row.order.intent.size)));
-        self.tell_denied(denied, now, step);
+        Self::tell_denied(denied, now, step);
         self.learn(&key, Fact::Denied, "denied", now, step);
         step.after.push(Effect::Ack(entry.id));
     }
 
-    fn tell_denied(&self, denied: Denied, now: Timestamp, step: &mut Step) {
+    fn tell_denied(denied: Denied, now: Timestamp, step: &mut Step) {
         let Denied { intent, denial, .. } = denied;
         step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, at: now });
     }
@@ -195,7 +195,7 @@ impl Desk {
         } else if let Err(denied) = self.judge(intent, Some(key), now) {
             let reason = denied.denial.to_string();
             self.amend(key, |row| row.order.reason = Some(reason));
-            self.tell_denied(*denied, now, &mut step);
+            Self::tell_denied(*denied, now, &mut step);
             self.learn(key, Fact::Denied, "denied", now, &mut step);
             self.release(key, &mut step);
         } else {

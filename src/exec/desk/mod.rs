@@ -78,7 +78,7 @@ impl Rules {
             retry_first: Duration::from_millis(100),
             retry_most: Duration::from_secs(5),
             reconcile_again: Duration::from_secs(1),
-            unknown_too_old: Duration::from_secs(60),
+            unknown_too_old: Duration::from_mins(1),
             reconcile_every: settings.reconcile_every,
             heartbeat_every: settings.heartbeat_every,
         }

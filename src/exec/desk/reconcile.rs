@@ -8,7 +8,7 @@ use crate::domain::{OrderId, OrderState, Timestamp};
 use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
 
 /// How far before the last known fill the venue is asked again: a trade may appear late in its list.
-const OVERLAP: Duration = Duration::from_secs(120);
+const OVERLAP: Duration = Duration::from_mins(2);
 
 /// What the venue showed.
 #[derive(Clone, Debug)]

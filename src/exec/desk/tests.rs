@@ -97,6 +97,7 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
     Entry { id: EntryId { millis: n, index: 0 }, payload, deliveries: 1 }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a signer")]
 fn sign(approved: &Approved<OrderIntent>, _market: &Market) -> Result<SignedOrder, SignError> {
     let id = OrderId::new(format!("0x{}", approved.inner().intent));
     Ok(SignedOrder::new(approved, id, Bytes::from_static(b"body"), "digest".into()))
@@ -213,6 +214,7 @@ fn unknown() -> PostAnswer {
     PostAnswer::Unknown { reason: "timeout".into() }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a lookup gives")]
 fn absent() -> Result<Lookup, VenueError> {
     Ok(Lookup { order: None, fills: Vec::new() })
 }
@@ -397,7 +399,7 @@ fn what_rests_too_long_is_cancelled_and_a_fill_wins_the_race() {
     assert_eq!(cancels(&desk.on_tick(at(10_000))), 1);
     assert_eq!(state(&desk, "a"), OrderState::CancelPending);
     let refused = CancelAnswerOf::not("0xa", "already matched");
-    let step = desk.on_cancelled(&["0xa".into()], Ok(refused), at(10_100));
+    let step = desk.on_cancelled(&["0xa".into()], &Ok(refused), at(10_100));
     assert_eq!((lookups(&step), state(&desk, "a")), (1, OrderState::CancelPending), "only evidence ends it");
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(10_200));
     assert_eq!(state(&desk, "a"), OrderState::Cancelled);

@@ -17,9 +17,9 @@ const DRAWDOWN_SEEN: u32 = 3;
 /// At most so many ids in one cancel.
 const CANCEL_AT_ONCE: usize = 500;
 /// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
-const BOOK_KEPT: Duration = Duration::from_secs(600);
+const BOOK_KEPT: Duration = Duration::from_mins(10);
 /// A market that closed this long ago, and of which nothing is held, is forgotten.
-const MARKET_KEPT: Duration = Duration::from_secs(86_400);
+const MARKET_KEPT: Duration = Duration::from_hours(24);
 
 /// When each thing was last done.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Desk {
     fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
         self.portfolio.on_market(&market);
         for fill in self.portfolio.late_fees(&market) {
-            self.book(fill, now, step);
+            self.book(&fill, now, step);
         }
         let stored = self.stored_markets.get(&market.market);
         if stored.is_some_and(|stored| *stored != market) {
@@ -138,7 +138,7 @@ impl Desk {
         let order = tracked.row.order.order.clone()?;
         if !tracked.looking {
             tracked.looking = true;
-            let since = tracked.row.order.intent.created_at.minus(Duration::from_secs(60));
+            let since = tracked.row.order.intent.created_at.minus(Duration::from_mins(1));
             step.urgent.push(Effect::Lookup { order: order.clone(), since });
         }
         Some(order)

@@ -154,7 +154,7 @@ impl Desk {
     fn recent_orders(&self) -> Vec<Order> {
         let order = |key: &Key| self.orders.get(key).map(|tracked| tracked.row.order.clone());
         let mut open: Vec<Order> = self.active.iter().filter_map(order).collect();
-        open.sort_by(|a, b| b.intent.created_at.cmp(&a.intent.created_at));
+        open.sort_by_key(|order| std::cmp::Reverse(order.intent.created_at));
         open.truncate(SHOWN);
         let room = SHOWN - open.len();
         open.extend(self.ended.iter().rev().take(room).filter_map(order));

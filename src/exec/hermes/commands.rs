@@ -31,13 +31,13 @@ pub(super) async fn tail(
     bus: BusRef,
     switch: Arc<KillSwitch>,
     asks: mpsc::Sender<Ask>,
-    acks: mpsc::Sender<Ack>,
+    answers: mpsc::Sender<Ack>,
     end: CancellationToken,
 ) {
     let mut after: Option<EntryId> = None;
     loop {
         let followed = tokio::select! {
-            followed = follow(&bus, &switch, &asks, &acks, &mut after) => followed,
+            followed = follow(&bus, &switch, &asks, &answers, &mut after) => followed,
             () = end.cancelled() => return,
         };
         if let Err(error) = followed {
@@ -51,7 +51,7 @@ async fn follow(
     bus: &BusRef,
     switch: &KillSwitch,
     asks: &mpsc::Sender<Ask>,
-    acks: &mpsc::Sender<Ack>,
+    answers: &mpsc::Sender<Ack>,
     after: &mut Option<EntryId>,
 ) -> Result<(), BusError> {
     loop {
@@ -71,7 +71,7 @@ async fn follow(
                 }
             };
             let ack = obey(command, switch, asks).await;
-            if let Err(error) = acks.try_send(ack) {
+            if let Err(error) = answers.try_send(ack) {
                 tracing::warn!(%error, "an acknowledgement was lost");
             }
         }

@@ -161,9 +161,8 @@ async fn acknowledge(bus: BusRef, mut done: mpsc::Receiver<EntryId>, end: Cancel
         let ids: Vec<EntryId> = waiting.iter().copied().collect();
         if !ids.is_empty() {
             match bus.ack(STREAM, GROUP, &ids).await {
-                Ok(_) => waiting.clear(),
-                // The group is gone with its pending entries: nothing is left to acknowledge.
-                Err(BusError::NoGroup { .. }) => waiting.clear(),
+                // Without the group its pending entries are gone too: nothing is left to acknowledge.
+                Ok(_) | Err(BusError::NoGroup { .. }) => waiting.clear(),
                 Err(error) => tracing::warn!(%error, entries = ids.len(), "acknowledging failed, trying again"),
             }
         }

@@ -137,7 +137,7 @@ async fn run_tuned(parts: Parts, tuning: Tuning, shutdown: CancellationToken) ->
     tasks.spawn(socket::serve(listener, settings.state_dir.clone(), door, after.clone()));
     tasks.spawn(commands::tail(Arc::clone(&bus), Arc::clone(&switch), asks, outbox.acks(), after.clone()));
     let consumer = consumer::Consumer::new(Arc::clone(&bus), &boot, settings.claim_after);
-    let (entries, acks) = consumer.start(&tasks, &after);
+    let (entries, done) = consumer.start(&tasks, &after);
     let feed = feed::start(&bus, &tasks, &after);
     let calls = venue_calls::Calls::new(Arc::clone(&venue), Arc::clone(&switch), tasks.clone());
     let (calls, reports, events) = calls.start(&after);
@@ -150,7 +150,7 @@ async fn run_tuned(parts: Parts, tuning: Tuning, shutdown: CancellationToken) ->
         ledger: Arc::clone(&ledger),
         calls,
         outbox,
-        acks,
+        acks: done,
         feed,
         control,
     });

@@ -175,7 +175,7 @@ impl Runner {
         let now = clock::now();
         let step = match report {
             Report::Posted { key, answer, begun } => self.desk.on_posted(&key, answer, begun, now),
-            Report::Cancelled { orders, result } => self.desk.on_cancelled(&orders, result, now),
+            Report::Cancelled { orders, result } => self.desk.on_cancelled(&orders, &result, now),
             Report::LookedUp { order, begun, result } => self.desk.on_lookup(&order, begun, result, now),
             Report::Snapshot { begun, result } => self.desk.on_snapshot(begun, result, now),
             Report::Heartbeat(result) => {

@@ -68,7 +68,7 @@ impl Procedure {
                 continue;
             }
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() { return },
+                result = changes.changed() => if result.is_err() { return },
                 () = shutdown.cancelled() => return,
             }
         }

@@ -63,7 +63,7 @@ pub(in crate::exec) async fn polls(
         match tokio::task::spawn_blocking(move || reader.read()).await {
             Ok(FileLatch::Present(latch)) => obey(&switch, latch),
             Ok(FileLatch::Absent) if switch.is_armed() && switch.trips() == trips => {
-                doubt(&switch, "the latch file is gone")
+                doubt(&switch, "the latch file is gone");
             }
             Ok(FileLatch::Unreadable(why)) => doubt(&switch, &format!("latch file unreadable: {why}")),
             Ok(FileLatch::Absent) => {}

@@ -4,7 +4,7 @@ use rust_decimal::{Decimal, dec};
 use super::*;
 use crate::domain::{FeeSchedule, Level, OutcomeToken, Protocol, Role};
 
-fn fill(trade: u32, side: Side, size: Decimal, price: Decimal, at: i64) -> Fill {
+fn fill(trade: u32, side: Side, shares: Decimal, price: Decimal, at: i64) -> Fill {
     Fill {
         trade: TradeId::new(format!("t{trade}")),
         order: OrderId::new(format!("o{}", trade % 3)),
@@ -13,7 +13,7 @@ fn fill(trade: u32, side: Side, size: Decimal, price: Decimal, at: i64) -> Fill 
         token: "1".into(),
         outcome: "Up".into(),
         side,
-        size: Size(size),
+        size: Size(shares),
         price: Price(price),
         fee: Usd::ZERO,
         role: Role::Maker,

@@ -1,4 +1,4 @@
-//! The ledger in one SQLite file: WAL, and an fsync for every commit.
+//! The ledger in one `SQLite` file: WAL, and an fsync for every commit.
 
 mod read;
 mod write;

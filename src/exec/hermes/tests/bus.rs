@@ -1,109 +1,81 @@
-//! A bus in memory that can be made to fail.
+//! The bus in memory, with faults on demand.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::watch;
 
+use crate::bus::memory::MemoryBus;
 use crate::bus::*;
-
-#[derive(Debug, Default)]
-struct Inner {
-    streams: HashMap<Stream, Vec<(EntryId, Bytes)>>,
-    keys: HashMap<String, Bytes>,
-    group: Option<Members>,
-    next: u64,
-}
-
-#[derive(Debug, Default)]
-struct Members {
-    last: EntryId,
-    pending: BTreeMap<EntryId, String>,
-}
 
 #[derive(Debug)]
 pub(super) struct TestBus {
-    inner: Mutex<Inner>,
-    push: broadcast::Sender<Delivery>,
-    appended: Notify,
-    link: watch::Sender<BusLink>,
+    inner: Arc<MemoryBus>,
+    /// `trade.signals` lives apart, so that its group can be lost.
+    signals: Mutex<Arc<MemoryBus>>,
+    acknowledged: AtomicU64,
     /// The kill key cannot be written.
     pub(super) refuse_latch: AtomicBool,
 }
 
 impl TestBus {
     pub(super) fn new() -> Self {
-        Self {
-            inner: Mutex::default(),
-            push: broadcast::channel(1_024).0,
-            appended: Notify::new(),
-            link: watch::channel(BusLink::Up).0,
-            refuse_latch: AtomicBool::new(false),
-        }
+        let signals = Mutex::new(MemoryBus::new());
+        let acknowledged = AtomicU64::new(0);
+        Self { inner: MemoryBus::new(), signals, acknowledged, refuse_latch: AtomicBool::new(false) }
     }
 
     pub(super) fn bodies<T: DeserializeOwned>(&self, stream: Stream) -> Vec<Envelope<T>> {
-        let inner = self.inner.lock().expect("lock");
-        let entries = inner.streams.get(&stream).into_iter().flatten();
-        entries.map(|(_, payload)| decode(payload).expect("readable")).collect()
+        let entries = self.of(stream).tail(stream, usize::MAX).now_or_never().expect("at once").expect("reads");
+        entries.iter().map(|entry| decode(&entry.payload).expect("readable")).collect()
     }
 
     pub(super) fn key<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
-        let payload = self.inner.lock().expect("lock").keys.get(&key.to_string()).cloned()?;
+        let payload = self.inner.get(key).now_or_never().expect("at once").expect("reads")?;
         Some(decode(&payload).expect("readable").body)
     }
 
-    pub(super) fn unacknowledged(&self) -> usize {
-        let inner = self.inner.lock().expect("lock");
-        let all = inner.streams.get(&Stream::Signals).map_or(0, Vec::len);
-        let group = inner.group.as_ref().map_or((0, EntryId::START), |group| (group.pending.len(), group.last));
-        let unread = inner.streams.get(&Stream::Signals).into_iter().flatten().filter(|(id, _)| *id > group.1).count();
-        assert!(unread + group.0 <= all);
-        unread + group.0
+    /// Signals that were not acknowledged yet, delivered or not.
+    pub(super) fn unacknowledged(&self) -> u64 {
+        let all = self.of(Stream::Signals).len(Stream::Signals).now_or_never().expect("at once").expect("reads");
+        all - self.acknowledged.load(Ordering::SeqCst)
     }
 
-    /// The server lost its data: group and pending entries are gone.
-    pub(super) fn lose_group(&self) {
-        self.inner.lock().expect("lock").group = None;
+    /// The server lost the group: every entry will be delivered again.
+    pub(super) async fn lose_group(&self) {
+        let fresh = MemoryBus::new();
+        for entry in self.of(Stream::Signals).tail(Stream::Signals, usize::MAX).await.expect("reads") {
+            fresh.append(Stream::Signals, entry.payload).await.expect("appends");
+        }
+        *self.signals.lock().expect("lock") = fresh;
+        self.acknowledged.store(0, Ordering::SeqCst);
+    }
+
+    fn of(&self, stream: Stream) -> Arc<MemoryBus> {
+        match stream {
+            Stream::Signals => Arc::clone(&self.signals.lock().expect("lock")),
+            _ => Arc::clone(&self.inner),
+        }
     }
 }
 
 #[async_trait]
 impl Bus for TestBus {
     async fn publish(&self, channel: Channel, payload: Bytes) -> Result<(), BusError> {
-        // Nobody may be listening.
-        let _ = self.push.send(Delivery::Message { channel, payload });
-        Ok(())
+        self.inner.publish(channel, payload).await
     }
 
     async fn subscribe(&self, channels: &[Channel], capacity: usize) -> Result<Subscription, BusError> {
-        let (to, from) = broadcast::channel(capacity);
-        let (mut all, wanted) = (self.push.subscribe(), channels.to_vec());
-        let task = tokio::spawn(async move {
-            while let Ok(delivery) = all.recv().await {
-                if matches!(&delivery, Delivery::Message { channel, .. } if wanted.contains(channel)) {
-                    let _ = to.send(delivery);
-                }
-            }
-        });
-        Ok(Subscription::new(from, Some(tokio_util::task::AbortOnDropHandle::new(task))))
+        self.inner.subscribe(channels, capacity).await
     }
 
     async fn append(&self, stream: Stream, payload: Bytes) -> Result<EntryId, BusError> {
-        let id = {
-            let mut inner = self.inner.lock().expect("lock");
-            inner.next += 1;
-            let id = EntryId { millis: inner.next, index: 0 };
-            inner.streams.entry(stream).or_default().push((id, payload));
-            id
-        };
-        self.appended.notify_waiters();
-        Ok(id)
+        self.of(stream).append(stream, payload).await
     }
 
     async fn read(
@@ -113,32 +85,19 @@ impl Bus for TestBus {
         count: usize,
         block: Duration,
     ) -> Result<Vec<Entry>, BusError> {
-        let appended = self.appended.notified();
-        let find = || {
-            let inner = self.inner.lock().expect("lock");
-            let entries = inner.streams.get(&stream).into_iter().flatten().filter(|(id, _)| *id > after).take(count);
-            entries.map(|(id, payload)| Entry { id: *id, payload: payload.clone(), deliveries: 0 }).collect::<Vec<_>>()
-        };
-        let found = find();
-        if found.is_empty() {
-            let _ = tokio::time::timeout(block, appended).await;
-            return Ok(find());
-        }
-        Ok(found)
+        self.of(stream).read(stream, after, count, block).await
     }
 
     async fn tail(&self, stream: Stream, count: usize) -> Result<Vec<Entry>, BusError> {
-        let mut all = self.read(stream, EntryId::START, usize::MAX, Duration::ZERO).await?;
-        Ok(all.split_off(all.len().saturating_sub(count)))
+        self.of(stream).tail(stream, count).await
     }
 
     async fn len(&self, stream: Stream) -> Result<u64, BusError> {
-        Ok(self.inner.lock().expect("lock").streams.get(&stream).map_or(0, Vec::len) as u64)
+        self.of(stream).len(stream).await
     }
 
-    async fn create_group(&self, _: Stream, _: Group) -> Result<(), BusError> {
-        self.inner.lock().expect("lock").group.get_or_insert_default();
-        Ok(())
+    async fn create_group(&self, stream: Stream, group: Group) -> Result<(), BusError> {
+        self.of(stream).create_group(stream, group).await
     }
 
     async fn read_group(
@@ -150,89 +109,44 @@ impl Bus for TestBus {
         count: usize,
         block: Duration,
     ) -> Result<Vec<Entry>, BusError> {
-        let appended = self.appended.notified();
-        for round in 0..2 {
-            let after = {
-                let inner = self.inner.lock().expect("lock");
-                let Some(members) = &inner.group else { return Err(BusError::NoGroup { stream, group }) };
-                match from {
-                    ReadFrom::Pending(after) => {
-                        let entries = inner.streams.get(&stream).into_iter().flatten();
-                        let mine = |id: &EntryId| members.pending.get(id).is_some_and(|owner| owner == consumer);
-                        let own = entries.filter(|(id, _)| *id > after && mine(id)).take(count);
-                        return Ok(own
-                            .map(|(id, payload)| Entry { id: *id, payload: payload.clone(), deliveries: 2 })
-                            .collect());
-                    }
-                    ReadFrom::New => members.last,
-                }
-            };
-            let new = self.read(stream, after, count, Duration::ZERO).await?;
-            if !new.is_empty() || round == 1 {
-                let mut inner = self.inner.lock().expect("lock");
-                let Some(members) = &mut inner.group else { return Err(BusError::NoGroup { stream, group }) };
-                for entry in &new {
-                    members.last = members.last.max(entry.id);
-                    members.pending.insert(entry.id, consumer.to_owned());
-                }
-                return Ok(new);
-            }
-            break;
-        }
-        let _ = tokio::time::timeout(block.min(Duration::from_millis(20)), appended).await;
-        Ok(Vec::new())
+        let block = block.min(Duration::from_millis(50));
+        self.of(stream).read_group(stream, group, consumer, from, count, block).await
     }
 
     async fn claim(
         &self,
         stream: Stream,
-        _: Group,
+        group: Group,
         consumer: &str,
-        _: Duration,
-        _: EntryId,
-        _: usize,
+        min_idle: Duration,
+        cursor: EntryId,
+        count: usize,
     ) -> Result<Claimed, BusError> {
-        let all = self.read(stream, EntryId::START, usize::MAX, Duration::ZERO).await?;
-        let mut inner = self.inner.lock().expect("lock");
-        let Some(members) = &mut inner.group else { return Ok(Claimed::default()) };
-        let mut claimed = Claimed::default();
-        for (id, owner) in &mut members.pending {
-            if owner != consumer {
-                consumer.clone_into(owner);
-                claimed.entries.extend(all.iter().find(|entry| entry.id == *id).cloned());
-            }
-        }
-        Ok(claimed)
+        self.of(stream).claim(stream, group, consumer, min_idle, cursor, count).await
     }
 
     async fn ack(&self, stream: Stream, group: Group, ids: &[EntryId]) -> Result<u64, BusError> {
-        let mut inner = self.inner.lock().expect("lock");
-        let Some(members) = &mut inner.group else { return Err(BusError::NoGroup { stream, group }) };
-        Ok(ids.iter().filter(|id| members.pending.remove(id).is_some()).count() as u64)
+        let acknowledged = self.of(stream).ack(stream, group, ids).await?;
+        self.acknowledged.fetch_add(acknowledged, Ordering::SeqCst);
+        Ok(acknowledged)
     }
 
-    async fn pending(&self, _: Stream, _: Group) -> Result<PendingSummary, BusError> {
-        let inner = self.inner.lock().expect("lock");
-        let pending = inner.group.as_ref().map(|group| &group.pending);
-        Ok(PendingSummary {
-            count: pending.map_or(0, BTreeMap::len) as u64,
-            oldest: pending.and_then(|pending| pending.keys().next().copied()),
-        })
+    async fn pending(&self, stream: Stream, group: Group) -> Result<PendingSummary, BusError> {
+        self.of(stream).pending(stream, group).await
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, BusError> {
-        Ok(self.inner.lock().expect("lock").keys.get(&key.to_string()).cloned())
+        self.inner.get(key).await
     }
 
     async fn set(&self, key: &Key, value: Bytes) -> Result<(), BusError> {
         if *key == Key::Kill && self.refuse_latch.load(Ordering::SeqCst) {
             return Err(BusError::Refused("scripted".into()));
         }
-        self.inner.lock().expect("lock").keys.insert(key.to_string(), value);
-        Ok(())
+        self.inner.set(key, value).await
     }
 
     fn link(&self) -> watch::Receiver<BusLink> {
-        self.link.subscribe()
+        self.inner.link()
     }
 }

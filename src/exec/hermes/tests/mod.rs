@@ -1,4 +1,4 @@
-//! The runner with a scripted venue, a bus in memory and a real SQLite file.
+//! The runner with a scripted venue, a bus in memory and a real `SQLite` file.
 
 mod bus;
 mod venue;
@@ -82,7 +82,7 @@ impl World {
             position_cap: Size(dec!(10000)),
             gross_exposure: Usd(dec!(10000)),
             daily_drawdown: Usd(dec!(50)),
-            data_age: Duration::from_secs(60),
+            data_age: Duration::from_mins(1),
         };
         Parts {
             settings: Settings {
@@ -308,7 +308,7 @@ async fn the_same_intent_twice_and_a_lost_group_give_one_order() {
     world.signal("a").await;
     world.signal("a").await;
     world.until("live", |state| state.orders.open == 1).await;
-    world.bus.lose_group();
+    world.bus.lose_group().await;
     world.signal("b").await;
     world.until("the group is back, all was delivered again", |state| state.orders.open == 2).await;
     world.until("acknowledged", |_| world.bus.unacknowledged() == 0).await;
