@@ -6,7 +6,7 @@
 //!
 //! | what is known | state |
 //! |---|---|
-//! | matched in full | `Filled` |
+//! | matched in full, or the venue says so and no more than dust is missing | `Filled` |
 //! | the venue ended it | `Cancelled` |
 //! | its deadline passed before the venue took it | `Expired` |
 //! | the venue refused it, or it provably never arrived | `Rejected` |
@@ -23,7 +23,12 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use crate::domain::{Order, OrderState, Size, TradeId};
+
+/// What rounding at the venue may leave of an order that it calls matched, in shares.
+const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
 /// How the venue spoke of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +106,7 @@ pub struct Standing {
     held: bool,
     cancel_requested: bool,
     end: Option<End>,
+    complete: bool,
     venue_matched: Size,
     fills: BTreeMap<TradeId, Size>,
 }
@@ -117,6 +123,7 @@ impl Standing {
             held: false,
             cancel_requested: false,
             end: None,
+            complete: false,
             venue_matched: Size::ZERO,
             fills: BTreeMap::new(),
         }
@@ -133,6 +140,7 @@ impl Standing {
         match order.state {
             OrderState::Unknown => standing.unknown = true,
             OrderState::CancelPending => standing.cancel_requested = true,
+            OrderState::Filled => standing.complete = true,
             OrderState::Cancelled => standing.end = Some(End::Cancelled),
             OrderState::Rejected => standing.end = Some(End::Rejected),
             OrderState::Expired => standing.end = Some(End::Expired),
@@ -141,8 +149,7 @@ impl Standing {
             | OrderState::Signed
             | OrderState::Sent
             | OrderState::Live
-            | OrderState::PartiallyFilled
-            | OrderState::Filled => {}
+            | OrderState::PartiallyFilled => {}
         }
         standing.fills.extend(fills);
         standing
@@ -172,6 +179,8 @@ impl Standing {
                 match (sighting, matched) {
                     (Sighting::Open, _) => {}
                     (Sighting::Matched, None) => self.venue_matched = self.venue_matched.max(self.size),
+                    (Sighting::Matched, Some(matched)) if (self.size - matched).0 <= DUST => self.complete = true,
+                    // All that could be matched was, and the rest was killed.
                     (Sighting::Matched, Some(_)) | (Sighting::Ended, _) => self.end(End::Cancelled),
                 }
             }
@@ -183,7 +192,7 @@ impl Standing {
     #[must_use]
     pub fn state(&self) -> OrderState {
         let matched = self.matched();
-        if matched >= self.size {
+        if matched >= self.size || self.complete {
             return OrderState::Filled;
         }
         match self.end {
@@ -235,10 +244,9 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use rust_decimal::Decimal;
-
     use super::*;
+    use proptest::prelude::*;
+    use rust_decimal::dec;
 
     const SIZE: i64 = 10;
 
@@ -319,6 +327,8 @@ mod tests {
             (Fact::Seen { sighting: Sighting::Open, matched: None }, OrderState::Live),
             (Fact::Seen { sighting: Sighting::Open, matched: Some(size(1)) }, OrderState::PartiallyFilled),
             (Fact::Seen { sighting: Sighting::Matched, matched: None }, OrderState::Filled),
+            (Fact::Seen { sighting: Sighting::Matched, matched: Some(Size(dec!(9.99))) }, OrderState::Filled),
+            (Fact::Seen { sighting: Sighting::Matched, matched: Some(size(4)) }, OrderState::Cancelled),
             (Fact::Seen { sighting: Sighting::Ended, matched: Some(size(3)) }, OrderState::Cancelled),
             (Fact::NeverArrived, OrderState::Rejected),
         ] {

@@ -165,7 +165,7 @@ impl Desk {
     fn remember_fill(&mut self, fill: &Fill) {
         let known = self.recent_fills.iter_mut().find(|known| known.trade == fill.trade && known.order == fill.order);
         if let Some(known) = known {
-            *known = fill.clone()
+            *known = fill.clone();
         } else {
             self.recent_fills.push_front(fill.clone());
             self.recent_fills.truncate(super::SHOWN);

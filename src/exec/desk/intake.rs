@@ -24,13 +24,13 @@ impl Desk {
         }
         let payload = clip(&String::from_utf8_lossy(&entry.payload));
         if entry.payload.is_empty() {
-            self.refuse(entry, payload, DeadLetterReason::Malformed, "trimmed while pending", now, &mut step);
+            Self::refuse(entry, payload, DeadLetterReason::Malformed, "trimmed while pending", now, &mut step);
             return step;
         }
         let intent = match decode::<SignalEntry>(&entry.payload) {
             Ok(envelope) => envelope.body.intent,
             Err(error) => {
-                self.refuse(entry, payload, DeadLetterReason::Malformed, &error.to_string(), now, &mut step);
+                Self::refuse(entry, payload, DeadLetterReason::Malformed, &error.to_string(), now, &mut step);
                 return step;
             }
         };
@@ -48,7 +48,7 @@ impl Desk {
             at: now,
         }));
         match self.obstacle(&intent, now) {
-            Some((reason, error)) => self.refuse(entry, payload, reason, &error, now, &mut step),
+            Some((reason, error)) => Self::refuse(entry, payload, reason, &error, now, &mut step),
             None => self.admit(entry, payload, intent, sign, now, &mut step),
         }
         step
@@ -119,12 +119,12 @@ impl Desk {
         let signed = match sign(&approved, &market) {
             Ok(signed) => signed,
             Err(error) => {
-                return self.refuse(entry, payload, DeadLetterReason::Unsignable, &error.to_string(), now, step);
+                return Self::refuse(entry, payload, DeadLetterReason::Unsignable, &error.to_string(), now, step);
             }
         };
         if self.index.contains_key(signed.order()) {
             let error = format!("its order id {} belongs to another order", signed.order());
-            return self.refuse(entry, payload, DeadLetterReason::Unsignable, &error, now, step);
+            return Self::refuse(entry, payload, DeadLetterReason::Unsignable, &error, now, step);
         }
         if self.stored_markets.get(&market.market) != Some(&market) {
             step.writes.push(Write::Market(Box::new(market.clone())));
@@ -225,20 +225,12 @@ impl Desk {
     }
 
     /// A dead letter for an entry that becomes no order.
-    fn refuse(
-        &mut self,
-        entry: &Entry,
-        payload: String,
-        reason: DeadLetterReason,
-        error: &str,
-        now: Timestamp,
-        step: &mut Step,
-    ) {
+    fn refuse(entry: &Entry, payload: String, reason: DeadLetterReason, error: &str, now: Timestamp, step: &mut Step) {
         let entry_id = entry.id.to_string();
         let error = error.to_owned();
         let letter =
             DeadLetter { entry: entry_id, reason, error, original: payload, attempts: 0, first_at: now, last_at: now };
-        self.bury(letter, step);
+        Self::bury(letter, step);
         step.after.push(Effect::Ack(entry.id));
     }
 

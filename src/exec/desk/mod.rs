@@ -350,15 +350,14 @@ impl Desk {
     }
 
     /// A dead letter: durable, told, and on its stream.
-    fn bury(&mut self, letter: DeadLetter, step: &mut Step) {
-        self.dead_letters += 1;
+    fn bury(letter: DeadLetter, step: &mut Step) {
         step.writes.push(Write::DeadLetter(Box::new(letter.clone())));
         step.emit(TradeEvent::DeadLetter(letter.clone()));
         step.after.push(Effect::DeadLetter(Box::new(letter)));
     }
 
     /// The dead letter of an order that was in our hands.
-    fn bury_order(&mut self, key: &Key, reason: DeadLetterReason, error: String, now: Timestamp, step: &mut Step) {
+    fn bury_order(&self, key: &Key, reason: DeadLetterReason, error: String, now: Timestamp, step: &mut Step) {
         let Some(tracked) = self.orders.get(key) else { return };
         let letter = DeadLetter {
             entry: tracked.entry.map_or_else(|| format!("{}#{}", key.0, key.1), |entry| entry.to_string()),
@@ -372,7 +371,7 @@ impl Desk {
             first_at: tracked.row.order.times.consumed_at.unwrap_or(now),
             last_at: now,
         };
-        self.bury(letter, step);
+        Self::bury(letter, step);
     }
 
     /// The entry of this order has led to something durable: acknowledge it.

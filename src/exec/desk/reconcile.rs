@@ -64,7 +64,8 @@ impl Desk {
     pub(super) fn reconcile_now(&mut self, now: Timestamp) {
         self.reconcile.required = true;
         self.reconcile.next_at = now;
-        self.reconcile.again |= self.reconcile.asking;
+        // What is under way was begun before the news: it does not count.
+        self.reconcile.again |= self.reconcile.asking || !self.reconcile.waiting.is_empty();
     }
 
     /// Asks for a snapshot when one is due.

@@ -60,7 +60,8 @@ impl Desk {
             ended: VecDeque::new(),
             in_hand: HashSet::new(),
             counts: OrderCounts::default(),
-            dead_letters: memory.dead_letters,
+            // Those that are still to be published are counted then.
+            dead_letters: memory.dead_letters.saturating_sub(memory.unpublished.len() as u64),
             portfolio,
             day: day.after(now, total),
             day_dirty: true,

@@ -447,6 +447,32 @@ fn an_order_of_ours_missing_from_the_list_is_looked_up_before_the_books_are_clea
 }
 
 #[test]
+fn a_reconnect_while_books_are_compared_asks_for_another_comparison() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    desk.reconcile_now(at(100));
+    desk.on_tick(at(100));
+    desk.on_snapshot(at(100), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(110));
+    desk.on_user_event(UserEvent::Connected, at(115));
+    let seen = || Ok(Lookup { order: Some(venue_order("a", VenueOrderStatus::Live, None)), fills: Vec::new() });
+    desk.on_lookup(&"0xa".into(), at(110), seen(), at(120));
+    assert_eq!(desk.trading_state(at(120)), TradingState::Halted);
+    let step = desk.on_tick(at(130));
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })));
+    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+    desk.on_snapshot(at(130), Ok(Snapshot { orders, fills: Vec::new() }), at(140));
+    assert_eq!(desk.trading_state(at(140)), TradingState::Active);
+}
+
+#[test]
+fn books_that_the_venue_has_not_confirmed_for_long_halt_the_desk() {
+    let desk = desk();
+    assert_eq!(desk.trading_state(at(90_000)), TradingState::Active);
+    assert!(desk.trouble(at(90_001)).expect("stale").contains("last compared"));
+}
+
+#[test]
 fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
     let mut desk = desk();
     desk.reconcile_now(at(10));

@@ -8,6 +8,9 @@ use crate::domain::{
 };
 use crate::risk::{Holdings, RiskView};
 
+/// Books count as fresh for at least this long after a comparison.
+const STALE_AT_LEAST: Duration = Duration::from_secs(10);
+
 /// `counts += more`.
 pub(super) const fn add(counts: &mut OrderCounts, more: OrderCounts) {
     counts.sent += more.sent;
@@ -45,7 +48,20 @@ impl Desk {
             let why = health.venue.clone();
             return Some(why.unwrap_or_else(|| "reconciling with the venue".into()));
         }
-        self.oldest_unknown(now)
+        self.stale_books(now).or_else(|| self.oldest_unknown(now))
+    }
+
+    /// The venue has not confirmed the books for too long: they may be wrong.
+    fn stale_books(&self, now: Timestamp) -> Option<String> {
+        let most = self.rules.reconcile_every.saturating_mul(3).max(STALE_AT_LEAST);
+        let age = now.since(self.reconcile.clean_at()?);
+        let why = self.health.venue.as_deref().unwrap_or("a comparison is under way");
+        (age > most).then(|| format!("the books were last compared {} s ago: {why}", age.as_secs()))
+    }
+
+    /// A dead letter is on its way to its stream.
+    pub(in crate::exec) const fn count_dead_letter(&mut self) {
+        self.dead_letters += 1;
     }
 
     fn oldest_unknown(&self, now: Timestamp) -> Option<String> {
@@ -68,13 +84,8 @@ impl Desk {
         let mut reasons = Vec::new();
         reasons.extend(self.trouble(now));
         reasons.extend(self.health.venue.clone().filter(|venue| !reasons.contains(venue)));
-        let stale = self.rules.reconcile_every.saturating_mul(3).max(Duration::from_secs(10));
-        match self.reconcile.clean_at() {
-            None => reasons.push("the books were never compared with the venue".into()),
-            Some(at) if now.since(at) > stale => {
-                reasons.push(format!("the books were last compared {} s ago", now.since(at).as_secs()));
-            }
-            Some(_) => {}
+        if self.reconcile.clean_at().is_none() {
+            reasons.push("the books were never compared with the venue".into());
         }
         if self.counts.unknown > 0 {
             reasons.push(format!("{} orders of unknown outcome", self.counts.unknown));

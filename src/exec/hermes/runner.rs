@@ -73,7 +73,7 @@ pub(super) struct Runner {
     backlog: VecDeque<Waiting>,
     ledger_again_at: Instant,
     dirty: bool,
-    told_at: Instant,
+    told_at: Option<Instant>,
 }
 
 impl Runner {
@@ -95,7 +95,7 @@ impl Runner {
             backlog: VecDeque::new(),
             ledger_again_at: Instant::now(),
             dirty: true,
-            told_at: Instant::now() - STATE_EVERY,
+            told_at: None,
         }
     }
 
@@ -200,8 +200,8 @@ impl Runner {
         self.take_data().await;
         let step = self.desk.on_tick(clock::now());
         self.perform(step, None).await;
-        let since = self.told_at.elapsed();
-        if since >= STATE_EVERY || (self.dirty && since >= STATE_AFTER) {
+        let due = if self.dirty { STATE_AFTER } else { STATE_EVERY };
+        if self.told_at.is_none_or(|told| told.elapsed() >= due) {
             self.tell_state();
         }
     }
@@ -311,7 +311,10 @@ impl Runner {
                 self.outbox.event(&event);
                 self.dirty = true;
             }
-            Effect::DeadLetter(letter) => self.outbox.dead_letter(letter),
+            Effect::DeadLetter(letter) => {
+                self.desk.count_dead_letter();
+                self.outbox.dead_letter(letter);
+            }
             Effect::Ack(id) => {
                 if let Err(error) = self.acks.try_send(id) {
                     tracing::warn!(%error, "an entry was not acknowledged; it comes again and is known then");
@@ -331,6 +334,6 @@ impl Runner {
         let state = self.desk.snapshot(self.switch.report(), self.outbox.seq(), clock::now());
         self.outbox.state(&state);
         self.dirty = false;
-        self.told_at = Instant::now();
+        self.told_at = Some(Instant::now());
     }
 }

@@ -297,7 +297,7 @@ async fn a_malformed_entry_is_buried_and_the_line_behind_it_moves() {
     world.signal("a").await;
     world.until("the next one lives", |state| state.orders.open == 1 && state.dlq == 1).await;
     world.until("both acknowledged", |_| world.bus.unacknowledged() == 0).await;
-    assert_eq!(world.dead(), [DeadLetterReason::Malformed]);
+    world.until("on the stream", |_| world.dead() == [DeadLetterReason::Malformed]).await;
     hermes.stop().await;
 }
 
@@ -389,6 +389,7 @@ async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_a
     assert!(reasons.iter().any(|reason| reason.contains("not proved")), "{reasons:?}");
     let proved = |state: &HermesState| matches!(state.kill.proof, KillProof::Proved { .. });
     let state = world.until("proved without bus and ledger", proved).await;
+    let beats = world.venue.beats.load(Ordering::SeqCst);
     assert_eq!((world.venue.open(), state.kill.venue_open_orders, state.kill.orders_cancelled), (0, Some(0), 3));
     let done = |step| state.kill.steps.iter().any(|(known, _)| *known == step);
     assert!(done(KillStep::GateClosed) && done(KillStep::LatchFile) && done(KillStep::CancelAll));
@@ -404,7 +405,7 @@ async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_a
     world.signal("late").await;
     world.until("buried", |_| world.dead().contains(&DeadLetterReason::Killed)).await;
     world.until("books follow", |state| state.orders.cancelled == 3 && state.orders.open == 0).await;
-    let beats = world.venue.beats.load(Ordering::SeqCst);
+    assert_eq!(world.venue.beats.load(Ordering::SeqCst), beats, "no heartbeat while killed");
 
     let armed = async {
         while world.command(Action::Arm { why: "go".into() }).await != AckVerdict::Applied {
@@ -412,7 +413,6 @@ async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_a
         }
     };
     tokio::time::timeout(WAIT, armed).await.expect("arms");
-    assert_eq!(world.venue.beats.load(Ordering::SeqCst), beats, "no heartbeat while killed");
     let latch = control::latch(&(world.bus.clone() as BusRef)).await.expect("readable").expect("there");
     assert!(latch.is_armed() && latch.epoch > 1);
     world.signal_in("stale", 1).await;
