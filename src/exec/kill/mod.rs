@@ -1,7 +1,7 @@
 //! The kill switch: easy to stop, hard to start.
 //!
 //! The gate in memory is flipped by [`KillSwitch::trip`], from any task, without waiting for anything; everything else that
-//! stopping needs is done by the [`procedure`] in a task of its own. Nothing arms the switch but [`KillSwitch::arm`], which
+//! stopping needs is done by the kill procedure in a task of its own. Nothing arms the switch but [`KillSwitch::arm`], which
 //! only an accepted command of a person reaches.
 //!
 //! Invariant: once `trip` has returned, [`KillSwitch::may_send`] refuses until a higher epoch is armed.
