@@ -242,7 +242,7 @@ mod tests {
         assert!(refused("time,symbol,price,qty,side\n1,BTC/USD,1,1,long\n").contains("column side: 'long'"));
         assert!(refused("time,symbol,price,qty,side\n1,BTC/USD,1,-1,buy\n").contains("column qty: '-1'"));
         assert_eq!(refused("time,symbol,price\n"), "history has no rows");
-        let many: String = (0..65).map(|pair| format!("1,C{pair}/USD,1\n")).collect();
+        let many = (0..65).map(|pair| format!("1,C{pair}/USD,1")).collect::<Vec<_>>().join("\n");
         assert_eq!(refused(&format!("time,symbol,price\n{many}")), "history has 65 pairs; at most 64 can be played");
         assert!(refused("time,symbol,price\n1,BTC/USD,79228162514264337593543950335\n").contains("column price"));
     }
