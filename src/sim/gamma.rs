@@ -15,6 +15,8 @@ use crate::domain::{Book, Price, Timestamp};
 /// Most rows in one answer, and how many there are unless asked.
 const MAX_LIMIT: usize = 500;
 const DEFAULT_LIMIT: usize = 20;
+/// Most rows on a page of the cursor form.
+const MAX_PAGE: usize = 100;
 
 #[derive(Clone, Debug)]
 struct Gamma {
@@ -22,18 +24,28 @@ struct Gamma {
     exchange: Exchange,
 }
 
-/// `/markets`, `/markets/slug/{slug}`, `/events`, `/events/slug/{slug}`.
+/// `/markets`, `/markets/keyset`, `/markets/slug/{slug}`, and the same of `/events`.
 pub(super) fn router(listings: Listings, exchange: Exchange) -> Router {
     Router::new()
         .route("/markets", get(markets))
+        .route("/markets/keyset", get(markets_keyset))
         .route("/markets/slug/{slug}", get(market_by_slug))
         .route("/events", get(events))
+        .route("/events/keyset", get(events_keyset))
         .route("/events/slug/{slug}", get(event_by_slug))
         .with_state(Gamma { listings, exchange })
 }
 
 async fn markets(State(gamma): State<Gamma>, RawQuery(query): RawQuery) -> Response {
     gamma.list(query.as_deref(), market_json)
+}
+
+async fn markets_keyset(State(gamma): State<Gamma>, RawQuery(query): RawQuery) -> Response {
+    gamma.page(query.as_deref(), "markets", market_json)
+}
+
+async fn events_keyset(State(gamma): State<Gamma>, RawQuery(query): RawQuery) -> Response {
+    gamma.page(query.as_deref(), "events", event_json)
 }
 
 async fn events(State(gamma): State<Gamma>, RawQuery(query): RawQuery) -> Response {
@@ -60,6 +72,21 @@ impl Gamma {
             }
             Err(reason) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &reason),
         }
+    }
+
+    /// A page of the cursor form. The cursor is the number of the last row; the last page has none.
+    fn page(&self, query: Option<&str>, name: &str, shape: Shape) -> Response {
+        let filter = match Filter::parse(query.unwrap_or_default()) {
+            Ok(filter) => filter,
+            Err(reason) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, &reason),
+        };
+        let all = self.listings.all();
+        let mut rest = all.iter().filter(|listing| listing.number > filter.after && filter.takes(listing)).peekable();
+        let page: Vec<&Listing> = rest.by_ref().take(filter.limit.min(MAX_PAGE)).collect();
+        let more = rest.peek().is_some();
+        let next = page.last().filter(|_| more).map(|listing| listing.number.to_string());
+        let rows: Vec<Value> = page.into_iter().map(|listing| self.shaped(listing, shape)).collect();
+        Json(json!({name: rows, "next_cursor": next})).into_response()
     }
 
     /// By slug in the path: open or closed.
@@ -90,6 +117,8 @@ struct Filter {
     closed: bool,
     limit: usize,
     offset: usize,
+    /// Number of the last row of the page before.
+    after: u64,
 }
 
 impl Filter {
@@ -102,6 +131,7 @@ impl Filter {
             closed: false,
             limit: DEFAULT_LIMIT,
             offset: 0,
+            after: 0,
         };
         let number = |key: &str, value: &str| {
             value.parse::<usize>().map_err(|_| format!("{key} '{value}' is not a whole number of 0 or more"))
@@ -117,6 +147,9 @@ impl Filter {
                 }
                 "limit" => filter.limit = number("limit", &value)?.min(MAX_LIMIT),
                 "offset" => filter.offset = number("offset", &value)?,
+                "after_cursor" => {
+                    filter.after = value.parse().map_err(|_| format!("after_cursor '{value}' is not one of ours"))?;
+                }
                 _ => {}
             }
         }

@@ -42,14 +42,14 @@ pub enum SimError {
         port: u16,
     },
     /// A port cannot be had.
-    #[error("sim {what}: port {port} of 127.0.0.1 cannot be had: {source}; choose another --port, or 0 for free ones")]
+    #[error("sim {what}: port {port} of 127.0.0.1 cannot be had: {reason}; choose another --port, or 0 for free ones")]
     Listen {
         /// Which service wanted it.
         what: &'static str,
         /// The port.
         port: u16,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The history file is not right.
     #[error(transparent)]

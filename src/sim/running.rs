@@ -163,7 +163,7 @@ impl Listeners {
 
     fn endpoints(&self) -> Result<Endpoints, SimError> {
         let at = |listener: &TcpListener, what| {
-            listener.local_addr().map_err(|source| SimError::Listen { what, port: 0, source })
+            listener.local_addr().map_err(|reason| SimError::Listen { what, port: 0, reason })
         };
         Ok(Endpoints {
             kraken_ws: format!("ws://{}/v2", at(&self.kraken_ws, "kraken_ws")?),
@@ -179,7 +179,7 @@ impl Listeners {
 async fn listen(what: &'static str, first: u16, offset: u16) -> Result<TcpListener, SimError> {
     let port = if first == 0 { 0 } else { first.saturating_add(offset) };
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    bound.map_err(|source| SimError::Listen { what, port, source })
+    bound.map_err(|reason| SimError::Listen { what, port, reason })
 }
 
 /// Starts the simulated venues. When this returns, every port answers and every book is quoted.

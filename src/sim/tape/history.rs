@@ -47,6 +47,12 @@ pub enum HistoryError {
         /// What would be right.
         expected: &'static str,
     },
+    /// It names too many pairs.
+    #[error("history has {count} pairs; at most {MAX_PAIRS} can be played")]
+    Pairs {
+        /// How many.
+        count: usize,
+    },
     /// It lacks what the simulated markets need.
     #[error("history has no {what}")]
     Lacks {
@@ -162,7 +168,7 @@ fn assemble(rows: &[Row]) -> Result<Recording, HistoryError> {
         pairs[at].price_decimals = pairs[at].price_decimals.max(row.price.scale());
     }
     if pairs.len() > MAX_PAIRS {
-        return Err(HistoryError::Lacks { what: "end of pairs: at most 64 can be played" });
+        return Err(HistoryError::Pairs { count: pairs.len() });
     }
     let mut events = Vec::with_capacity(rows.len() * 2);
     let mut before: Vec<Option<i64>> = vec![None; pairs.len()];
@@ -236,6 +242,8 @@ mod tests {
         assert!(refused("time,symbol,price,qty,side\n1,BTC/USD,1,1,long\n").contains("column side: 'long'"));
         assert!(refused("time,symbol,price,qty,side\n1,BTC/USD,1,-1,buy\n").contains("column qty: '-1'"));
         assert_eq!(refused("time,symbol,price\n"), "history has no rows");
+        let many = (0..65).map(|pair| format!("1,C{pair}/USD,1")).collect::<Vec<_>>().join("\n");
+        assert_eq!(refused(&format!("time,symbol,price\n{many}")), "history has 65 pairs; at most 64 can be played");
         assert!(refused("time,symbol,price\n1,BTC/USD,79228162514264337593543950335\n").contains("column price"));
     }
 
