@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -12,7 +11,7 @@ use crate::sim::{self, Endpoints, ListedMarket, Running, Settings, SimAccount};
 
 /// Arguments of `cockpit sim`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Print one line of JSON with every address, market and account, then serve
     #[arg(long)]
     json: bool,
@@ -43,7 +42,7 @@ struct Document<'a> {
 ///
 /// # Errors
 /// A setting, the history file or a port is not right, or a service ended by itself.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings { speed: args.speed, seed: args.seed, history: args.history, port: args.port };
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
@@ -59,7 +58,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     running.stop().await;
     match failed {
-        None => Ok(ExitCode::SUCCESS),
+        None => Ok(()),
         Some(error) => Err(error.into()),
     }
 }

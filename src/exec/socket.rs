@@ -1,6 +1,6 @@
 //! The control socket `hermes.sock` in the state directory: the way to Hermes without the bus. One JSON document a line.
 //!
-//! A request is a [`Command`] or `{"status":true}`; the reply is an [`Ack`] or a [`Status`]. A kill is carried out before
+//! A request is a [`Command`], `{"status":true}` or `{"hermes":true}`; the reply is an [`Ack`], a [`Status`] or a [`HermesState`]. A kill is carried out before
 //! the reply is written.
 
 use std::fs;
@@ -42,6 +42,11 @@ pub enum Request {
         /// Always true.
         status: bool,
     },
+    /// Hermes' own snapshot, with the kill's steps and proof.
+    Hermes {
+        /// Always true.
+        hermes: bool,
+    },
     /// A command.
     Command(Command),
 }
@@ -52,6 +57,8 @@ pub enum Request {
 pub enum Reply {
     /// To a status request.
     Status(Box<Status>),
+    /// To a request for Hermes' snapshot.
+    Hermes(Box<HermesState>),
     /// To a command.
     Ack(Ack),
     /// The request could not be understood or served.
@@ -221,8 +228,14 @@ async fn converse(stream: UnixStream, door: Door) {
 async fn answer(line: &str, door: &Door) -> Reply {
     match serde_json::from_str(line) {
         Ok(Request::Status { .. }) => Reply::Status(Box::new(status(door).await)),
+        Ok(Request::Hermes { .. }) => match state(door, Key::HERMES).await {
+            Some(state) => Reply::Hermes(Box::new(state)),
+            None => Reply::Error { error: "hermes has not written its snapshot yet".to_owned() },
+        },
         Ok(Request::Command(command)) => Reply::Ack(super::hermes::obey(command, &door.switch, &door.asks).await),
-        Err(error) => Reply::Error { error: format!("neither a command nor {{\"status\":true}}: {error}") },
+        Err(error) => Reply::Error {
+            error: format!("neither a command nor {{\"status\":true}} nor {{\"hermes\":true}}: {error}"),
+        },
     }
 }
 

@@ -22,7 +22,7 @@ mod world;
 
 use std::io;
 
-pub use running::{Endpoints, ListedMarket, ListedToken, Running, SimAccount, start};
+pub use running::{DESK_KEY, Endpoints, ListedMarket, ListedToken, Running, SimAccount, start};
 pub use settings::Settings;
 pub use tape::{HistoryError, TapeError};
 

@@ -27,6 +27,8 @@ const KEYS: [&str; 3] = [
     "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
     "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
 ];
+/// The key of the first account: the one that a simulated desk trades with.
+pub const DESK_KEY: &str = KEYS[0];
 /// What each of them owns at first.
 const COLLATERAL: Usd = Usd(rust_decimal::dec!(10_000));
 /// How long the services may take to end.
