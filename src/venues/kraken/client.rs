@@ -74,7 +74,7 @@ pub async fn run(url: &str, config: Config, mut sink: impl FnMut(Output) + Send,
             reason = client.connection(url, &mut backoff) => reason,
         };
         backoff.closed(clock::now());
-        tracing::warn!(url, reason, "kraken connection ended");
+        tracing::warn!(url, reason, not_followed = client.session.others(), "kraken connection ended");
         client.apply(Event::Closed { reason: &reason }, clock::now());
     }
 }
