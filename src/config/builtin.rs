@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+use rust_decimal::dec;
+
+use crate::domain::{Mode, Size, Symbol, Usd};
+use crate::pipeline::athena::MomentumParams;
+use crate::risk::Limits;
+
+use super::{Argos, BusUrl, Config, Hermes, Ui};
+
+const UP_DOWN: &str = "btc-updown-5m-{start}";
+
+impl Config {
+    /// The embedded desk: what `config.toml` says, without reading it.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self {
+            mode: Mode::Sim,
+            state_dir: None,
+            bus_url: BusUrl::new("memory://".to_owned()),
+            sim: crate::sim::Settings { speed: 1.0, seed: 7, history: None, port: 0 },
+            venues: None,
+            argos: Argos {
+                symbols: vec![Symbol::new("BTC/USD"), Symbol::new("ETH/USD")],
+                markets: vec![UP_DOWN.to_owned()],
+                silence: Duration::from_secs(4),
+                subscribe_within: Duration::from_secs(10),
+            },
+            momentum: MomentumParams {
+                symbol: Symbol::new("BTC/USD"),
+                market: UP_DOWN.to_owned(),
+                window: Duration::from_secs(15),
+                threshold: dec!(0.0001),
+                min_ticks: 10,
+                cooldown: Duration::from_secs(5),
+                size: Size(dec!(20)),
+                slippage: dec!(0.01),
+                send_within: Duration::from_secs(2),
+                rest_for: Duration::from_secs(15),
+                cutoff: Duration::from_secs(20),
+            },
+            limits: Limits {
+                order_size: Size(dec!(100)),
+                order_notional: Usd(dec!(100)),
+                price_collar: dec!(0.05),
+                position_cap: Size(dec!(200)),
+                gross_exposure: Usd(dec!(500)),
+                daily_drawdown: Usd(dec!(200)),
+                data_age: Duration::from_secs(3),
+            },
+            hermes: Hermes {
+                reconcile_every: Duration::from_secs(30),
+                heartbeat_every: Duration::from_secs(5),
+                claim_after: Duration::from_secs(30),
+            },
+            ui: Ui { keymap: None, max_fps: 30, mouse: true },
+            log_filter: "info".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Takes keys out of a TOML table one by one and remembers everything that was wrong.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use toml::{Table, Value};
+
+use super::Problem;
+
+/// The table being read. What is left at the end is unknown.
+#[derive(Debug)]
+pub(super) struct Reader {
+    root: Table,
+    known: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    pub(super) const fn new(root: Table) -> Self {
+        Self { root, known: Vec::new(), problems: Vec::new() }
+    }
+
+    /// Whether a section is there at all.
+    pub(super) fn has(&self, section: &str) -> bool {
+        self.root.contains_key(section)
+    }
+
+    /// Everything that was wrong, the keys nobody asked for included.
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        let mut unknown = Vec::new();
+        leftovers("", &self.root, &mut unknown);
+        for (key, value) in unknown {
+            let allowed = match nearest(&key, &self.known) {
+                Some(near) => format!("no such key; did you mean {near}?"),
+                None => "no such key".to_owned(),
+            };
+            self.problems.push(Problem { key, value, allowed });
+        }
+        self.problems
+    }
+
+    pub(super) fn problem(&mut self, key: &str, value: impl Display, allowed: impl Display) {
+        self.problems.push(Problem { key: key.to_owned(), value: value.to_string(), allowed: allowed.to_string() });
+    }
+
+    fn take(&mut self, key: &str, allowed: &str) -> Option<Value> {
+        self.known.push(key.to_owned());
+        let mut table = &mut self.root;
+        let mut parts = key.split('.').peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                if let Some(value) = table.remove(part) {
+                    return Some(value);
+                }
+                break;
+            }
+            match table.get_mut(part) {
+                Some(Value::Table(inner)) => table = inner,
+                Some(_) | None => break,
+            }
+        }
+        self.problem(key, "(missing)", allowed);
+        None
+    }
+
+    /// Takes a value and turns it into what it should be, or notes the problem.
+    fn read<T>(&mut self, key: &str, allowed: &str, convert: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        let value = self.take(key, allowed)?;
+        let converted = convert(&value);
+        if converted.is_none() {
+            self.problem(key, &value, allowed);
+        }
+        converted
+    }
+
+    pub(super) fn text(&mut self, key: &str, allowed: &str, accept: impl Fn(&str) -> bool) -> Option<String> {
+        self.read(key, allowed, |value| value.as_str().filter(|text| accept(text)).map(str::to_owned))
+    }
+
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        self.read(key, "true or false", Value::as_bool)
+    }
+
+    pub(super) fn integer<N>(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<N>
+    where
+        N: TryFrom<i64>,
+    {
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        self.read(key, &allowed, |value| {
+            value.as_integer().filter(|n| range.contains(n)).and_then(|n| n.try_into().ok())
+        })
+    }
+
+    pub(super) fn real(&mut self, key: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let allowed = format!("a number from {} to {}", range.start(), range.end());
+        self.read(key, &allowed, |value| {
+            let number = value.as_float().or_else(|| value.to_string().parse().ok())?;
+            range.contains(&number).then_some(number)
+        })
+    }
+
+    pub(super) fn seconds(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
+        self.integer(key, range).map(Duration::from_secs)
+    }
+
+    pub(super) fn millis(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
+        self.integer(key, range).map(Duration::from_millis)
+    }
+
+    pub(super) fn decimal(&mut self, key: &str, low: &str, high: &str) -> Option<Decimal> {
+        let allowed = format!("a decimal in quotes from \"{low}\" to \"{high}\"");
+        let bounds = (low.parse::<Decimal>().ok()?, high.parse::<Decimal>().ok()?);
+        self.read(key, &allowed, |value| {
+            let number = Decimal::from_str_exact(value.as_str()?).ok()?;
+            (number >= bounds.0 && number <= bounds.1).then_some(number)
+        })
+    }
+
+    pub(super) fn texts(&mut self, key: &str, allowed: &str, accept: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        self.read(key, allowed, |value| {
+            let items = value.as_array()?;
+            if items.is_empty() {
+                return None;
+            }
+            items.iter().map(|item| item.as_str().filter(|text| accept(text)).map(str::to_owned)).collect()
+        })
+    }
+}
+
+fn leftovers(prefix: &str, table: &Table, unknown: &mut Vec<(String, String)>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Table(inner) if !inner.is_empty() => leftovers(&key, inner, unknown),
+            Value::Table(_) => {}
+            other => unknown.push((key, other.to_string())),
+        }
+    }
+}
+
+/// The known key that a typing error away from `key`, if there is one.
+fn nearest<'a>(key: &str, known: &'a [String]) -> Option<&'a String> {
+    known
+        .iter()
+        .map(|candidate| (distance(key, candidate), candidate))
+        .filter(|(distance, _)| *distance <= 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}

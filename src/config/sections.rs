@@ -1,0 +1,176 @@
+//! One function a section: which keys there are and what they may hold.
+
+use std::path::PathBuf;
+
+use crate::domain::{Mode, Size, Symbol, Usd};
+use crate::pipeline::athena::MomentumParams;
+use crate::risk::Limits;
+
+use super::reader::Reader;
+use super::{Argos, BusUrl, Config, Hermes, Ui, Venues};
+
+/// Most that an amount in the configuration may be.
+const MOST: &str = "1000000000";
+
+/// Reads every section, so that every problem is noted, then puts them together when all could be read.
+pub(super) fn read(r: &mut Reader) -> Option<Config> {
+    let mode = r.text("mode", "\"sim\"; paper and live are not in this version", |text| text == "sim");
+    let state_dir = r.text("state_dir", "a path, or \"auto\"", |text| !text.is_empty());
+    let bus_url = r.text("bus.url", "\"memory://\", \"redis://...\" or \"rediss://...\"", is_bus_url);
+    let sim = sim(r);
+    let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
+    let argos = argos(r);
+    let momentum = momentum(r);
+    let limits = limits(r);
+    let hermes = hermes(r);
+    let ui = ui(r);
+    let log_filter = r.text("log.filter", "\"info\", or \"target=level,...\"", is_log_filter);
+    mode?;
+    let momentum = momentum?;
+    let argos = argos?;
+    consistent(r, &argos, &momentum);
+    Some(Config {
+        mode: Mode::Sim,
+        state_dir: state_dir.filter(|text| text != "auto").map(PathBuf::from),
+        bus_url: BusUrl::new(bus_url?),
+        sim: sim?,
+        venues: venues?,
+        argos,
+        momentum,
+        limits: limits?,
+        hermes: hermes?,
+        ui: ui?,
+        log_filter: log_filter?,
+    })
+}
+
+/// A strategy can only see what Argos collects.
+fn consistent(r: &mut Reader, argos: &Argos, momentum: &MomentumParams) {
+    if !argos.symbols.contains(&momentum.symbol) {
+        r.problem("athena.momentum.symbol", format!("\"{}\"", momentum.symbol), "one of argos.symbols");
+    }
+    if !argos.markets.contains(&momentum.market) {
+        r.problem("athena.momentum.market", format!("\"{}\"", momentum.market), "one of argos.markets");
+    }
+}
+
+fn sim(r: &mut Reader) -> Option<crate::sim::Settings> {
+    let speed = r.real("sim.speed", 0.1..=100.0);
+    let seed = r.integer("sim.seed", 0..=i64::MAX);
+    let history = r.text("sim.history", "the path of a CSV, or \"\" for the embedded recording", |_| true);
+    let port = r.integer("sim.port", 0..=65_000);
+    let history = history.map(|text| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from));
+    Some(crate::sim::Settings { speed: speed?, seed: seed?, history: history?, port: port? })
+}
+
+fn venues(r: &mut Reader) -> Option<Venues> {
+    let kraken_ws = r.text("venues.kraken_ws", "a ws:// or wss:// address", is_ws_url);
+    let clob = r.text("venues.clob", "an http:// or https:// address", is_http_url);
+    let clob_ws = r.text("venues.clob_ws", "a ws:// or wss:// address that ends before /ws/market", is_ws_url);
+    let gamma = r.text("venues.gamma", "an http:// or https:// address", is_http_url);
+    Some(Venues { kraken_ws: kraken_ws?, clob: clob?, clob_ws: clob_ws?, gamma: gamma? })
+}
+
+fn argos(r: &mut Reader) -> Option<Argos> {
+    let symbols = r.texts("argos.symbols", "a list of pairs such as \"BTC/USD\"", is_symbol);
+    let markets = r.texts("argos.markets", "a list of slugs or patterns such as \"btc-updown-5m-{start}\"", is_market);
+    let silence = r.seconds("argos.silence_s", 2..=60);
+    let subscribe_within = r.seconds("argos.subscribe_within_s", 1..=60);
+    Some(Argos {
+        symbols: symbols?.into_iter().map(Symbol::from).collect(),
+        markets: markets?,
+        silence: silence?,
+        subscribe_within: subscribe_within?,
+    })
+}
+
+fn momentum(r: &mut Reader) -> Option<MomentumParams> {
+    let symbol = r.text("athena.momentum.symbol", "a pair such as \"BTC/USD\"", is_symbol);
+    let market = r.text("athena.momentum.market", "a slug or a pattern such as \"btc-updown-5m-{start}\"", is_market);
+    let window = r.seconds("athena.momentum.window_s", 1..=3600);
+    let threshold = r.decimal("athena.momentum.threshold", "0.00001", "0.5");
+    let min_ticks = r.integer("athena.momentum.min_ticks", 2..=10_000);
+    let cooldown = r.seconds("athena.momentum.cooldown_s", 0..=3600);
+    let size = r.decimal("athena.momentum.size", "0.01", MOST);
+    let slippage = r.decimal("athena.momentum.slippage", "0", "0.2");
+    let send_within = r.millis("athena.momentum.send_within_ms", 10..=60_000);
+    let rest_for = r.seconds("athena.momentum.rest_s", 1..=3600);
+    let cutoff = r.seconds("athena.momentum.cutoff_s", 0..=3600);
+    Some(MomentumParams {
+        symbol: Symbol::from(symbol?),
+        market: market?,
+        window: window?,
+        threshold: threshold?,
+        min_ticks: min_ticks?,
+        cooldown: cooldown?,
+        size: Size(size?),
+        slippage: slippage?,
+        send_within: send_within?,
+        rest_for: rest_for?,
+        cutoff: cutoff?,
+    })
+}
+
+fn limits(r: &mut Reader) -> Option<Limits> {
+    let order_size = r.decimal("risk.order_size", "0", MOST);
+    let order_notional = r.decimal("risk.order_notional", "0", MOST);
+    let price_collar = r.decimal("risk.price_collar", "0", "0.5");
+    let position_cap = r.decimal("risk.position_cap", "0", MOST);
+    let gross_exposure = r.decimal("risk.gross_exposure", "0", MOST);
+    let daily_drawdown = r.decimal("risk.daily_drawdown", "0", MOST);
+    let data_age = r.millis("risk.data_age_ms", 100..=60_000);
+    Some(Limits {
+        order_size: Size(order_size?),
+        order_notional: Usd(order_notional?),
+        price_collar: price_collar?,
+        position_cap: Size(position_cap?),
+        gross_exposure: Usd(gross_exposure?),
+        daily_drawdown: Usd(daily_drawdown?),
+        data_age: data_age?,
+    })
+}
+
+fn hermes(r: &mut Reader) -> Option<Hermes> {
+    let reconcile_every = r.seconds("hermes.reconcile_s", 1..=300);
+    let heartbeat_every = r.seconds("hermes.heartbeat_s", 1..=9);
+    let claim_after = r.seconds("hermes.claim_after_s", 1..=3600);
+    Some(Hermes { reconcile_every: reconcile_every?, heartbeat_every: heartbeat_every?, claim_after: claim_after? })
+}
+
+fn ui(r: &mut Reader) -> Option<Ui> {
+    let keymap = r.text("ui.keymap", "the path of a keymap, or \"\"", |_| true);
+    let max_fps = r.integer("ui.max_fps", 10..=60);
+    let mouse = r.flag("ui.mouse");
+    let keymap = keymap.map(|text| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from));
+    Some(Ui { keymap: keymap?, max_fps: max_fps?, mouse: mouse? })
+}
+
+fn is_bus_url(text: &str) -> bool {
+    text == "memory://"
+        || url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host())
+}
+
+fn is_ws_url(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss") && url.has_host())
+}
+
+fn is_http_url(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+fn is_symbol(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(base, quote)| is_upper(base) && is_upper(quote))
+}
+
+fn is_upper(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn is_market(text: &str) -> bool {
+    let plain = text.replace("{start}", "0");
+    !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_log_filter(text: &str) -> bool {
+    !text.is_empty() && tracing_subscriber::EnvFilter::try_new(text).is_ok()
+}

@@ -1,0 +1,90 @@
+use super::*;
+
+fn problems(text: &str) -> Vec<Problem> {
+    match Config::parse(text) {
+        Err(ConfigError::Problems(problems)) => problems,
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+#[test]
+fn the_commented_default_is_the_builtin_one() {
+    assert_eq!(Config::parse(DEFAULT_TOML), Ok(Config::builtin()));
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_with_key_value_and_allowed() {
+    let text = DEFAULT_TOML
+        .replace("speed = 1.0", "speed = 1000.0")
+        .replace("threshold = \"0.0001\"", "threshold = 0.0001")
+        .replace("gross_exposure = \"500\"", "")
+        .replace("max_fps = 30", "max_fsp = 30");
+    let found = problems(&text);
+    let told: Vec<(&str, &str)> = found.iter().map(|p| (p.key.as_str(), p.value.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("sim.speed", "1000.0"),
+            ("athena.momentum.threshold", "0.0001"),
+            ("risk.gross_exposure", "(missing)"),
+            ("ui.max_fps", "(missing)"),
+            ("ui.max_fsp", "30"),
+        ]
+    );
+    assert_eq!(found[0].allowed, "a number from 0.1 to 100");
+    assert_eq!(found[4].allowed, "no such key; did you mean ui.max_fps?");
+}
+
+#[test]
+fn every_single_key_is_required() {
+    let table: toml::Table = DEFAULT_TOML.parse().expect("the default parses");
+    let mut keys = Vec::new();
+    collect("", &table, &mut keys);
+    assert!(keys.len() > 30, "{keys:?}");
+    for key in keys {
+        let mut table = table.clone();
+        remove(&mut table, &key);
+        let found = problems(&table.to_string());
+        assert!(found.iter().any(|p| p.key == key && p.value == "(missing)"), "{key}: {found:?}");
+    }
+}
+
+fn collect(prefix: &str, table: &toml::Table, keys: &mut Vec<String>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            toml::Value::Table(inner) => collect(&key, inner, keys),
+            _ => keys.push(key),
+        }
+    }
+}
+
+fn remove(table: &mut toml::Table, key: &str) {
+    match key.split_once('.') {
+        None => drop(table.remove(key)),
+        Some((head, rest)) => {
+            if let Some(toml::Value::Table(inner)) = table.get_mut(head) {
+                remove(inner, rest);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_strategy_may_only_watch_what_is_collected() {
+    let found = problems(&DEFAULT_TOML.replace("symbols = [\"BTC/USD\", \"ETH/USD\"]", "symbols = [\"ETH/USD\"]"));
+    assert_eq!(found[0].key, "athena.momentum.symbol");
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let url = BusUrl::new("redis://desk:s3cret@localhost:6379/0".into());
+    assert_eq!(format!("{url} {url:?}"), "redis://desk:***@localhost:6379/0 redis://desk:***@localhost:6379/0");
+}
+
+#[test]
+fn a_venues_section_must_be_whole() {
+    let found = problems(&format!("{DEFAULT_TOML}\n[venues]\nclob = \"ftp://x\"\n"));
+    let keys: Vec<&str> = found.iter().map(|p| p.key.as_str()).collect();
+    assert_eq!(keys, ["venues.kraken_ws", "venues.clob", "venues.clob_ws", "venues.gamma"]);
+}

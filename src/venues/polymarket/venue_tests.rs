@@ -1,0 +1,383 @@
+use std::time::Duration;
+
+use rust_decimal::dec;
+use serde_json::{Value, json};
+
+use super::super::intent::tests::{NOW, UP, intent, market};
+use super::super::signing::SignatureType;
+use super::super::test_server::{API_KEY, CREDENTIALS, KEY, Seen, Server};
+use super::*;
+use crate::domain::{Book, Level, Price, Protocol, Side, Size, TokenId, TradingState};
+use crate::exec::venue::VenueOrderStatus;
+use crate::risk::{Equity, Holdings, Limits, RiskGate, RiskView};
+
+const POSITION: &str = "663574927012476832975694178961957910328055987427402067619466963999000625152";
+
+fn settings(url: &str) -> Settings {
+    Settings {
+        clob: url.to_owned(),
+        clob_ws: "ws://127.0.0.1:9".into(),
+        chain_id: 137,
+        signature_type: SignatureType::Eoa,
+        wallet: None,
+    }
+}
+
+fn key() -> LocalKey {
+    LocalKey::from_hex(KEY).expect("key")
+}
+
+fn venue(url: &str) -> Arc<PolymarketVenue> {
+    PolymarketVenue::new(&settings(url), key()).expect("a venue")
+}
+
+async fn connected(
+    script: impl Fn(&Seen, usize) -> (u16, String) + Send + Sync + 'static,
+) -> (Server, Arc<PolymarketVenue>) {
+    let server = Server::start(script).await;
+    let venue = venue(&server.url);
+    venue.connect().await.expect("connects");
+    (server, venue)
+}
+
+fn standard(_: &Seen, _: usize) -> (u16, String) {
+    (0, String::new())
+}
+
+fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
+    let now = Timestamp::from_secs(NOW);
+    let level = |price| vec![Level { price: Price(price), size: Size(dec!(1000)) }];
+    let book = Book {
+        market: market.market.clone(),
+        token: intent.token.clone(),
+        bids: level(dec!(0.50)),
+        asks: level(dec!(0.52)),
+        event_at: now,
+        received_at: now,
+    };
+    let limits = Limits {
+        order_size: Size(dec!(10000)),
+        order_notional: Usd(dec!(10000)),
+        price_collar: dec!(0.9),
+        position_cap: Size(dec!(10000)),
+        gross_exposure: Usd(dec!(10000)),
+        daily_drawdown: Usd(dec!(10000)),
+        data_age: Duration::from_mins(1),
+    };
+    let holdings = Holdings::new();
+    let view = RiskView {
+        trading_state: TradingState::Active,
+        epoch: intent.epoch,
+        market: Some(market),
+        book: Some(&book),
+        source_at: Some(now),
+        holdings: &holdings,
+        equity: Some(Equity::default()),
+    };
+    RiskGate::new(limits).check(intent, &view, now).expect("within every limit")
+}
+
+#[tokio::test]
+async fn the_same_intent_gives_the_same_bytes_and_another_attempt_another_order() {
+    let (_server, venue) = connected(standard).await;
+    let market = market();
+    let first = venue.sign(&approved(intent(), &market), &market).expect("signs");
+    let again = venue.sign(&approved(intent(), &market), &market).expect("signs");
+    assert_eq!((first.order(), first.body(), first.digest()), (again.order(), again.body(), again.digest()));
+    assert_eq!(venue.identify(&intent(), &market).as_ref(), Ok(first.order()));
+    assert_eq!(first.digest(), hex::encode(Sha256::digest(first.body())));
+
+    let retry = OrderIntent { attempt: 2, ..intent() };
+    let other = venue.sign(&approved(retry, &market), &market).expect("signs");
+    assert_ne!(other.order(), first.order());
+
+    let body: Value = serde_json::from_slice(first.body()).expect("json");
+    assert_eq!(body["owner"], API_KEY);
+    assert_eq!(
+        (&body["orderType"], &body["postOnly"], &body["order"]["expiration"]),
+        (&json!("GTC"), &json!(false), &json!("0"))
+    );
+    assert_eq!(body["order"]["timestamp"], "1795348800000");
+    assert_eq!((&body["order"]["makerAmount"], &body["order"]["takerAmount"]), (&json!("5200000"), &json!("10000000")));
+    assert!(!format!("{first:?} {venue:?}").contains(body["order"]["signature"].as_str().expect("text")));
+}
+
+#[tokio::test]
+async fn every_wallet_and_protocol_signs_what_the_venue_would_verify() {
+    let server = Server::start(standard).await;
+    for signature_type in [SignatureType::Eoa, SignatureType::Proxy, SignatureType::Safe, SignatureType::DepositWallet]
+    {
+        for (protocol, token) in [(Protocol::V2, UP), (Protocol::V3, POSITION)] {
+            let settings = Settings { signature_type, ..settings(&server.url) };
+            let venue = PolymarketVenue::new(&settings, key()).expect("a venue");
+            venue.connect().await.expect("connects");
+            let mut market = market();
+            market.protocol = protocol;
+            market.tokens[0].token = TokenId::new(token);
+            let intent = OrderIntent { token: token.into(), ..intent() };
+            let signed = venue.sign(&approved(intent.clone(), &market), &market).expect("signs");
+            let body: Value = serde_json::from_slice(signed.body()).expect("json");
+            let signature = body["order"]["signature"].as_str().expect("text").trim_start_matches("0x");
+            let (order, exchange) = venue.order_of(&intent, &market).expect("an order");
+            let verified = signing::verify_order(&order, &exchange, &hex::decode(signature).expect("hex"));
+            assert_eq!(verified, Ok(key().address()), "{signature_type} {protocol:?}");
+        }
+    }
+}
+
+#[test]
+fn settings_are_refused_by_name() {
+    let refuse = |change: &dyn Fn(&mut Settings), said: &str| {
+        let mut settings = settings("http://127.0.0.1:1");
+        change(&mut settings);
+        let error = PolymarketVenue::new(&settings, key()).expect_err(said).to_string();
+        assert!(error.contains(said), "{error}");
+    };
+    refuse(&|settings| settings.clob = "127.0.0.1:1".into(), "clob '127.0.0.1:1'");
+    refuse(&|settings| settings.clob_ws = "http://x".into(), "ws:// or wss://");
+    refuse(&|settings| settings.chain_id = 1, "chain_id 1 is not 137");
+    refuse(&|settings| settings.wallet = Some("0x12".into()), "expected 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+}
+
+#[tokio::test]
+async fn nothing_is_signed_or_asked_without_credentials() {
+    let server = Server::start(standard).await;
+    let venue = venue(&server.url);
+    let market = market();
+    let error = venue.sign(&approved(intent(), &market), &market).expect_err("refused").to_string();
+    assert!(error.contains("connect first"), "{error}");
+    assert!(matches!(venue.open_orders().await, Err(VenueError::Unreachable(_))));
+    assert!(venue.identify(&intent(), &market).is_ok(), "an id needs no credentials");
+    assert!(server.seen("/data/orders").is_empty());
+}
+
+#[tokio::test]
+async fn credentials_are_derived_and_else_created() {
+    let (server, _venue) = connected(standard).await;
+    assert!(server.seen("/auth/api-key").is_empty());
+    let derive = server.seen("/auth/derive-api-key").remove(0);
+    for name in ["POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_NONCE"] {
+        assert!(derive.headers.contains_key(name), "{name}");
+    }
+    let (server, _venue) = connected(|seen, _| match seen.path.as_str() {
+        "/auth/derive-api-key" => (400, r#"{"error":"Could not derive api key!"}"#.into()),
+        "/auth/api-key" => (200, CREDENTIALS.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    assert_eq!(server.seen("/auth/api-key").len(), 1);
+}
+
+#[tokio::test]
+async fn a_venue_that_we_cannot_work_with_is_named() {
+    let fails = async |path: &'static str, status: u16, body: String| {
+        let server =
+            Server::start(move |seen, _| if seen.path == path { (status, body.clone()) } else { (0, String::new()) })
+                .await;
+        venue(&server.url).connect().await.expect_err(path)
+    };
+    let skewed = (crate::clock::now().secs() + 60).to_string();
+    assert!(fails("/time", 200, skewed).await.to_string().contains("ahead of ours and at most 2 s"));
+    assert!(fails("/version", 200, r#"{"version":4}"#.into()).await.to_string().contains("version 4"));
+    let limited = fails("/auth/derive-api-key", 429, r#"{"error":"Too Many Requests"}"#.into()).await;
+    let wait = Some(Duration::from_secs(7));
+    assert_eq!(limited, VenueError::Refused { status: 429, reason: "Too Many Requests".into(), retry_after: wait });
+    let broken = fails("/auth/derive-api-key", 200, r#"{"apiKey":"k","secret":"hush"}"#.into()).await;
+    assert!(matches!(&broken, VenueError::Unreadable(text) if !text.contains("hush")), "{broken}");
+}
+
+#[tokio::test]
+async fn a_post_carries_exactly_the_signed_bytes() {
+    let (server, venue) = connected(|seen, _| match seen.path.as_str() {
+        "/order" => {
+            let body: Value = serde_json::from_slice(&seen.body).expect("json");
+            assert_eq!(body["owner"], API_KEY);
+            (425, r#"{"error":"restarting"}"#.into())
+        }
+        _ => (0, String::new()),
+    })
+    .await;
+    let market = market();
+    let order = venue.sign(&approved(intent(), &market), &market).expect("signs");
+    let answer = venue.post(&order, &|| Ok(())).await;
+    assert_eq!(
+        answer,
+        PostAnswer::Transient { reason: "restarting".into(), retry_after: Some(Duration::from_secs(7)) }
+    );
+    let [seen] = &server.seen("/order")[..] else { panic!("one POST") };
+    seen.assert_l2();
+    assert_eq!(seen.body, order.body().to_vec());
+    assert_eq!(seen.headers["content-type"], "application/json");
+}
+
+#[tokio::test]
+async fn a_closed_gate_lets_no_byte_out() {
+    let (server, venue) = connected(standard).await;
+    let market = market();
+    let order = venue.sign(&approved(intent(), &market), &market).expect("signs");
+    let answer = venue.post(&order, &|| Err("killed".into())).await;
+    assert_eq!(answer, PostAnswer::NotSent { reason: "killed".into() });
+    assert!(server.seen("/order").is_empty());
+}
+
+#[tokio::test]
+async fn cancels_go_in_chunks_and_one_failure_stops_none() {
+    let (server, venue) = connected(|seen, before| match seen.path.as_str() {
+        "/orders" if before == 1 => (500, r#"{"error":"could not"}"#.into()),
+        "/orders" => {
+            let ids: Vec<String> = serde_json::from_slice(&seen.body).expect("ids");
+            let refused = json!({ ids[0].clone(): "Order already matched" });
+            (200, json!({ "canceled": ids[1..], "not_canceled": refused }).to_string())
+        }
+        _ => (0, String::new()),
+    })
+    .await;
+    let ids: Vec<_> = (0..1_201).map(|number| OrderId::new(format!("0x{number:064x}"))).collect();
+    let error = venue.cancel(&ids).await.expect_err("the second chunk fails");
+    assert!(matches!(error, VenueError::Refused { status: 500, .. }), "{error}");
+    let seen = server.seen("/orders");
+    let sizes: Vec<_> = seen
+        .iter()
+        .map(|request| {
+            request.assert_l2();
+            serde_json::from_slice::<Vec<String>>(&request.body).expect("ids").len()
+        })
+        .collect();
+    assert_eq!(sizes, [500, 500, 201]);
+
+    let answer = venue.cancel(&ids[..3]).await.expect("cancels");
+    assert_eq!(answer.cancelled, &ids[1..3]);
+    assert_eq!(answer.not_cancelled, [(ids[0].clone(), "Order already matched".to_owned())]);
+    assert_eq!(venue.cancel(&[]).await, Ok(CancelAnswer::default()));
+    assert_eq!(server.seen("/orders").len(), 4);
+}
+
+fn row(id: u32) -> Value {
+    json!({ "id": format!("0x{id}"), "status": "LIVE", "market": "0xm", "asset_id": UP, "side": "BUY",
+        "original_size": "10", "size_matched": "0", "price": "0.5", "outcome": "Up" })
+}
+
+fn page(rows: &[Value], next: &str) -> (u16, String) {
+    (200, json!({ "limit": 2, "count": rows.len(), "next_cursor": next, "data": rows }).to_string())
+}
+
+#[tokio::test]
+async fn every_page_of_open_orders_is_read() {
+    let (server, venue) = connected(|seen, _| match (seen.path.as_str(), seen.query.as_str()) {
+        ("/data/orders", "next_cursor=MA%3D%3D") => page(&[row(1), row(2)], "Mg=="),
+        ("/data/orders", "next_cursor=Mg%3D%3D") => page(&[row(3)], "LTE="),
+        ("/cancel-all", _) => (200, r#"{"canceled":["0x1"],"not_canceled":{}}"#.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let orders = venue.open_orders().await.expect("orders");
+    let ids: Vec<_> = orders.iter().map(|order| order.order.as_str()).collect();
+    assert_eq!(ids, ["0x1", "0x2", "0x3"]);
+    assert_eq!(orders[0].status, VenueOrderStatus::Live);
+    server.seen("/data/orders").iter().for_each(Seen::assert_l2);
+    assert_eq!(venue.cancel_all().await.expect("cancels").cancelled, [OrderId::new("0x1")]);
+}
+
+#[tokio::test]
+async fn a_list_with_a_hole_or_without_an_end_is_no_list() {
+    let fails = async |second: (u16, String), said: &str| {
+        let (_server, venue) = connected(move |seen, before| match (seen.path.as_str(), before) {
+            ("/data/orders", 0) => page(&[row(1)], "Mg=="),
+            ("/data/orders", _) => second.clone(),
+            _ => (0, String::new()),
+        })
+        .await;
+        let error = venue.open_orders().await.expect_err(said).to_string();
+        assert!(error.contains(said), "{error}");
+    };
+    let mut bad = row(2);
+    bad["price"] = json!("a lot");
+    fails(page(&[bad], "LTE="), "order.price is 'a lot'").await;
+    fails(page(&[row(2)], "Mg=="), "leads nowhere").await;
+    fails(page(&[row(2)], ""), "leads nowhere").await;
+    fails((200, r#"{"data":[]}"#.into()), "next_cursor").await;
+    fails((503, r#"{"error":"later"}"#.into()), "503: later").await;
+}
+
+#[tokio::test]
+async fn an_order_that_the_venue_does_not_know_is_nothing() {
+    let ask =
+        async |status: u16, body: String| {
+            let (_server, venue) = connected(move |seen, _| {
+                if seen.path.starts_with("/data/order/") { (status, body.clone()) } else { (0, String::new()) }
+            })
+            .await;
+            venue.order(&OrderId::new("0x1")).await
+        };
+    assert_eq!(ask(404, r#"{"error":"not found"}"#.into()).await, Ok(None));
+    for nothing in ["null", "", "{}", " \n"] {
+        assert_eq!(ask(200, nothing.into()).await, Ok(None), "{nothing:?}");
+    }
+    let mut cancelled = row(1);
+    cancelled["status"] = json!("ORDER_STATUS_CANCELED");
+    let found = ask(200, cancelled.to_string()).await.expect("an answer").expect("an order");
+    assert_eq!(found.status, VenueOrderStatus::Cancelled);
+    assert!(matches!(ask(200, row(2).to_string()).await, Err(VenueError::Unreadable(_))));
+    assert!(matches!(ask(500, String::new()).await, Err(VenueError::Refused { status: 500, .. })));
+}
+
+#[tokio::test]
+async fn fills_are_asked_from_a_second_before_and_kept_from_the_second_itself() {
+    let trade = |id: &str, secs: i64, owner: &str| {
+        json!({ "id": id, "taker_order_id": "0xt", "market": "0xm", "asset_id": UP, "side": "SELL", "size": "4",
+            "price": "0.5", "status": "TRADE_STATUS_MINED", "match_time": secs.to_string(), "outcome": "Up",
+            "owner": "other", "maker_address": "0x0", "trader_side": "MAKER", "maker_orders": [
+                { "order_id": "0xA", "owner": owner, "maker_address": "0x1", "matched_amount": "4", "price": "0.5",
+                  "fee_rate_bps": "0", "asset_id": UP, "outcome": "Up", "side": "BUY" }] })
+    };
+    let rows = [trade("t-0", NOW - 1, API_KEY), trade("t-1", NOW, API_KEY), trade("t-2", NOW + 1, "stranger")];
+    let (server, venue) = connected(move |seen, _| match seen.path.as_str() {
+        "/data/trades" => page(&rows, "LTE="),
+        _ => (0, String::new()),
+    })
+    .await;
+    let since = Timestamp::from_secs(NOW).plus(Duration::from_millis(900));
+    let fills = venue.fills(since).await.expect("fills");
+    let [fill] = &fills[..] else { panic!("{fills:?}") };
+    assert_eq!((fill.trade.as_str(), fill.order.as_str(), fill.side), ("t-1", "0xa", Side::Buy));
+    assert_eq!(server.seen("/data/trades")[0].query, format!("after={}&next_cursor=MA%3D%3D", NOW - 1));
+}
+
+#[tokio::test]
+async fn collateral_is_millionths() {
+    let (server, venue) = connected(|seen, before| match (seen.path.as_str(), before) {
+        ("/balance-allowance", 0) => (200, r#"{"balance":"1000500001","allowances":{}}"#.into()),
+        ("/balance-allowance", _) => (200, r#"{"balance":"12.5"}"#.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    assert_eq!(venue.collateral().await, Ok(Usd(dec!(1000.500001))));
+    assert_eq!(server.seen("/balance-allowance")[0].query, "asset_type=COLLATERAL&signature_type=0");
+    assert!(venue.collateral().await.expect_err("not millionths").to_string().contains("'12.5'"));
+}
+
+#[tokio::test]
+async fn a_broken_heartbeat_chain_is_repaired_at_once() {
+    let (server, venue) = connected(|seen, before| match (seen.path.as_str(), before) {
+        ("/v1/heartbeats", 0) => (200, r#"{"heartbeat_id":"a"}"#.into()),
+        ("/v1/heartbeats", 1) => (400, r#"{"error_msg":"Invalid Heartbeat ID","heartbeat_id":"b"}"#.into()),
+        ("/v1/heartbeats", 2) => (200, r#"{"heartbeat_id":"c"}"#.into()),
+        ("/v1/heartbeats", 3 | 4) => (400, r#"{"error":"Invalid Heartbeat ID","heartbeat_id":"d"}"#.into()),
+        ("/v1/heartbeats", 5) => (200, r#"{"heartbeat_id":"e"}"#.into()),
+        ("/v1/heartbeats", _) => (400, r#"{"error":"no such account"}"#.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    venue.heartbeat().await.expect("the first");
+    venue.heartbeat().await.expect("repaired");
+    let twice = venue.heartbeat().await.expect_err("refused twice");
+    assert!(matches!(&twice, VenueError::Refused { status: 400, reason, .. } if reason == "Invalid Heartbeat ID"));
+    venue.heartbeat().await.expect("with the adopted id");
+    venue.heartbeat().await.expect_err("refused without an id");
+    let ids: Vec<Value> = server
+        .seen("/v1/heartbeats")
+        .iter()
+        .map(|seen| serde_json::from_slice::<Value>(&seen.body).expect("json")["heartbeat_id"].clone())
+        .collect();
+    assert_eq!(ids, ["", "a", "b", "c", "d", "d", "e"].map(Value::from));
+}
