@@ -1,5 +1,7 @@
 //! Argos against the simulated venues over their real sockets: what the venues say arrives on the bus, nothing is refused.
 
+#![expect(clippy::expect_used, reason = "a test says what is wrong by panicking")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
