@@ -1,6 +1,6 @@
 //! Argos: watches the world, validates what it sees and puts it on the bus.
 //!
-//! - [`daemon`]: starts and stops the tasks.
+//! - `daemon`: starts and stops the tasks.
 //! - `crypto`: Kraken's ticks to `data.crypto`. `polymarket`: markets and books to `data.polymarket`.
 //! - `rejected`: what validation refused to `data.rejected`. `state`: the snapshot under `state.argos`.
 //! - `pattern`, `watchlist`, `conflate`, `throttle`: the pure parts.

@@ -29,6 +29,8 @@ const RESULT_PACES: [(Duration, Duration); 3] = [
 const GIVE_UP: Duration = Duration::from_hours(24);
 /// First pause after a failed or empty answer; doubles up to [`REFRESH`].
 const RETRY: Duration = Duration::from_secs(2);
+/// A question without any answer, not even a failure, is asked again after this.
+const ANSWER_LOST: Duration = Duration::from_secs(30);
 
 /// What happens.
 #[derive(Debug)]
@@ -73,7 +75,8 @@ pub(super) struct Watched {
     /// The grid by the catalogue, and by the socket when that spoke later.
     listed_tick: Option<Price>,
     told_tick: Option<Price>,
-    fetching: bool,
+    /// Since when the catalogue's answer is awaited.
+    asked_at: Option<Timestamp>,
     next_fetch: Timestamp,
     failures: u32,
     told_at: Option<Timestamp>,
@@ -148,7 +151,7 @@ impl Watched {
             window_end: window.ends_at,
             listed_tick: None,
             told_tick: None,
-            fetching: false,
+            asked_at: None,
             next_fetch: now,
             failures: 0,
             told_at: None,
@@ -187,8 +190,9 @@ impl Watched {
             self.done = true;
             return;
         }
-        if !self.fetching && !self.is_resolved() && now >= self.next_fetch {
-            self.fetching = true;
+        let waiting = self.asked_at.is_some_and(|at| now.since(at) < ANSWER_LOST);
+        if !waiting && !self.is_resolved() && now >= self.next_fetch {
+            self.asked_at = Some(now);
             out.push(Effect::Fetch(self.slug.clone()));
         }
         if self.told_at.is_some_and(|at| now.since(at) >= REPEAT)
@@ -200,7 +204,7 @@ impl Watched {
     }
 
     fn fetched(&mut self, answer: Result<Option<Box<Market>>, String>, now: Timestamp, out: &mut Vec<Effect>) {
-        self.fetching = false;
+        self.asked_at = None;
         match answer {
             Ok(Some(market)) => {
                 self.failures = 0;
@@ -421,6 +425,14 @@ mod tests {
         }
         assert_eq!(asked, [0, 2, 6, 14, 30, 60, 90]);
         assert_eq!(list.watched().next().and_then(|watched| watched.reason.clone()).as_deref(), Some("down"));
+    }
+
+    #[test]
+    fn a_question_whose_answer_got_lost_is_asked_again() {
+        let mut list = Watchlist::new(vec![Pattern::Fixed(Slug::new("quiet"))]);
+        let asked: Vec<i64> =
+            (0..70).filter(|second| !fetched(&on(&mut list, Event::Timer, at(*second))).is_empty()).collect();
+        assert_eq!(asked, [0, 30, 60]);
     }
 
     #[test]

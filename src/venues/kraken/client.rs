@@ -74,7 +74,7 @@ pub async fn run(url: &str, config: Config, mut sink: impl FnMut(Output) + Send,
             reason = client.connection(url, &mut backoff) => reason,
         };
         backoff.closed(clock::now());
-        tracing::warn!(url, reason, "kraken connection ended");
+        tracing::warn!(url, reason, not_followed = client.session.others(), "kraken connection ended");
         client.apply(Event::Closed { reason: &reason }, clock::now());
     }
 }
@@ -154,14 +154,18 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
     fn report(&mut self, changed: bool) {
         let (connected, reconnects) = (self.session.is_connected(), self.session.reconnects());
         let subscriptions = self.session.subscriptions().iter().map(|each| {
-            let down = self.session.down_reason().filter(|_| !connected && each.link(connected) != FeedLink::Refused);
+            let link = each.link(connected);
+            let reason = match link {
+                FeedLink::Connecting => Some(self.session.down_reason().unwrap_or("dialling")),
+                FeedLink::Subscribing | FeedLink::Up | FeedLink::Refused => each.reason(),
+            };
             Report {
                 subject: format!("{} {}", each.channel.name(), each.symbol),
-                link: each.link(connected),
+                link,
                 last_at: each.last_at,
                 reconnects,
                 gaps: each.gaps,
-                reason: down.map(str::to_owned).or_else(|| each.reason.clone()),
+                reason: reason.map(str::to_owned),
             }
         });
         let subscriptions = subscriptions.collect();

@@ -74,8 +74,7 @@ pub struct Subscription {
     pub symbol: Symbol,
     /// How it stands.
     pub state: State,
-    /// Why it is not live, in the venue's words or ours.
-    pub reason: Option<String>,
+    trouble: Option<String>,
     /// When its last valid row arrived.
     pub last_at: Option<Timestamp>,
     /// Trades known to be missing.
@@ -97,6 +96,17 @@ impl Subscription {
             (State::Live, true) => FeedLink::Up,
             (State::Waiting { .. } | State::Asked { .. } | State::Acked { .. }, true) => FeedLink::Subscribing,
         }
+    }
+
+    /// Why it is not live, in the venue's words or ours.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.trouble.as_deref().or(match self.state {
+            State::Waiting { .. } => Some("not asked yet"),
+            State::Asked { .. } => Some("waiting for its acknowledgement"),
+            State::Acked { .. } => Some("waiting for its first data"),
+            State::Live | State::Refused => None,
+        })
     }
 }
 
@@ -173,7 +183,7 @@ impl Session {
             channel,
             symbol: symbol.clone(),
             state: State::Waiting { until: now },
-            reason: None,
+            trouble: None,
             last_at: None,
             gaps: 0,
             duplicates: 0,
@@ -250,6 +260,7 @@ impl Session {
         for subscription in self.subscriptions.iter_mut().filter(|each| each.state != State::Refused) {
             subscription.state = State::Waiting { until: now };
             subscription.asks = 0;
+            subscription.trouble = None;
         }
         out.push(Effect::Changed);
         for _ in 0..BURST {
@@ -296,7 +307,7 @@ impl Session {
             }
             let pause = if subscription.asks < QUICK_ASKS { Duration::ZERO } else { SLOW_RETRY };
             subscription.state = State::Waiting { until: now.plus(pause) };
-            subscription.reason = Some(reason);
+            subscription.trouble = Some(reason);
             out.push(Effect::Changed);
         }
     }
@@ -388,7 +399,7 @@ impl Session {
         subscription.last_at = Some(now);
         if subscription.state != State::Live {
             subscription.state = State::Live;
-            subscription.reason = None;
+            subscription.trouble = None;
             out.push(Effect::Changed);
         }
         Ok(subscription)
@@ -437,7 +448,7 @@ impl Session {
         } else {
             State::Waiting { until: now.plus(SLOW_RETRY) }
         };
-        subscription.reason = Some(clip(&rejection.error, WORDS).to_owned());
+        subscription.trouble = Some(clip(&rejection.error, WORDS).to_owned());
         out.push(Effect::Changed);
     }
 }

@@ -234,7 +234,7 @@ fn a_refused_symbol_is_shown_and_never_asked_again_while_the_others_live() {
     on(&mut session, Event::Text(&trade_frame("snapshot", &[1, 2])), after(8));
     let refused: Vec<_> = session.subscriptions().iter().filter(|each| each.state == State::Refused).collect();
     assert_eq!(refused.len(), 2);
-    assert_eq!(refused[0].reason.as_deref(), Some("Currency pair not supported XBT/USD"));
+    assert_eq!(refused[0].reason(), Some("Currency pair not supported XBT/USD"));
     assert_eq!(link(&session, Channel::Trade, "BTC/USD"), FeedLink::Up);
 
     on(&mut session, Event::Closed { reason: "test" }, after(9));

@@ -1,6 +1,6 @@
 //! Gamma, Polymarket's catalogue: one market by its slug.
 //!
-//! [`wire`] reads a market strictly; this file asks for it.
+//! `wire` reads a market strictly; this file asks for it.
 
 mod wire;
 
@@ -59,7 +59,10 @@ impl GammaClient {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn new(base: &str) -> Result<Self, GammaError> {
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        // The simulated catalogue is on this machine; a proxy of the environment could not reach it.
+        let builder = if is_loopback(base) { builder.no_proxy() } else { builder };
+        let http = builder
             .connect_timeout(CONNECT_WITHIN)
             .timeout(ANSWER_WITHIN)
             .tcp_nodelay(true)
@@ -101,6 +104,15 @@ impl GammaClient {
             other => Err(GammaError::Status { status: other.as_u16(), words: clip(&text, 200).to_owned() }),
         }
     }
+}
+
+fn is_loopback(base: &str) -> bool {
+    url::Url::parse(base).is_ok_and(|address| match address.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    })
 }
 
 fn refused(refusal: Refusal, raw: &str) -> GammaError {

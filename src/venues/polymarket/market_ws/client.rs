@@ -87,7 +87,7 @@ pub async fn run(
             reason = client.connection(&url, &mut wanted, &mut backoff) => reason,
         };
         backoff.closed(clock::now());
-        tracing::warn!(url, reason, "market socket ended");
+        tracing::warn!(url, reason, ignored = client.session.ignored(), "market socket ended");
         client.apply(Event::Closed { reason: &reason }, clock::now());
     }
 }
