@@ -50,7 +50,7 @@ pub struct Running {
     stop_athena: CancellationToken,
     stop: CancellationToken,
     sim: Option<sim::Running>,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Running {
@@ -86,7 +86,7 @@ impl Running {
             stop_athena: CancellationToken::new(),
             stop: CancellationToken::new(),
             sim: embedded,
-            _lock: None,
+            lock: None,
         };
         if daemons.contains(&Daemon::Hermes) {
             running.start_hermes(config, &venues).await?;
@@ -141,6 +141,8 @@ impl Running {
         if let Some(sim) = self.sim.take() {
             sim.stop().await;
         }
+        // Only now may another desk take the state directory.
+        drop(self.lock.take());
         first_error
     }
 
@@ -166,7 +168,7 @@ impl Running {
 
     async fn start_hermes(&mut self, config: &Config, venues: &Venues) -> anyhow::Result<()> {
         let state_dir = config.state_dir()?;
-        self._lock = Some(lock(&state_dir)?);
+        self.lock = Some(lock(&state_dir)?);
         let path = match self.sim {
             Some(_) => fresh_world(&state_dir)?,
             None => state_dir.join("ledger.db"),

@@ -1,8 +1,10 @@
 //! The real binary in a real pseudo-terminal, as its user sees it.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -27,7 +29,7 @@ impl Terminal {
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let sink = Arc::clone(&screen);
         std::thread::spawn(move || {
-            let mut buffer = [0_u8; 65_536];
+            let mut buffer = vec![0_u8; 65_536];
             while let Ok(read) = reader.read(&mut buffer) {
                 if read == 0 {
                     break;
@@ -44,13 +46,13 @@ impl Terminal {
     }
 
     fn wait_for(&self, what: &str, within: Duration, holds: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + within;
+        let end = cockpit::clock::monotonic() + within;
         loop {
             let text = self.text();
             if holds(&text) {
                 return text;
             }
-            assert!(Instant::now() < end, "waited {} s for {what}; the screen:\n{text}", within.as_secs());
+            assert!(cockpit::clock::monotonic() < end, "waited {} s for {what}; the screen:\n{text}", within.as_secs());
             std::thread::park_timeout(Duration::from_millis(50));
         }
     }
@@ -61,12 +63,12 @@ impl Terminal {
     }
 
     fn exit_code(&mut self) -> u32 {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = cockpit::clock::monotonic() + Duration::from_secs(20);
         loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 return status.exit_code();
             }
-            assert!(Instant::now() < end, "the cockpit did not end; the screen:\n{}", self.text());
+            assert!(cockpit::clock::monotonic() < end, "the cockpit did not end; the screen:\n{}", self.text());
             std::thread::park_timeout(Duration::from_millis(50));
         }
     }

@@ -1,5 +1,7 @@
 //! `cockpit config check` on a corpus of configurations: every problem at once, with key, value and what is allowed.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! The real binary against the simulated venues: one process, no bus server.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use serde_json::Value;

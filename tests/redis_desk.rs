@@ -1,5 +1,7 @@
 //! Three daemons in three processes over a real Redis, and a Hermes that is killed in the middle.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -24,7 +26,7 @@ fn three_processes_share_a_desk_and_a_killed_hermes_neither_repeats_nor_forgets(
     let mut argos = home.start("argos", &["run", "argos"]);
     let mut athena = home.start("athena", &["run", "athena"]);
     let mut hermes = home.start("hermes", &["run", "hermes"]);
-    let status = home.wait_for("first orders", Duration::from_secs(60), |status| sent(status) >= 2);
+    let status = home.wait_for("first orders", Duration::from_mins(1), |status| sent(status) >= 2);
     for daemon in ["argos", "athena", "hermes"] {
         assert_eq!(status["daemons"][daemon]["up"], true, "{status}");
     }
@@ -32,7 +34,7 @@ fn three_processes_share_a_desk_and_a_killed_hermes_neither_repeats_nor_forgets(
     hermes.kill_hard();
     let mut hermes = home.start("hermes-again", &["run", "hermes"]);
     let before = sent(&status);
-    home.wait_for("orders after the restart", Duration::from_secs(60), |status| {
+    home.wait_for("orders after the restart", Duration::from_mins(1), |status| {
         sent(status) > before && status["orders"]["unknown"] == 0 && status["daemons"]["hermes"]["up"] == true
     });
     assert!(argos.is_running() && athena.is_running(), "the others went on");
@@ -52,12 +54,16 @@ fn a_malformed_entry_goes_to_the_dead_letters_and_the_line_behind_it_moves() {
     let home = Home::new(&redis.url(), &sim);
     let client = redis::Client::open(redis.url()).expect("an address");
     let mut connection = client.get_connection().expect("redis answers");
-    for junk in ["not json", "{\"schema\":1}", "{\"schema\":9,\"source\":\"x\",\"boot\":\"x\",\"seq\":1,\"published_at\":0,\"body\":{}}"] {
+    for junk in [
+        "not json",
+        "{\"schema\":1}",
+        "{\"schema\":9,\"source\":\"x\",\"boot\":\"x\",\"seq\":1,\"published_at\":0,\"body\":{}}",
+    ] {
         let _: String =
             redis::cmd("XADD").arg("trade.signals").arg("*").arg("m").arg(junk).query(&mut connection).expect("XADD");
     }
     let mut desk = home.start("run", &["run"]);
-    let status = home.wait_for("fills", Duration::from_secs(60), |status| status["fills"].as_u64() > Some(0));
+    let status = home.wait_for("fills", Duration::from_mins(1), |status| status["fills"].as_u64() > Some(0));
     assert_eq!(status["dlq"], 3, "{status}");
     let entries: redis::streams::StreamRangeReply =
         redis::cmd("XRANGE").arg("trade.dlq").arg("-").arg("+").query(&mut connection).expect("XRANGE");
@@ -82,6 +88,6 @@ fn a_desk_started_before_redis_says_so_and_begins_when_it_comes() {
     });
     assert!(desk.is_running(), "it keeps trying");
     redis.restart();
-    home.wait_for("orders", Duration::from_secs(60), |status| sent(status) > 0);
+    home.wait_for("orders", Duration::from_mins(1), |status| sent(status) > 0);
     assert_eq!(desk.stop(), 0);
 }

@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn times_have_units_and_nonsense_is_named() {
         assert_eq!(parse_time("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(parse_time("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(parse_time("5m"), Ok(Duration::from_mins(5)));
         assert_eq!(parse_time("1500ms"), Ok(Duration::from_millis(1_500)));
         for wrong in ["", "s", "3 s", "-1s", "0s", "1d", "99999999999999999999h"] {
             assert!(parse_time(wrong).is_err_and(|error| error.contains(wrong)), "{wrong}");

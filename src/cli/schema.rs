@@ -20,13 +20,13 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let schemas = all();
     match &args.name {
         None => print_json(&schemas),
-        Some(name) => match schemas.get(name) {
-            Some(schema) => print_json(schema),
-            None => {
+        Some(name) => {
+            let unknown = || {
                 let names: Vec<&str> = schemas.keys().map(String::as_str).collect();
-                Err(CliError::Usage(format!("schema '{name}': there is {}", names.join(", "))))
-            }
-        },
+                CliError::Usage(format!("schema '{name}': there is {}", names.join(", ")))
+            };
+            print_json(schemas.get(name).ok_or_else(unknown)?)
+        }
     }
 }
 

@@ -3,3 +3,13 @@
 mod settings;
 
 pub use settings::Settings;
+
+/// Stub.
+pub async fn run(
+    _settings: Settings,
+    _bus: crate::bus::BusRef,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> std::io::Result<()> {
+    shutdown.cancelled().await;
+    Ok(())
+}

@@ -1,26 +1,29 @@
 //! The real binary, its simulated venues and its configuration, for tests that treat it as its user does.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 /// The binary under test.
-pub const COCKPIT: &str = env!("CARGO_BIN_EXE_cockpit");
+pub(crate) const COCKPIT: &str = env!("CARGO_BIN_EXE_cockpit");
 
 /// A child that does not outlive the test.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     name: String,
 }
 
 impl Process {
     /// Starts `cockpit` with these arguments; its output goes to a file in `dir` named after it.
-    pub fn start(name: &str, dir: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(name: &str, dir: &Path, args: &[&str]) -> Self {
         let log = fs::File::create(dir.join(format!("{name}.log"))).expect("a log file");
         let child = Command::new(COCKPIT)
             .args(args)
@@ -33,13 +36,13 @@ impl Process {
     }
 
     /// SIGKILL.
-    pub fn kill_hard(&mut self) {
+    pub(crate) fn kill_hard(&mut self) {
         self.child.kill().expect("a process to kill");
         self.child.wait().expect("a process to wait for");
     }
 
     /// SIGTERM, then waits for the end.
-    pub fn stop(&mut self) -> i32 {
+    pub(crate) fn stop(&mut self) -> i32 {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
         assert!(status.success(), "{} had already ended", self.name);
         let status = eventually(&format!("{} to stop", self.name), Duration::from_secs(25), || {
@@ -49,7 +52,7 @@ impl Process {
     }
 
     /// Whether it is still running.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }
 }
@@ -63,28 +66,28 @@ impl Drop for Process {
 }
 
 /// Asks again until there is an answer, every 50 ms; fails loudly when the time is over.
-pub fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + within;
+pub(crate) fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = cockpit::clock::monotonic() + within;
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(Instant::now() < end, "waited {} s for {what}", within.as_secs());
+        assert!(cockpit::clock::monotonic() < end, "waited {} s for {what}", within.as_secs());
         std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 
 /// `cockpit sim --json` as a process of its own.
 #[derive(Debug)]
-pub struct Sim {
+pub(crate) struct Sim {
     _process: Process,
     /// What it printed.
-    pub hello: Value,
+    pub(crate) hello: Value,
 }
 
 impl Sim {
     /// Starts it on free ports with the tape at `speed`.
-    pub fn start(speed: &str) -> Self {
+    pub(crate) fn start(speed: &str) -> Self {
         let mut child = Command::new(COCKPIT)
             .args(["sim", "--json", "--speed", speed])
             .stdin(Stdio::null())
@@ -101,18 +104,18 @@ impl Sim {
     }
 
     /// An address it printed.
-    pub fn url(&self, name: &str) -> &str {
+    pub(crate) fn url(&self, name: &str) -> &str {
         self.hello[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.hello))
     }
 
     /// The venue's own view.
-    pub fn truth(&self) -> Value {
+    pub(crate) fn truth(&self) -> Value {
         get_json(&format!("{}/state", self.url("truth")))
     }
 }
 
 /// GET over a plain socket: tests that are not async need no runtime for it.
-pub fn get_json(url: &str) -> Value {
+pub(crate) fn get_json(url: &str) -> Value {
     let rest = url.strip_prefix("http://").expect("a plain http address");
     let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, path.to_owned()));
     let mut socket = std::net::TcpStream::connect(host).expect("the venue answers");
@@ -127,14 +130,14 @@ pub fn get_json(url: &str) -> Value {
 
 /// A desk's configuration in a directory of its own.
 #[derive(Debug)]
-pub struct Home {
+pub(crate) struct Home {
     /// Holds everything; removed at the end.
-    pub dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Home {
     /// A desk on this bus, trading on these venues.
-    pub fn new(bus: &str, sim: &Sim) -> Self {
+    pub(crate) fn new(bus: &str, sim: &Sim) -> Self {
         let dir = tempfile::Builder::new().prefix("desk").tempdir().expect("a temp dir");
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).expect("config.toml");
         let venues = format!(
@@ -153,19 +156,19 @@ impl Home {
     }
 
     /// The configuration file.
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.dir.path().join("desk.toml")
     }
 
     /// Replaces text in the configuration.
-    pub fn edit(&self, from: &str, to: &str) {
+    pub(crate) fn edit(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.config()).expect("a config file");
         assert!(text.contains(from), "no '{from}' in the configuration");
         fs::write(self.config(), text.replace(from, to)).expect("a config file");
     }
 
     /// Starts daemons or whatever the arguments say, with this configuration.
-    pub fn start(&self, name: &str, args: &[&str]) -> Process {
+    pub(crate) fn start(&self, name: &str, args: &[&str]) -> Process {
         let config = self.config();
         let mut all = args.to_vec();
         all.extend(["--config", config.to_str().expect("a UTF-8 path")]);
@@ -173,29 +176,29 @@ impl Home {
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         Command::new(COCKPIT).args(args).arg("--config").arg(self.config()).output().expect("the binary runs")
     }
 
     /// `cockpit status --json`, when a desk answers.
-    pub fn status(&self) -> Option<Value> {
+    pub(crate) fn status(&self) -> Option<Value> {
         let output = self.run(&["status", "--json"]);
         output.status.success().then(|| serde_json::from_slice(&output.stdout).expect("status is JSON"))
     }
 
     /// Waits until the status satisfies a condition.
-    pub fn wait_for(&self, what: &str, within: Duration, holds: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, what: &str, within: Duration, holds: impl Fn(&Value) -> bool) -> Value {
         eventually(what, within, || self.status().filter(|status| holds(status)))
     }
 }
 
 /// A decimal string of the status document or the truth, as a number to compare.
-pub fn decimal(value: &Value) -> rust_decimal::Decimal {
+pub(crate) fn decimal(value: &Value) -> rust_decimal::Decimal {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is not a decimal string"))
 }
 
 /// Asserts that a desk that has stopped and the venue agree on orders, fills and positions.
-pub fn assert_books_equal_truth(status: &Value, sim: &Sim) {
+pub(crate) fn assert_books_equal_truth(status: &Value, sim: &Sim) {
     let truth = sim.truth();
     let account = sim.hello["accounts"][0]["address"].as_str().expect("an address").to_lowercase();
     let mine = |order: &&Value| order["account"].as_str().is_some_and(|a| a.to_lowercase() == account);

@@ -1,9 +1,12 @@
 //! A private Redis server for one test.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A real `redis-server` on a free port with its data in a directory of its own; gone at the end of the test.
 #[derive(Debug)]
@@ -83,9 +86,9 @@ fn spawn(port: u16, dir: &PathBuf, extra: &[String]) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("redis-server is not installed: run `make setup`");
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = cockpit::clock::monotonic() + Duration::from_secs(10);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < end, "redis-server does not answer on port {port}");
+        assert!(cockpit::clock::monotonic() < end, "redis-server does not answer on port {port}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
     child

@@ -1,3 +1,5 @@
+//! Longer than 600 lines because every case tells the whole of one story and all of them share one world.
+
 use std::time::Duration;
 
 use bytes::Bytes;
