@@ -1,0 +1,3 @@
+//! What several process-level tests share.
+
+pub(crate) mod redis_server;
