@@ -1,6 +1,9 @@
 //! One suite for both buses, the real server included, and what only a server can do to us.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod cases;
+mod model;
 mod outage;
 mod security;
 #[path = "../support/mod.rs"]

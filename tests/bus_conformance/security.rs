@@ -4,8 +4,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use cockpit::bus::control::{self, ControlError};
 use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{Bus, BusError, BusLink, Channel, EntryId, Group, Key, ReadFrom, Stream};
+use cockpit::bus::{Bus, BusError, BusLink, BusRef, Channel, Delivery, EntryId, Group, Key, Origin, ReadFrom, Stream};
+use cockpit::clock;
 
 use crate::support::redis_server::RedisServer;
 use crate::{PATIENCE, append, payloads, text, until_down, until_up};
@@ -77,6 +79,19 @@ async fn a_user_with_rights_works_and_one_without_is_told() {
         assert!(reason.contains("NOPERM"), "{reason}");
     }
     assert_eq!(*argos.link().borrow(), BusLink::Up, "a refusal is no outage");
+}
+
+#[tokio::test]
+async fn a_kill_that_cannot_be_kept_is_pushed_all_the_same() {
+    let rights =
+        ["--user", "cli", "on", ">cli", "%R~control.kill", "&control.kill", "-@all", "+publish", "+get", "+set"];
+    let server = RedisServer::start_with(&rights);
+    let watcher = RedisBus::new(&server.url()).unwrap();
+    let mut pushes = watcher.subscribe(&[Channel::Kill], 8).await.unwrap();
+    let bus: BusRef = RedisBus::new(&server.url_as("cli:cli")).unwrap();
+    let killed = control::kill(&bus, &Origin::new("cli", "boot"), "cli", "test", clock::now()).await;
+    assert!(matches!(killed, Err(ControlError::Bus(BusError::Refused(_)))), "{killed:?}");
+    assert!(matches!(crate::next(&mut pushes).await, Delivery::Message { channel: Channel::Kill, .. }));
 }
 
 #[tokio::test]

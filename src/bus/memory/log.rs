@@ -129,13 +129,11 @@ impl Log {
         let Self { entries, groups, .. } = self;
         let members = groups.get_mut(&group)?;
         let mut claimed = Claimed::default();
-        let mut scanned = 0;
-        for (id, held) in members.pending.range_mut(cursor..) {
+        for (scanned, (id, held)) in members.pending.range_mut(cursor..).enumerate() {
             if claimed.entries.len() + claimed.deleted.len() == count || scanned == count.saturating_mul(SCAN_FACTOR) {
                 claimed.cursor = *id;
                 break;
             }
-            scanned += 1;
             let Some(payload) = entries.get(id) else {
                 claimed.deleted.push(*id);
                 continue;

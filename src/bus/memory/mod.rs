@@ -152,6 +152,9 @@ impl Bus for MemoryBus {
         count: usize,
         block: Duration,
     ) -> Result<Vec<Entry>, BusError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
         let missing = BusError::NoGroup { stream, group };
         let consumer: Arc<str> = Arc::from(consumer);
         match from {
@@ -159,9 +162,6 @@ impl Bus for MemoryBus {
                 self.log(stream).redeliver(group, &consumer, after, count, clock::monotonic()).ok_or(missing)
             }
             ReadFrom::New => {
-                if count == 0 {
-                    return Ok(Vec::new());
-                }
                 self.wait_for(stream, block, |log| {
                     log.deliver(group, &consumer, count, clock::monotonic()).ok_or_else(|| missing.clone())
                 })

@@ -205,7 +205,10 @@ impl Link {
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("address", &self.address).field("reported", &*self.reported.borrow()).finish()
+        f.debug_struct("Link")
+            .field("address", &self.address)
+            .field("reported", &*self.reported.borrow())
+            .finish_non_exhaustive()
     }
 }
 

@@ -28,6 +28,9 @@ use super::{
     Subscription,
 };
 
+/// The server counts in signed numbers and reserves room for what a claim may take: no call asks for more entries than this.
+const MOST: usize = 1_000_000;
+
 /// A bus on a Redis server.
 #[derive(Debug)]
 pub struct RedisBus {
@@ -102,7 +105,7 @@ impl RedisBus {
 
 fn group_command(group: Group, consumer: &str, count: usize) -> Cmd {
     let mut command = redis::cmd("XREADGROUP");
-    command.arg("GROUP").arg(group.name()).arg(consumer).arg("COUNT").arg(count);
+    command.arg("GROUP").arg(group.name()).arg(consumer).arg("COUNT").arg(count.min(MOST));
     command
 }
 
@@ -140,7 +143,7 @@ impl Bus for RedisBus {
         }
         let command = |wait: Option<u64>| {
             let mut command = redis::cmd("XREAD");
-            command.arg("COUNT").arg(count);
+            command.arg("COUNT").arg(count.min(MOST));
             if let Some(millis) = wait {
                 command.arg("BLOCK").arg(millis);
             }
@@ -155,7 +158,7 @@ impl Bus for RedisBus {
             return Ok(Vec::new());
         }
         let mut command = redis::cmd("XREVRANGE");
-        command.arg(stream.name()).arg("+").arg("-").arg("COUNT").arg(count);
+        command.arg(stream.name()).arg("+").arg("-").arg("COUNT").arg(count.min(MOST));
         let mut entries = reply::entries("XREVRANGE", self.link.call(&command, None).await?)?;
         entries.reverse();
         Ok(entries)
@@ -219,7 +222,7 @@ impl Bus for RedisBus {
         let mut command = redis::cmd("XAUTOCLAIM");
         command.arg(stream.name()).arg(group.name()).arg(consumer);
         command.arg(i64::try_from(min_idle.as_millis()).unwrap_or(i64::MAX)).arg(cursor.to_string());
-        command.arg("COUNT").arg(count);
+        command.arg("COUNT").arg(count.min(MOST));
         let mut claimed = reply::claimed(self.link.call(&command, Some((stream, group))).await?)?;
         claimed.entries = self.counted(claimed.entries, stream, group).await?;
         Ok(claimed)

@@ -12,6 +12,8 @@ use super::error::{Scope, is_answer, translate};
 use super::link::{DIAL_LIMIT, Link, pause};
 use crate::bus::BusError;
 
+/// No read blocks longer, whatever was asked: the server cannot count to the end of time.
+const LONGEST: Duration = Duration::from_hours(1);
 /// How much later than its own limit the server may answer before the connection is given up.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long to hold back after a failed dial while the shared connection still seems sound.
@@ -35,7 +37,7 @@ impl Link {
             Some(connection) => connection,
             None => self.dial_reader(block).await?,
         };
-        let left = block.saturating_sub(begun.elapsed());
+        let left = block.saturating_sub(begun.elapsed()).min(LONGEST);
         // Zero would mean for ever.
         let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
         let limit = Duration::from_millis(millis).saturating_add(GRACE);
