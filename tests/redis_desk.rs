@@ -12,7 +12,7 @@ mod desk;
 mod support;
 
 use desk::{Home, Sim, assert_books_equal_truth, eventually};
-use support::RedisServer;
+use support::redis_server::{Data, RedisServer};
 
 fn sent(status: &Value) -> u64 {
     status["orders"]["sent"].as_u64().expect("a count")
@@ -87,7 +87,7 @@ fn a_desk_started_before_redis_says_so_and_begins_when_it_comes() {
         text.to_lowercase().contains("bus unreachable").then_some(())
     });
     assert!(desk.is_running(), "it keeps trying");
-    redis.restart();
+    redis.restart(Data::Kept);
     home.wait_for("orders", Duration::from_mins(1), |status| sent(status) > 0);
     assert_eq!(desk.stop(), 0);
 }
