@@ -1,0 +1,97 @@
+//! The daemons' snapshots, read once a second and on request; the latch, as it is pushed and as it lies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::RETRY_AFTER;
+use crate::bus::{BusError, BusRef, Channel, Delivery, Key, decode};
+use crate::domain::{ArgosState, AthenaState, HermesState, KillLatch};
+use crate::ui::msg::Feed;
+
+/// How often the keys are read.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Reads the snapshots for ever, first when the events of the past have been told.
+pub(super) async fn poll(
+    bus: BusRef,
+    news: mpsc::Sender<Feed>,
+    now_please: Arc<Notify>,
+    mut backfilled: watch::Receiver<bool>,
+) {
+    if backfilled.wait_for(|done| *done).await.is_err() {
+        return;
+    }
+    let mut known: [Option<Bytes>; 4] = Default::default();
+    loop {
+        let keys = [Key::ARGOS, Key::ATHENA, Key::HERMES, Key::Kill];
+        for (key, known) in keys.iter().zip(&mut known) {
+            let payload = match bus.get(key).await {
+                Ok(Some(payload)) => payload,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::debug!(%error, %key, "not read");
+                    if !error.is_transient() && news.send(trouble(key, &error)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            if known.as_ref() == Some(&payload) {
+                continue;
+            }
+            if news.send(read(key, &payload)).await.is_err() {
+                return;
+            }
+            *known = Some(payload);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = now_please.notified() => known = Default::default(),
+        }
+    }
+}
+
+fn read(key: &Key, payload: &[u8]) -> Feed {
+    fn body<T: DeserializeOwned>(key: &Key, payload: &[u8], feed: impl Fn(T) -> Feed) -> Feed {
+        match decode::<T>(payload) {
+            Ok(envelope) => feed(envelope.body),
+            Err(error) => Feed::Unreadable { what: key.to_string(), error: error.to_string() },
+        }
+    }
+    if *key == Key::ARGOS {
+        body::<ArgosState>(key, payload, Feed::Argos)
+    } else if *key == Key::ATHENA {
+        body::<AthenaState>(key, payload, Feed::Athena)
+    } else if *key == Key::HERMES {
+        body::<HermesState>(key, payload, Feed::Hermes)
+    } else {
+        body::<KillLatch>(key, payload, Feed::Latch)
+    }
+}
+
+fn trouble(key: &Key, error: &BusError) -> Feed {
+    Feed::Trouble(format!("{key} cannot be read: {error}"))
+}
+
+/// Hears the latch when it is pushed, on a connection of its own.
+pub(super) async fn latch(bus: BusRef, news: mpsc::Sender<Feed>) {
+    loop {
+        match bus.subscribe(&[Channel::Kill], 64).await {
+            Ok(mut subscription) => {
+                while let Some(delivery) = subscription.recv().await {
+                    // What was missed is in the key, which is read once a second.
+                    let Delivery::Message { payload, .. } = delivery else { continue };
+                    if news.send(read(&Key::Kill, &payload)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(error) => tracing::debug!(%error, "control.kill not subscribed"),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}

@@ -1,0 +1,85 @@
+//! What the cockpit asks of the desk, done off the loop: each attempt is a task with a deadline, its outcome a message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::msg::Msg;
+use crate::bus::{BusRef, Origin, control};
+use crate::clock::now;
+use crate::domain::Action;
+
+/// How long one attempt may take.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(3);
+/// How long leaving waits for attempts under way.
+const FINISH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Attempts under way.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    bus: BusRef,
+    latch: Arc<Origin>,
+    commands: Arc<Origin>,
+    actor: Arc<str>,
+    under_way: JoinSet<Msg>,
+}
+
+impl Orders {
+    /// Nothing under way. The actor is `cockpit:` and the user's name.
+    pub(crate) fn new(bus: BusRef) -> Self {
+        let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
+        let boot = Uuid::new_v4().to_string();
+        Self {
+            bus,
+            latch: Arc::new(Origin::new("cockpit", &boot)),
+            commands: Arc::new(Origin::new("cockpit", &boot)),
+            actor: Arc::from(format!("cockpit:{user}")),
+            under_way: JoinSet::new(),
+        }
+    }
+
+    /// Puts the killed latch on the bus.
+    pub(crate) fn kill(&mut self, why: String) {
+        let (bus, origin, actor) = (Arc::clone(&self.bus), Arc::clone(&self.latch), Arc::clone(&self.actor));
+        self.under_way.spawn(async move {
+            let attempt = control::kill(&bus, &origin, &actor, &why, now());
+            Msg::KillSent(match tokio::time::timeout(ATTEMPT_WITHIN, attempt).await {
+                Ok(outcome) => outcome.map_err(|error| error.to_string()),
+                Err(_) => Err(format!("no answer from the bus within {} s", ATTEMPT_WITHIN.as_secs())),
+            })
+        });
+    }
+
+    /// Asks the desk to arm.
+    pub(crate) fn arm(&mut self, why: String) {
+        let (bus, origin, actor) = (Arc::clone(&self.bus), Arc::clone(&self.commands), Arc::clone(&self.actor));
+        self.under_way.spawn(async move {
+            let attempt = control::command(&bus, &origin, &actor, Action::Arm { why }, now());
+            Msg::ArmSent(match tokio::time::timeout(ATTEMPT_WITHIN, attempt).await {
+                Ok(outcome) => outcome.map(|command| command.id).map_err(|error| error.to_string()),
+                Err(_) => Err(format!("no answer from the bus within {} s", ATTEMPT_WITHIN.as_secs())),
+            })
+        });
+    }
+
+    /// The outcome of the next attempt that ends; waits for ever when none is under way. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Msg {
+        loop {
+            match self.under_way.join_next().await {
+                Some(Ok(msg)) => return msg,
+                Some(Err(error)) => tracing::error!(%error, "an attempt ended without an outcome"),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Waits for attempts under way, but not for ever.
+    pub(crate) async fn finish(&mut self) {
+        let all = async { while self.under_way.join_next().await.is_some() {} };
+        if tokio::time::timeout(FINISH_WITHIN, all).await.is_err() {
+            tracing::warn!("left while a command was still on its way to the bus");
+        }
+    }
+}

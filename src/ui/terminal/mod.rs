@@ -1,0 +1,154 @@
+//! The terminal: modes taken and given back, frames written by a thread of their own, so that a stalled terminal never
+//! holds up the keys or, in an embedded desk, the daemons.
+
+mod modes;
+mod panic;
+mod suspend;
+mod writer;
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+pub(crate) use panic::{PanicGuard, on_ui_task};
+pub(crate) use suspend::{hung_up, why_not_suspend};
+
+use modes::Modes;
+use writer::Writer;
+
+use crate::ui::model::Model;
+use crate::ui::theme::Theme;
+use crate::ui::view;
+
+/// How long leaving waits for the terminal to take what is still to be written.
+const LEAVE_WITHIN: Duration = Duration::from_millis(500);
+
+/// The bytes of one frame; flushing is left to the writer thread.
+#[derive(Clone, Debug, Default)]
+struct FrameBytes(Arc<Mutex<Vec<u8>>>);
+
+impl FrameBytes {
+    fn take(&self) -> Vec<u8> {
+        let mut bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = bytes.capacity();
+        std::mem::replace(&mut *bytes, Vec::with_capacity(room.min(256 * 1024)))
+    }
+}
+
+impl io::Write for FrameBytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The terminal while the cockpit has it.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    terminal: Terminal<CrosstermBackend<FrameBytes>>,
+    bytes: FrameBytes,
+    writer: Writer,
+    modes: Modes,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When it is no terminal or refuses a mode; what was turned on is off again.
+    pub(crate) fn enter(mouse: bool) -> io::Result<Self> {
+        crossterm::style::force_color_output(true);
+        let bytes = FrameBytes(Arc::new(Mutex::new(Vec::with_capacity(64 * 1024))));
+        let terminal = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
+        let writer = Writer::start()?;
+        let modes = Modes::enter(mouse)?;
+        Ok(Self { terminal, bytes, writer, modes })
+    }
+
+    /// Whether the frame before is still being written.
+    pub(crate) const fn busy(&self) -> bool {
+        self.writer.busy()
+    }
+
+    /// Draws the model; the bytes that differ leave in one write.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(crate) fn draw(&mut self, model: &Model, theme: Theme) -> io::Result<()> {
+        use io::Write as _;
+        crossterm::queue!(self.bytes, BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| {
+            let area = frame.area();
+            view::view(model, theme, area, frame.buffer_mut());
+        })?;
+        crossterm::queue!(self.bytes, EndSynchronizedUpdate)?;
+        self.bytes.flush()?;
+        self.writer.send(self.bytes.take())
+    }
+
+    /// Waits until the frame before has been written, and says how long that took. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub(crate) async fn written(&mut self) -> io::Result<Duration> {
+        self.writer.written().await
+    }
+
+    /// Size in columns and rows.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn size(&self) -> io::Result<(u16, u16)> {
+        self.terminal.size().map(|size| (size.width, size.height))
+    }
+
+    /// Gives the terminal back, stops until SIGCONT, takes it over again.
+    ///
+    /// # Errors
+    /// When the terminal refuses or the process cannot be stopped.
+    pub(crate) async fn suspend(&mut self) -> io::Result<()> {
+        self.finish_frame().await?;
+        self.modes.leave()?;
+        let stopped = suspend::stop();
+        self.resume().await?;
+        stopped
+    }
+
+    /// Takes the terminal over again after somebody else has had it; the next frame draws every cell.
+    ///
+    /// # Errors
+    /// When the terminal refuses.
+    pub(crate) async fn resume(&mut self) -> io::Result<()> {
+        self.finish_frame().await?;
+        self.modes.again()?;
+        self.terminal.clear()
+    }
+
+    /// Gives the terminal back.
+    ///
+    /// # Errors
+    /// When the terminal refuses; it is left as far as possible all the same.
+    pub(crate) async fn leave(mut self) -> io::Result<()> {
+        let finished = self.finish_frame().await;
+        self.modes.leave()?;
+        finished
+    }
+
+    async fn finish_frame(&mut self) -> io::Result<()> {
+        if !self.busy() {
+            return Ok(());
+        }
+        match tokio::time::timeout(LEAVE_WITHIN, self.written()).await {
+            Ok(written) => written.map(|_| ()),
+            Err(_) => Ok(()), // a stalled terminal must not keep us from leaving
+        }
+    }
+}

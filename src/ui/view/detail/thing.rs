@@ -1,0 +1,185 @@
+//! What a row stands for, in full.
+
+use super::{Sheet, cause};
+use crate::domain::{Fill, Order, Position, Role as Liquidity, StrategyState, TickKind};
+use crate::ui::format;
+use crate::ui::model::Model;
+use crate::ui::model::cells::{SignalItem, order_state};
+use crate::ui::model::panes::{RowId, Verdict};
+use crate::ui::model::ticks::TickRow;
+use crate::ui::theme::Role;
+
+/// Writes everything known about a row.
+pub(super) fn describe(model: &Model, row: &RowId, sheet: &mut Sheet) {
+    let desk = &model.desk;
+    match row {
+        RowId::Tick(symbol) => {
+            if let Some(row) = desk.ticks.rows().iter().find(|row| row.symbol == *symbol) {
+                tick(row, sheet);
+            }
+        }
+        RowId::Strategy(..) => {
+            if let Some(row) = desk.strategies.find(row) {
+                strategy(model, &row.item, sheet);
+            }
+        }
+        RowId::Signal(..) => {
+            if let Some(row) = desk.signals.find(row) {
+                signal(&row.item, sheet);
+            }
+        }
+        RowId::Order(..) => {
+            if let Some(row) = desk.orders.find(row) {
+                order(model, &row.item, sheet);
+            }
+        }
+        RowId::Fill(..) => {
+            if let Some(row) = desk.fills.find(row) {
+                fill(model, &row.item, sheet);
+            }
+        }
+        RowId::Position(_) => {
+            if let Some(row) = desk.positions.find(row) {
+                position(&row.item, sheet);
+            }
+        }
+    }
+}
+
+fn tick(row: &TickRow, sheet: &mut Sheet) {
+    sheet.text("symbol", row.symbol.as_str());
+    sheet.text("last", &row.last);
+    sheet.text("since attach", &row.change_text);
+    if let TickKind::Quote { bid, bid_qty, ask, ask_qty, .. } = &row.tick.kind {
+        sheet.text("bid", &format!("{bid} x {bid_qty}"));
+        sheet.text("ask", &format!("{ask} x {ask_qty}"));
+    }
+    sheet.text("venue time", &row.tick.event_at.to_string());
+    sheet.time("received", Some(row.tick.received_at), row.tick.event_at);
+    sheet.time("shown", Some(row.seen_at), row.tick.event_at);
+}
+
+fn strategy(model: &Model, state: &StrategyState, sheet: &mut Sheet) {
+    sheet.text("strategy", state.strategy.as_str());
+    sheet.text("watches", state.symbol.as_str());
+    sheet.text("window", &format!("{}, {} ticks", format::span_ms(state.window_ms), state.window_ticks));
+    let change = state.change.map_or_else(|| "window not warm".to_owned(), |change| format::percent(change, 4));
+    sheet.text("change", &change);
+    sheet.text("threshold", &format::percent(state.threshold, 4));
+    sheet.text("last price", &state.last.map_or_else(|| "-".to_owned(), |last| last.to_string()));
+    sheet.text("last signal", &state.signal_at.map_or_else(|| "none yet".to_owned(), |at| at.to_string()));
+    match &state.idle {
+        Some(idle) => sheet.field("state", idle, Role::Warn),
+        None => sheet.field("state", "ready to trade", Role::Good),
+    }
+    let Some(slug) = &state.slug else { return };
+    sheet.heading("Market");
+    sheet.text("slug", slug.as_str());
+    let Some(market) = model.desk.markets.by_slug(slug) else { return };
+    sheet.text("tick, minimum", &format!("{}, {} shares", market.tick_size, market.min_size));
+    for outcome in &market.tokens {
+        if let Some(top) = model.desk.top(&outcome.token) {
+            let side =
+                |price: Option<crate::domain::Price>| price.map_or_else(|| "-".to_owned(), |price| price.to_string());
+            sheet.text(&format::clean(&outcome.outcome), &format!("bid {}  ask {}", side(top.bid), side(top.ask)));
+        }
+    }
+    if let Some(closes) = market.closes_at {
+        sheet.text("closes", &closes.to_string());
+    }
+}
+
+fn signal(item: &SignalItem, sheet: &mut Sheet) {
+    let (text, role) = match item.verdict {
+        Verdict::Emitted => ("approved and sent to Hermes", Role::Good),
+        Verdict::DeniedByAthena => ("DENIED by Athena's gate, before the signal", Role::Warn),
+        Verdict::DeniedByHermes => ("DENIED by Hermes' gate, before the order", Role::Warn),
+    };
+    sheet.field("verdict", text, role);
+    if let Some(denial) = &item.denial {
+        sheet.field("control", &denial.control.to_string(), Role::Warn);
+        sheet.field("measured", &denial.value, Role::Warn);
+        sheet.text("limit", &denial.limit);
+    }
+    cause::intent(&item.intent, sheet);
+    cause::rationale(item, sheet);
+    sheet.heading("Times");
+    let first = item.intent.tick_received_at;
+    sheet.time("tick received", Some(first), first);
+    sheet.time("decided", Some(item.intent.created_at), first);
+    sheet.time("on the stream", Some(item.at), first);
+    sheet.time("deadline", Some(item.intent.deadline), first);
+}
+
+fn order(model: &Model, order: &Order, sheet: &mut Sheet) {
+    let (_, role) = order_state(order.state);
+    sheet.field("state", &order.state.to_string(), role);
+    if let Some(reason) = &order.reason {
+        sheet.field("reason", reason, role);
+    }
+    sheet.text("matched", &format!("{} of {}", order.matched, order.intent.size));
+    sheet.text("order id", order.order.as_ref().map_or("not signed yet", |id| id.as_str()));
+    cause::intent(&order.intent, sheet);
+    match model.desk.signal_of(order) {
+        Some(item) => cause::rationale(item, sheet),
+        None => sheet.line("the signal behind it is no longer kept here", Role::Dim),
+    }
+    sheet.heading("Times");
+    let first = order.intent.tick_received_at;
+    sheet.time("tick received", Some(first), first);
+    sheet.time("decided", Some(order.intent.created_at), first);
+    let times = order.times;
+    for (label, at) in [
+        ("consumed", times.consumed_at),
+        ("signed", times.signed_at),
+        ("committed", times.committed_at),
+        ("sent", times.sent_at),
+        ("answered", times.answered_at),
+        ("matched", times.matched_at),
+        ("ended", times.ended_at),
+    ] {
+        sheet.time(label, at, first);
+    }
+    sheet.time("rests until", Some(order.intent.rest_until), first);
+}
+
+fn fill(model: &Model, fill: &Fill, sheet: &mut Sheet) {
+    let role = if fill.status == crate::domain::FillStatus::Failed { Role::Bad } else { Role::Text };
+    let settled = if fill.status.is_final() { "final" } else { "provisional" };
+    sheet.field("status", &format!("{} ({settled})", fill.status), role);
+    sheet.text("trade", &format!("{} {} {} at {}", fill.side, fill.size, fill.outcome, fill.price));
+    let liquidity = match fill.role {
+        Liquidity::Maker => "maker, no fee",
+        Liquidity::Taker => "taker",
+    };
+    sheet.text("role", liquidity);
+    sheet.text("fee", &fill.fee.to_string());
+    sheet.text("strategy", fill.strategy.as_ref().map_or("none of ours", |strategy| strategy.as_str()));
+    sheet.text("matched at", &fill.matched_at.to_string());
+    sheet.text("trade id", fill.trade.as_str());
+    sheet.text("order id", fill.order.as_str());
+    if let Some(order) = model.desk.order_of_fill(fill) {
+        cause::intent(&order.intent, sheet);
+        if let Some(item) = model.desk.signal_of(order) {
+            cause::rationale(item, sheet);
+        }
+    }
+}
+
+fn position(position: &Position, sheet: &mut Sheet) {
+    sheet.text("market", position.slug.as_ref().map_or(position.market.as_str(), |slug| slug.as_str()));
+    sheet.text("outcome", &position.outcome);
+    sheet.text("size", &position.size.to_string());
+    sheet.text("average", &position.avg_price.to_string());
+    sheet.text("mark", &position.mark.map_or_else(|| "none".to_owned(), |mark| mark.to_string()));
+    if let Some(at) = position.mark_at {
+        sheet.text("marked at", &at.to_string());
+    }
+    if let Some(payout) = position.payout {
+        sheet.text("resolved", &format!("pays {payout} a share"));
+    }
+    sheet.text("realised", &format::signed_usd(position.realised));
+    sheet.text("unrealised", &position.unrealised.map_or_else(|| "no mark".to_owned(), format::signed_usd));
+    sheet.text("fees", &position.fees.to_string());
+    sheet.text("token", position.token.as_str());
+}

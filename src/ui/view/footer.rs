@@ -1,0 +1,41 @@
+//! The last line: the newest report, or what the keys do.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::ui::format;
+use crate::ui::keymap::Action;
+use crate::ui::model::Model;
+use crate::ui::theme::{Role, Theme};
+use crate::ui::widgets::strip::{Segment, strip};
+use crate::ui::widgets::text::Line;
+
+const HINTS: [(Action, &str, u8); 8] = [
+    (Action::Help, "help", 0),
+    (Action::Palette, "run", 2),
+    (Action::NextPane, "panel", 1),
+    (Action::Down, "row", 4),
+    (Action::Open, "why", 1),
+    (Action::Zoom, "zoom", 3),
+    (Action::Messages, "messages", 5),
+    (Action::Quit, "quit", 1),
+];
+
+/// Draws the line.
+pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
+    if let Some(notice) = model.notices.shown() {
+        let times = if notice.times > 1 { format!(" (x{})", notice.times) } else { String::new() };
+        let text = format!("{} {}{times}", format::clock(notice.at), notice.text);
+        let right: Line = vec![(model.keymap.hint(Action::Close), Role::Key), (" dismiss".to_owned(), Role::Dim)];
+        strip(buf, area, vec![Segment::new(0, vec![(text, notice.role())])], &right, theme);
+        return;
+    }
+    let segments = HINTS
+        .iter()
+        .map(|(action, what, rank)| {
+            let line = vec![(model.keymap.hint(*action), Role::Key), (format!(" {what}"), Role::Dim)];
+            Segment::new(*rank, line)
+        })
+        .collect();
+    strip(buf, area, segments, &vec![(format::clock(model.now), Role::Dim)], theme);
+}

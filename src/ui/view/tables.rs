@@ -1,0 +1,93 @@
+//! The panels that are tables. Columns stand in the order in which `model::cells` makes their cells.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::ui::model::Model;
+use crate::ui::model::panes::Pane;
+use crate::ui::model::rows::Rows;
+use crate::ui::theme::Theme;
+use crate::ui::widgets::table::{Column, Window, table};
+
+const SIGNALS: [Column; 7] = [
+    Column::words("time", 8, 8, 4),
+    Column::words("verdict", 8, 8, 0),
+    Column::words("", 1, 1, 1),
+    Column::words("outcome", 4, 14, 2),
+    Column::number("size", 3, 5),
+    Column::number("price", 4, 3),
+    Column::words("reason", 8, 200, 2),
+];
+
+const ORDERS: [Column; 8] = [
+    Column::words("state", 7, 9, 0),
+    Column::words("", 1, 1, 1),
+    Column::words("outcome", 4, 14, 2),
+    Column::number("price", 4, 3),
+    Column::number("size", 4, 4),
+    Column::number("matched", 4, 5),
+    Column::number("age", 3, 6),
+    Column::words("market / reason", 8, 200, 7),
+];
+
+const FILLS: [Column; 8] = [
+    Column::words("time", 8, 8, 5),
+    Column::words("", 1, 1, 1),
+    Column::words("outcome", 4, 14, 2),
+    Column::number("price", 4, 0),
+    Column::number("size", 4, 3),
+    Column::number("fee", 4, 4),
+    Column::words("status", 9, 9, 6),
+    Column::words("role", 5, 200, 7),
+];
+
+const POSITIONS: [Column; 7] = [
+    Column::words("outcome", 4, 14, 0),
+    Column::number("size", 4, 1),
+    Column::number("avg", 4, 2),
+    Column::number("mark", 4, 3),
+    Column::number("realised", 5, 6),
+    Column::number("unreal", 5, 4),
+    Column::words("market", 8, 60, 5),
+];
+
+const STRATEGIES: [Column; 7] = [
+    Column::words("watches", 7, 12, 0),
+    Column::words("change", 9, 14, 1),
+    Column::words("at", 6, 10, 3),
+    Column::number("window", 3, 5),
+    Column::number("ticks", 3, 6),
+    Column::words("trades", 8, 40, 4),
+    Column::words("state", 5, 200, 2),
+];
+
+/// Draws a table panel.
+pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) {
+    let desk = &model.desk;
+    match pane {
+        Pane::Strategies => rows(model, theme, pane, (&STRATEGIES, &desk.strategies), area, buf),
+        Pane::Signals => rows(model, theme, pane, (&SIGNALS, &desk.signals), area, buf),
+        Pane::Orders => rows(model, theme, pane, (&ORDERS, &desk.orders), area, buf),
+        Pane::Fills => rows(model, theme, pane, (&FILLS, &desk.fills), area, buf),
+        Pane::Positions => rows(model, theme, pane, (&POSITIONS, &desk.positions), area, buf),
+        Pane::Ticks | Pane::Pnl => {}
+    }
+}
+
+fn rows<T, const N: usize>(
+    model: &Model,
+    theme: Theme,
+    pane: Pane,
+    (columns, rows): (&[Column; N], &Rows<T, N>),
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    if rows.is_empty() {
+        super::empty(model, theme, pane, area, buf);
+        return;
+    }
+    let selection = model.panes.selection(pane);
+    let selected = (model.panes.focus() == pane && selection.id.is_some()).then_some(selection.index);
+    let window = Window { offset: selection.offset, selected, now: model.now };
+    table(buf, area, columns, rows, window, theme);
+}
