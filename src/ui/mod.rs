@@ -24,13 +24,3 @@ mod widgets;
 pub use app::{UiError, run};
 pub use keymap::KeymapError;
 pub use settings::Settings;
-
-/// Stub.
-pub async fn run(
-    _settings: Settings,
-    _bus: crate::bus::BusRef,
-    shutdown: tokio_util::sync::CancellationToken,
-) -> std::io::Result<()> {
-    shutdown.cancelled().await;
-    Ok(())
-}
