@@ -42,8 +42,21 @@ fn a_headless_desk_trades_and_its_books_equal_the_venue() {
 fn a_kill_from_another_terminal_clears_the_venue_and_survives_a_restart() {
     let sim = Sim::start("3");
     let home = Home::new("memory://", &sim);
+    // Larger than what rests at the best price, and no further: the rest of each order stays in the book.
+    home.edit("\nsize = \"20\"", "\nsize = \"400\"");
+    home.edit("slippage = \"0.01\"", "slippage = \"0\"");
+    home.edit("rest_s = 15", "rest_s = 600");
+    for (limit, most) in [
+        ("order_size = \"100\"", "order_size = \"1000\""),
+        ("order_notional = \"100\"", "order_notional = \"1000\""),
+        ("position_cap = \"200\"", "position_cap = \"5000\""),
+        ("gross_exposure = \"500\"", "gross_exposure = \"5000\""),
+    ] {
+        home.edit(limit, most);
+    }
     let mut running = home.start("run", &["run"]);
-    home.wait_for("orders", Duration::from_secs(40), |status| status["orders"]["accepted"].as_u64() > Some(0));
+    home.wait_for("open orders", Duration::from_secs(40), |status| status["orders"]["open"].as_u64() > Some(0));
+    assert!(sim.truth()["open_orders"].as_u64() > Some(0), "{}", sim.truth());
     let output = home.run(&["kill", "--why", "test"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let killed = home.status().expect("the desk answers");

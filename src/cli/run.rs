@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::read_states;
 use super::{CliError, Globals, print_json};
+use crate::domain::Status;
 use crate::telemetry::{self, Sink};
 use crate::wire::{self, Daemon, Running};
 
@@ -44,9 +45,12 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     let mut running = Running::start(&config, &daemons).await?;
     let failed = wait(&mut running, args.lasting, &stop).await;
     let bus = running.bus();
+    let before = if args.json { Some(read_states(&bus, config.mode).await) } else { None };
     let stopped = running.stop().await;
-    if args.json {
-        print_json(&read_states(&bus, config.mode).await?)?;
+    if let Some(before) = before {
+        // The books as they are after the orderly end; the trading state as it was while the desk ran.
+        let after = read_states(&bus, config.mode).await?;
+        print_json(&Status { trading_state: before?.trading_state, ..after })?;
     }
     failed?;
     Ok(stopped?)

@@ -243,6 +243,8 @@ pub(super) struct Desk {
     day: Day,
     day_dirty: bool,
     beyond_drawdown: u32,
+    /// Open orders in the last complete list of the venue.
+    venue_open: Option<u64>,
     markets: HashMap<MarketId, Market>,
     stored_markets: HashMap<MarketId, Market>,
     books: HashMap<TokenId, Book>,

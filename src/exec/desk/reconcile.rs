@@ -97,6 +97,7 @@ impl Desk {
         };
         self.health.venue = None;
         self.reconcile.begun = begun;
+        self.venue_open = Some(snapshot.orders.len() as u64);
         for fill in &snapshot.fills {
             self.fill(fill, now, &mut step);
         }

@@ -66,6 +66,7 @@ impl Desk {
             day: day.after(now, total),
             day_dirty: true,
             beyond_drawdown: 0,
+            venue_open: None,
             stored_markets: markets.clone(),
             markets,
             books: HashMap::new(),

@@ -145,7 +145,7 @@ impl Desk {
             seq,
             mode: self.origin.mode,
             trading_state: self.trading_state(now),
-            kill,
+            kill: KillReport { venue_open_orders: kill.venue_open_orders.or(self.venue_open), ..kill },
             reconciled_at: self.reconcile.clean_at(),
             trouble,
             orders: self.counts,
