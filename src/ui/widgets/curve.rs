@@ -22,7 +22,12 @@ pub(crate) fn curve(buf: &mut Buffer, area: Rect, values: &[i64], theme: Theme) 
         let index = if across == 1 { 0 } else { x * (values.len() - 1) / (across - 1) };
         let Some(value) = values.get(index) else { continue };
         let y = scale.row(*value);
-        let from = before.unwrap_or(y);
+        // A step up or down is joined in this column, from just beside where the one before ended.
+        let from = match before {
+            Some(before) if before < y => before + 1,
+            Some(before) if before > y => before - 1,
+            _ => y,
+        };
         for y in from.min(y)..=from.max(y) {
             let cell = (y / 4) * usize::from(area.width) + x / 2;
             if let Some(cell) = dots.get_mut(cell) {
