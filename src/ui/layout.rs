@@ -141,12 +141,12 @@ fn columns(class: Class, body: Rect) -> Vec<(Pane, Rect)> {
         let left = body.width * 3 / 10;
         let middle = body.width * 4 / 10;
         let [a, b, c] = cols(body, [left, middle, body.width - left - middle]);
-        let mut panes = stack(a, &[(Pane::Ticks, 6, 2), (Pane::Strategies, 5, 1), (Pane::Pnl, 8, 4)]);
+        let mut panes = stack(a, &[(Pane::Ticks, 6, 2), (Pane::Strategies, 5, 2), (Pane::Pnl, 8, 3)]);
         panes.extend(stack(b, &[(Pane::Signals, 6, 1), (Pane::Orders, 6, 1)]));
-        panes.extend(stack(c, &[(Pane::Positions, 6, 1), (Pane::Fills, 6, 1)]));
+        panes.extend(stack(c, &[(Pane::Positions, 6, 2), (Pane::Fills, 6, 3)]));
         return panes;
     }
-    let left = if class == Class::Normal { (body.width * 2 / 5).clamp(44, 60) } else { body.width * 9 / 20 };
+    let left = if class == Class::Normal { (body.width * 2 / 5).clamp(44, 60) } else { body.width * 19 / 40 };
     let [a, b] = cols(body, [left, body.width - left]);
     let mut panes =
         stack(a, &[(Pane::Ticks, 5, 1), (Pane::Strategies, 5, 1), (Pane::Positions, 4, 4), (Pane::Pnl, 3, 5)]);

@@ -16,6 +16,8 @@ mod orders;
 mod settings;
 mod signals;
 mod terminal;
+#[cfg(test)]
+mod testing;
 mod theme;
 mod update;
 mod view;

@@ -1,1 +1,182 @@
+//! The attachment against a real bus in memory.
 
+use rust_decimal::dec;
+use tokio::time::timeout;
+
+use super::conflate::Conflater;
+use super::*;
+use crate::bus::memory::MemoryBus;
+use crate::bus::{Bus, Channel, Delivery, Key, Origin, Stream, encode};
+use crate::domain::{Ack, AckVerdict, KillState, PolymarketData, TradeEvent};
+use crate::ui::testing::{argos, armed, at, hermes, latch, market, signal, tick};
+
+const SOON: Duration = Duration::from_secs(10);
+
+async fn next(attachment: &mut Attachment) -> Feed {
+    timeout(SOON, attachment.news.recv()).await.expect("in time").expect("attached")
+}
+
+/// The next piece of news that `wanted` picks out.
+async fn wait_for<T>(attachment: &mut Attachment, mut wanted: impl FnMut(Feed) -> Option<T>) -> T {
+    loop {
+        if let Some(found) = wanted(next(attachment).await) {
+            return found;
+        }
+    }
+}
+
+async fn append(bus: &MemoryBus, stream: Stream, origin: &Origin, body: &impl serde::Serialize) {
+    bus.append(stream, encode(&origin.wrap(body, at(0))).expect("encodes")).await.expect("appends");
+}
+
+#[tokio::test]
+async fn the_past_comes_first_then_snapshots_then_the_present() {
+    let memory = MemoryBus::new();
+    let bus: BusRef = memory.clone();
+    let athena = Origin::new("athena", "t1");
+    for number in 0..3 {
+        append(&memory, Stream::Events, &athena, &TradeEvent::Signal(signal(number, at(number)))).await;
+    }
+    let state = hermes(at(0), 0, armed(), dec!(1));
+    let payload = encode(&Origin::new("hermes", "h1").wrap(state, at(0))).expect("encodes");
+    memory.set(&Key::HERMES, payload).await.expect("sets");
+    let mut attachment = Attachment::start(&bus, Duration::from_millis(10));
+    let mut events = 0;
+    wait_for(&mut attachment, |feed| match feed {
+        Feed::Event(_) => {
+            events += 1;
+            None
+        }
+        Feed::Hermes(_) => Some(()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(events, 3, "the snapshot comes after the past");
+    append(&memory, Stream::Events, &athena, &TradeEvent::Signal(signal(9, at(9)))).await;
+    let seq =
+        wait_for(&mut attachment, |feed| if let Feed::Event(event) = feed { Some(event.seq) } else { None }).await;
+    assert_eq!(seq, 4);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_named_and_the_next_one_arrives() {
+    let memory = MemoryBus::new();
+    let bus: BusRef = memory.clone();
+    memory.append(Stream::Events, bytes::Bytes::from_static(b"{\"schema\":1}")).await.expect("appends");
+    append(&memory, Stream::Events, &Origin::new("athena", "t1"), &TradeEvent::Signal(signal(1, at(1)))).await;
+    memory.set(&Key::ARGOS, bytes::Bytes::from_static(b"nonsense")).await.expect("sets");
+    let mut attachment = Attachment::start(&bus, Duration::from_millis(10));
+    let mut named = Vec::new();
+    let mut read = false;
+    while named.len() < 2 || !read {
+        match next(&mut attachment).await {
+            Feed::Unreadable { what, error } => named.push(format!("{what}: {error}")),
+            Feed::Event(_) => read = true,
+            _ => {}
+        }
+    }
+    assert!(named.iter().any(|text| text.contains("trade.events") && text.contains("source")), "{named:?}");
+    assert!(named.iter().any(|text| text.starts_with("state.argos")), "{named:?}");
+}
+
+#[tokio::test]
+async fn answers_and_the_latch_arrive() {
+    let memory = MemoryBus::new();
+    let bus: BusRef = memory.clone();
+    let hermes = Origin::new("hermes", "h1");
+    let ack = |id: &str| Ack { id: id.to_owned(), by: "hermes".to_owned(), verdict: AckVerdict::Applied, at: at(1) };
+    append(&memory, Stream::Acks, &hermes, &ack("before we came")).await;
+    let killed = latch(4, KillState::Killed, at(1));
+    memory.set(&Key::Kill, encode(&hermes.wrap(killed.clone(), at(1))).expect("encodes")).await.expect("sets");
+    let mut attachment = Attachment::start(&bus, Duration::from_millis(10));
+    let seen = wait_for(&mut attachment, |feed| if let Feed::Latch(latch) = feed { Some(latch) } else { None }).await;
+    assert_eq!(seen, killed);
+    append(&memory, Stream::Acks, &hermes, &ack("ours")).await;
+    let id = wait_for(&mut attachment, |feed| if let Feed::Ack(ack) = feed { Some(ack.id) } else { None }).await;
+    assert_eq!(id, "ours", "answers from before are nobody's");
+}
+
+#[tokio::test]
+async fn a_new_snapshot_can_be_asked_for() {
+    let memory = MemoryBus::new();
+    let bus: BusRef = memory.clone();
+    memory
+        .set(&Key::ARGOS, encode(&Origin::new("argos", "a1").wrap(argos(at(0)), at(0))).expect("encodes"))
+        .await
+        .expect("sets");
+    let mut attachment = Attachment::start(&bus, Duration::from_millis(10));
+    let is_argos = |feed| matches!(feed, Feed::Argos(_)).then_some(());
+    wait_for(&mut attachment, is_argos).await;
+    attachment.resnapshot();
+    wait_for(&mut attachment, is_argos).await;
+}
+
+#[tokio::test]
+async fn market_data_is_folded_to_the_latest() {
+    let memory = MemoryBus::new();
+    let bus: BusRef = memory.clone();
+    let mut attachment = Attachment::start(&bus, Duration::from_millis(5));
+    let origin = Origin::new("argos", "a1");
+    let mut received = 0;
+    let mut last = None;
+    let mut published = 0;
+    // Publishing goes on until something arrives: a subscription hears nothing of the time before it.
+    while received == 0 {
+        published += 1;
+        let payload = encode(&origin.wrap(tick("BTC/USD", published.into(), at(1)), at(1))).expect("encodes");
+        memory.publish(Channel::Crypto, payload).await.expect("publishes");
+        if let Ok(Some(batch)) = timeout(Duration::from_millis(20), attachment.market.recv()).await {
+            received += batch.received;
+            last = batch.ticks.into_iter().last();
+        }
+    }
+    assert_eq!(last.map(|tick| tick.last().0), Some(published.into()));
+}
+
+fn message(channel: Channel, payload: bytes::Bytes) -> Delivery {
+    Delivery::Message { channel, payload }
+}
+
+#[test]
+fn conflation_keeps_the_latest_counts_losses_once_and_refuses_nonsense() {
+    let origin = Origin::new("argos", "a1");
+    let mut conflater = Conflater::default();
+    assert!(conflater.is_empty());
+    let send = |conflater: &mut Conflater, symbol: &str, price: i64| {
+        let payload = encode(&origin.wrap(tick(symbol, price.into(), at(1)), at(1))).expect("encodes");
+        conflater.fold(message(Channel::Crypto, payload));
+    };
+    send(&mut conflater, "BTC/USD", 1);
+    send(&mut conflater, "BTC/USD", 2);
+    send(&mut conflater, "ETH/USD", 3);
+    for _ in 0..3 {
+        origin.wrap((), at(1));
+    }
+    conflater.fold(Delivery::Lagged(2));
+    send(&mut conflater, "BTC/USD", 4);
+    conflater.fold(message(Channel::Crypto, bytes::Bytes::from_static(b"{}")));
+    let body = PolymarketData::Market(market());
+    let payload = encode(&Origin::new("argos", "a1").wrap(body, at(1))).expect("encodes");
+    conflater.fold(message(Channel::Polymarket, payload));
+    let batch = conflater.take();
+    assert_eq!(batch.ticks.iter().map(|tick| tick.last().0).collect::<Vec<_>>(), [dec!(4), dec!(3)]);
+    assert_eq!((batch.received, batch.lost, batch.unreadable, batch.markets.len()), (6, 3, 1, 1));
+    assert!(batch.error.is_some_and(|error| error.starts_with("data.crypto: field")));
+    assert!(conflater.is_empty());
+}
+
+#[tokio::test]
+async fn a_kill_asked_for_lies_on_the_bus() {
+    let memory = MemoryBus::new();
+    let bus: BusRef = memory.clone();
+    let mut orders = crate::ui::orders::Orders::new(Arc::clone(&bus));
+    orders.kill("kill key".to_owned());
+    let outcome = timeout(SOON, orders.next()).await.expect("in time");
+    assert!(matches!(outcome, crate::ui::msg::Msg::KillSent(Ok(_))), "{outcome:?}");
+    let latch = crate::bus::control::latch(&bus).await.expect("readable").expect("there");
+    assert_eq!((latch.state, latch.why.as_str()), (KillState::Killed, "kill key"));
+    assert!(latch.by.starts_with("cockpit:"), "{}", latch.by);
+    orders.arm("test".to_owned());
+    orders.finish().await;
+    assert_eq!(memory.len(Stream::Commands).await.expect("counts"), 1);
+}

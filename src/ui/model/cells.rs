@@ -104,23 +104,26 @@ pub(crate) fn gain(value: Decimal) -> Role {
     }
 }
 
-/// Cells: time, verdict, side, outcome, size, price, reason.
+/// Cells: time, mark, side, outcome, size, price, reason.
 pub(crate) fn signal(item: SignalItem, markets: &Markets) -> Row<SignalItem, 7> {
     let intent = &item.intent;
-    let (mark, reason, role) = match (&item.denial, &item.rationale) {
-        (Some(denial), _) => ("✗ denied", format::clean(&denial.to_string()), Role::Warn),
-        (None, Some(rationale)) => ("✓ sent", format::clean(&rationale.note), Role::Text),
-        (None, None) => ("✓ sent", String::new(), Role::Text),
+    let by = if item.verdict == Verdict::DeniedByHermes { " by Hermes" } else { "" };
+    let (mark, reason) = match (&item.denial, &item.rationale) {
+        (Some(denial), _) => {
+            (Cell::of("✗", Role::Warn), Cell::of(format::clean(&format!("denied{by}: {denial}")), Role::Warn))
+        }
+        (None, Some(rationale)) => (Cell::of("✓", Role::Good), Cell::text(format::clean(&rationale.note))),
+        (None, None) => (Cell::of("✓", Role::Good), Cell::text("")),
     };
     let decimals = format::price_decimals(intent.price, markets.decimals(&intent.market));
     let cells = [
         Cell::of(format::clock(item.at), Role::Dim),
-        Cell::of(mark, if item.denial.is_some() { Role::Warn } else { Role::Good }),
+        mark,
         side(intent.side),
         Cell::text(format::clean(&intent.outcome)),
         Cell::text(format::size(intent.size)),
         Cell::text(format::price(intent.price, decimals)),
-        Cell::of(reason, role),
+        reason,
     ];
     Row { id: signal_id(intent, item.verdict), item, cells }
 }

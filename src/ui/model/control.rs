@@ -6,6 +6,8 @@ use crate::domain::{Ack, AckVerdict, KillReport, Timestamp};
 
 /// A kill that reached the bus is sent again when the desk has not confirmed it after this long.
 const KILL_CONFIRM_WITHIN: Duration = Duration::from_secs(2);
+/// An attempt without an outcome after this long has none to come: attempts have a deadline of their own, which is shorter.
+const ATTEMPT_LOST_AFTER: Duration = Duration::from_secs(5);
 /// How long an answer to an arming may take before its absence is reported.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The word that arms.
@@ -20,7 +22,9 @@ pub(crate) struct KillRequest {
     pub(crate) epoch: u64,
     /// How often it was tried.
     pub(crate) attempts: u32,
-    /// Whether an attempt is under way.
+    /// When the last attempt began.
+    pub(crate) tried_at: Timestamp,
+    /// Whether its outcome is still to come.
     pub(crate) in_flight: bool,
     /// When it last reached the bus.
     pub(crate) delivered_at: Option<Timestamp>,
@@ -31,17 +35,23 @@ pub(crate) struct KillRequest {
 impl KillRequest {
     /// A request whose first attempt begins now.
     pub(crate) const fn new(epoch: u64, now: Timestamp) -> Self {
-        Self { at: now, epoch, attempts: 1, in_flight: true, delivered_at: None, error: None }
+        Self { at: now, epoch, attempts: 1, tried_at: now, in_flight: true, delivered_at: None, error: None }
+    }
+
+    /// Whether an attempt is under way that may still end.
+    pub(crate) fn busy(&self, now: Timestamp) -> bool {
+        self.in_flight && now.since(self.tried_at) < ATTEMPT_LOST_AFTER
     }
 
     /// Whether it is time for another attempt.
     pub(crate) fn due(&self, now: Timestamp) -> bool {
-        !self.in_flight && self.delivered_at.is_none_or(|at| now.since(at) >= KILL_CONFIRM_WITHIN)
+        !self.busy(now) && self.delivered_at.is_none_or(|at| now.since(at) >= KILL_CONFIRM_WITHIN)
     }
 
     /// Begins another attempt.
-    pub(crate) const fn again(&mut self) {
+    pub(crate) const fn again(&mut self, now: Timestamp) {
         self.attempts = self.attempts.saturating_add(1);
+        self.tried_at = now;
         self.in_flight = true;
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 
 pub(crate) use panic::{PanicGuard, on_ui_task};
 pub(crate) use suspend::{hung_up, why_not_suspend};
@@ -129,7 +130,9 @@ impl Screen {
     pub(crate) async fn resume(&mut self) -> io::Result<()> {
         self.finish_frame().await?;
         self.modes.again()?;
-        self.terminal.clear()
+        // `Terminal::clear` would ask the terminal for its cursor and fight the event stream over the answer.
+        let (width, height) = self.size()?;
+        self.terminal.resize(Rect::new(0, 0, width, height))
     }
 
     /// Gives the terminal back.

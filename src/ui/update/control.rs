@@ -17,8 +17,8 @@ pub(super) fn kill(model: &mut Model) -> Vec<Effect> {
         input.clear();
     }
     match &mut model.kill {
-        Some(request) if request.in_flight => return Vec::new(),
-        Some(request) => request.again(),
+        Some(request) if request.busy(model.now) => return Vec::new(),
+        Some(request) => request.again(model.now),
         None => model.kill = Some(KillRequest::new(model.desk.epoch(), model.now)),
     }
     model.notices.bad("KILL requested", model.now);
@@ -127,7 +127,7 @@ pub(super) fn second(model: &mut Model) -> Vec<Effect> {
     }
     match &mut model.kill {
         Some(request) if request.due(now) => {
-            request.again();
+            request.again(now);
             vec![Effect::Kill { why: KILL_WHY.to_owned() }]
         }
         _ => Vec::new(),

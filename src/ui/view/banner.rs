@@ -111,6 +111,9 @@ fn proof(report: Option<&KillReport>) -> Line {
 }
 
 fn advice(model: &Model) -> Line {
+    if model.kill.is_some() {
+        return vec![(" not confirmed yet: the desk may still be trading".to_owned(), Role::Bad)];
+    }
     vec![
         (" nothing trades until it is armed again: ".to_owned(), Role::Dim),
         (model.keymap.hint(Action::Arm), Role::Key),

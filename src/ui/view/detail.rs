@@ -10,7 +10,7 @@ use crate::ui::model::panes::RowId;
 use crate::ui::theme::Role;
 use crate::ui::widgets::text::Line;
 
-const LABEL_COLS: usize = 14;
+const LABEL_COLS: usize = 16;
 
 /// The layer's title.
 pub(super) const fn title(row: &RowId) -> &'static str {

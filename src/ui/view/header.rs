@@ -147,10 +147,10 @@ fn daemons(model: &Model, class: Class) -> Vec<Segment> {
     if class == Class::Single {
         let up = all.iter().filter(|(_, presence)| presence.is_up(model.now)).count();
         let role = if up == all.len() { Role::Good } else { Role::Bad };
-        segments.push(Segment::new(3, vec![(format!("{up}/3 up"), role)]));
-    } else {
-        segments.extend(all.iter().map(|(name, presence)| Segment::new(1, daemon(model, name, *presence))));
+        let data = desk.ticks.newest().map_or_else(|| "-".to_owned(), |at| format::age(model.now.since(at)));
+        return vec![Segment::new(0, vec![(format!("{up}/3"), role), (format!(" {data}"), Role::Text)])];
     }
+    segments.extend(all.iter().map(|(name, presence)| Segment::new(1, daemon(model, name, *presence))));
     let data = desk.ticks.newest().map_or_else(
         || ("data -".to_owned(), Role::Dim),
         |at| {
@@ -174,7 +174,15 @@ fn daemons(model: &Model, class: Class) -> Vec<Segment> {
         segments.push(Segment::new(3, vec![(text, role)]));
     }
     segments.extend(troubles(model));
-    if let Some(books) = &desk.books {
+    segments.extend(account(model));
+    segments.push(Segment::new(7, vec![("desk ".to_owned(), Role::Dim), (model.place.clone(), Role::Text)]));
+    segments
+}
+
+/// What there is room for on wide screens only.
+fn account(model: &Model) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    if let Some(books) = &model.desk.books {
         let orders = books.orders;
         let text = format!("open {} filled {} rejected {}", orders.open, orders.filled, orders.rejected);
         segments.push(Segment::new(6, vec![(text, Role::Text)]));
@@ -185,7 +193,11 @@ fn daemons(model: &Model, class: Class) -> Vec<Segment> {
         );
         segments.push(Segment::new(8, vec![agreed]));
     }
-    segments.push(Segment::new(7, vec![("desk ".to_owned(), Role::Dim), (model.place.clone(), Role::Text)]));
+    if let Some(latch) = model.desk.kill.as_ref().map(|report| &report.latch).filter(|latch| latch.is_armed()) {
+        let age = format::age(model.now.since(latch.at));
+        let text = format!("armed by {} {age} ago: {}", format::clean(&latch.by), format::clean(&latch.why));
+        segments.push(Segment::new(9, vec![(format::fit(&text, 48).into_owned(), Role::Dim)]));
+    }
     segments
 }
 

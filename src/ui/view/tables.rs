@@ -10,55 +10,55 @@ use crate::ui::theme::Theme;
 use crate::ui::widgets::table::{Column, Window, table};
 
 const SIGNALS: [Column; 7] = [
-    Column::words("time", 8, 8, 4),
-    Column::words("verdict", 8, 8, 0),
+    Column::words("time", 8, 8, 6),
+    Column::words("", 1, 1, 0),
     Column::words("", 1, 1, 1),
-    Column::words("outcome", 4, 14, 2),
+    Column::words("token", 5, 14, 3),
     Column::number("size", 3, 5),
-    Column::number("price", 4, 3),
-    Column::words("reason", 8, 200, 2),
+    Column::number("price", 4, 4),
+    Column::words("reason", 18, 200, 2),
 ];
 
 const ORDERS: [Column; 8] = [
     Column::words("state", 7, 9, 0),
     Column::words("", 1, 1, 1),
-    Column::words("outcome", 4, 14, 2),
+    Column::words("token", 5, 14, 2),
     Column::number("price", 4, 3),
     Column::number("size", 4, 4),
     Column::number("matched", 4, 5),
     Column::number("age", 3, 6),
-    Column::words("market / reason", 8, 200, 7),
+    Column::words("market or reason", 8, 200, 7),
 ];
 
 const FILLS: [Column; 8] = [
-    Column::words("time", 8, 8, 5),
+    Column::words("time", 8, 8, 6),
     Column::words("", 1, 1, 1),
-    Column::words("outcome", 4, 14, 2),
+    Column::words("token", 5, 14, 2),
     Column::number("price", 4, 0),
     Column::number("size", 4, 3),
-    Column::number("fee", 4, 4),
-    Column::words("status", 9, 9, 6),
-    Column::words("role", 5, 200, 7),
+    Column::number("fee", 4, 5),
+    Column::words("status", 9, 9, 4),
+    Column::words("role, market", 5, 200, 7),
 ];
 
 const POSITIONS: [Column; 7] = [
-    Column::words("outcome", 4, 14, 0),
+    Column::words("token", 5, 14, 0),
     Column::number("size", 4, 1),
     Column::number("avg", 4, 2),
     Column::number("mark", 4, 3),
-    Column::number("realised", 5, 6),
+    Column::number("realised", 5, 5),
     Column::number("unreal", 5, 4),
-    Column::words("market", 8, 60, 5),
+    Column::words("market", 12, 60, 6),
 ];
 
 const STRATEGIES: [Column; 7] = [
     Column::words("watches", 7, 12, 0),
     Column::words("change", 9, 14, 1),
-    Column::words("at", 6, 10, 3),
+    Column::words("trigger", 7, 10, 3),
     Column::number("window", 3, 5),
     Column::number("ticks", 3, 6),
-    Column::words("trades", 8, 40, 4),
-    Column::words("state", 5, 200, 2),
+    Column::words("trades", 13, 40, 4),
+    Column::words("state", 8, 200, 2),
 ];
 
 /// Draws a table panel.

@@ -1,1 +1,196 @@
+//! Every screen at every breakpoint, as text; and a fuzz over sizes.
 
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::Color;
+
+use super::*;
+use crate::domain::KillProof;
+use crate::ui::msg::{Feed, Msg};
+use crate::ui::testing::{at, busy, feed, hermes, keys, killed, model};
+use crate::ui::update::update;
+
+const SIZES: [(u16, u16); 5] = [(200, 60), (120, 30), (80, 24), (60, 16), (40, 10)];
+
+fn buffer(model: &Model, theme: Theme) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(model.size.0, model.size.1)).expect("in memory");
+    terminal.draw(|frame| view(model, theme, frame.area(), frame.buffer_mut())).expect("draws");
+    terminal.backend().buffer().clone()
+}
+
+fn screen(model: &Model) -> String {
+    let buffer = buffer(model, Theme::new(true));
+    let area = buffer.area;
+    let mut text = String::new();
+    for y in 0..area.height {
+        let mut skip = 0;
+        let mut line = String::new();
+        for x in 0..area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            skip = crate::ui::format::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Each cell's style as a letter, with a legend: what the text alone does not show.
+fn styles(model: &Model, theme: Theme) -> String {
+    let buffer = buffer(model, theme);
+    let area = buffer.area;
+    let mut legend: Vec<String> = Vec::new();
+    let mut text = String::new();
+    for y in 0..area.height {
+        for x in 0..area.width {
+            let cell = &buffer[(x, y)];
+            let style = format!("{:?} on {:?} {:?}", cell.fg, cell.bg, cell.modifier);
+            let index = legend.iter().position(|known| *known == style).unwrap_or_else(|| {
+                legend.push(style);
+                legend.len() - 1
+            });
+            text.push(char::from(b'a' + u8::try_from(index).expect("few styles")));
+        }
+        text.push('\n');
+    }
+    for (index, style) in legend.iter().enumerate() {
+        text.push_str(&format!("{} = {style}\n", char::from(b'a' + u8::try_from(index).expect("few styles"))));
+    }
+    text
+}
+
+fn with_kill(width: u16, height: u16, proof: KillProof) -> Model {
+    let mut model = busy(width, height);
+    feed(&mut model, Feed::Hermes(hermes(at(61), 70, killed(proof), rust_decimal::dec!(1.34))), at(61));
+    model
+}
+
+fn bus_down(width: u16, height: u16) -> Model {
+    let mut model = busy(width, height);
+    feed(&mut model, Feed::Link(Err("Connection refused (os error 111)".to_owned())), at(61));
+    update(&mut model, Msg::Second, at(72));
+    model
+}
+
+fn with_keys(width: u16, height: u16, typed: &str) -> Model {
+    let mut model = busy(width, height);
+    keys(&mut model, typed, at(60));
+    model
+}
+
+#[test]
+fn screens_at_every_breakpoint() {
+    for (width, height) in SIZES {
+        let name = |screen: &str| format!("{screen}-{width}x{height}");
+        insta::assert_snapshot!(name("connecting"), screen(&model(width, height)));
+        insta::assert_snapshot!(name("busy"), screen(&busy(width, height)));
+        insta::assert_snapshot!(
+            name("killed-proving"),
+            screen(&with_kill(width, height, KillProof::Proving { zero_seen: 1 }))
+        );
+        insta::assert_snapshot!(
+            name("killed-proved"),
+            screen(&with_kill(width, height, KillProof::Proved { at: at(60) }))
+        );
+        insta::assert_snapshot!(name("help"), screen(&with_keys(width, height, "?")));
+        insta::assert_snapshot!(name("bus-down"), screen(&bus_down(width, height)));
+        insta::assert_snapshot!(name("order-why"), screen(&with_keys(width, height, "jj<enter>")));
+    }
+}
+
+#[test]
+fn layers_and_the_kill_key() {
+    insta::assert_snapshot!("palette-120x30", screen(&with_keys(120, 30, ":pan")));
+    insta::assert_snapshot!("arm-80x24", screen(&with_keys(80, 24, "Aar")));
+    insta::assert_snapshot!("messages-80x24", screen(&with_keys(80, 24, "/mj")));
+    insta::assert_snapshot!("denial-why-120x30", screen(&with_keys(120, 30, "<shift-tab>jjjjjj<enter>")));
+    insta::assert_snapshot!("zoomed-80x24", screen(&with_keys(80, 24, "zj")));
+    insta::assert_snapshot!("kill-requested-80x24", screen(&with_keys(80, 24, ":K")));
+    insta::assert_snapshot!("kill-requested-30x5", screen(&with_keys(30, 5, "K")));
+}
+
+#[test]
+fn monochrome_says_the_same_without_a_colour() {
+    for model in [busy(80, 24), with_kill(80, 24, KillProof::Proving { zero_seen: 1 }), with_keys(80, 24, "j")] {
+        let buffer = buffer(&model, Theme::new(false));
+        for cell in buffer.content() {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+        }
+    }
+    insta::assert_snapshot!(
+        "styles-mono-killed-80x24",
+        styles(&with_kill(80, 24, KillProof::Proving { zero_seen: 1 }), Theme::new(false))
+    );
+    insta::assert_snapshot!("styles-colour-busy-80x24", styles(&with_keys(80, 24, "j"), Theme::new(true)));
+}
+
+#[test]
+fn what_must_always_be_seen_is_seen_at_every_size() {
+    for width in (40..=220).step_by(3) {
+        for height in [10, 11, 15, 16, 24, 30, 60] {
+            let mut model = busy(width, height);
+            let text = screen(&model);
+            for part in ["SIM", "active", "armed #3", "K KILL", "+1.34", "24%", "bus up"] {
+                assert!(text.contains(part), "{part} missing at {width}x{height}:\n{text}");
+            }
+            keys(&mut model, "K", at(61));
+            assert!(screen(&model).contains("KILL REQUESTED"), "{width}x{height}");
+        }
+    }
+}
+
+#[test]
+fn too_small_still_tells_the_state() {
+    for (width, height) in [(39, 10), (30, 3), (20, 1)] {
+        let mut model = busy(width, height);
+        assert!(screen(&model).contains("armed #3 K KILL"), "{width}x{height}: {}", screen(&model));
+        keys(&mut model, "K", at(61));
+        assert!(screen(&model).contains("KILL requested"), "{width}x{height}: {}", screen(&model));
+    }
+}
+
+#[test]
+fn remote_text_cannot_break_the_screen() {
+    let mut model = busy(80, 24);
+    let mut evil = crate::ui::testing::signal(99, at(60));
+    evil.intent.outcome = "東京\u{1b}[2J\u{202e}雨".to_owned();
+    evil.rationale.note = "x\u{1b}]52;c;evil\u{7}y\nz".to_owned();
+    let body = crate::domain::TradeEvent::Signal(evil);
+    feed(&mut model, crate::ui::testing::event("athena", "t1", 69, at(60), body), at(60));
+    keys(&mut model, "<shift-tab>j<enter>", at(60));
+    let text = screen(&model);
+    assert!(text.contains("東京[2J雨"), "{text}");
+    assert!(!text.chars().any(|character| character.is_control() && character != '\n'));
+}
+
+#[test]
+fn no_size_panics_on_any_screen() {
+    let screens: [fn(u16, u16) -> Model; 8] = [
+        model,
+        busy,
+        bus_down,
+        |width, height| with_kill(width, height, KillProof::Incomplete { why: "1 POST in flight".to_owned() }),
+        |width, height| with_keys(width, height, "?/kill"),
+        |width, height| with_keys(width, height, "K:a"),
+        |width, height| with_keys(width, height, "Aarm<enter>"),
+        |width, height| with_keys(width, height, "Gz<enter>G"),
+    ];
+    for make in screens {
+        let mut model = make(120, 30);
+        let widths = (0..48).chain((48..=300).step_by(23));
+        for width in widths {
+            for height in (0..28).chain((28..=100).step_by(17)) {
+                update(&mut model, Msg::Resize(width, height), at(75));
+                buffer(&model, Theme::new(true));
+                // The terminal may have another size than the last one heard of.
+                let other = Rect::new(0, 0, height, width.min(60));
+                view(&model, Theme::new(true), other, &mut Buffer::empty(other));
+            }
+        }
+    }
+}

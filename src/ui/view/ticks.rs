@@ -26,7 +26,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
     let selection = model.panes.selection(Pane::Ticks);
     let shown = rows.iter().enumerate().skip(selection.offset).take(usize::from(area.height - 1));
     let columns = Columns::of(rows, area.width);
-    columns.draw(buf, area, area.y, ["", "last", "since attach", "4 min", "age"], &[theme.style(Role::Dim); 5]);
+    columns.draw(buf, area, area.y, ["pair", "last", "change", "by second", "age"], &[theme.style(Role::Dim); 5]);
     for ((index, row), y) in shown.zip(area.y + 1..area.bottom()) {
         let age = model.now.since(row.seen_at);
         let change = theme.style(gain(row.change));
