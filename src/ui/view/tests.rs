@@ -59,7 +59,8 @@ fn styles(model: &Model, theme: Theme) -> String {
         text.push('\n');
     }
     for (index, style) in legend.iter().enumerate() {
-        text.push_str(&format!("{} = {style}\n", char::from(b'a' + u8::try_from(index).expect("few styles"))));
+        let letter = char::from(b'a' + u8::try_from(index).expect("few styles"));
+        text.extend([letter.to_string(), format!(" = {style}\n")]);
     }
     text
 }
