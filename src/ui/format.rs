@@ -112,7 +112,7 @@ pub(crate) fn age(age: Duration) -> String {
 pub(crate) fn span_ms(millis: u64) -> String {
     match millis {
         0..1_000 => format!("{millis}ms"),
-        1_000..60_000 if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+        1_000..60_000 if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
         1_000..60_000 => format!("{}.{}s", millis / 1_000, millis % 1_000 / 100),
         _ => age(Duration::from_millis(millis)),
     }

@@ -40,15 +40,12 @@ pub(crate) fn keys(model: &mut Model, text: &str, now: Timestamp) -> Vec<Effect>
     let mut effects = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let code = match rest.strip_prefix('<').and_then(|tail| tail.split_once('>')) {
-            Some((name, tail)) => {
-                rest = tail;
-                named(name)
-            }
-            None => {
-                rest = &rest[first.len_utf8()..];
-                KeyEvent::new(KeyCode::Char(first), KeyModifiers::NONE)
-            }
+        let code = if let Some((name, tail)) = rest.strip_prefix('<').and_then(|tail| tail.split_once('>')) {
+            rest = tail;
+            named(name)
+        } else {
+            rest = &rest[first.len_utf8()..];
+            KeyEvent::new(KeyCode::Char(first), KeyModifiers::NONE)
         };
         effects.extend(update(model, Msg::Key(code), now));
     }

@@ -67,9 +67,8 @@ fn coloured(role: Role) -> Style {
     match role {
         Role::Text => style,
         Role::Dim | Role::Border => style.fg(Color::DarkGray),
-        Role::Title => style.fg(Color::Cyan),
+        Role::Title | Role::BorderFocused => style.fg(Color::Cyan),
         Role::TitleFocused => style.fg(Color::Cyan).add_modifier(Modifier::BOLD),
-        Role::BorderFocused => style.fg(Color::Cyan),
         Role::Up | Role::Good => style.fg(Color::Green),
         Role::Down => style.fg(Color::Red),
         Role::Warn => style.fg(Color::Yellow).add_modifier(Modifier::BOLD),

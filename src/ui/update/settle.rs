@@ -37,12 +37,11 @@ fn keep_selection(model: &mut Model, pane: Pane) {
     if model.row_at(pane, selection.index).as_ref() == Some(id) {
         return;
     }
-    let (id, index) = match model.place_of(pane, id) {
-        Some(index) => (Some(id.clone()), index),
-        None => {
-            let index = selection.index.min(model.rows(pane).saturating_sub(1));
-            (model.row_at(pane, index), index)
-        }
+    let (id, index) = if let Some(index) = model.place_of(pane, id) {
+        (Some(id.clone()), index)
+    } else {
+        let index = selection.index.min(model.rows(pane).saturating_sub(1));
+        (model.row_at(pane, index), index)
     };
     let selection = model.panes.selection_mut(pane);
     selection.id = id;

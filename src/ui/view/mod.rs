@@ -102,7 +102,7 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     } else {
         pane.title().to_owned()
     };
-    let inner = panel(buf, place, (&title, &remark), model.panes.focus() == pane && !alone || alone, theme);
+    let inner = panel(buf, place, (&title, &remark), alone || model.panes.focus() == pane, theme);
     match pane {
         Pane::Ticks => ticks::draw(model, theme, inner, buf),
         Pane::Pnl => pnl::draw(model, theme, inner, buf),

@@ -36,7 +36,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
         amount(3, "fees", -books.pnl.fees),
     ];
     strip(buf, Rect { height: area.height.min(1), ..area }, figures, &Line::new(), theme);
-    let with_exposure = area.height >= 2 * FIGURES + 1;
+    let with_exposure = area.height > 2 * FIGURES;
     if with_exposure {
         let row = Rect::new(area.x, area.y + 1, area.width, 1);
         strip(buf, row, exposure(model, area.width), &Line::new(), theme);
