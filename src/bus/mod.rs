@@ -21,6 +21,9 @@ use bytes::Bytes;
 pub use codec::{CodecError, Envelope, Origin, SCHEMA_VERSION, decode, encode};
 pub use names::{Channel, Group, Key, Stream};
 
+/// The most that a subscription may hold for a slow reader.
+const MAX_SUBSCRIPTION: usize = 1 << 20;
+
 /// Any bus; adapters are named only in `wire.rs` and tests.
 pub type BusRef = Arc<dyn Bus>;
 
@@ -78,7 +81,8 @@ pub enum Delivery {
     Resumed,
 }
 
-/// A subscription; dropping it ends it. Holds at most the capacity it was made with; beyond that the oldest are lost and counted.
+/// A subscription; dropping it ends it. Holds at most the capacity it was made with, rounded up to a power of two; beyond that
+/// the oldest are lost and counted.
 #[derive(Debug)]
 pub struct Subscription {
     receiver: tokio::sync::broadcast::Receiver<Delivery>,
@@ -145,9 +149,12 @@ pub struct PendingSummary {
     pub oldest: Option<EntryId>,
 }
 
-/// What can go wrong on the bus.
+/// What can go wrong on the bus. No message holds a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BusError {
+    /// The address cannot be used; says what is wrong with it and what would be right.
+    #[error("bus url: {0}")]
+    Url(String),
     /// Not connected, or the connection broke; may work again later.
     #[error("bus unreachable: {0}")]
     Unreachable(String),
@@ -175,14 +182,16 @@ impl BusError {
     }
 }
 
-/// The port. Every call is bounded in time; blocking reads use a connection of their own.
+/// The port. Every call is bounded in time; blocking reads use a connection of their own. While the server cannot be reached a
+/// call fails at once, but a blocking read waits out its `block` first, so that a loop around it does not spin.
 #[async_trait]
 pub trait Bus: Send + Sync + fmt::Debug {
     /// Sends to whoever listens now.
     async fn publish(&self, channel: Channel, payload: Bytes) -> Result<(), BusError>;
 
     /// Listens to channels; reconnects by itself for as long as it lives, reporting [`Delivery::Resumed`] after each gap.
-    /// `capacity` is how many messages are kept for a slow reader.
+    /// `capacity` is how many messages are kept for a slow reader. When this returns, the subscription is in force, or the server
+    /// cannot be reached and the first delivery will be [`Delivery::Resumed`]. Refused when `channels` is empty.
     async fn subscribe(&self, channels: &[Channel], capacity: usize) -> Result<Subscription, BusError>;
 
     /// Appends an entry; a capped stream loses its oldest beyond [`Stream::cap`].
@@ -201,7 +210,8 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Makes the group, reading from the stream's beginning; does nothing when it exists.
     async fn create_group(&self, stream: Stream, group: Group) -> Result<(), BusError>;
 
-    /// Entries for one consumer of a group; with [`ReadFrom::New`] waits up to `block`.
+    /// Entries for one consumer of a group; with [`ReadFrom::New`] waits up to `block`. After an error, or when the call is dropped
+    /// before it ends, entries may have been handed over that never arrived: read [`ReadFrom::Pending`] from the start again.
     async fn read_group(
         &self,
         stream: Stream,
@@ -223,7 +233,7 @@ pub trait Bus: Send + Sync + fmt::Debug {
         count: usize,
     ) -> Result<Claimed, BusError>;
 
-    /// Acknowledges entries; returns how many were pending.
+    /// Acknowledges entries; returns how many were pending, 0 when there is no such group.
     async fn ack(&self, stream: Stream, group: Group, ids: &[EntryId]) -> Result<u64, BusError>;
 
     /// The group's unacknowledged entries.

@@ -1,1 +1,170 @@
-//! The command line.
+//! The command line: one file a subcommand. Exit codes are part of the interface:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | failed; the message says what |
+//! | 2 | the arguments or the configuration are wrong |
+//! | 3 | no daemon answered |
+//! | 4 | the kill is in force, but that nothing rests at the venue is not proved yet |
+//! | 5 | a daemon refused; the message gives its reasons |
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+
+mod arm;
+mod cockpit;
+mod config;
+mod desk;
+mod kill;
+mod run;
+mod schema;
+mod sim;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// A terminal cockpit for automated trading on prediction markets.
+///
+/// Without a subcommand: opens the cockpit. Without a configuration that is a whole desk in one process, trading at once on
+/// simulated venues; with one whose bus is Redis it attaches to the daemons that run elsewhere.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+}
+
+/// What every subcommand understands.
+#[derive(Debug, clap::Args)]
+struct Globals {
+    /// Configuration file; without it the embedded default is used.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where ledger, kill latch, socket and logs lie, whatever the configuration says.
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl Globals {
+    /// The configuration in force.
+    fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::builtin()), Config::load)?;
+        if let Some(dir) = &self.state_dir {
+            config.state_dir = Some(dir.clone());
+        }
+        Ok(config)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Run daemons without a screen.
+    Run(run::Args),
+    /// Serve the simulated venues.
+    Sim(sim::Args),
+    /// Show the desk in one document.
+    Status(status::Args),
+    /// Stop all trading now and cancel every order.
+    Kill(kill::Args),
+    /// Allow trading again.
+    Arm(arm::Args),
+    /// Look at a configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Print the JSON Schemas of everything on the bus.
+    Schema(schema::Args),
+}
+
+/// How a subcommand can fail, by exit code.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// 1.
+    #[error("{0:#}")]
+    Failed(#[from] anyhow::Error),
+    /// 2.
+    #[error("{0}")]
+    Usage(String),
+    /// 3.
+    #[error("{0}")]
+    NoDaemon(String),
+    /// 4.
+    #[error("{0}")]
+    NotProved(String),
+    /// 5.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(format!("configuration: {error}"))
+    }
+}
+
+impl CliError {
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::NoDaemon(_) => 3,
+            Self::NotProved(_) => 4,
+            Self::Refused(_) => 5,
+        }
+    }
+}
+
+/// Parses the arguments, runs the subcommand and tells how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The one TLS provider; a second installation can only be the same one again.
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cockpit: cannot start: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cockpit: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<(), CliError> {
+    let globals = &cli.globals;
+    match cli.command {
+        None => cockpit::run(globals).await,
+        Some(Subcommands::Run(args)) => run::run(globals, &args).await,
+        Some(Subcommands::Sim(args)) => Ok(sim::run(args).await?),
+        Some(Subcommands::Status(args)) => status::run(globals, &args).await,
+        Some(Subcommands::Kill(args)) => kill::run(globals, &args).await,
+        Some(Subcommands::Arm(args)) => arm::run(globals, &args).await,
+        Some(Subcommands::Config(command)) => config::run(globals, &command),
+        Some(Subcommands::Schema(args)) => schema::run(&args),
+    }
+}
+
+/// Who is at the keyboard, for the record: `cli:alice`.
+fn actor(what: &str) -> String {
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+    format!("{what}:{user}")
+}
+
+/// One line of JSON on standard output.
+fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
+    println!("{text}");
+    Ok(())
+}

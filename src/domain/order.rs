@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{OrderId, OrderIntent, Price, Size, Timestamp};
 
 /// Buy or sell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Pay pUSD, get shares.

@@ -1,6 +1,13 @@
 //! Hermes: signs and posts approved intents, follows every order to its end, reconciles and keeps the books.
 
+mod desk;
+mod hermes;
+pub mod kill;
+pub mod lifecycle;
+pub mod portfolio;
 mod settings;
+pub mod socket;
 pub mod venue;
 
+pub use hermes::{HermesError, Parts, run};
 pub use settings::Settings;

@@ -1,6 +1,23 @@
-use crate::domain::{Book, Market, OrderIntent, Timestamp, TradingState};
+use crate::domain::{Book, Denial, Market, OrderIntent, Timestamp, TradingState};
 
+use super::checks::{self, Check};
 use super::{Approved, Denied, Equity, Holdings, Limits};
+
+/// The order in which the checks run: what stops everything first, then what is wrong with the intent itself, then what it
+/// would do to the account.
+const CHECKS: [Check; 11] = [
+    checks::trading_state::check,
+    checks::arm_epoch::check,
+    checks::deadline::check,
+    checks::market::check,
+    checks::stale_data::check,
+    checks::order_size::check,
+    checks::order_notional::check,
+    checks::price_collar::check,
+    checks::position_cap::check,
+    checks::gross_exposure::check,
+    checks::daily_drawdown::check,
+];
 
 /// All that the gate looks at besides the intent.
 #[derive(Clone, Copy, Debug)]
@@ -47,9 +64,25 @@ impl RiskGate {
     pub fn check(
         &self,
         intent: OrderIntent,
-        _view: &RiskView<'_>,
-        _now: Timestamp,
+        view: &RiskView<'_>,
+        now: Timestamp,
     ) -> Result<Approved<OrderIntent>, Box<Denied>> {
-        Ok(Approved::new(intent, Vec::new()))
+        let mut measured = Vec::with_capacity(CHECKS.len());
+        for check in CHECKS {
+            let result = check(&intent, view, &self.limits, now);
+            let denial = (!result.passed).then(|| Denial {
+                control: result.control,
+                value: result.value.clone(),
+                limit: result.limit.clone(),
+            });
+            measured.push(result);
+            if let Some(denial) = denial {
+                return Err(Box::new(Denied { intent, denial, checks: measured }));
+            }
+        }
+        Ok(Approved::new(intent, measured))
     }
 }
+
+#[cfg(test)]
+mod tests;

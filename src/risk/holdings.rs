@@ -15,6 +15,21 @@ pub struct TokenHolding {
     pub selling: Size,
 }
 
+impl TokenHolding {
+    /// Shares held, a negative position counted as none: it makes no room for anything.
+    #[must_use]
+    pub fn held_long(&self) -> Size {
+        if self.held < Size::ZERO { Size::ZERO } else { self.held }
+    }
+
+    /// Shares held that are not on sale already.
+    #[must_use]
+    pub fn sellable(&self) -> Size {
+        let free = self.held - self.selling;
+        if free < Size::ZERO { Size::ZERO } else { free }
+    }
+}
+
 /// Positions and commitments of the whole account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
@@ -81,4 +96,13 @@ pub struct Equity {
     pub current: Usd,
     /// The highest of the UTC day.
     pub peak: Usd,
+}
+
+impl Equity {
+    /// How far equity lies below the peak; zero at or above it.
+    #[must_use]
+    pub fn drawdown(&self) -> Usd {
+        let drawdown = self.peak - self.current;
+        if drawdown < Usd::ZERO { Usd::ZERO } else { drawdown }
+    }
 }

@@ -1,163 +1,261 @@
-//! The bus over Redis (a single server, 6.2 or later).
+//! The bus over Redis, version 7 or later.
 //!
-//! One multiplexed connection carries everything that does not wait; each blocking read uses a connection of its own, and so
-//! does each subscription. A task owns the dialling, so that a call while the server is away fails at once instead of queueing.
+//! Ordinary calls share one connection. Each blocking read has one to itself, and so has each subscription: market data never delays
+//! a kill. A task keeps the shared connection and reports what it sees through [`Bus::link`].
 
-mod commands;
+mod address;
+mod backoff;
+mod error;
 mod link;
+mod reader;
 mod reply;
 mod subscription;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo};
-use tokio::sync::{Notify, watch};
+use async_trait::async_trait;
+use bytes::Bytes;
+use redis::{Cmd, FromRedisValue, Value};
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{BusError, BusLink};
+use self::address::Address;
+use self::error::Scope;
+use self::link::Link;
+use super::{
+    Bus, BusError, BusLink, Channel, Claimed, Entry, EntryId, Group, Key, PendingSummary, ReadFrom, Stream,
+    Subscription,
+};
 
-/// Longest that a connection attempt may take.
-const DIAL_WITHIN: Duration = Duration::from_secs(2);
-/// Longest that a call which does not wait may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// How much later than its own limit a blocking read is given up and its connection thrown away.
-const BLOCK_GRACE: Duration = Duration::from_secs(2);
-/// Blocking connections kept for the next read.
-const IDLE_READERS: usize = 8;
+/// The server counts in signed numbers and reserves room for what a claim may take: no call asks for more entries than this.
+const MOST: usize = 1_000_000;
 
-/// The bus on a Redis server.
+/// A bus on a Redis server.
 #[derive(Debug)]
 pub struct RedisBus {
-    client: Client,
-    current: watch::Receiver<Option<MultiplexedConnection>>,
-    link: watch::Receiver<BusLink>,
-    broken: Arc<Notify>,
-    readers: Mutex<Vec<MultiplexedConnection>>,
-    _dialler: AbortOnDropHandle<()>,
+    link: Arc<Link>,
+    _keeper: AbortOnDropHandle<()>,
 }
 
 impl RedisBus {
-    /// A bus at this address: `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. Dialling begins at once
-    /// and goes on for as long as the bus lives; the server need not be up. Must be called within a Tokio runtime.
+    /// Begins to connect to `redis://[user][:password@]host[:port][/db]`, or `rediss://` for TLS, where `?ca=/path/to/ca.pem`
+    /// trusts that authority alone. A server that is down is no error: attempts go on for as long as the bus lives. Must be called
+    /// within a Tokio runtime.
     ///
     /// # Errors
-    /// [`BusError::Refused`] when the address cannot be read; the message never holds its password.
+    /// [`BusError::Url`] when the URL cannot be used.
     pub fn new(url: &str) -> Result<Arc<Self>, BusError> {
-        let info: ConnectionInfo = url.into_connection_info().map_err(|error| {
-            BusError::Refused(format!("address is not redis://host:port/db: {}", reply::words(&error)))
-        })?;
-        let settings = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-        let client = Client::open(info.set_tcp_settings(settings))
-            .map_err(|error| BusError::Refused(format!("address cannot be used: {}", reply::words(&error))))?;
-        let broken = Arc::new(Notify::new());
-        let (current, link, task) = link::start(client.clone(), Arc::clone(&broken));
-        let readers = Mutex::default();
-        Ok(Arc::new(Self { client, current, link, broken, readers, _dialler: AbortOnDropHandle::new(task) }))
+        let link = Arc::new(Link::new(Address::parse(url)?));
+        let keeper = tokio::spawn(link::keep(Arc::clone(&link)));
+        Ok(Arc::new(Self { link, _keeper: AbortOnDropHandle::new(keeper) }))
     }
 
-    /// The connection for calls that do not wait. Before the first attempt has ended it is waited for; after that a server
-    /// that is away is an error at once.
-    async fn connection(&self) -> Result<MultiplexedConnection, BusError> {
-        if let Some(connection) = self.current.borrow().clone() {
-            return Ok(connection);
-        }
-        let mut link = self.link.clone();
-        let first = link.wait_for(|link| !link::is_first_attempt(link));
-        let state = match tokio::time::timeout(DIAL_WITHIN + ANSWER_WITHIN, first).await {
-            Ok(Ok(state)) => state.clone(),
-            Ok(Err(_)) | Err(_) => BusLink::Down("no connection attempt has ended".to_owned()),
-        };
-        match (self.current.borrow().clone(), state) {
-            (Some(connection), _) => Ok(connection),
-            (None, BusLink::Down(why)) => Err(BusError::Unreachable(why)),
-            (None, BusLink::Up) => Err(BusError::Unreachable("the connection has just been lost".to_owned())),
-        }
+    async fn typed<T: FromRedisValue>(&self, command: &Cmd, name: &str) -> Result<T, BusError> {
+        let answer = self.link.call(command, None).await?;
+        T::from_redis_value(answer).map_err(|_mismatch| reply::unexpected(name))
     }
 
-    /// Runs a command that does not wait.
-    async fn call<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, BusError> {
-        let mut connection = self.connection().await?;
-        let answer = tokio::time::timeout(ANSWER_WITHIN, command.query_async(&mut connection)).await;
-        match answer {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                let error = reply::error(&error, ANSWER_WITHIN);
-                if matches!(error, BusError::Unreachable(_)) {
-                    self.broken.notify_one();
-                }
-                Err(error)
-            }
-            Err(_) => {
-                self.broken.notify_one();
-                Err(BusError::Timeout(ANSWER_WITHIN))
-            }
+    /// The same entries with how often each was handed out, which the server tells only when asked for one by one.
+    async fn counted(&self, mut entries: Vec<Entry>, stream: Stream, group: Group) -> Result<Vec<Entry>, BusError> {
+        if entries.is_empty() {
+            return Ok(entries);
         }
+        let mut questions = redis::pipe();
+        for Entry { id, .. } in &entries {
+            let id = id.to_string();
+            questions.cmd("XPENDING").arg(stream.name()).arg(group.name()).arg(&id).arg(&id).arg(1);
+        }
+        let answers = self.link.call_all(&questions, Some((stream, group))).await?;
+        for (entry, answer) in entries.iter_mut().zip(answers) {
+            // No count: acknowledged by another since. It was handed out at least this once.
+            entry.deliveries = reply::deliveries(answer).unwrap_or(1);
+        }
+        Ok(entries)
     }
 
-    /// Runs a command that may wait for `block`, on a connection of its own. While the server is away it waits that long for
-    /// it to come back, so that a reader's loop does not spin.
-    async fn call_blocking<T: redis::FromRedisValue>(
+    /// A read that waits has a connection to itself; one that does not shares.
+    async fn waiting(
         &self,
-        command: &redis::Cmd,
         block: Duration,
-    ) -> Result<T, BusError> {
-        let mut connection = self.reader(block).await?;
-        let limit = block + BLOCK_GRACE;
-        match tokio::time::timeout(limit, command.query_async(&mut connection)).await {
-            Ok(Ok(value)) => {
-                let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-                if readers.len() < IDLE_READERS {
-                    readers.push(connection);
-                }
-                Ok(value)
-            }
-            Ok(Err(error)) => {
-                let error = reply::error(&error, limit);
-                if matches!(error, BusError::Unreachable(_)) {
-                    self.forget_readers();
-                    self.broken.notify_one();
-                }
-                Err(error)
-            }
-            Err(_) => {
-                self.forget_readers();
-                self.broken.notify_one();
-                Err(BusError::Timeout(limit))
-            }
+        scope: Scope,
+        command: impl Fn(Option<u64>) -> Cmd + Send + Sync,
+    ) -> Result<Value, BusError> {
+        if block.is_zero() {
+            self.link.call(&command(None), scope).await
+        } else {
+            self.link.call_blocking(block, scope, |millis| command(Some(millis))).await
         }
     }
 
-    async fn reader(&self, block: Duration) -> Result<MultiplexedConnection, BusError> {
-        let mut link = self.link.clone();
-        let up = link.wait_for(|link| *link == BusLink::Up);
-        if tokio::time::timeout(block.max(Duration::from_millis(100)), up).await.is_err() {
-            self.forget_readers();
-            let why = self.link.borrow().clone();
-            return Err(BusError::Unreachable(match why {
-                BusLink::Down(why) => why,
-                BusLink::Up => "came back just now".to_owned(),
-            }));
-        }
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(connection) => Ok(connection),
-            None => dial(&self.client, None).await,
-        }
-    }
-
-    fn forget_readers(&self) {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    async fn own_pending(
+        &self,
+        stream: Stream,
+        group: Group,
+        consumer: &str,
+        after: EntryId,
+        count: usize,
+    ) -> Result<Vec<Entry>, BusError> {
+        let mut command = group_command(group, consumer, count);
+        command.arg("STREAMS").arg(stream.name()).arg(after.to_string());
+        let answer = self.link.call(&command, Some((stream, group))).await?;
+        self.counted(reply::streams("XREADGROUP", answer)?, stream, group).await
     }
 }
 
-/// Dials once. Without a response timeout a call may wait for as long as its caller lets it.
-async fn dial(client: &Client, response: Option<Duration>) -> Result<MultiplexedConnection, BusError> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(DIAL_WITHIN)).set_response_timeout(response);
-    match tokio::time::timeout(DIAL_WITHIN, client.get_multiplexed_async_connection_with_config(&config)).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(reply::error(&error, DIAL_WITHIN)),
-        Err(_) => Err(BusError::Timeout(DIAL_WITHIN)),
+fn group_command(group: Group, consumer: &str, count: usize) -> Cmd {
+    let mut command = redis::cmd("XREADGROUP");
+    command.arg("GROUP").arg(group.name()).arg(consumer).arg("COUNT").arg(count.min(MOST));
+    command
+}
+
+#[async_trait]
+impl Bus for RedisBus {
+    async fn publish(&self, channel: Channel, payload: Bytes) -> Result<(), BusError> {
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(channel.name()).arg(&payload[..]);
+        self.link.call(&command, None).await.map(drop)
+    }
+
+    async fn subscribe(&self, channels: &[Channel], capacity: usize) -> Result<Subscription, BusError> {
+        subscription::subscribe(&self.link, channels, capacity).await
+    }
+
+    async fn append(&self, stream: Stream, payload: Bytes) -> Result<EntryId, BusError> {
+        let mut command = redis::cmd("XADD");
+        command.arg(stream.name());
+        if let Some(cap) = stream.cap() {
+            command.arg("MAXLEN").arg("~").arg(cap);
+        }
+        command.arg("*").arg(reply::FIELD).arg(&payload[..]);
+        reply::entry_id("XADD", self.link.call(&command, None).await?)
+    }
+
+    async fn read(
+        &self,
+        stream: Stream,
+        after: EntryId,
+        count: usize,
+        block: Duration,
+    ) -> Result<Vec<Entry>, BusError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let command = |wait: Option<u64>| {
+            let mut command = redis::cmd("XREAD");
+            command.arg("COUNT").arg(count.min(MOST));
+            if let Some(millis) = wait {
+                command.arg("BLOCK").arg(millis);
+            }
+            command.arg("STREAMS").arg(stream.name()).arg(after.to_string());
+            command
+        };
+        reply::streams("XREAD", self.waiting(block, None, command).await?)
+    }
+
+    async fn tail(&self, stream: Stream, count: usize) -> Result<Vec<Entry>, BusError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(stream.name()).arg("+").arg("-").arg("COUNT").arg(count.min(MOST));
+        let mut entries = reply::entries("XREVRANGE", self.link.call(&command, None).await?)?;
+        entries.reverse();
+        Ok(entries)
+    }
+
+    async fn len(&self, stream: Stream) -> Result<u64, BusError> {
+        self.typed(redis::cmd("XLEN").arg(stream.name()), "XLEN").await
+    }
+
+    async fn create_group(&self, stream: Stream, group: Group) -> Result<(), BusError> {
+        let mut command = redis::cmd("XGROUP");
+        command.arg("CREATE").arg(stream.name()).arg(group.name()).arg("0").arg("MKSTREAM");
+        match self.link.call(&command, None).await {
+            Err(BusError::Refused(reason)) if reason.starts_with("BUSYGROUP") => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    async fn read_group(
+        &self,
+        stream: Stream,
+        group: Group,
+        consumer: &str,
+        from: ReadFrom,
+        count: usize,
+        block: Duration,
+    ) -> Result<Vec<Entry>, BusError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        if let ReadFrom::Pending(after) = from {
+            return self.own_pending(stream, group, consumer, after, count).await;
+        }
+        let command = |wait: Option<u64>| {
+            let mut command = group_command(group, consumer, count);
+            if let Some(millis) = wait {
+                command.arg("BLOCK").arg(millis);
+            }
+            command.arg("STREAMS").arg(stream.name()).arg(">");
+            command
+        };
+        let mut entries = reply::streams("XREADGROUP", self.waiting(block, Some((stream, group)), command).await?)?;
+        for entry in &mut entries {
+            entry.deliveries = 1;
+        }
+        Ok(entries)
+    }
+
+    async fn claim(
+        &self,
+        stream: Stream,
+        group: Group,
+        consumer: &str,
+        min_idle: Duration,
+        cursor: EntryId,
+        count: usize,
+    ) -> Result<Claimed, BusError> {
+        if count == 0 {
+            return Ok(Claimed { cursor, ..Claimed::default() });
+        }
+        let mut command = redis::cmd("XAUTOCLAIM");
+        command.arg(stream.name()).arg(group.name()).arg(consumer);
+        command.arg(i64::try_from(min_idle.as_millis()).unwrap_or(i64::MAX)).arg(cursor.to_string());
+        command.arg("COUNT").arg(count.min(MOST));
+        let mut claimed = reply::claimed(self.link.call(&command, Some((stream, group))).await?)?;
+        claimed.entries = self.counted(claimed.entries, stream, group).await?;
+        Ok(claimed)
+    }
+
+    async fn ack(&self, stream: Stream, group: Group, ids: &[EntryId]) -> Result<u64, BusError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut command = redis::cmd("XACK");
+        command.arg(stream.name()).arg(group.name());
+        for id in ids {
+            command.arg(id.to_string());
+        }
+        self.typed(&command, "XACK").await
+    }
+
+    async fn pending(&self, stream: Stream, group: Group) -> Result<PendingSummary, BusError> {
+        let mut command = redis::cmd("XPENDING");
+        command.arg(stream.name()).arg(group.name());
+        reply::summary(self.link.call(&command, Some((stream, group))).await?)
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, BusError> {
+        let kept: Option<Vec<u8>> = self.typed(redis::cmd("GET").arg(key.to_string()), "GET").await?;
+        Ok(kept.map(Bytes::from))
+    }
+
+    async fn set(&self, key: &Key, value: Bytes) -> Result<(), BusError> {
+        self.link.call(redis::cmd("SET").arg(key.to_string()).arg(&value[..]), None).await.map(drop)
+    }
+
+    fn link(&self) -> watch::Receiver<BusLink> {
+        self.link.reported()
     }
 }

@@ -1,88 +1,121 @@
-//! A subscription: a connection of its own that is dialled again for as long as somebody listens.
+//! Pub/sub: each subscription has its own connection and a task that renews it for as long as the subscription lives.
 
-use std::time::Duration;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::StreamExt;
-use redis::Client;
-use tokio::sync::{broadcast, oneshot};
+use redis::aio::{PubSubSink, PubSubStream};
+use redis::{Msg, RedisError, Value};
+use tokio::sync::{broadcast, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::link::jittered;
-use super::{ANSWER_WITHIN, DIAL_WITHIN, reply};
-use crate::bus::{BusError, Channel, Delivery, Subscription};
+use super::backoff::Backoff;
+use super::error::{is_fatal, translate};
+use super::link::{CALL_LIMIT, DIAL_LIMIT, Link, PING_EVERY, pause};
+use crate::bus::{BusError, BusLink, Channel, Delivery, MAX_SUBSCRIPTION, Subscription};
 
-/// How often a silent subscription is asked whether it is alive.
-const PING_EVERY: Duration = Duration::from_secs(5);
-/// First and longest pause between attempts.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+type Feed = (PubSubSink, PubSubStream);
 
-/// Returns once the server has confirmed the subscription, or once the first attempt has failed: it then goes on trying.
-pub(super) async fn start(client: Client, channels: &[Channel], capacity: usize) -> Subscription {
-    let (sender, receiver) = broadcast::channel(capacity.max(1));
-    let (settled_out, settled) = oneshot::channel();
-    let channels = channels.to_vec();
-    let task = tokio::spawn(async move {
-        let mut settled_out = Some(settled_out);
-        let mut gap = false;
-        let mut pause = PAUSE.0;
-        loop {
-            match connect(&client, &channels).await {
-                Ok(pubsub) => {
-                    pause = PAUSE.0;
-                    if gap {
-                        // No listener at this moment is no error: the next delivery finds out whether there ever will be.
-                        let _listeners = sender.send(Delivery::Resumed);
-                    }
-                    if let Some(settled) = settled_out.take() {
-                        let _caller_gone = settled.send(());
-                    }
-                    forward(pubsub, &sender).await;
-                }
-                Err(error) => tracing::debug!("subscription: {error}"),
-            }
-            gap = true;
-            if let Some(settled) = settled_out.take() {
-                let _caller_gone = settled.send(());
-            }
-            tokio::time::sleep(jittered(pause)).await;
-            pause = (pause * 2).min(PAUSE.1);
-        }
-    });
-    let _settled_or_task_gone = settled.await;
-    Subscription::new(receiver, Some(AbortOnDropHandle::new(task)))
+/// Begins a subscription. It is in force when this returns, unless the server is out of reach.
+pub(super) async fn subscribe(link: &Link, channels: &[Channel], capacity: usize) -> Result<Subscription, BusError> {
+    if channels.is_empty() {
+        return Err(BusError::Refused("subscribe needs at least one channel".into()));
+    }
+    let dialler = Dialler { client: link.address.plain.clone(), channels: channels.into() };
+    let first = match dialler.dial().await {
+        Ok(feed) => Some(feed),
+        Err(BusError::Refused(reason)) => return Err(link.about_server(BusError::Refused(reason))),
+        Err(_transient) => None,
+    };
+    let (sender, receiver) = broadcast::channel(capacity.clamp(1, MAX_SUBSCRIPTION));
+    let task = tokio::spawn(feed(dialler, first, sender, link.reported()));
+    Ok(Subscription::new(receiver, Some(AbortOnDropHandle::new(task))))
 }
 
-async fn connect(client: &Client, channels: &[Channel]) -> Result<redis::aio::PubSub, BusError> {
-    let dial = async {
-        let mut pubsub = client.get_async_pubsub().await?;
-        for channel in channels {
-            pubsub.subscribe(channel.name()).await?;
+struct Dialler {
+    client: redis::Client,
+    channels: Arc<[Channel]>,
+}
+
+impl Dialler {
+    async fn dial(&self) -> Result<Feed, BusError> {
+        let attempt = async {
+            let (mut sink, stream) = self.client.get_async_pubsub().await?.split();
+            let names: Vec<&str> = self.channels.iter().map(|channel| channel.name()).collect();
+            sink.subscribe(names).await?;
+            Ok::<_, RedisError>((sink, stream))
+        };
+        match tokio::time::timeout(DIAL_LIMIT, attempt).await {
+            Ok(dialled) => dialled.map_err(|error| translate(&error, DIAL_LIMIT, None)),
+            Err(_elapsed) => Err(BusError::Timeout(DIAL_LIMIT)),
         }
-        Ok(pubsub)
-    };
-    match tokio::time::timeout(DIAL_WITHIN + ANSWER_WITHIN, dial).await {
-        Ok(result) => result.map_err(|error: redis::RedisError| reply::error(&error, ANSWER_WITHIN)),
-        Err(_) => Err(BusError::Timeout(DIAL_WITHIN + ANSWER_WITHIN)),
     }
 }
 
-/// Hands on what arrives until the connection is gone.
-async fn forward(pubsub: redis::aio::PubSub, sender: &broadcast::Sender<Delivery>) {
-    let (mut sink, mut stream) = pubsub.split();
+/// Hands on messages, renewing the connection after each loss. Ends with the bus.
+async fn feed(
+    dialler: Dialler,
+    mut current: Option<Feed>,
+    sender: broadcast::Sender<Delivery>,
+    mut link: watch::Receiver<BusLink>,
+) {
+    let mut backoff = Backoff::new();
     loop {
-        match tokio::time::timeout(PING_EVERY, stream.next()).await {
-            Ok(Some(message)) => {
-                if let Some(channel) = Channel::of(message.get_channel_name()) {
-                    let payload = bytes::Bytes::copy_from_slice(message.get_payload_bytes());
-                    // The subscription is dropped together with this task.
-                    let _listeners = sender.send(Delivery::Message { channel, payload });
-                }
+        if let Some(feed) = current.take() {
+            let begun = tokio::time::Instant::now();
+            if !hand_on(feed, &sender, &mut link).await {
+                return;
             }
-            Ok(None) => return,
-            Err(_) => match tokio::time::timeout(ANSWER_WITHIN, sink.ping::<redis::Value>()).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) | Err(_) => return,
+            tracing::warn!(channels = ?dialler.channels, "subscription lost; trying again");
+            if begun.elapsed() > PING_EVERY {
+                backoff.reset();
+            }
+        }
+        if !pause(&mut link, backoff.next()).await {
+            return;
+        }
+        if let Ok(feed) = dialler.dial().await {
+            // Fails only when the subscription was dropped, and then this task is being aborted.
+            let _nobody = sender.send(Delivery::Resumed);
+            current = Some(feed);
+        }
+    }
+}
+
+/// Until the connection is lost (true) or the bus is gone (false).
+async fn hand_on(
+    (sink, mut stream): Feed,
+    sender: &broadcast::Sender<Delivery>,
+    link: &mut watch::Receiver<BusLink>,
+) -> bool {
+    let mut silent = std::pin::pin!(until_silent(sink));
+    loop {
+        tokio::select! {
+            message = stream.next() => match message {
+                Some(message) => deliver(&message, sender),
+                None => return true,
             },
+            () = &mut silent => return true,
+            changed = link.changed() => if changed.is_err() { return false },
+        }
+    }
+}
+
+fn deliver(message: &Msg, sender: &broadcast::Sender<Delivery>) {
+    let Some(channel) = Channel::of(message.get_channel_name()) else { return };
+    let payload = Bytes::copy_from_slice(message.get_payload_bytes());
+    // Fails only when the subscription was dropped, and then this task is being aborted.
+    let _nobody = sender.send(Delivery::Message { channel, payload });
+}
+
+/// Returns when the server no longer answers.
+async fn until_silent(mut sink: PubSubSink) {
+    loop {
+        tokio::time::sleep(PING_EVERY).await;
+        match tokio::time::timeout(CALL_LIMIT, sink.ping::<Value>()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if !is_fatal(&error) => {}
+            Ok(Err(_)) | Err(_) => return,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Polymarket: CLOB, Gamma, sockets and signing.
 
 mod answer;
+pub mod gamma;
 mod http;
 mod intent;
+pub mod market_ws;
 mod parse;
 mod rest;
 mod settings;
@@ -11,6 +13,9 @@ pub mod signing;
 mod test_server;
 mod user_ws;
 mod venue;
+
+/// What this venue is called on the bus.
+pub const SOURCE: &str = "polymarket";
 
 pub use settings::{Settings, SetupError};
 pub use venue::PolymarketVenue;

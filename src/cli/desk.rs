@@ -1,0 +1,175 @@
+//! How a command line reaches a desk: over the bus when it is Redis, else through the socket in its state directory.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::CliError;
+use crate::bus::{BusRef, Envelope, Key, Origin, Stream, control, decode};
+use crate::clock;
+use crate::config::Config;
+use crate::domain::{Ack, AckVerdict, Action, ArgosState, AthenaState, Command, HermesState, KillLatch, Mode, Status};
+use crate::exec::kill::LatchFile;
+use crate::exec::socket::{self, Reply, Request};
+use crate::wire;
+
+/// How long a daemon may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Where a desk can be reached.
+#[derive(Debug)]
+pub(super) struct Desk {
+    bus: Option<BusRef>,
+    origin: Origin,
+    state_dir: PathBuf,
+    mode: Mode,
+}
+
+impl Desk {
+    pub(super) fn of(config: &Config) -> Result<Self, CliError> {
+        let bus = if config.bus_url.is_memory() { None } else { Some(wire::connect(config)?) };
+        let origin = Origin::new("cli", &Uuid::new_v4().to_string());
+        Ok(Self { bus, origin, state_dir: config.state_dir()?, mode: config.mode })
+    }
+
+    /// The status document.
+    pub(super) async fn status(&self) -> Result<Status, CliError> {
+        if let Some(bus) = &self.bus {
+            return read_states(bus, self.mode).await;
+        }
+        match self.ask(Request::Status { status: true }).await? {
+            Reply::Status(status) => Ok(*status),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Hermes' own snapshot: the kill's steps and proof.
+    pub(super) async fn hermes(&self) -> Result<Option<HermesState>, CliError> {
+        if let Some(bus) = &self.bus {
+            return read(bus, &Key::HERMES).await;
+        }
+        match self.ask(Request::Hermes { hermes: true }).await? {
+            Reply::Hermes(state) => Ok(Some(*state)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Kills by every way there is at once: Hermes' socket and the bus. When neither takes it, the latch file is written, so
+    /// that the next start stays killed.
+    pub(super) async fn kill(&self, by: &str, why: &str) -> Result<(), CliError> {
+        let action = Action::Kill { why: why.to_owned() };
+        let over_bus = async {
+            match &self.bus {
+                Some(bus) => control::kill(bus, &self.origin, by, why, clock::now()).await.map_err(|e| e.to_string()),
+                None => Err("no bus between processes".to_owned()),
+            }
+        };
+        let (socket, bus) = tokio::join!(self.command_over_socket(by, action), over_bus);
+        match (socket, bus) {
+            (Ok(ack), _) if ack.verdict == AckVerdict::Applied || ack.verdict == AckVerdict::Accepted => Ok(()),
+            (_, Ok(_)) => Ok(()),
+            (socket, Err(bus)) => {
+                let socket = socket.map_or_else(|error| error.to_string(), |ack| format!("{:?}", ack.verdict));
+                self.write_latch_file(by, why)?;
+                Err(CliError::NoDaemon(format!(
+                    "no daemon took the kill (socket: {socket}; bus: {bus}); the latch file in {} is written, so that no \
+                     desk on it trades before `cockpit arm`",
+                    self.state_dir.display()
+                )))
+            }
+        }
+    }
+
+    fn write_latch_file(&self, by: &str, why: &str) -> Result<(), CliError> {
+        let latch = KillLatch {
+            epoch: 0,
+            state: crate::domain::KillState::Killed,
+            by: by.to_owned(),
+            why: why.to_owned(),
+            at: clock::now(),
+        };
+        let place = self.state_dir.display().to_string();
+        std::fs::create_dir_all(&self.state_dir).map_err(|error| anyhow::anyhow!("state_dir {place}: {error}"))?;
+        LatchFile::in_dir(&self.state_dir).write(&latch).map_err(|error| anyhow::anyhow!("latch file: {error}"))?;
+        Ok(())
+    }
+
+    /// Asks Hermes to arm, over the bus when there is one, else over its socket.
+    pub(super) async fn arm(&self, actor: &str, why: &str) -> Result<Ack, CliError> {
+        let action = Action::Arm { why: why.to_owned() };
+        let Some(bus) = &self.bus else { return self.command_over_socket(actor, action).await };
+        let failed = |error: String| CliError::NoDaemon(format!("arm: {error}"));
+        let mut after = match bus.tail(Stream::Acks, 1).await {
+            Ok(newest) => newest.last().map_or(crate::bus::EntryId::START, |entry| entry.id),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let command = control::command(bus, &self.origin, actor, action, clock::now())
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let answered = tokio::time::timeout(ANSWER_WITHIN, async {
+            loop {
+                for entry in bus.read(Stream::Acks, after, 100, ANSWER_WITHIN).await? {
+                    after = entry.id;
+                    if let Ok(Envelope::<Ack> { body, .. }) = decode(&entry.payload)
+                        && body.id == command.id
+                        && body.verdict != AckVerdict::Accepted
+                    {
+                        return Ok::<Ack, crate::bus::BusError>(body);
+                    }
+                }
+            }
+        });
+        match answered.await {
+            Ok(Ok(ack)) => Ok(ack),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed(format!("no answer within {} s", ANSWER_WITHIN.as_secs()))),
+        }
+    }
+
+    async fn command_over_socket(&self, actor: &str, action: Action) -> Result<Ack, CliError> {
+        let now = clock::now();
+        let command = Command {
+            id: Uuid::new_v4().to_string(),
+            actor: actor.to_owned(),
+            issued_at: now,
+            expires_at: now.plus(ANSWER_WITHIN),
+            action,
+        };
+        match self.ask(Request::Command(command)).await? {
+            Reply::Ack(ack) => Ok(ack),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Reply, CliError> {
+        let path = socket::path_in(&self.state_dir);
+        match socket::ask(&path, request).await {
+            Ok(Reply::Error { error }) => Err(CliError::Refused(error)),
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(CliError::NoDaemon(error.to_string())),
+        }
+    }
+}
+
+fn unexpected(reply: &Reply) -> CliError {
+    CliError::Failed(anyhow::anyhow!("hermes answered something else: {reply:?}"))
+}
+
+/// The status document from the snapshots on the bus.
+pub(super) async fn read_states(bus: &BusRef, mode: Mode) -> Result<Status, CliError> {
+    let argos: Option<ArgosState> = read(bus, &Key::ARGOS).await?;
+    let athena: Option<AthenaState> = read(bus, &Key::ATHENA).await?;
+    let hermes: Option<HermesState> = read(bus, &Key::HERMES).await?;
+    Ok(Status::of(mode, argos.as_ref(), athena.as_ref(), hermes.as_ref(), clock::now()))
+}
+
+/// A daemon's snapshot; nothing when it has never written one.
+async fn read<T: DeserializeOwned>(bus: &BusRef, key: &Key) -> Result<Option<T>, CliError> {
+    let payload = bus.get(key).await.map_err(|error| CliError::NoDaemon(format!("{key}: {error}")))?;
+    payload
+        .map(|payload| decode(&payload).map(|envelope: Envelope<T>| envelope.body))
+        .transpose()
+        .map_err(|error| CliError::Failed(anyhow::anyhow!("{key}: {error}")))
+}

@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use super::desk::Desk;
+use super::{CliError, Globals, actor, print_json};
+use crate::clock;
+use crate::domain::{HermesState, KillProof, KillReport};
+
+/// How long the proof may take before the command gives up waiting; the kill itself goes on.
+const PROOF_WITHIN: Duration = Duration::from_mins(1);
+
+/// Arguments of `cockpit kill`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Why, for the record.
+    #[arg(long, default_value = "asked for")]
+    why: String,
+    /// Print the final report as one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> {
+    let desk = Desk::of(&globals.config()?)?;
+    desk.kill(&actor("cli"), &args.why).await?;
+    if !args.json {
+        println!("killed: no daemon sends orders any more; waiting for the venue to show none");
+    }
+    let report = proved(&desk, args.json).await?;
+    if args.json { print_json(&report) } else { Ok(()) }
+}
+
+/// Follows the report until it proves that nothing rests, printing what is new.
+async fn proved(desk: &Desk, quiet: bool) -> Result<KillReport, CliError> {
+    let end = clock::monotonic() + PROOF_WITHIN;
+    let mut steps = 0;
+    let mut last = String::new();
+    let mut interval = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        interval.tick().await;
+        let report = desk.hermes().await?.map(|HermesState { kill, .. }| kill);
+        if let Some(report) = report.filter(|report| !report.latch.is_armed()) {
+            if !quiet {
+                for (step, ms) in report.steps.iter().skip(steps) {
+                    println!("{ms:>7} ms  {step:?}");
+                }
+                steps = report.steps.len();
+                let line = proof_line(&report);
+                if line != last {
+                    println!("            {line}");
+                    last = line;
+                }
+            }
+            if matches!(report.proof, KillProof::Proved { .. }) {
+                return Ok(report);
+            }
+        }
+        if clock::monotonic() >= end {
+            let so_far = if last.is_empty() { "hermes does not report".to_owned() } else { last };
+            return Err(CliError::NotProved(format!(
+                "the kill is in force, but not proved within {} s: {so_far}",
+                PROOF_WITHIN.as_secs()
+            )));
+        }
+    }
+}
+
+fn proof_line(report: &KillReport) -> String {
+    let open = report.venue_open_orders.map_or_else(|| "not known yet".to_owned(), |open| open.to_string());
+    let orders = format!("cancelled {} of {}, open at the venue: {open}", report.orders_cancelled, report.orders_open);
+    match &report.proof {
+        KillProof::None => orders,
+        KillProof::Proving { zero_seen } => format!("{orders}, zero {zero_seen}/3"),
+        KillProof::Proved { .. } => format!("{orders}, PROVED"),
+        KillProof::Incomplete { why } => format!("{orders}, INCOMPLETE: {why}"),
+    }
+}

@@ -1,0 +1,66 @@
+use super::desk::Desk;
+use super::{CliError, Globals, print_json};
+use crate::domain::Status;
+
+/// Arguments of `cockpit status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print the document as one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> {
+    let config = globals.config()?;
+    let status = Desk::of(&config)?.status().await?;
+    if args.json {
+        return print_json(&status);
+    }
+    print(&status);
+    Ok(())
+}
+
+fn print(status: &Status) {
+    println!("mode       {}, trading {}", status.mode, status.trading_state);
+    if let Some(kill) = &status.kill {
+        let open = kill.open_orders.map_or_else(|| "unknown".to_owned(), |open| open.to_string());
+        println!(
+            "kill       {:?} in epoch {} by {}: {} (open at the venue: {open})",
+            kill.state, kill.epoch, kill.by, kill.why
+        );
+    }
+    for (name, daemon) in &status.daemons {
+        let age = daemon.age_ms.map_or_else(|| "never seen".to_owned(), |age| format!("{age} ms old"));
+        println!("{name:<10} {} ({age})", if daemon.up { "up" } else { "DOWN" });
+    }
+    let ticks = status.ticks;
+    println!(
+        "ticks      {} received, {} published, {} rejected, {} dropped",
+        ticks.received, ticks.published, ticks.rejected, ticks.dropped
+    );
+    println!("signals    {} emitted, {} denied", status.signals.emitted, status.signals.denied);
+    let orders = status.orders;
+    println!(
+        "orders     {} sent, {} accepted, {} open, {} filled, {} cancelled, {} rejected, {} unknown, {} denied",
+        orders.sent,
+        orders.accepted,
+        orders.open,
+        orders.filled,
+        orders.cancelled,
+        orders.rejected,
+        orders.unknown,
+        orders.denied
+    );
+    println!("fills      {}", status.fills);
+    for position in &status.positions {
+        let mark = position.mark.map_or_else(|| "no mark".to_owned(), |mark| mark.to_string());
+        println!("position   {} {} at {} (mark {mark})", position.size, position.outcome, position.avg_price);
+    }
+    let pnl = status.pnl;
+    println!(
+        "pnl        {} = {} realised + {} unrealised - {} fees",
+        pnl.total, pnl.realised, pnl.unrealised, pnl.fees
+    );
+    println!("exposure   {} of {}", status.exposure.gross, status.exposure.limit);
+    println!("dlq        {}", status.dlq);
+}

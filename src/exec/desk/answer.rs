@@ -1,0 +1,147 @@
+//! What the venue's answer to a POST, or its absence, means for an order.
+
+use std::time::Duration;
+
+use super::{Desk, Fact, Key, Search, Sending, Step};
+use crate::domain::{DeadLetterReason, TimeInForce, Timestamp};
+use crate::exec::venue::PostAnswer;
+
+/// An order that should have ended at once is looked up when nothing was heard of it for this long.
+const CHECK_AFTER: Duration = Duration::from_secs(2);
+
+impl Desk {
+    /// The answer to a POST. `begun` is the first byte; absent when none left.
+    pub(in crate::exec) fn on_posted(
+        &mut self,
+        key: &Key,
+        answer: PostAnswer,
+        begun: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Step {
+        let mut step = Step::default();
+        let Some(tracked) = self.orders.get_mut(key) else { return step };
+        let in_flight = tracked.sending == Sending::InFlight;
+        if in_flight {
+            tracked.sending = Sending::Idle;
+        }
+        if let Some(begun) = begun {
+            tracked.posts += 1;
+            if tracked.posts == 1 {
+                let waited = begun.since(tracked.row.order.intent.tick_received_at).as_micros();
+                self.latency.saturating_record(u64::try_from(waited).unwrap_or(u64::MAX).max(1));
+            }
+            self.amend(key, |row| {
+                // The exact time replaces the guess that news before the answer had to make.
+                let signed_at = row.order.times.signed_at;
+                let sent_at = &mut row.order.times.sent_at;
+                if sent_at.is_none() || *sent_at == signed_at {
+                    *sent_at = Some(begun);
+                }
+                row.order.times.answered_at = Some(now);
+            });
+        }
+        self.classify(key, answer, now, &mut step);
+        step
+    }
+
+    fn classify(&mut self, key: &Key, answer: PostAnswer, now: Timestamp, step: &mut Step) {
+        match answer {
+            PostAnswer::Accepted { status, .. } => {
+                self.learn_always(key, Fact::Accepted, "accepted", now, step);
+                self.release(key, step);
+                self.check_later(key, &status, now);
+            }
+            PostAnswer::ForeignId { got } => {
+                let why = format!("the venue answered order {} with id {got}", key.0);
+                self.mismatch("order", why.clone(), now, step);
+                step.urgent.push(super::Effect::Kill(why.clone()));
+                self.lose_sight(key, why, now, step);
+            }
+            PostAnswer::Duplicate => self.lose_sight(key, "the venue has it already".into(), now, step),
+            PostAnswer::Unknown { reason } => self.lose_sight(key, reason, now, step),
+            PostAnswer::Rejected { reason } => {
+                self.amend(key, |row| row.order.reason = Some(reason.clone()));
+                self.bury_order(key, DeadLetterReason::Rejected, reason, now, step);
+                self.learn_always(key, Fact::Refused, "rejected", now, step);
+                self.release(key, step);
+            }
+            PostAnswer::Transient { reason, retry_after } => self.again(key, reason, retry_after, now, step),
+            PostAnswer::NotSent { reason } => {
+                let never = self.orders.get(key).is_some_and(|tracked| tracked.posts == 0);
+                let dead = if never { DeadLetterReason::Killed } else { DeadLetterReason::Exhausted };
+                self.give_up(key, &format!("not sent: {reason}"), dead, now, step);
+            }
+        }
+    }
+
+    /// As [`Desk::learn`], but the answer is written even when the state was known before it.
+    fn learn_always(&mut self, key: &Key, fact: Fact, what: &'static str, now: Timestamp, step: &mut Step) {
+        let written = step.writes.len();
+        self.learn(key, fact, what, now, step);
+        let silent = !step.writes[written..].iter().any(|write| matches!(write, super::Write::Order { .. }));
+        if let Some(row) = self.orders.get(key).map(|tracked| tracked.row.clone()).filter(|_| silent) {
+            self.record(key, &row, what, now, step);
+        }
+    }
+
+    /// Nobody knows what became of it: only evidence may settle it.
+    fn lose_sight(&mut self, key: &Key, reason: String, now: Timestamp, step: &mut Step) {
+        if let Some(tracked) = self.orders.get_mut(key)
+            && !tracked.standing.is_held()
+            && !tracked.state().is_terminal()
+        {
+            tracked.search = Some(Search { since: now, absences: 0, next_at: now });
+            tracked.first_error.get_or_insert_with(|| reason.clone());
+            self.amend(key, |row| row.order.reason = Some(reason));
+        }
+        self.learn_always(key, Fact::OutcomeUnknown, "unknown", now, step);
+        self.release(key, step);
+        self.search(now, step);
+    }
+
+    /// Refused for now: the same bytes again, later, while the deadline allows.
+    fn again(&mut self, key: &Key, reason: String, after: Option<Duration>, now: Timestamp, step: &mut Step) {
+        let (first, most) = (self.rules.retry_first, self.rules.retry_most);
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        if tracked.state().is_terminal() || tracked.standing.is_held() {
+            return;
+        }
+        tracked.first_error.get_or_insert_with(|| reason.clone());
+        let doubled = first.saturating_mul(1_u32 << tracked.posts.saturating_sub(1).min(16)).min(most);
+        let pause = jittered(doubled, key, tracked.posts).max(after.unwrap_or_default());
+        let retry_at = now.plus(pause);
+        if retry_at > tracked.row.order.intent.deadline {
+            return self.give_up(key, &reason, DeadLetterReason::Exhausted, now, step);
+        }
+        tracked.sending = Sending::RetryAt(retry_at);
+        self.amend(key, |row| row.order.reason = Some(reason));
+    }
+
+    /// Not possible now for a reason of our own; asked again shortly.
+    pub(super) fn postpone(&mut self, key: &Key, trouble: String, now: Timestamp) {
+        let retry_at = now.plus(self.rules.retry_first);
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        tracked.first_error.get_or_insert(trouble);
+        tracked.sending = Sending::RetryAt(retry_at);
+    }
+
+    /// What is matched, held or cannot rest is followed up in case the event socket says nothing.
+    fn check_later(&mut self, key: &Key, status: &str, now: Timestamp) {
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        let rests = matches!(tracked.row.order.intent.tif, TimeInForce::Gtc | TimeInForce::Gtd) && status == "live";
+        if !rests && !tracked.state().is_terminal() {
+            tracked.check_at = Some(now.plus(CHECK_AFTER));
+        }
+    }
+}
+
+/// A pause spread by up to a quarter either way, by the order's own name: no source of chance is needed, and two orders that
+/// failed together do not return together.
+fn jittered(pause: Duration, key: &Key, posts: u32) -> Duration {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ u64::from(posts);
+    for byte in key.0.as_str().bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let percent = 75 + u32::try_from((hash >> 32) % 51).unwrap_or(0);
+    pause.saturating_mul(percent) / 100
+}

@@ -1,0 +1,304 @@
+//! Evidence from the venue: the event socket, lookups and cancels. Any order, any number of times.
+
+use super::{Desk, Effect, Fact, Key, Lookup, Search, Sending, Standing, Step, Tracked};
+use crate::domain::{
+    DeadLetterReason, Fill, FillStatus, IntentId, Order, OrderId, OrderIntent, Role, Slug, StrategyId, TimeInForce,
+    Timestamp, TradeEvent, Usd,
+};
+use crate::exec::lifecycle::Sighting;
+use crate::exec::portfolio::FillChange;
+use crate::exec::venue::{CancelAnswer, UserEvent, VenueError, VenueFill, VenueOrder, VenueOrderStatus};
+use crate::store::ledger::{OrderRow, Write};
+
+/// How a cancel that was not confirmed is tried again.
+const CANCEL_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// The strategy under which orders are shown that no intent of ours asked for.
+const ADOPTED: &str = "adopted";
+
+impl Desk {
+    /// An event of the account's socket.
+    pub(in crate::exec) fn on_user_event(&mut self, event: UserEvent, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        match event {
+            UserEvent::Connected => {
+                self.health.user = None;
+                self.reconcile_now(now);
+            }
+            UserEvent::Disconnected { reason } => self.health.user = Some(format!("event socket down: {reason}")),
+            UserEvent::Order(order) => self.see(&order, now, &mut step),
+            UserEvent::Fill(fill) => self.fill(&fill, now, &mut step),
+        }
+        step
+    }
+
+    /// The venue spoke of an order.
+    pub(super) fn see(&mut self, seen: &VenueOrder, now: Timestamp, step: &mut Step) {
+        let sighting = match seen.status {
+            VenueOrderStatus::Live | VenueOrderStatus::Delayed | VenueOrderStatus::Other => Sighting::Open,
+            VenueOrderStatus::Matched => Sighting::Matched,
+            VenueOrderStatus::Cancelled => Sighting::Ended,
+        };
+        if sighting == Sighting::Open {
+            self.disturbed(&seen.order, step);
+        }
+        let Some(key) = self.index.get(&seen.order).cloned() else {
+            if sighting == Sighting::Open {
+                self.adopt(seen, now, step);
+            }
+            return;
+        };
+        if sighting == Sighting::Ended
+            && let Some(tracked) = self.orders.get_mut(&key)
+            && !tracked.state().is_terminal()
+        {
+            tracked.row.order.reason = Some(seen.status_text.to_lowercase());
+        }
+        self.learn(&key, Fact::Seen { sighting, matched: seen.matched }, "seen", now, step);
+    }
+
+    /// An order that no intent of ours asked for: into the books, so that it is shown, counted and followed.
+    fn adopt(&mut self, seen: &VenueOrder, now: Timestamp, step: &mut Step) {
+        let never = Timestamp::from_micros(i64::MAX);
+        let slug = self
+            .markets
+            .get(&seen.market)
+            .map_or_else(|| Slug::new(seen.market.as_str()), |market| market.slug.clone());
+        let intent = OrderIntent {
+            intent: IntentId::new(format!("{ADOPTED}:{}", seen.order)),
+            strategy: StrategyId::new(ADOPTED),
+            market: seen.market.clone(),
+            slug,
+            token: seen.token.clone(),
+            outcome: seen.outcome.clone(),
+            side: seen.side,
+            price: seen.price,
+            size: seen.size,
+            tif: TimeInForce::Gtc,
+            post_only: false,
+            tick_received_at: now,
+            created_at: now,
+            deadline: now,
+            rest_until: never,
+            epoch: 0,
+            attempt: 1,
+        };
+        let key: Key = (intent.intent.clone(), 1);
+        let mut order = Order::new(intent, now);
+        order.order = Some(seen.order.clone());
+        order.reason = Some("not placed by this desk".into());
+        let row = OrderRow { order, digest: None, accepted: false, adopted: true };
+        let standing = Standing::new(seen.size);
+        self.track(&key, Tracked::new(row, standing));
+        self.learn(&key, Fact::Seen { sighting: Sighting::Open, matched: seen.matched }, "adopted", now, step);
+        let detail = format!("order {} at {} {} is not ours; adopted", seen.order, seen.price, seen.side);
+        self.mismatch("order", detail, now, step);
+    }
+
+    /// While killed nothing may be open.
+    fn disturbed(&self, order: &OrderId, step: &mut Step) {
+        if !self.latch.is_armed() {
+            step.urgent.push(Effect::Disturb(format!("order {order} is open at the venue")));
+        }
+    }
+
+    /// The venue told of a trade of the account.
+    pub(super) fn fill(&mut self, seen: &VenueFill, now: Timestamp, step: &mut Step) {
+        let key = self.index.get(&seen.order).cloned();
+        let strategy = key.as_ref().and_then(|key| self.orders.get(key)).filter(|tracked| !tracked.row.adopted);
+        let strategy = strategy.map(|tracked| tracked.row.order.intent.strategy.clone());
+        let fee = match (seen.role, self.markets.get(&seen.market)) {
+            (Role::Taker, Some(market)) => market.fee.taker_fee(seen.price, seen.size),
+            (Role::Taker, None) | (Role::Maker, _) => Usd::ZERO,
+        };
+        let fill = Fill {
+            trade: seen.trade.clone(),
+            order: seen.order.clone(),
+            strategy,
+            market: seen.market.clone(),
+            token: seen.token.clone(),
+            outcome: seen.outcome.clone(),
+            side: seen.side,
+            size: seen.size,
+            price: seen.price,
+            fee,
+            role: seen.role,
+            status: seen.status,
+            matched_at: seen.matched_at,
+        };
+        match &key {
+            Some(key) => {
+                let fact = Fact::Fill { trade: seen.trade.clone(), size: seen.size };
+                self.learn(key, fact, "fill", now, step);
+            }
+            None if self.strangers.insert(seen.order.clone()) => {
+                let detail = format!("trade {} of order {}, which is not in the books", seen.trade, seen.order);
+                self.mismatch("fill", detail, now, step);
+            }
+            None => {}
+        }
+        self.book(&fill, now, step);
+    }
+
+    /// Books a fill in the portfolio.
+    pub(super) fn book(&mut self, fill: &Fill, now: Timestamp, step: &mut Step) {
+        let fill = match self.portfolio.apply(fill.clone()) {
+            FillChange::Same => return,
+            FillChange::Conflict { kept } => {
+                let detail = format!(
+                    "trade {} was {} at {}, now it is {} at {}; the first is kept",
+                    fill.trade, kept.size, kept.price, fill.size, fill.price
+                );
+                return self.mismatch("fill", detail, now, step);
+            }
+            FillChange::New(fill) | FillChange::Moved(fill) => fill,
+        };
+        if fill.status == FillStatus::Failed {
+            let detail = format!("trade {} failed on chain; its effect is undone", fill.trade);
+            self.mismatch("fill", detail, now, step);
+        }
+        self.remember_fill(&fill);
+        step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
+        step.emit(TradeEvent::Fill(fill));
+        self.tell_positions(step);
+    }
+
+    fn remember_fill(&mut self, fill: &Fill) {
+        let known = self.recent_fills.iter_mut().find(|known| known.trade == fill.trade && known.order == fill.order);
+        if let Some(known) = known {
+            *known = fill.clone();
+        } else {
+            self.recent_fills.push_front(fill.clone());
+            self.recent_fills.truncate(super::SHOWN);
+        }
+    }
+
+    pub(super) fn tell_positions(&mut self, step: &mut Step) {
+        for position in self.portfolio.take_changed() {
+            step.emit(TradeEvent::Position(position));
+        }
+    }
+
+    /// A lookup that began at `begun` has come back.
+    pub(in crate::exec) fn on_lookup(
+        &mut self,
+        order: &OrderId,
+        begun: Timestamp,
+        result: Result<Lookup, VenueError>,
+        now: Timestamp,
+    ) -> Step {
+        let mut step = Step::default();
+        let Some(key) = self.index.get(order).cloned() else { return step };
+        if let Some(tracked) = self.orders.get_mut(&key) {
+            tracked.looking = false;
+            tracked.check_at = None;
+        }
+        match result {
+            Err(error) => {
+                self.confirmed(order, Err(error.to_string()), now);
+                self.look_again(&key, begun);
+            }
+            Ok(lookup) => {
+                for fill in &lookup.fills {
+                    self.fill(fill, now, &mut step);
+                }
+                match &lookup.order {
+                    Some(seen) => {
+                        self.see(seen, now, &mut step);
+                        self.follow_up(&key, seen, now);
+                    }
+                    None => self.absent(&key, begun, now, &mut step),
+                }
+                self.confirmed(order, Ok(()), now);
+            }
+        }
+        step
+    }
+
+    /// What is still open although it cannot rest, or should be cancelled, is looked at again.
+    fn follow_up(&mut self, key: &Key, seen: &VenueOrder, now: Timestamp) {
+        let again = now.plus(self.rules.lookup_every);
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        let transient = matches!(tracked.row.order.intent.tif, TimeInForce::Fok | TimeInForce::Fak);
+        if !tracked.state().is_terminal() && (transient || seen.status != VenueOrderStatus::Live) {
+            tracked.check_at = Some(again);
+        }
+    }
+
+    fn look_again(&mut self, key: &Key, begun: Timestamp) {
+        let next_at = begun.plus(self.rules.lookup_every);
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        let ended = tracked.state().is_terminal();
+        if let Some(search) = &mut tracked.search {
+            search.next_at = next_at;
+        } else if tracked.sending == Sending::Checking {
+            tracked.sending = Sending::RetryAt(next_at);
+        } else if !ended {
+            tracked.check_at = Some(next_at);
+        }
+    }
+
+    /// The venue does not know the order. That alone proves nothing: see [`Search`].
+    fn absent(&mut self, key: &Key, begun: Timestamp, now: Timestamp, step: &mut Step) {
+        let (needed, window, every) = (self.rules.absences, self.rules.late_post, self.rules.lookup_every);
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        if tracked.state().is_terminal() {
+            return;
+        }
+        if tracked.sending == Sending::Checking {
+            tracked.sending = Sending::Due;
+            return step.after.push(Effect::Post(key.clone()));
+        }
+        if tracked.sending == Sending::InFlight {
+            return;
+        }
+        let search = tracked.search.get_or_insert(Search { since: now, absences: 0, next_at: now });
+        search.absences += 1;
+        search.next_at = begun.plus(every);
+        let settled = search.absences >= needed && begun.since(search.since) >= window;
+        if !settled {
+            return;
+        }
+        if tracked.standing.is_held() {
+            let detail = format!("order {} is gone from the venue; closed", key.0);
+            self.amend(key, |row| row.order.reason = Some("gone from the venue".into()));
+            self.mismatch("order", detail, now, step);
+            return self.learn(key, Fact::Seen { sighting: Sighting::Ended, matched: None }, "gone", now, step);
+        }
+        let why =
+            format!("never arrived: {} lookups found nothing", tracked.search.map_or(needed, |found| found.absences));
+        self.amend(key, |row| row.order.reason = Some(why.clone()));
+        self.bury_order(key, DeadLetterReason::Rejected, why, now, step);
+        self.learn(key, Fact::NeverArrived, "never_arrived", now, step);
+        self.release(key, step);
+    }
+
+    /// The answer to a cancel. It settles nothing by itself: each order is read.
+    pub(in crate::exec) fn on_cancelled(
+        &mut self,
+        orders: &[OrderId],
+        result: &Result<CancelAnswer, VenueError>,
+        now: Timestamp,
+    ) -> Step {
+        let mut step = Step::default();
+        if let Err(error) = result {
+            tracing::warn!(%error, orders = orders.len(), "a cancel failed, trying again");
+        }
+        let again = now.plus(CANCEL_AGAIN);
+        for order in orders {
+            let Some(key) = self.index.get(order).cloned() else { continue };
+            let Some(tracked) = self.orders.get_mut(&key) else { continue };
+            if tracked.state().is_terminal() {
+                continue;
+            }
+            tracked.cancel_at = Some(again);
+            if let Ok(answer) = result {
+                let refused = answer.not_cancelled.iter().find(|(id, _)| id == order).map(|(_, why)| why.clone());
+                if let Some(why) = refused {
+                    tracked.row.order.reason = Some(format!("cancel refused: {why}"));
+                }
+                self.look(&key, &mut step);
+            }
+        }
+        step
+    }
+}

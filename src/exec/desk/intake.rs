@@ -1,0 +1,250 @@
+//! From a stream entry to an order that may leave: deadline and epoch, inbox, gate, signature, and the gate once more.
+
+use std::sync::Arc;
+
+use super::{Desk, Effect, Fact, Key, Sending, Standing, Step, Tracked, clip};
+use crate::bus::{Entry, decode};
+use crate::domain::{
+    DeadLetter, DeadLetterReason, DeniedBy, Market, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent,
+};
+use crate::exec::venue::{SignError, SignedOrder};
+use crate::risk::{Approved, Denied};
+use crate::store::ledger::{InboxRow, OrderRow, Write};
+
+/// How an approved intent is signed: a plain function, the same intent gives the same bytes.
+pub(in crate::exec) type Signer<'a> =
+    &'a (dyn Fn(&Approved<OrderIntent>, &Market) -> Result<SignedOrder, SignError> + 'a);
+
+impl Desk {
+    /// A stream entry.
+    pub(in crate::exec) fn on_entry(&mut self, entry: &Entry, sign: Signer<'_>, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        if self.in_hand.contains(&entry.id) {
+            return step;
+        }
+        let payload = clip(&String::from_utf8_lossy(&entry.payload));
+        if entry.payload.is_empty() {
+            Self::refuse(entry, payload, DeadLetterReason::Malformed, "trimmed while pending", now, &mut step);
+            return step;
+        }
+        let intent = match decode::<SignalEntry>(&entry.payload) {
+            Ok(envelope) => envelope.body.intent,
+            Err(error) => {
+                Self::refuse(entry, payload, DeadLetterReason::Malformed, &error.to_string(), now, &mut step);
+                return step;
+            }
+        };
+        let key: Key = (intent.intent.clone(), intent.attempt);
+        if self.orders.contains_key(&key) {
+            step.after.push(Effect::Ack(entry.id));
+            return step;
+        }
+        step.writes.push(Write::Inbox(InboxRow {
+            intent: intent.intent.clone(),
+            attempt: intent.attempt,
+            entry: entry.id.to_string(),
+            boot: self.origin.boot.clone(),
+            payload: payload.clone(),
+            at: now,
+        }));
+        match self.obstacle(&intent, now) {
+            Some((reason, error)) => Self::refuse(entry, payload, reason, &error, now, &mut step),
+            None => self.admit(entry, payload, intent, sign, now, &mut step),
+        }
+        step
+    }
+
+    /// The inbox of another run has this intent: it was or is being executed.
+    pub(in crate::exec) fn on_taken_before(&mut self, entry: &Entry) -> Step {
+        let mut step = Step::default();
+        self.in_hand.remove(&entry.id);
+        // Nothing of what was planned for it is durable: forget it.
+        let key = self.orders.iter().find(|(_, tracked)| tracked.entry == Some(entry.id)).map(|(key, _)| key.clone());
+        if let Some(key) = key {
+            self.forget(&key);
+        }
+        step.after.push(Effect::Ack(entry.id));
+        step
+    }
+
+    fn forget(&mut self, key: &Key) {
+        let Some(tracked) = self.orders.remove(key) else { return };
+        super::view::subtract(&mut self.counts, tracked.row.counts());
+        self.active.remove(key);
+        self.ended.retain(|ended| ended != key);
+        if let Some(order) = tracked.row.order.order {
+            self.index.remove(&order);
+        }
+    }
+
+    /// Why this intent must not even be judged.
+    fn obstacle(&self, intent: &OrderIntent, now: Timestamp) -> Option<(DeadLetterReason, String)> {
+        if !self.latch.is_armed() {
+            return Some((DeadLetterReason::Killed, format!("killed by {}: {}", self.latch.by, self.latch.why)));
+        }
+        if intent.epoch != self.latch.epoch {
+            let error = format!("made in epoch {}, epoch {} is in force", intent.epoch, self.latch.epoch);
+            return Some((DeadLetterReason::StaleEpoch, error));
+        }
+        if now > intent.deadline {
+            let late = now.since(intent.deadline).as_millis();
+            return Some((DeadLetterReason::Expired, format!("its deadline passed {late} ms ago")));
+        }
+        if !self.markets.contains_key(&intent.market) {
+            return Some((DeadLetterReason::UnknownMarket, format!("market {} is not known", intent.market)));
+        }
+        let alive = (1..intent.attempt).any(|attempt| {
+            let earlier = self.orders.get(&(intent.intent.clone(), attempt));
+            earlier.is_some_and(|earlier| !earlier.state().is_terminal() || !earlier.row.order.matched.is_zero())
+        });
+        alive.then(|| (DeadLetterReason::Malformed, format!("attempt {} while an earlier one lives", intent.attempt)))
+    }
+
+    fn admit(
+        &mut self,
+        entry: &Entry,
+        payload: String,
+        intent: OrderIntent,
+        sign: Signer<'_>,
+        now: Timestamp,
+        step: &mut Step,
+    ) {
+        let key: Key = (intent.intent.clone(), intent.attempt);
+        let order = Order::new(intent.clone(), now);
+        let approved = match self.judge(intent, None, now) {
+            Ok(approved) => approved,
+            Err(denied) => return self.deny_at_intake(entry, order, *denied, now, step),
+        };
+        let Some(market) = self.markets.get(&approved.inner().market).cloned() else { return };
+        let signed = match sign(&approved, &market) {
+            Ok(signed) => signed,
+            Err(error) => {
+                return Self::refuse(entry, payload, DeadLetterReason::Unsignable, &error.to_string(), now, step);
+            }
+        };
+        if self.index.contains_key(signed.order()) {
+            let error = format!("its order id {} belongs to another order", signed.order());
+            return Self::refuse(entry, payload, DeadLetterReason::Unsignable, &error, now, step);
+        }
+        if self.stored_markets.get(&market.market) != Some(&market) {
+            step.writes.push(Write::Market(Box::new(market.clone())));
+            self.stored_markets.insert(market.market.clone(), market);
+        }
+        let mut row = OrderRow { order, digest: Some(signed.digest().to_owned()), accepted: false, adopted: false };
+        row.order.order = Some(signed.order().clone());
+        row.order.times.signed_at = Some(now);
+        let mut tracked = Tracked::new(row, Standing::new(signed.intent().size));
+        tracked.entry = Some(entry.id);
+        tracked.payload = payload;
+        tracked.signed = Some(Arc::new(signed));
+        tracked.sending = Sending::Due;
+        self.in_hand.insert(entry.id);
+        self.track(&key, tracked);
+        self.learn(&key, Fact::Signed, "signed", now, step);
+        step.after.push(Effect::Post(key));
+    }
+
+    fn deny_at_intake(&mut self, entry: &Entry, mut order: Order, denied: Denied, now: Timestamp, step: &mut Step) {
+        let key: Key = (order.intent.intent.clone(), order.intent.attempt);
+        order.reason = Some(denied.denial.to_string());
+        let row = OrderRow { order, digest: None, accepted: false, adopted: false };
+        self.track(&key, Tracked::new(row.clone(), Standing::new(row.order.intent.size)));
+        Self::tell_denied(denied, now, step);
+        self.learn(&key, Fact::Denied, "denied", now, step);
+        step.after.push(Effect::Ack(entry.id));
+    }
+
+    fn tell_denied(denied: Denied, now: Timestamp, step: &mut Step) {
+        let Denied { intent, denial, .. } = denied;
+        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, at: now });
+    }
+
+    /// Runs the gate with what is known now; `without` is the order itself when it is in the books already.
+    fn judge(
+        &self,
+        intent: OrderIntent,
+        without: Option<&Key>,
+        now: Timestamp,
+    ) -> Result<Approved<OrderIntent>, Box<Denied>> {
+        let holdings = self.holdings(without);
+        let view = self.risk_view(&intent, &holdings, now);
+        self.gate.check(intent, &view, now)
+    }
+
+    /// The last question before the bytes leave: is this order still to be sent? Gives the bytes, or what becomes of it instead.
+    pub(in crate::exec) fn clear_to_send(
+        &mut self,
+        key: &Key,
+        now: Timestamp,
+    ) -> Result<(Arc<SignedOrder>, Step), Step> {
+        let mut step = Step::default();
+        let Some(tracked) = self.orders.get_mut(key) else { return Err(step) };
+        if tracked.state().is_terminal() || tracked.standing.is_held() {
+            return Err(step);
+        }
+        let Some(signed) = tracked.signed.clone() else { return Err(step) };
+        tracked.row.order.times.committed_at.get_or_insert(now);
+        let (intent, posts) = (signed.intent().clone(), tracked.posts);
+        if !self.latch.is_armed() || self.latch.epoch != intent.epoch {
+            self.give_up(key, "killed before it was sent", DeadLetterReason::Killed, now, &mut step);
+        } else if now > intent.deadline {
+            let reason = if posts == 0 { DeadLetterReason::Expired } else { DeadLetterReason::Exhausted };
+            self.give_up(key, "its deadline passed", reason, now, &mut step);
+        } else if let Some(trouble) = self.trouble(now) {
+            self.postpone(key, trouble, now);
+        } else if let Err(denied) = self.judge(intent, Some(key), now) {
+            let reason = denied.denial.to_string();
+            self.amend(key, |row| row.order.reason = Some(reason));
+            Self::tell_denied(*denied, now, &mut step);
+            self.learn(key, Fact::Denied, "denied", now, &mut step);
+            self.release(key, &mut step);
+        } else {
+            if let Some(tracked) = self.orders.get_mut(key) {
+                tracked.sending = Sending::InFlight;
+            }
+            self.begin(key, now, &mut step);
+            return Ok((signed, step));
+        }
+        Err(step)
+    }
+
+    /// The POST begins. That is told at once and written with the answer: signed in the ledger already means perhaps sent.
+    fn begin(&mut self, key: &Key, now: Timestamp, step: &mut Step) {
+        let mut told = Step::default();
+        self.learn(key, Fact::Sending, "sending", now, &mut told);
+        step.after.append(&mut told.after);
+    }
+
+    /// Ends an order that the venue does not have.
+    pub(super) fn give_up(&mut self, key: &Key, why: &str, reason: DeadLetterReason, now: Timestamp, step: &mut Step) {
+        let fact = if reason == DeadLetterReason::Killed { Fact::Denied } else { Fact::Expired };
+        self.amend(key, |row| row.order.reason = Some(why.to_owned()));
+        self.bury_order(key, reason, why.to_owned(), now, step);
+        self.learn(key, fact, "given_up", now, step);
+        self.release(key, step);
+    }
+
+    /// A dead letter for an entry that becomes no order.
+    fn refuse(entry: &Entry, payload: String, reason: DeadLetterReason, error: &str, now: Timestamp, step: &mut Step) {
+        let entry_id = entry.id.to_string();
+        let error = error.to_owned();
+        let letter =
+            DeadLetter { entry: entry_id, reason, error, original: payload, attempts: 0, first_at: now, last_at: now };
+        Self::bury(letter, step);
+        step.after.push(Effect::Ack(entry.id));
+    }
+
+    /// Orders whose POST is asked for or under way.
+    pub(in crate::exec) fn sending(&self) -> usize {
+        let busy = |key: &&Key| {
+            let sending = self.orders.get(*key).map(|tracked| tracked.sending);
+            matches!(sending, Some(Sending::Due | Sending::InFlight | Sending::Checking | Sending::RetryAt(_)))
+        };
+        self.active.iter().filter(busy).count()
+    }
+
+    /// Whether any POST is on the wire.
+    pub(in crate::exec) fn is_posting(&self) -> bool {
+        self.active.iter().any(|key| self.orders.get(key).is_some_and(|tracked| tracked.sending == Sending::InFlight))
+    }
+}

@@ -1,0 +1,405 @@
+//! The decisions of Hermes, pure: what it knows, an event and the time go in; what must be durable and what is to be done come
+//! out as a [`Step`]. No clock, no socket, no task inside.
+//!
+//! Invariant: an order is in the ledger with its identity before its POST is asked for, and a stream entry is acknowledged
+//! only after what became of it is in the ledger: both are in [`Step::after`], which is performed after the commit.
+
+mod answer;
+mod evidence;
+mod intake;
+mod reconcile;
+mod restore;
+mod timers;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::lifecycle::{Fact, Standing};
+use super::portfolio::{Day, Portfolio};
+use super::venue::{SignedOrder, VenueFill, VenueOrder};
+use crate::bus::EntryId;
+use crate::domain::{
+    Book, DeadLetter, DeadLetterReason, Fill, IntentId, KillLatch, Market, MarketId, MismatchEvent, OrderCounts,
+    OrderId, OrderState, Timestamp, TokenId, TradeEvent,
+};
+use crate::risk::RiskGate;
+use crate::store::ledger::{OrderRow, Write};
+
+pub(super) use reconcile::Snapshot;
+pub(super) use restore::Origin;
+
+/// Ended orders kept in memory, so that late news of them is not taken for somebody else's.
+pub(super) const ENDED_KEPT: usize = 20_000;
+/// How many orders and how many fills a snapshot shows.
+const SHOWN: usize = 200;
+/// Bytes of an original payload that are kept.
+const PAYLOAD_KEPT: usize = 8_192;
+
+/// An order's name in our books: which intent, which try of it.
+pub(super) type Key = (IntentId, u32);
+
+/// Times and counts that the decisions use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Between two lookups of an order.
+    pub(super) lookup_every: Duration,
+    /// Absences needed before an order counts as never arrived.
+    pub(super) absences: u32,
+    /// The last of them begins no sooner than this after the end of its POST.
+    pub(super) late_post: Duration,
+    /// First pause before the same bytes are sent again; doubles each time.
+    pub(super) retry_first: Duration,
+    /// Longest such pause.
+    pub(super) retry_most: Duration,
+    /// Pause after a reconciliation that failed.
+    pub(super) reconcile_again: Duration,
+    /// An outcome that is unknown for longer than this is trouble.
+    pub(super) unknown_too_old: Duration,
+    /// Between two reconciliations.
+    pub(super) reconcile_every: Duration,
+    /// Between two heartbeats.
+    pub(super) heartbeat_every: Duration,
+}
+
+impl Rules {
+    /// As the venue's windows demand.
+    pub(super) const fn of(settings: &super::Settings) -> Self {
+        Self {
+            lookup_every: Duration::from_secs(2),
+            absences: 3,
+            late_post: Duration::from_secs(20),
+            retry_first: Duration::from_millis(100),
+            retry_most: Duration::from_secs(5),
+            reconcile_again: Duration::from_secs(1),
+            unknown_too_old: Duration::from_mins(1),
+            reconcile_every: settings.reconcile_every,
+            heartbeat_every: settings.heartbeat_every,
+        }
+    }
+}
+
+/// Something to be done.
+#[derive(Clone, Debug)]
+pub(super) enum Effect {
+    /// Send this order, after asking [`Desk::clear_to_send`] again.
+    Post(Key),
+    /// Cancel these at the venue.
+    Cancel(Vec<OrderId>),
+    /// Ask the venue for an order, and for the account's fills from `since` on.
+    Lookup {
+        /// Which order.
+        order: OrderId,
+        /// From when on.
+        since: Timestamp,
+    },
+    /// Ask the venue for all open orders, and for the account's fills from `since` on.
+    Snapshot {
+        /// From when on.
+        since: Timestamp,
+    },
+    /// Send a heartbeat.
+    Heartbeat,
+    /// Tell everybody.
+    Emit(Box<TradeEvent>),
+    /// Put this on the dead-letter stream.
+    DeadLetter(Box<DeadLetter>),
+    /// Acknowledge a stream entry.
+    Ack(EntryId),
+    /// Kill.
+    Kill(String),
+    /// The venue shows an open order although everything should be cancelled.
+    Disturb(String),
+}
+
+/// What an event leads to.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// To be durable, all in one transaction.
+    pub(super) writes: Vec<Write>,
+    /// To be done at once, whatever becomes of the commit.
+    pub(super) urgent: Vec<Effect>,
+    /// To be done once the writes are durable, in this order.
+    pub(super) after: Vec<Effect>,
+}
+
+impl Step {
+    fn emit(&mut self, event: TradeEvent) {
+        self.after.push(Effect::Emit(Box::new(event)));
+    }
+
+    #[cfg(test)]
+    pub(super) fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.urgent.iter().chain(&self.after)
+    }
+}
+
+/// Where the sending of an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// Nothing to be sent (any more).
+    Idle,
+    /// Asked for.
+    Due,
+    /// On the wire.
+    InFlight,
+    /// Again at this time.
+    RetryAt(Timestamp),
+    /// Looked up before it is sent again.
+    Checking,
+}
+
+/// The search for an order whose fate is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Search {
+    /// When the outcome became unknown: the end of its POST.
+    since: Timestamp,
+    /// Lookups that did not find it.
+    absences: u32,
+    /// When to look next.
+    next_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Tracked {
+    row: OrderRow,
+    standing: Standing,
+    entry: Option<EntryId>,
+    payload: String,
+    signed: Option<Arc<SignedOrder>>,
+    sending: Sending,
+    posts: u32,
+    first_error: Option<String>,
+    search: Option<Search>,
+    looking: bool,
+    check_at: Option<Timestamp>,
+    cancel_at: Option<Timestamp>,
+}
+
+impl Tracked {
+    fn new(row: OrderRow, standing: Standing) -> Self {
+        Self {
+            row,
+            standing,
+            entry: None,
+            payload: String::new(),
+            signed: None,
+            sending: Sending::Idle,
+            posts: 0,
+            first_error: None,
+            search: None,
+            looking: false,
+            check_at: None,
+            cancel_at: None,
+        }
+    }
+
+    const fn state(&self) -> OrderState {
+        self.row.order.state
+    }
+}
+
+/// What keeps orders from being sent besides the latch; each in words while it lasts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Health {
+    /// Hermes is ending.
+    pub(super) stopping: Option<String>,
+    /// The ledger does not commit.
+    pub(super) ledger: Option<String>,
+    /// The bus cannot be reached, or its latch is not known yet.
+    pub(super) bus: Option<String>,
+    /// The account's event socket is down.
+    pub(super) user: Option<String>,
+    /// The venue did not take the last heartbeat.
+    pub(super) heartbeat: Option<String>,
+    /// The venue could not be asked for the truth.
+    pub(super) venue: Option<String>,
+}
+
+/// Everything that Hermes knows.
+#[derive(Debug)]
+pub(super) struct Desk {
+    origin: Origin,
+    gate: RiskGate,
+    rules: Rules,
+    latch: KillLatch,
+    /// What is wrong now.
+    pub(super) health: Health,
+    orders: HashMap<Key, Tracked>,
+    index: HashMap<OrderId, Key>,
+    /// Orders that have not ended.
+    active: HashSet<Key>,
+    ended: VecDeque<Key>,
+    in_hand: HashSet<EntryId>,
+    counts: OrderCounts,
+    dead_letters: u64,
+    portfolio: Portfolio,
+    day: Day,
+    day_dirty: bool,
+    beyond_drawdown: u32,
+    /// Open orders in the last complete list of the venue.
+    venue_open: Option<u64>,
+    markets: HashMap<MarketId, Market>,
+    stored_markets: HashMap<MarketId, Market>,
+    books: HashMap<TokenId, Book>,
+    recent_fills: VecDeque<Fill>,
+    strangers: HashSet<OrderId>,
+    latency: Histogram<u64>,
+    reconcile: reconcile::Progress,
+    timers: timers::Timers,
+}
+
+impl Desk {
+    /// Folds a fact into an order and records what changed: row, counters, event.
+    fn learn(&mut self, key: &Key, fact: Fact, what: &'static str, now: Timestamp, step: &mut Step) {
+        let alive = matches!(fact, Fact::Seen { .. } | Fact::Fill { .. } | Fact::Accepted);
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        let before = tracked.row.clone();
+        let applied = tracked.standing.apply(fact);
+        let order = &mut tracked.row.order;
+        order.state = tracked.standing.state();
+        order.matched = tracked.standing.matched();
+        tracked.row.accepted = tracked.standing.is_held();
+        if tracked.row.accepted && order.times.sent_at.is_none() {
+            // Heard of before its answer was, or sent by an earlier run: it left after it was signed.
+            order.times.sent_at = order.times.signed_at;
+        }
+        if order.times.matched_at.is_none() && !order.matched.is_zero() {
+            order.times.matched_at = Some(now);
+        }
+        if tracked.standing.is_held() {
+            tracked.search = if alive { None } else { tracked.search };
+            tracked.sending = Sending::Idle;
+            tracked.signed = None;
+        }
+        let ended = order.state.is_terminal() && !before.order.state.is_terminal();
+        if ended {
+            order.times.ended_at = Some(now);
+            tracked.search = None;
+            tracked.sending = Sending::Idle;
+            tracked.signed = None;
+            tracked.check_at = None;
+            tracked.cancel_at = None;
+        }
+        if applied.contradiction {
+            let detail = format!("order {} was {} and shows signs of life at the venue", key.0, before.order.state);
+            self.mismatch("order", detail, now, step);
+        }
+        if self.orders.get(key).is_some_and(|tracked| tracked.row != before) {
+            self.record(key, &before, what, now, step);
+        }
+        if ended {
+            self.retire(key);
+        }
+    }
+
+    /// Writes an order's new state and tells of it.
+    fn record(&mut self, key: &Key, before: &OrderRow, what: &'static str, now: Timestamp, step: &mut Step) {
+        let Some(tracked) = self.orders.get(key) else { return };
+        let row = tracked.row.clone();
+        view::subtract(&mut self.counts, before.counts());
+        view::add(&mut self.counts, row.counts());
+        step.emit(TradeEvent::Order(row.order.clone()));
+        step.writes.push(Write::Order { row: Box::new(row), what, at: now });
+    }
+
+    /// Changes an order's row outside its lifecycle (times, reason).
+    fn amend(&mut self, key: &Key, change: impl FnOnce(&mut OrderRow)) {
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        let before = tracked.row.counts();
+        change(&mut tracked.row);
+        let after = tracked.row.counts();
+        view::subtract(&mut self.counts, before);
+        view::add(&mut self.counts, after);
+    }
+
+    fn retire(&mut self, key: &Key) {
+        self.active.remove(key);
+        self.ended.push_back(key.clone());
+        while self.ended.len() > ENDED_KEPT {
+            let Some(oldest) = self.ended.pop_front() else { break };
+            if let Some(order) = self.orders.remove(&oldest).and_then(|tracked| tracked.row.order.order) {
+                self.index.remove(&order);
+            }
+        }
+    }
+
+    fn track(&mut self, key: &Key, tracked: Tracked) {
+        view::add(&mut self.counts, tracked.row.counts());
+        if let Some(order) = &tracked.row.order.order {
+            self.index.insert(order.clone(), key.clone());
+        }
+        let ended = tracked.state().is_terminal();
+        self.orders.insert(key.clone(), tracked);
+        if ended {
+            self.retire(key);
+        } else {
+            self.active.insert(key.clone());
+        }
+    }
+
+    fn mismatch(&self, what: &str, detail: String, now: Timestamp, step: &mut Step) {
+        let event = MismatchEvent { what: what.to_owned(), detail, at: now };
+        step.writes.push(Write::Mismatch(event.clone()));
+        step.emit(TradeEvent::Mismatch(event));
+        tracing::warn!(boot = %self.origin.boot, "books and venue disagree");
+    }
+
+    /// A dead letter: durable, told, and on its stream.
+    fn bury(letter: DeadLetter, step: &mut Step) {
+        step.writes.push(Write::DeadLetter(Box::new(letter.clone())));
+        step.emit(TradeEvent::DeadLetter(letter.clone()));
+        step.after.push(Effect::DeadLetter(Box::new(letter)));
+    }
+
+    /// The dead letter of an order that was in our hands.
+    fn bury_order(&self, key: &Key, reason: DeadLetterReason, error: String, now: Timestamp, step: &mut Step) {
+        let Some(tracked) = self.orders.get(key) else { return };
+        let letter = DeadLetter {
+            entry: tracked.entry.map_or_else(|| format!("{}#{}", key.0, key.1), |entry| entry.to_string()),
+            reason,
+            error: match &tracked.first_error {
+                Some(first) if *first != error => format!("{error}; first: {first}"),
+                _ => error,
+            },
+            original: tracked.payload.clone(),
+            attempts: tracked.posts,
+            first_at: tracked.row.order.times.consumed_at.unwrap_or(now),
+            last_at: now,
+        };
+        Self::bury(letter, step);
+    }
+
+    /// The entry of this order has led to something durable: acknowledge it.
+    fn release(&mut self, key: &Key, step: &mut Step) {
+        let entry = self.orders.get_mut(key).and_then(|tracked| tracked.entry.take());
+        if let Some(entry) = entry {
+            self.in_hand.remove(&entry);
+            step.after.push(Effect::Ack(entry));
+        }
+    }
+}
+
+/// What a lookup brought.
+#[derive(Clone, Debug)]
+pub(super) struct Lookup {
+    /// The order; nothing when the venue does not know it.
+    pub(super) order: Option<VenueOrder>,
+    /// The account's fills.
+    pub(super) fills: Vec<VenueFill>,
+}
+
+/// The first bytes of a text, cut where a character ends.
+fn clip(text: &str) -> String {
+    let mut end = text.len().min(PAYLOAD_KEPT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,170 @@
+//! Comparing the books with the venue: all open orders, our fills, and every order of ours that the list does not show.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::{Desk, Effect, Key, Step};
+use crate::domain::{OrderId, OrderState, Timestamp};
+use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
+
+/// How far before the last known fill the venue is asked again: a trade may appear late in its list.
+const OVERLAP: Duration = Duration::from_mins(2);
+
+/// What the venue showed.
+#[derive(Clone, Debug)]
+pub(in crate::exec) struct Snapshot {
+    /// Every open order.
+    pub(in crate::exec) orders: Vec<VenueOrder>,
+    /// The account's fills.
+    pub(in crate::exec) fills: Vec<VenueFill>,
+}
+
+/// How far a comparison has come.
+#[derive(Debug)]
+pub(super) struct Progress {
+    next_at: Timestamp,
+    asking: bool,
+    /// Asked for again while one was under way.
+    again: bool,
+    begun: Timestamp,
+    /// Orders whose lookup must answer before the comparison counts.
+    waiting: HashSet<OrderId>,
+    clean_at: Option<Timestamp>,
+    /// The present comparison must succeed before anything is sent.
+    required: bool,
+}
+
+impl Progress {
+    /// Nothing compared yet: due at once, and required.
+    pub(super) fn at_start(now: Timestamp) -> Self {
+        Self {
+            next_at: now,
+            asking: false,
+            again: false,
+            begun: now,
+            waiting: HashSet::new(),
+            clean_at: None,
+            required: true,
+        }
+    }
+
+    /// When the books last agreed with the venue.
+    pub(super) const fn clean_at(&self) -> Option<Timestamp> {
+        self.clean_at
+    }
+
+    /// Whether nothing may be sent before it succeeds.
+    pub(super) const fn is_required(&self) -> bool {
+        self.required
+    }
+}
+
+impl Desk {
+    /// News may have been missed: compare before anything else is sent.
+    pub(super) fn reconcile_now(&mut self, now: Timestamp) {
+        self.reconcile.required = true;
+        self.reconcile.next_at = now;
+        // What is under way was begun before the news: it does not count.
+        self.reconcile.again |= self.reconcile.asking || !self.reconcile.waiting.is_empty();
+    }
+
+    /// Asks for a snapshot when one is due.
+    pub(super) fn reconcile(&mut self, now: Timestamp, step: &mut Step) {
+        if self.reconcile.asking || !self.reconcile.waiting.is_empty() || now < self.reconcile.next_at {
+            return;
+        }
+        self.reconcile.asking = true;
+        self.reconcile.again = false;
+        self.reconcile.next_at = now.plus(self.rules.reconcile_every);
+        step.urgent.push(Effect::Snapshot { since: self.portfolio.ask_since().minus(OVERLAP) });
+    }
+
+    /// A snapshot that began at `begun` has come back.
+    pub(in crate::exec) fn on_snapshot(
+        &mut self,
+        begun: Timestamp,
+        result: Result<Snapshot, VenueError>,
+        now: Timestamp,
+    ) -> Step {
+        let mut step = Step::default();
+        self.reconcile.asking = false;
+        let snapshot = match result {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                self.failed(&error.to_string(), now);
+                return step;
+            }
+        };
+        self.health.venue = None;
+        self.reconcile.begun = begun;
+        self.venue_open = Some(snapshot.orders.len() as u64);
+        for fill in &snapshot.fills {
+            self.fill(fill, now, &mut step);
+        }
+        let listed: HashSet<&OrderId> = snapshot.orders.iter().map(|order| &order.order).collect();
+        for order in &snapshot.orders {
+            self.listed(order, begun, now, &mut step);
+        }
+        for key in self.missing(&listed, begun) {
+            if let Some(order) = self.look(&key, &mut step) {
+                self.reconcile.waiting.insert(order);
+            }
+        }
+        self.conclude();
+        step
+    }
+
+    /// An open order in the list. One that ended since the list was begun is merely late news.
+    fn listed(&mut self, order: &VenueOrder, begun: Timestamp, now: Timestamp, step: &mut Step) {
+        let ours = self.index.get(&order.order).and_then(|key| self.orders.get(key));
+        let ended = ours.filter(|tracked| tracked.state().is_terminal());
+        let Some(ended) = ended else { return self.see(order, now, step) };
+        if ended.row.order.times.ended_at.is_some_and(|at| at < begun) {
+            let detail = format!("order {} was {} and is open at the venue; cancelling it", order.order, ended.state());
+            self.mismatch("order", detail, now, step);
+            step.urgent.push(Effect::Cancel(vec![order.order.clone()]));
+            self.see(order, now, step);
+        }
+    }
+
+    /// Orders that should be open and are not in the list although they were accepted before it was begun.
+    fn missing(&self, listed: &HashSet<&OrderId>, begun: Timestamp) -> Vec<Key> {
+        let should_show = |key: &&Key| {
+            let Some(tracked) = self.orders.get(*key) else { return false };
+            let Some(order) = &tracked.row.order.order else { return false };
+            let open =
+                matches!(tracked.state(), OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending);
+            let times = tracked.row.order.times;
+            let before = times.answered_at.or(times.sent_at).is_none_or(|at| at < begun);
+            open && before && !listed.contains(order)
+        };
+        self.active.iter().filter(should_show).cloned().collect()
+    }
+
+    /// A lookup has come back; when it was part of a comparison, that goes on.
+    pub(super) fn confirmed(&mut self, order: &OrderId, result: Result<(), String>, now: Timestamp) {
+        if !self.reconcile.waiting.remove(order) {
+            return;
+        }
+        match result {
+            Ok(()) => self.conclude(),
+            Err(error) => {
+                self.reconcile.waiting.clear();
+                self.failed(&error, now);
+            }
+        }
+    }
+
+    fn conclude(&mut self) {
+        if !self.reconcile.waiting.is_empty() || self.reconcile.asking {
+            return;
+        }
+        self.reconcile.clean_at = Some(self.reconcile.begun);
+        self.reconcile.required = self.reconcile.again;
+    }
+
+    fn failed(&mut self, error: &str, now: Timestamp) {
+        self.health.venue = Some(format!("the books cannot be compared: {error}"));
+        self.reconcile.next_at = now.plus(self.rules.reconcile_again);
+    }
+}

@@ -1,0 +1,117 @@
+//! From the ledger to a desk at work. What may have been sent is unknown until the venue says otherwise; nothing is re-sent.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use hdrhistogram::Histogram;
+
+use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
+use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp};
+use crate::exec::portfolio::{Day, Portfolio};
+use crate::risk::RiskGate;
+use crate::store::ledger::Memory;
+
+/// Latencies above a minute are recorded as a minute, in microseconds.
+const LATENCY_MOST: u64 = 60_000_000;
+
+/// Whose books these are.
+#[derive(Clone, Debug)]
+pub(in crate::exec) struct Origin {
+    /// Which world.
+    pub(in crate::exec) mode: Mode,
+    /// This run of Hermes.
+    pub(in crate::exec) boot: String,
+}
+
+impl Desk {
+    /// The desk as the ledger remembers it, and what has to be done about it.
+    pub(in crate::exec) fn restore(
+        origin: Origin,
+        gate: RiskGate,
+        rules: Rules,
+        latch: KillLatch,
+        memory: Memory,
+        now: Timestamp,
+    ) -> Result<(Self, Step), String> {
+        let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
+        let mut portfolio = Portfolio::new();
+        for market in &memory.markets {
+            portfolio.on_market(market);
+        }
+        for fill in &memory.fills {
+            portfolio.apply(fill.clone());
+        }
+        for (token, price, at) in &memory.marks {
+            portfolio.restore_mark(token, *price, *at);
+        }
+        portfolio.take_changed();
+        let total = portfolio.pnl().total;
+        let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
+        let markets: HashMap<_, _> =
+            memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
+        let mut desk = Self {
+            origin,
+            gate,
+            rules,
+            latch,
+            health: Health::default(),
+            orders: HashMap::new(),
+            index: HashMap::new(),
+            active: HashSet::new(),
+            ended: VecDeque::new(),
+            in_hand: HashSet::new(),
+            counts: OrderCounts::default(),
+            // Those that are still to be published are counted then.
+            dead_letters: memory.dead_letters.saturating_sub(memory.unpublished.len() as u64),
+            portfolio,
+            day: day.after(now, total),
+            day_dirty: true,
+            beyond_drawdown: 0,
+            venue_open: None,
+            stored_markets: markets.clone(),
+            markets,
+            books: HashMap::new(),
+            recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
+            strangers: HashSet::new(),
+            latency,
+            reconcile: super::reconcile::Progress::at_start(now),
+            timers: super::timers::Timers::at(now),
+        };
+        let step = desk.recover(memory, now);
+        Ok((desk, step))
+    }
+
+    fn recover(&mut self, memory: Memory, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        let payloads: HashMap<Key, String> =
+            memory.entries.into_iter().map(|row| ((row.intent, row.attempt), row.payload)).collect();
+        for row in memory.orders {
+            let key = (row.order.intent.intent.clone(), row.order.intent.attempt);
+            let fills = match &row.order.order {
+                Some(order) => self.portfolio.trades_of(&row.order.intent.token, order),
+                None => Vec::new(),
+            };
+            let mut tracked = Tracked::new(row.clone(), Standing::restore(&row.order, row.accepted, fills));
+            tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
+            self.track(&key, tracked);
+            self.doubt(&key, now, &mut step);
+        }
+        // The counters of the ledger include the orders that are not loaded.
+        let doubted = step.writes.len() as u64;
+        self.counts = OrderCounts { unknown: self.counts.unknown, open: self.counts.open, ..memory.counts };
+        tracing::info!(orders = self.orders.len(), doubted, "books restored from the ledger");
+        for letter in memory.unpublished {
+            step.after.push(super::Effect::DeadLetter(Box::new(letter)));
+        }
+        step
+    }
+
+    /// An order that may have been sent by an earlier run is searched for.
+    fn doubt(&mut self, key: &Key, now: Timestamp, step: &mut Step) {
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        if matches!(tracked.state(), OrderState::Signed | OrderState::Sent | OrderState::Unknown) {
+            tracked.search = Some(Search { since: now, absences: 0, next_at: now });
+            self.amend(key, |row| row.order.reason = Some("Hermes restarted before the venue's answer".into()));
+            self.learn(key, Fact::OutcomeUnknown, "recovered", now, step);
+        }
+    }
+}

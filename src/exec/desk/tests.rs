@@ -1,0 +1,609 @@
+//! Longer than 600 lines because every case tells the whole of one story and all of them share one world.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use rust_decimal::{Decimal, dec};
+
+use super::*;
+use crate::bus::{Entry, Origin as Writer, encode};
+use crate::domain::*;
+use crate::exec::Settings;
+use crate::exec::venue::{PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
+use crate::risk::{Approved, Limits};
+use crate::store::ledger::Memory;
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_000_000 + millis)
+}
+
+fn limits() -> Limits {
+    Limits {
+        order_size: Size(dec!(1000)),
+        order_notional: Usd(dec!(1000)),
+        price_collar: dec!(0.5),
+        position_cap: Size(dec!(10000)),
+        gross_exposure: Usd(dec!(10000)),
+        daily_drawdown: Usd(dec!(50)),
+        data_age: Duration::from_secs(30),
+    }
+}
+
+fn market() -> Market {
+    let token = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
+    Market {
+        slug: "btc-updown-5m-0".into(),
+        market: "0xm".into(),
+        tokens: [token("1", "Up"), token("2", "Down")],
+        tick_size: Price(dec!(0.01)),
+        min_size: Size(dec!(5)),
+        neg_risk: false,
+        protocol: Protocol::V2,
+        fee: FeeSchedule { rate: dec!(0.07), exponent: 1 },
+        opens_at: None,
+        closes_at: None,
+        accepting_orders: true,
+        payouts: None,
+    }
+}
+
+fn book(now: Timestamp) -> Book {
+    let level = |price| vec![Level { price: Price(price), size: Size(dec!(100)) }];
+    Book {
+        market: "0xm".into(),
+        token: "1".into(),
+        bids: level(dec!(0.48)),
+        asks: level(dec!(0.50)),
+        event_at: now,
+        received_at: now,
+    }
+}
+
+fn intent(name: &str, tif: TimeInForce) -> OrderIntent {
+    OrderIntent {
+        intent: name.into(),
+        strategy: "momentum".into(),
+        market: "0xm".into(),
+        slug: "btc-updown-5m-0".into(),
+        token: "1".into(),
+        outcome: "Up".into(),
+        side: Side::Buy,
+        price: Price(dec!(0.50)),
+        size: Size(dec!(10)),
+        tif,
+        post_only: false,
+        tick_received_at: at(0),
+        created_at: at(0),
+        deadline: at(2_000),
+        rest_until: at(10_000),
+        epoch: 1,
+        attempt: 1,
+    }
+}
+
+fn entry(n: u64, intent: OrderIntent) -> Entry {
+    let rationale = Rationale {
+        source: "BTC/USD".into(),
+        change: dec!(0.001),
+        threshold: dec!(0.0005),
+        window_ms: 1000,
+        window_ticks: 3,
+        first: Price(dec!(1)),
+        last: Price(dec!(2)),
+        reference: Price(dec!(0.5)),
+        note: String::new(),
+    };
+    let body = SignalEntry { intent, rationale, checks: Vec::new() };
+    let payload = encode(&Writer::new("athena", "b").wrap(body, at(0))).expect("encodes");
+    Entry { id: EntryId { millis: n, index: 0 }, payload, deliveries: 1 }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a signer")]
+fn sign(approved: &Approved<OrderIntent>, _market: &Market) -> Result<SignedOrder, SignError> {
+    let id = OrderId::new(format!("0x{}", approved.inner().intent));
+    Ok(SignedOrder::new(approved, id, Bytes::from_static(b"body"), "digest".into()))
+}
+
+fn latch(epoch: u64, state: KillState) -> KillLatch {
+    KillLatch { epoch, state, by: "t".into(), why: "w".into(), at: at(0) }
+}
+
+fn restored(memory: Memory) -> (Desk, Step) {
+    let settings = Settings {
+        mode: Mode::Sim,
+        state_dir: "/nowhere".into(),
+        reconcile_every: Duration::from_secs(30),
+        heartbeat_every: Duration::from_secs(5),
+        claim_after: Duration::from_secs(5),
+    };
+    let origin = Origin { mode: Mode::Sim, boot: "boot".into() };
+    let rules = Rules::of(&settings);
+    Desk::restore(origin, RiskGate::new(limits()), rules, latch(1, KillState::Armed), memory, at(0)).expect("restores")
+}
+
+/// A desk that has compared its books with an empty venue and knows the market.
+fn desk() -> Desk {
+    let (mut desk, _) = restored(Memory::default());
+    ready(&mut desk);
+    desk
+}
+
+fn ready(desk: &mut Desk) {
+    desk.on_tick(at(0));
+    desk.on_snapshot(at(0), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(1));
+    desk.on_data(PolymarketData::Market(market()), at(1));
+    desk.on_data(PolymarketData::Book(book(at(1))), at(1));
+}
+
+fn key(name: &str) -> Key {
+    (name.into(), 1)
+}
+
+fn state(desk: &Desk, name: &str) -> OrderState {
+    desk.orders[&key(name)].state()
+}
+
+fn posts(step: &Step) -> Vec<Key> {
+    step.effects().filter_map(|effect| if let Effect::Post(key) = effect { Some(key.clone()) } else { None }).collect()
+}
+
+fn acks(step: &Step) -> usize {
+    step.effects().filter(|effect| matches!(effect, Effect::Ack(_))).count()
+}
+
+fn lookups(step: &Step) -> usize {
+    step.effects().filter(|effect| matches!(effect, Effect::Lookup { .. })).count()
+}
+
+fn letters(step: &Step) -> Vec<DeadLetterReason> {
+    let reason = |effect: &Effect| if let Effect::DeadLetter(letter) = effect { Some(letter.reason) } else { None };
+    step.effects().filter_map(reason).collect()
+}
+
+fn mismatches(step: &Step) -> usize {
+    let is = |effect: &&Effect| matches!(effect, Effect::Emit(event) if matches!(**event, TradeEvent::Mismatch(_)));
+    step.effects().filter(is).count()
+}
+
+fn venue_order(name: &str, status: VenueOrderStatus, matched: Option<Decimal>) -> VenueOrder {
+    VenueOrder {
+        order: OrderId::new(format!("0x{name}")),
+        status,
+        status_text: "X".into(),
+        market: "0xm".into(),
+        token: "1".into(),
+        outcome: "Up".into(),
+        side: Side::Buy,
+        price: Price(dec!(0.50)),
+        size: Size(dec!(10)),
+        matched: matched.map(Size),
+    }
+}
+
+fn venue_fill(name: &str, trade: &str, size: Decimal, status: FillStatus) -> VenueFill {
+    VenueFill {
+        trade: trade.into(),
+        order: OrderId::new(format!("0x{name}")),
+        market: "0xm".into(),
+        token: "1".into(),
+        outcome: "Up".into(),
+        side: Side::Buy,
+        size: Size(size),
+        price: Price(dec!(0.50)),
+        role: Role::Taker,
+        status,
+        matched_at: at(100),
+    }
+}
+
+/// Takes an intent and lets its POST begin.
+fn sent(desk: &mut Desk, name: &str, tif: TimeInForce) {
+    let step = desk.on_entry(&entry(desk.orders.len() as u64 + 1, intent(name, tif)), &sign, at(2));
+    assert_eq!(posts(&step), [key(name)]);
+    desk.clear_to_send(&key(name), at(3)).expect("clear to send");
+}
+
+fn answered(desk: &mut Desk, name: &str, answer: PostAnswer, now: i64) -> Step {
+    desk.on_posted(&key(name), answer, Some(at(4)), at(now))
+}
+
+fn accepted() -> PostAnswer {
+    PostAnswer::Accepted { status: "live".into(), trades: Vec::new() }
+}
+
+fn unknown() -> PostAnswer {
+    PostAnswer::Unknown { reason: "timeout".into() }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a lookup gives")]
+fn absent() -> Result<Lookup, VenueError> {
+    Ok(Lookup { order: None, fills: Vec::new() })
+}
+
+#[test]
+fn identity_is_durable_before_the_post_and_the_ack_follows_the_answer() {
+    let mut desk = desk();
+    let step = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    assert!(step.urgent.is_empty(), "nothing leaves before the commit");
+    assert!(matches!(step.writes[0], Write::Inbox(_)));
+    let row = step.writes.iter().find_map(|write| if let Write::Order { row, .. } = write { Some(row) } else { None });
+    let row = row.expect("the order is written");
+    assert_eq!((row.order.state, row.digest.as_deref()), (OrderState::Signed, Some("digest")));
+    assert_eq!(row.order.order, Some("0xa".into()));
+    assert_eq!((posts(&step).len(), acks(&step)), (1, 0));
+    desk.clear_to_send(&key("a"), at(3)).expect("clear");
+    assert_eq!(state(&desk, "a"), OrderState::Sent);
+    let step = answered(&mut desk, "a", accepted(), 5);
+    assert_eq!((state(&desk, "a"), acks(&step)), (OrderState::Live, 1));
+    assert_eq!((desk.counts.sent, desk.counts.accepted, desk.counts.open), (1, 1, 1));
+    let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(6));
+    assert!(shown.tick_to_order.p50.is_some_and(|micros| micros.abs_diff(4_000) <= 4), "{:?}", shown.tick_to_order);
+}
+
+#[test]
+fn a_second_delivery_is_not_executed_again() {
+    let mut desk = desk();
+    let first = entry(1, intent("a", TimeInForce::Gtc));
+    desk.on_entry(&first, &sign, at(2));
+    let again = desk.on_entry(&first, &sign, at(2));
+    assert!(again.writes.is_empty() && again.effects().count() == 0, "in hand: its ack comes with its answer");
+    let other = Entry { id: EntryId { millis: 9, index: 9 }, ..first };
+    let step = desk.on_entry(&other, &sign, at(2));
+    assert_eq!((posts(&step).len(), acks(&step), step.writes.len()), (0, 1, 0));
+}
+
+#[test]
+fn an_intent_that_another_run_took_is_forgotten_and_acknowledged() {
+    let mut desk = desk();
+    let entry = entry(1, intent("a", TimeInForce::Gtc));
+    desk.on_entry(&entry, &sign, at(2));
+    let step = desk.on_taken_before(&entry);
+    assert_eq!(acks(&step), 1);
+    assert!(desk.clear_to_send(&key("a"), at(3)).is_err());
+    assert_eq!((desk.sending(), desk.orders.len(), desk.index.len()), (0, 0, 0));
+}
+
+#[test]
+fn what_may_not_be_executed_goes_to_the_dead_letters_and_the_line_moves() {
+    use DeadLetterReason as R;
+    let mut desk = desk();
+    let mut case = |entry: Entry, now: i64, reason: R| {
+        let step = desk.on_entry(&entry, &sign, at(now));
+        assert_eq!((letters(&step), acks(&step), posts(&step).len()), (vec![reason], 1, 0), "{reason:?}");
+        assert!(step.writes.iter().any(|write| matches!(write, Write::DeadLetter(_))), "durable");
+    };
+    let good = || intent("a", TimeInForce::Gtc);
+    let raw =
+        |text: &'static str| Entry { id: EntryId::START, payload: Bytes::from_static(text.as_bytes()), deliveries: 1 };
+    case(raw("{\"nonsense\":true}"), 2, R::Malformed);
+    case(raw(""), 2, R::Malformed);
+    case(entry(2, OrderIntent { epoch: 0, ..good() }), 2, R::StaleEpoch);
+    case(entry(3, good()), 2_001, R::Expired);
+    case(entry(4, OrderIntent { market: "0xother".into(), ..good() }), 2, R::UnknownMarket);
+    let refuse = |_: &Approved<OrderIntent>, _: &Market| Err(SignError::Signer("no key".into()));
+    let step = desk.on_entry(&entry(5, good()), &refuse, at(2));
+    assert_eq!((letters(&step), acks(&step)), (vec![R::Unsignable], 1));
+    desk.on_latch(latch(1, KillState::Killed), at(2));
+    let step = desk.on_entry(&entry(6, good()), &sign, at(2));
+    assert_eq!((letters(&step), acks(&step)), (vec![R::Killed], 1));
+}
+
+#[test]
+fn a_kill_between_commit_and_post_stops_the_post() {
+    let mut desk = desk();
+    desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    desk.on_latch(latch(1, KillState::Killed), at(3));
+    let step = desk.clear_to_send(&key("a"), at(3)).expect_err("killed");
+    assert_eq!(
+        (state(&desk, "a"), letters(&step), acks(&step)),
+        (OrderState::Denied, vec![DeadLetterReason::Killed], 1)
+    );
+    assert_eq!(desk.counts.sent, 0);
+}
+
+#[test]
+fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    let busy = || PostAnswer::Transient { reason: "425".into(), retry_after: None };
+    let step = answered(&mut desk, "a", busy(), 5);
+    assert_eq!(acks(&step), 0, "still in hand");
+    assert!(posts(&desk.on_tick(at(20))).is_empty(), "backs off");
+    let step = desk.on_tick(at(200));
+    assert_eq!((lookups(&step), posts(&step).len()), (1, 0), "asks before it sends again");
+    let step = desk.on_lookup(&"0xa".into(), at(200), absent(), at(210));
+    assert_eq!(posts(&step), [key("a")]);
+    let (signed, _) = desk.clear_to_send(&key("a"), at(211)).expect("clear");
+    assert_eq!(signed.body().as_ref(), b"body", "identical bytes");
+    let step = desk.on_posted(
+        &key("a"),
+        PostAnswer::Transient { reason: "429".into(), retry_after: Some(Duration::from_secs(9)) },
+        Some(at(212)),
+        at(213),
+    );
+    assert_eq!((letters(&step), acks(&step)), (vec![DeadLetterReason::Exhausted], 1));
+    assert_eq!(state(&desk, "a"), OrderState::Expired);
+}
+
+#[test]
+fn a_rejected_order_is_a_dead_letter() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    let step = answered(&mut desk, "a", PostAnswer::Rejected { reason: "not enough balance".into() }, 5);
+    assert_eq!(
+        (state(&desk, "a"), letters(&step), acks(&step)),
+        (OrderState::Rejected, vec![DeadLetterReason::Rejected], 1)
+    );
+    assert_eq!((desk.counts.rejected, desk.counts.open), (1, 0));
+}
+
+#[test]
+fn an_unknown_outcome_reserves_until_evidence_and_is_found() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    let step = answered(&mut desk, "a", unknown(), 5);
+    assert_eq!((state(&desk, "a"), acks(&step), lookups(&step)), (OrderState::Unknown, 1, 1));
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.00)), "full size stays reserved");
+    let seen = venue_order("a", VenueOrderStatus::Live, Some(dec!(4)));
+    let fills = vec![venue_fill("a", "t1", dec!(4), FillStatus::Matched)];
+    desk.on_lookup(&"0xa".into(), at(6), Ok(Lookup { order: Some(seen), fills }), at(7));
+    assert_eq!(state(&desk, "a"), OrderState::PartiallyFilled);
+    assert_eq!(desk.portfolio.position(&"1".into()).expect("held").size, Size(dec!(4)));
+    assert_eq!(desk.counts.unknown, 0);
+}
+
+#[test]
+fn only_three_absences_and_the_late_window_prove_that_an_order_never_arrived() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", unknown(), 0);
+    for begun in [0, 2_000, 4_000, 6_000, 19_999] {
+        desk.on_tick(at(begun));
+        let step = desk.on_lookup(&"0xa".into(), at(begun), absent(), at(begun));
+        assert_eq!((state(&desk, "a"), letters(&step).len()), (OrderState::Unknown, 0), "at {begun}");
+    }
+    let step = desk.on_lookup(&"0xa".into(), at(20_000), Err(VenueError::Unreachable("x".into())), at(20_001));
+    assert_eq!((state(&desk, "a"), letters(&step).len()), (OrderState::Unknown, 0), "an error is no evidence");
+    let step = desk.on_lookup(&"0xa".into(), at(22_000), absent(), at(22_001));
+    assert_eq!((state(&desk, "a"), letters(&step)), (OrderState::Rejected, vec![DeadLetterReason::Rejected]));
+}
+
+#[test]
+fn a_fill_of_an_absent_order_is_evidence_that_it_arrived() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Fok);
+    answered(&mut desk, "a", unknown(), 0);
+    let fills = vec![venue_fill("a", "t1", dec!(10), FillStatus::Matched)];
+    let step = desk.on_lookup(&"0xa".into(), at(30_000), Ok(Lookup { order: None, fills }), at(30_001));
+    assert_eq!((state(&desk, "a"), letters(&step).len()), (OrderState::Filled, 0));
+}
+
+#[test]
+fn a_duplicate_is_looked_up_and_an_id_that_is_not_ours_kills() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    let step = answered(&mut desk, "a", PostAnswer::Duplicate, 5);
+    assert_eq!((lookups(&step), letters(&step).len()), (1, 0));
+    sent(&mut desk, "b", TimeInForce::Gtc);
+    let step = answered(&mut desk, "b", PostAnswer::ForeignId { got: "0xzz".into() }, 6);
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Kill(_))));
+    assert_eq!((state(&desk, "b"), mismatches(&step)), (OrderState::Unknown, 1));
+}
+
+#[test]
+fn what_rests_too_long_is_cancelled_and_a_fill_wins_the_race() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    let cancels = |step: &Step| step.urgent.iter().filter(|effect| matches!(effect, Effect::Cancel(_))).count();
+    assert_eq!(cancels(&desk.on_tick(at(9_999))), 0);
+    assert_eq!(cancels(&desk.on_tick(at(10_000))), 1);
+    assert_eq!(state(&desk, "a"), OrderState::CancelPending);
+    let refused = CancelAnswerOf::not("0xa", "already matched");
+    let step = desk.on_cancelled(&["0xa".into()], &Ok(refused), at(10_100));
+    assert_eq!((lookups(&step), state(&desk, "a")), (1, OrderState::CancelPending), "only evidence ends it");
+    desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(10_200));
+    assert_eq!(state(&desk, "a"), OrderState::Cancelled);
+    desk.on_user_event(UserEvent::Fill(venue_fill("a", "t1", dec!(10), FillStatus::Matched)), at(10_300));
+    assert_eq!(state(&desk, "a"), OrderState::Filled);
+    assert_eq!((desk.counts.filled, desk.counts.cancelled, desk.counts.open), (1, 0, 0));
+}
+
+struct CancelAnswerOf;
+impl CancelAnswerOf {
+    fn not(order: &str, why: &str) -> crate::exec::venue::CancelAnswer {
+        crate::exec::venue::CancelAnswer { cancelled: Vec::new(), not_cancelled: vec![(order.into(), why.into())] }
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_the_first_comparison_is_clean() {
+    let (mut desk, _) = restored(Memory::default());
+    assert_eq!(desk.trading_state(at(0)), TradingState::Halted);
+    let step = desk.on_tick(at(0));
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })));
+    desk.on_snapshot(at(0), Err(VenueError::Unreachable("down".into())), at(10));
+    assert!(desk.trouble(at(10)).expect("halted").contains("down"));
+    desk.on_tick(at(1_010));
+    desk.on_snapshot(at(1_010), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(1_020));
+    assert_eq!(desk.trading_state(at(1_020)), TradingState::Active);
+    desk.on_user_event(UserEvent::Disconnected { reason: "reset".into() }, at(1_030));
+    assert_eq!(desk.trading_state(at(1_030)), TradingState::Halted);
+    desk.on_user_event(UserEvent::Connected, at(1_040));
+    assert_eq!(desk.trading_state(at(1_040)), TradingState::Halted, "compare first: events may have been missed");
+}
+
+#[test]
+fn an_order_of_ours_missing_from_the_list_is_looked_up_before_the_books_are_clean() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    desk.reconcile_now(at(100));
+    desk.on_tick(at(100));
+    let step = desk.on_snapshot(at(100), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(110));
+    assert_eq!((lookups(&step), desk.trading_state(at(110))), (1, TradingState::Halted));
+    let seen = venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)));
+    desk.on_lookup(&"0xa".into(), at(110), Ok(Lookup { order: Some(seen), fills: Vec::new() }), at(120));
+    assert_eq!((state(&desk, "a"), desk.trading_state(at(120))), (OrderState::Filled, TradingState::Active));
+}
+
+#[test]
+fn a_reconnect_while_books_are_compared_asks_for_another_comparison() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    desk.reconcile_now(at(100));
+    desk.on_tick(at(100));
+    desk.on_snapshot(at(100), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(110));
+    desk.on_user_event(UserEvent::Connected, at(115));
+    let seen = || Ok(Lookup { order: Some(venue_order("a", VenueOrderStatus::Live, None)), fills: Vec::new() });
+    desk.on_lookup(&"0xa".into(), at(110), seen(), at(120));
+    assert_eq!(desk.trading_state(at(120)), TradingState::Halted);
+    let step = desk.on_tick(at(130));
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })));
+    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+    desk.on_snapshot(at(130), Ok(Snapshot { orders, fills: Vec::new() }), at(140));
+    assert_eq!(desk.trading_state(at(140)), TradingState::Active);
+}
+
+#[test]
+fn books_that_the_venue_has_not_confirmed_for_long_halt_the_desk() {
+    let desk = desk();
+    assert_eq!(desk.trading_state(at(90_000)), TradingState::Active);
+    assert!(desk.trouble(at(90_001)).expect("stale").contains("last compared"));
+}
+
+#[test]
+fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
+    let mut desk = desk();
+    desk.reconcile_now(at(10));
+    desk.on_tick(at(10));
+    let orders = vec![venue_order("manual", VenueOrderStatus::Live, None)];
+    let step = desk.on_snapshot(at(10), Ok(Snapshot { orders, fills: Vec::new() }), at(20));
+    assert_eq!(mismatches(&step), 1);
+    let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(20));
+    assert_eq!((shown.orders.open, shown.orders.sent, shown.recent_orders.len()), (1, 0, 1));
+    assert_eq!(shown.exposure.gross, Usd(dec!(5.00)));
+    desk.on_user_event(UserEvent::Order(venue_order("manual", VenueOrderStatus::Cancelled, None)), at(30));
+    assert_eq!(desk.counts.open, 0);
+}
+
+#[test]
+fn an_order_risen_from_the_dead_is_cancelled() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", PostAnswer::Rejected { reason: "no".into() }, 5);
+    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+    let step = desk.on_snapshot(at(1_000), Ok(Snapshot { orders, fills: Vec::new() }), at(1_010));
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(orders) if orders == &["0xa".into()])));
+    assert!(mismatches(&step) >= 1);
+}
+
+#[test]
+fn after_a_crash_what_may_have_been_sent_is_searched_and_never_sent_again() {
+    let mut before = desk();
+    let step = before.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    let row = step
+        .writes
+        .iter()
+        .find_map(|write| if let Write::Order { row, .. } = write { Some(*row.clone()) } else { None });
+    let orders = vec![row.expect("written")];
+    let (mut desk, step) = restored(Memory { orders, ..Memory::default() });
+    assert_eq!((state(&desk, "a"), posts(&step).len()), (OrderState::Unknown, 0));
+    ready(&mut desk);
+    let step = desk.on_tick(at(60_000));
+    assert!(posts(&step).is_empty());
+    let redelivered = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    assert_eq!((posts(&redelivered).len(), acks(&redelivered)), (0, 1));
+    let seen = venue_order("a", VenueOrderStatus::Live, None);
+    desk.on_lookup(&"0xa".into(), at(60_000), Ok(Lookup { order: Some(seen), fills: Vec::new() }), at(60_001));
+    assert_eq!((state(&desk, "a"), desk.counts.sent, desk.counts.accepted), (OrderState::Live, 1, 1));
+}
+
+#[test]
+fn a_drawdown_must_last_to_kill() {
+    let mut desk = desk();
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
+    let crash = |desk: &mut Desk, bid: Decimal, now: i64| {
+        let bids = vec![Level { price: Price(bid), size: Size(dec!(1)) }];
+        desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
+        let step = desk.on_tick(at(now));
+        step.urgent.iter().any(|effect| matches!(effect, Effect::Kill(_)))
+    };
+    assert!(!crash(&mut desk, dec!(0.50), 1_000));
+    assert!(!crash(&mut desk, dec!(0.01), 2_000));
+    assert!(!crash(&mut desk, dec!(0.50), 3_000), "a phantom");
+    assert!(!crash(&mut desk, dec!(0.01), 4_000));
+    assert!(!crash(&mut desk, dec!(0.01), 5_000));
+    assert!(crash(&mut desk, dec!(0.01), 6_000));
+}
+
+#[test]
+fn the_dead_man_switch_is_fed_only_while_all_is_well() {
+    let mut desk = desk();
+    let beats = |step: &Step| step.urgent.iter().filter(|effect| matches!(effect, Effect::Heartbeat)).count();
+    assert_eq!(beats(&desk.on_tick(at(100))), 1);
+    assert_eq!(beats(&desk.on_tick(at(20_000))), 0, "one at a time");
+    desk.on_heartbeat(Err("lost".into()), at(20_000));
+    assert_eq!(desk.trading_state(at(20_000)), TradingState::Halted);
+    assert_eq!(beats(&desk.on_tick(at(22_500))), 1);
+    desk.on_heartbeat(Ok(()), at(22_600));
+    assert!(desk.trouble(at(22_600)).expect("compare").contains("reconciling"), "the venue may have swept");
+    desk.on_tick(at(22_700));
+    desk.on_snapshot(at(22_700), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(22_800));
+    desk.on_latch(latch(1, KillState::Killed), at(22_900));
+    assert_eq!(beats(&desk.on_tick(at(40_000))), 0);
+}
+
+#[derive(Clone, Debug)]
+enum News {
+    Order(VenueOrderStatus, i64),
+    Fill(u8, FillStatus),
+    Answer,
+}
+
+/// All that the venue says about one order that was matched by `trades` and then ended: each part twice, in any order.
+fn history() -> impl Strategy<Value = (usize, Vec<News>)> {
+    (0..=4_usize).prop_flat_map(|trades| {
+        let mut news = vec![News::Answer, News::Order(VenueOrderStatus::Live, 0)];
+        for trade in 0..trades {
+            let number = u8::try_from(trade).expect("few");
+            let matched = (i64::from(number) + 1) * 2;
+            news.push(News::Order(VenueOrderStatus::Live, matched));
+            news.extend([FillStatus::Matched, FillStatus::Mined, FillStatus::Confirmed].map(|s| News::Fill(number, s)));
+        }
+        news.push(News::Order(VenueOrderStatus::Cancelled, i64::try_from(trades).expect("few") * 2));
+        let twice: Vec<News> = news.iter().chain(&news).cloned().collect();
+        (Just(trades), Just(twice).prop_shuffle())
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_news_leads_to_the_same_books((trades, news) in history()) {
+        let mut desk = desk();
+        sent(&mut desk, "a", TimeInForce::Gtc);
+        let mut step_now = 5;
+        for item in news {
+            step_now += 1;
+            match item {
+                News::Answer => { answered(&mut desk, "a", accepted(), step_now); }
+                News::Order(status, matched) => {
+                    let order = venue_order("a", status, Some(Decimal::from(matched)));
+                    desk.on_user_event(UserEvent::Order(order), at(step_now));
+                }
+                News::Fill(trade, status) => {
+                    let fill = venue_fill("a", &format!("t{trade}"), dec!(2), status);
+                    desk.on_user_event(UserEvent::Fill(fill), at(step_now));
+                }
+            }
+        }
+        let shares = Size(Decimal::from(trades * 2));
+        prop_assert_eq!(state(&desk, "a"), OrderState::Cancelled);
+        prop_assert_eq!(desk.orders[&key("a")].row.order.matched, shares);
+        prop_assert_eq!(desk.portfolio.position(&"1".into()).map_or(Size::ZERO, |held| held.size), shares);
+        prop_assert_eq!(desk.counts, OrderCounts { sent: 1, accepted: 1, cancelled: 1, ..OrderCounts::default() });
+        prop_assert_eq!(desk.active.len(), 0);
+    }
+}

@@ -1,0 +1,261 @@
+//! What the passing of time brings: retries, searches, cancels of what has rested long enough, heartbeats, the day's turn.
+
+use std::time::Duration;
+
+use super::{Desk, Effect, Fact, Key, Sending, Step};
+use crate::domain::{Book, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp};
+use crate::risk::Equity;
+use crate::store::ledger::Write;
+
+/// How often profit is compared with the day's peak.
+const EQUITY_EVERY: Duration = Duration::from_secs(1);
+/// How often changed marks are told, and how often they are written.
+const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
+const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
+/// A drawdown must be seen this often in a row: one phantom price must not stop the desk.
+const DRAWDOWN_SEEN: u32 = 3;
+/// At most so many ids in one cancel.
+const CANCEL_AT_ONCE: usize = 500;
+/// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
+const BOOK_KEPT: Duration = Duration::from_mins(10);
+/// A market that closed this long ago, and of which nothing is held, is forgotten.
+const MARKET_KEPT: Duration = Duration::from_hours(24);
+
+/// When each thing was last done.
+#[derive(Debug)]
+pub(super) struct Timers {
+    equity_at: Timestamp,
+    marks_told_at: Timestamp,
+    marks_kept_at: Timestamp,
+    heartbeat_at: Option<Timestamp>,
+    beating: bool,
+}
+
+impl Timers {
+    /// Nothing done yet.
+    pub(super) const fn at(now: Timestamp) -> Self {
+        Self { equity_at: now, marks_told_at: now, marks_kept_at: now, heartbeat_at: None, beating: false }
+    }
+}
+
+impl Desk {
+    /// The time is `now`; to be told several times a second.
+    pub(in crate::exec) fn on_tick(&mut self, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        self.reconcile(now, &mut step);
+        self.retry(now, &mut step);
+        self.search(now, &mut step);
+        self.cancel_rested(now, &mut step);
+        self.heartbeat(now, &mut step);
+        self.watch_equity(now, &mut step);
+        self.tell_marks(now, &mut step);
+        step
+    }
+
+    /// The latch has changed.
+    pub(in crate::exec) fn on_latch(&mut self, latch: crate::domain::KillLatch, now: Timestamp) -> Step {
+        self.latch = latch;
+        self.beyond_drawdown = 0;
+        // Nothing is sent while killed, so an old failure would stand for ever.
+        self.health.heartbeat = None;
+        let mut step = Step::default();
+        self.retry(now, &mut step);
+        step
+    }
+
+    /// A market or a book was published.
+    pub(in crate::exec) fn on_data(&mut self, data: PolymarketData, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        match data {
+            PolymarketData::Market(market) => self.on_market(market, now, &mut step),
+            PolymarketData::Book(book) => self.on_book(book),
+        }
+        step
+    }
+
+    fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
+        self.portfolio.on_market(&market);
+        for fill in self.portfolio.late_fees(&market) {
+            self.book(&fill, now, step);
+        }
+        let stored = self.stored_markets.get(&market.market);
+        if stored.is_some_and(|stored| *stored != market) {
+            step.writes.push(Write::Market(Box::new(market.clone())));
+            self.stored_markets.insert(market.market.clone(), market.clone());
+        }
+        self.markets.insert(market.market.clone(), market);
+    }
+
+    fn on_book(&mut self, book: Book) {
+        self.portfolio.on_book(&book);
+        let newer = self.books.get(&book.token).is_none_or(|known| known.received_at <= book.received_at);
+        if newer {
+            self.books.insert(book.token.clone(), book);
+        }
+    }
+
+    /// Same bytes again, each time only after the venue was asked for the order; while killed, nothing.
+    fn retry(&mut self, now: Timestamp, step: &mut Step) {
+        for key in self.keys(|sending| matches!(sending, Sending::RetryAt(_))) {
+            let Some(tracked) = self.orders.get_mut(&key) else { continue };
+            let Sending::RetryAt(at) = tracked.sending else { continue };
+            let halted = !self.latch.is_armed() || self.latch.epoch != tracked.row.order.intent.epoch;
+            if at > now && !halted {
+                continue;
+            }
+            if tracked.posts == 0 || halted || now > tracked.row.order.intent.deadline {
+                // Decided by `clear_to_send`, which ends what may not leave any more.
+                tracked.sending = Sending::Due;
+                step.after.push(Effect::Post(key));
+            } else {
+                tracked.sending = Sending::Checking;
+                self.look(&key, step);
+            }
+        }
+    }
+
+    fn keys(&self, wanted: impl Fn(Sending) -> bool) -> Vec<Key> {
+        let matching = |key: &&Key| self.orders.get(*key).is_some_and(|tracked| wanted(tracked.sending));
+        self.active.iter().filter(matching).cloned().collect()
+    }
+
+    /// Lookups that are due.
+    pub(super) fn search(&mut self, now: Timestamp, step: &mut Step) {
+        let due = |key: &&Key| {
+            let Some(tracked) = self.orders.get(*key) else { return false };
+            let search = tracked.search.is_some_and(|search| search.next_at <= now);
+            search || tracked.check_at.is_some_and(|at| at <= now)
+        };
+        let due: Vec<Key> = self.active.iter().filter(due).cloned().collect();
+        for key in due {
+            self.look(&key, step);
+        }
+    }
+
+    /// Asks for one order, unless that is under way; gives its id.
+    pub(super) fn look(&mut self, key: &Key, step: &mut Step) -> Option<OrderId> {
+        let tracked = self.orders.get_mut(key)?;
+        let order = tracked.row.order.order.clone()?;
+        if !tracked.looking {
+            tracked.looking = true;
+            let since = tracked.row.order.intent.created_at.minus(Duration::from_mins(1));
+            step.urgent.push(Effect::Lookup { order: order.clone(), since });
+        }
+        Some(order)
+    }
+
+    /// Orders that have rested until their time are cancelled, again and again until the venue says that they ended.
+    fn cancel_rested(&mut self, now: Timestamp, step: &mut Step) {
+        let due = |key: &&Key| {
+            let Some(tracked) = self.orders.get(*key) else { return false };
+            let intent = &tracked.row.order.intent;
+            let rests = matches!(intent.tif, TimeInForce::Gtc | TimeInForce::Gtd);
+            match tracked.state() {
+                OrderState::Live | OrderState::PartiallyFilled => rests && intent.rest_until <= now,
+                OrderState::CancelPending => tracked.cancel_at.is_none_or(|at| at <= now) && !tracked.looking,
+                _ => false,
+            }
+        };
+        let due: Vec<Key> = self.active.iter().filter(due).take(CANCEL_AT_ONCE).cloned().collect();
+        let mut orders = Vec::new();
+        for key in due {
+            let Some(tracked) = self.orders.get_mut(&key) else { continue };
+            let Some(order) = tracked.row.order.order.clone() else { continue };
+            tracked.cancel_at = Some(now.plus(Duration::from_secs(10)));
+            orders.push(order);
+            self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
+        }
+        if !orders.is_empty() {
+            step.urgent.push(Effect::Cancel(orders));
+        }
+    }
+
+    /// Asks for cancels of everything that rests, for an orderly end.
+    pub(in crate::exec) fn cancel_resting(&mut self, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        let resting = |key: &&Key| {
+            let state = self.orders.get(*key).map(super::Tracked::state);
+            matches!(state, Some(OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending))
+        };
+        let resting: Vec<Key> = self.active.iter().filter(resting).cloned().collect();
+        for key in &resting {
+            self.learn(key, Fact::CancelRequested, "cancel_requested", now, &mut step);
+        }
+        step
+    }
+
+    /// The dead-man switch is fed only while everything is well: armed, reconciled, and the loop alive, which asking proves.
+    fn heartbeat(&mut self, now: Timestamp, step: &mut Step) {
+        let due = self.timers.heartbeat_at.is_none_or(|last| now.since(last) >= self.rules.heartbeat_every);
+        let well = self.latch.is_armed() && !self.reconcile.is_required() && self.health.ledger.is_none();
+        if due && well && !self.timers.beating {
+            self.timers.beating = true;
+            self.timers.heartbeat_at = Some(now);
+            step.urgent.push(Effect::Heartbeat);
+        }
+    }
+
+    /// A heartbeat was answered. After a failure the venue may have cancelled everything, so the books are compared.
+    pub(in crate::exec) fn on_heartbeat(&mut self, result: Result<(), String>, now: Timestamp) {
+        self.timers.beating = false;
+        match result {
+            Ok(()) => {
+                if self.health.heartbeat.take().is_some() {
+                    self.reconcile_now(now);
+                }
+            }
+            Err(_) if !self.latch.is_armed() => {}
+            Err(error) => {
+                self.health.heartbeat = Some(format!("heartbeat: {error}"));
+                // Tried again at once rather than after a whole interval: the venue sweeps after ten seconds.
+                self.timers.heartbeat_at = Some(now.minus(self.rules.heartbeat_every / 2));
+            }
+        }
+    }
+
+    fn watch_equity(&mut self, now: Timestamp, step: &mut Step) {
+        if now.since(self.timers.equity_at) < EQUITY_EVERY {
+            return;
+        }
+        self.timers.equity_at = now;
+        let total = self.portfolio.pnl().total;
+        let day = self.day.after(now, total);
+        if day != self.day || self.day_dirty {
+            self.day = day;
+            self.day_dirty = false;
+            step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
+        }
+        let (drawdown, limit) = (day.drawdown(total), self.gate.limits().daily_drawdown);
+        self.beyond_drawdown = if drawdown > limit { self.beyond_drawdown + 1 } else { 0 };
+        if self.beyond_drawdown == DRAWDOWN_SEEN && self.latch.is_armed() {
+            step.urgent.push(Effect::Kill(format!("daily drawdown {drawdown} is beyond {limit}")));
+        }
+    }
+
+    /// Total profit against the day's peak, as the gate wants it.
+    pub(super) fn equity(&self) -> Equity {
+        Equity { current: self.portfolio.pnl().total, peak: self.day.peak }
+    }
+
+    fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
+        if now.since(self.timers.marks_told_at) >= MARKS_TOLD_EVERY {
+            self.timers.marks_told_at = now;
+            self.tell_positions(step);
+        }
+        if now.since(self.timers.marks_kept_at) >= MARKS_KEPT_EVERY {
+            self.timers.marks_kept_at = now;
+            let marks = self.portfolio.take_marks();
+            step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
+            self.prune(now);
+        }
+    }
+
+    fn prune(&mut self, now: Timestamp) {
+        self.books.retain(|_, book| now.since(book.received_at) < BOOK_KEPT);
+        let over = |market: &Market| market.closes_at.is_some_and(|closed| now.since(closed) > MARKET_KEPT);
+        let portfolio = &self.portfolio;
+        let held = |market: &Market| market.tokens.iter().any(|outcome| portfolio.holds(&outcome.token));
+        self.markets.retain(|_, market| !over(market) || held(market));
+        self.stored_markets.retain(|_, market| !over(market) || held(market));
+    }
+}

@@ -1,0 +1,181 @@
+//! What the desk shows: its state for the gate, and the snapshot for everybody else.
+
+use std::time::Duration;
+
+use super::{Desk, Key, SHOWN};
+use crate::domain::{
+    Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, OrderState, Timestamp, TradingState,
+};
+use crate::risk::{Holdings, RiskView};
+
+/// Books count as fresh for at least this long after a comparison.
+const STALE_AT_LEAST: Duration = Duration::from_secs(10);
+
+/// `counts += more`.
+pub(super) const fn add(counts: &mut OrderCounts, more: OrderCounts) {
+    counts.sent += more.sent;
+    counts.accepted += more.accepted;
+    counts.open += more.open;
+    counts.filled += more.filled;
+    counts.cancelled += more.cancelled;
+    counts.rejected += more.rejected;
+    counts.unknown += more.unknown;
+    counts.denied += more.denied;
+}
+
+/// `counts -= less`; never below zero.
+pub(super) const fn subtract(counts: &mut OrderCounts, less: OrderCounts) {
+    counts.sent = counts.sent.saturating_sub(less.sent);
+    counts.accepted = counts.accepted.saturating_sub(less.accepted);
+    counts.open = counts.open.saturating_sub(less.open);
+    counts.filled = counts.filled.saturating_sub(less.filled);
+    counts.cancelled = counts.cancelled.saturating_sub(less.cancelled);
+    counts.rejected = counts.rejected.saturating_sub(less.rejected);
+    counts.unknown = counts.unknown.saturating_sub(less.unknown);
+    counts.denied = counts.denied.saturating_sub(less.denied);
+}
+
+impl Desk {
+    /// Why nothing may be sent now, the latch apart; absent when it may.
+    pub(in crate::exec) fn trouble(&self, now: Timestamp) -> Option<String> {
+        let health = &self.health;
+        let all = [&health.stopping, &health.ledger, &health.bus, &health.user, &health.heartbeat];
+        let first = all.into_iter().flatten().next();
+        if let Some(trouble) = first {
+            return Some(trouble.clone());
+        }
+        if self.reconcile.is_required() {
+            let why = health.venue.clone();
+            return Some(why.unwrap_or_else(|| "reconciling with the venue".into()));
+        }
+        self.stale_books(now).or_else(|| self.oldest_unknown(now))
+    }
+
+    /// The venue has not confirmed the books for too long: they may be wrong.
+    fn stale_books(&self, now: Timestamp) -> Option<String> {
+        let most = self.rules.reconcile_every.saturating_mul(3).max(STALE_AT_LEAST);
+        let age = now.since(self.reconcile.clean_at()?);
+        let why = self.health.venue.as_deref().unwrap_or("a comparison is under way");
+        (age > most).then(|| format!("the books were last compared {} s ago: {why}", age.as_secs()))
+    }
+
+    /// A dead letter is on its way to its stream.
+    pub(in crate::exec) const fn count_dead_letter(&mut self) {
+        self.dead_letters += 1;
+    }
+
+    fn oldest_unknown(&self, now: Timestamp) -> Option<String> {
+        let ages = self.active.iter().filter_map(|key| {
+            let tracked = self.orders.get(key).filter(|tracked| tracked.state() == OrderState::Unknown)?;
+            tracked.search.map(|search| (now.since(search.since), key))
+        });
+        let (age, key) = ages.max_by_key(|(age, _)| *age)?;
+        let old = age > self.rules.unknown_too_old;
+        old.then(|| format!("the outcome of order {} is unknown for {} s", key.0, age.as_secs()))
+    }
+
+    /// What may be sent.
+    pub(in crate::exec) fn trading_state(&self, now: Timestamp) -> TradingState {
+        if self.latch.is_armed() && self.trouble(now).is_none() { TradingState::Active } else { TradingState::Halted }
+    }
+
+    /// Why the desk must not be armed now, the proof of the kill apart.
+    pub(in crate::exec) fn objections(&self, now: Timestamp) -> Vec<String> {
+        let mut reasons = Vec::new();
+        reasons.extend(self.trouble(now));
+        reasons.extend(self.health.venue.clone().filter(|venue| !reasons.contains(venue)));
+        if self.reconcile.clean_at().is_none() {
+            reasons.push("the books were never compared with the venue".into());
+        }
+        if self.counts.unknown > 0 {
+            reasons.push(format!("{} orders of unknown outcome", self.counts.unknown));
+        }
+        reasons
+    }
+
+    /// Open orders and orders of unknown outcome.
+    pub(in crate::exec) const fn open_and_unknown(&self) -> (u64, u64) {
+        (self.counts.open, self.counts.unknown)
+    }
+
+    /// What is at stake, without one order.
+    pub(super) fn holdings(&self, without: Option<&Key>) -> Holdings {
+        let mut holdings = Holdings::new();
+        for position in self.portfolio.held() {
+            holdings.add_position(&position);
+        }
+        for key in self.active.iter().filter(|key| Some(*key) != without) {
+            if let Some(tracked) = self.orders.get(key) {
+                holdings.add_order(&tracked.row.order);
+            }
+        }
+        holdings
+    }
+
+    /// What the gate looks at. The latch and what Hermes knows of its own health are part of it.
+    pub(super) fn risk_view<'a>(
+        &'a self,
+        intent: &OrderIntent,
+        holdings: &'a Holdings,
+        now: Timestamp,
+    ) -> RiskView<'a> {
+        let book = self.books.get(&intent.token);
+        RiskView {
+            trading_state: self.trading_state(now),
+            epoch: self.latch.epoch,
+            market: self.markets.get(&intent.market),
+            book,
+            source_at: book.map(|book| book.received_at),
+            holdings,
+            equity: Some(self.equity()),
+        }
+    }
+
+    /// The snapshot of everything. `seq` is the last event that it includes.
+    pub(in crate::exec) fn snapshot(&self, kill: KillReport, seq: u64, now: Timestamp) -> HermesState {
+        let pnl = self.portfolio.pnl();
+        let trouble = if kill.latch.is_armed() {
+            self.trouble(now)
+        } else {
+            Some(format!("killed by {}: {}", kill.latch.by, kill.latch.why))
+        };
+        HermesState {
+            at: now,
+            boot: self.origin.boot.clone(),
+            seq,
+            mode: self.origin.mode,
+            trading_state: self.trading_state(now),
+            kill: KillReport { venue_open_orders: kill.venue_open_orders.or(self.venue_open), ..kill },
+            reconciled_at: self.reconcile.clean_at(),
+            trouble,
+            orders: self.counts,
+            fills: self.portfolio.count(),
+            recent_orders: self.recent_orders(),
+            recent_fills: self.recent_fills.iter().cloned().collect(),
+            positions: self.portfolio.positions(now),
+            pnl,
+            peak_today: self.day.peak,
+            day_start: self.day.start,
+            exposure: Exposure { gross: self.holdings(None).gross(), limit: self.gate.limits().gross_exposure },
+            dlq: self.dead_letters,
+            tick_to_order: self.tick_to_order(),
+        }
+    }
+
+    fn recent_orders(&self) -> Vec<Order> {
+        let order = |key: &Key| self.orders.get(key).map(|tracked| tracked.row.order.clone());
+        let mut open: Vec<Order> = self.active.iter().filter_map(order).collect();
+        open.sort_by_key(|order| std::cmp::Reverse(order.intent.created_at));
+        open.truncate(SHOWN);
+        let room = SHOWN - open.len();
+        open.extend(self.ended.iter().rev().take(room).filter_map(order));
+        open
+    }
+
+    fn tick_to_order(&self) -> Latency {
+        if self.latency.is_empty() {
+            return Latency::default();
+        }
+        Latency { p50: Some(self.latency.value_at_quantile(0.5)), p99: Some(self.latency.value_at_quantile(0.99)) }
+    }
+}

@@ -1,0 +1,167 @@
+//! What Hermes tells: events (sequenced, bounded), dead letters (lossless: the ledger keeps them until the bus has them),
+//! acknowledgements of commands, and the snapshot (latest wins).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bus::{BusRef, Key, Origin, Stream, encode};
+use crate::clock;
+use crate::domain::{Ack, DeadLetter, HermesState, TradeEvent};
+use crate::store::ledger::{Ledger, Write};
+
+/// Events that wait for the bus. Beyond that the newest is lost; its number is used up, so a reader sees the gap and takes a
+/// new snapshot.
+const EVENTS: usize = 8_192;
+const DEAD_LETTERS: usize = 1_024;
+const ACKS: usize = 64;
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long the queues may take to empty at the end.
+const FLUSH: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    events: Arc<Origin>,
+    states: Origin,
+    event_queue: mpsc::Sender<Bytes>,
+    dead_queue: mpsc::Sender<Box<DeadLetter>>,
+    ack_queue: mpsc::Sender<Ack>,
+    state: watch::Sender<Bytes>,
+    lost: u64,
+}
+
+impl Outbox {
+    pub(super) fn start(
+        bus: &BusRef,
+        ledger: &Arc<dyn Ledger>,
+        boot: &str,
+        tasks: &TaskTracker,
+        end: &CancellationToken,
+    ) -> Self {
+        let (event_queue, events) = mpsc::channel(EVENTS);
+        let (dead_queue, dead) = mpsc::channel(DEAD_LETTERS);
+        let (ack_queue, acks) = mpsc::channel(ACKS);
+        let (state, states) = watch::channel(Bytes::new());
+        let origin = || Origin::new("hermes", boot);
+        tasks.spawn(until(end.clone(), publish_events(BusRef::clone(bus), events)));
+        tasks.spawn(until(end.clone(), publish_dead(BusRef::clone(bus), Arc::clone(ledger), origin(), dead)));
+        tasks.spawn(until(end.clone(), publish_acks(BusRef::clone(bus), origin(), acks)));
+        tasks.spawn(until(end.clone(), publish_state(BusRef::clone(bus), states)));
+        let events = Arc::new(origin());
+        Self { events, states: origin(), event_queue, dead_queue, ack_queue, state, lost: 0 }
+    }
+
+    /// The number of the last event.
+    pub(super) fn seq(&self) -> u64 {
+        self.events.last()
+    }
+
+    /// Where acknowledgements go.
+    pub(super) fn acks(&self) -> mpsc::Sender<Ack> {
+        self.ack_queue.clone()
+    }
+
+    pub(super) fn event(&mut self, event: &TradeEvent) {
+        let wrapped = self.events.wrap(event, clock::now());
+        let sent = match encode(&wrapped) {
+            Ok(payload) => self.event_queue.try_send(payload).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = sent {
+            self.lost += 1;
+            tracing::warn!(%error, lost = self.lost, "an event was lost, its number leaves a gap");
+        }
+    }
+
+    /// One that finds no room stays unpublished in the ledger and is published at the next start.
+    pub(super) fn dead_letter(&self, letter: Box<DeadLetter>) {
+        if let Err(error) = self.dead_queue.try_send(letter) {
+            tracing::error!(%error, "a dead letter waits in the ledger for the next start");
+        }
+    }
+
+    pub(super) fn state(&self, state: &HermesState) {
+        match encode(&self.states.wrap(state, clock::now())) {
+            Ok(payload) => {
+                self.state.send_replace(payload);
+            }
+            Err(error) => tracing::error!(%error, "the snapshot cannot be written"),
+        }
+    }
+}
+
+/// Runs a publisher to the end of its queue; once `end` comes, only for a while longer.
+async fn until(end: CancellationToken, publisher: impl Future<Output = ()>) {
+    tokio::select! {
+        () = publisher => {}
+        () = async { end.cancelled().await; tokio::time::sleep(FLUSH).await } => {}
+    }
+}
+
+/// Appends until the bus takes it; what it refuses for good is given up.
+async fn append(bus: &BusRef, stream: Stream, payload: &Bytes) -> bool {
+    loop {
+        match bus.append(stream, payload.clone()).await {
+            Ok(_) => return true,
+            Err(error) if error.is_transient() => tokio::time::sleep(PAUSE).await,
+            Err(error) => {
+                tracing::error!(%error, %stream, "the bus refused a message");
+                return false;
+            }
+        }
+    }
+}
+
+async fn publish_events(bus: BusRef, mut events: mpsc::Receiver<Bytes>) {
+    while let Some(payload) = events.recv().await {
+        append(&bus, Stream::Events, &payload).await;
+    }
+}
+
+async fn publish_dead(
+    bus: BusRef,
+    ledger: Arc<dyn Ledger>,
+    origin: Origin,
+    mut letters: mpsc::Receiver<Box<DeadLetter>>,
+) {
+    while let Some(letter) = letters.recv().await {
+        let payload = match encode(&origin.wrap(letter.as_ref(), clock::now())) {
+            Ok(payload) => payload,
+            Err(error) => {
+                tracing::error!(%error, entry = %letter.entry, "a dead letter cannot be written");
+                continue;
+            }
+        };
+        if append(&bus, Stream::Dlq, &payload).await {
+            let published = Write::DeadLetterPublished { entry: letter.entry.clone(), reason: letter.reason };
+            // Without this row it is published again at the next start, which a reader of dead letters must bear.
+            if let Err(error) = ledger.commit(&[published]).await {
+                tracing::warn!(%error, entry = %letter.entry, "a dead letter will be published again");
+            }
+        }
+    }
+}
+
+async fn publish_acks(bus: BusRef, origin: Origin, mut acks: mpsc::Receiver<Ack>) {
+    while let Some(ack) = acks.recv().await {
+        match encode(&origin.wrap(&ack, clock::now())) {
+            Ok(payload) => {
+                append(&bus, Stream::Acks, &payload).await;
+            }
+            Err(error) => tracing::error!(%error, "an acknowledgement cannot be written"),
+        }
+    }
+}
+
+async fn publish_state(bus: BusRef, mut states: watch::Receiver<Bytes>) {
+    while states.changed().await.is_ok() {
+        let payload = states.borrow_and_update().clone();
+        if let Err(error) = bus.set(&Key::HERMES, payload).await {
+            tracing::debug!(%error, "the snapshot was not put on the bus; a newer one follows");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A venue that follows a script.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, mpsc};
+
+use crate::domain::*;
+use crate::exec::venue::*;
+use crate::risk::Approved;
+
+/// What the next POST meets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Script {
+    /// Rests.
+    Rest,
+    /// Is matched in full.
+    Fill,
+    /// Is accepted, and the answer is lost.
+    LoseReply,
+    /// Is accepted, and the answer never comes.
+    Hang,
+    /// Is refused for now.
+    Busy,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    script: VecDeque<Script>,
+    orders: BTreeMap<OrderId, VenueOrder>,
+    fills: Vec<VenueFill>,
+    posts: Vec<OrderId>,
+    bodies: Vec<bytes::Bytes>,
+    listeners: Vec<mpsc::Sender<UserEvent>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct TestVenue {
+    inner: Mutex<Inner>,
+    /// Cancel-all calls that fail before one succeeds.
+    pub(super) refuse_cancel_all: AtomicU32,
+    pub(super) cancel_alls: AtomicU32,
+    pub(super) beats: AtomicU64,
+    pub(super) posted: Notify,
+}
+
+impl TestVenue {
+    pub(super) fn next(&self, script: Script) {
+        self.inner.lock().expect("lock").script.push_back(script);
+    }
+
+    pub(super) fn posts(&self) -> Vec<OrderId> {
+        self.inner.lock().expect("lock").posts.clone()
+    }
+
+    pub(super) fn bodies(&self) -> Vec<bytes::Bytes> {
+        self.inner.lock().expect("lock").bodies.clone()
+    }
+
+    pub(super) fn open(&self) -> usize {
+        let inner = self.inner.lock().expect("lock");
+        inner.orders.values().filter(|order| order.status == VenueOrderStatus::Live).count()
+    }
+
+    /// Somebody fills what rests.
+    pub(super) async fn match_order(&self, order: &OrderId) {
+        let (news, listeners) = {
+            let mut inner = self.inner.lock().expect("lock");
+            let matched = inner.orders.get_mut(order).expect("rests");
+            matched.status = VenueOrderStatus::Matched;
+            matched.matched = Some(matched.size);
+            let fill = fill_of(matched);
+            let news = [UserEvent::Fill(fill.clone()), UserEvent::Order(matched.clone())];
+            inner.fills.push(fill);
+            (news, inner.listeners.clone())
+        };
+        for event in news {
+            for listener in &listeners {
+                listener.send(event.clone()).await.expect("heard");
+            }
+        }
+    }
+
+    fn accept(&self, order: &SignedOrder, script: Script) {
+        let intent = order.intent();
+        let filled = matches!(script, Script::Fill);
+        let mut inner = self.inner.lock().expect("lock");
+        let order = VenueOrder {
+            order: order.order().clone(),
+            status: if filled { VenueOrderStatus::Matched } else { VenueOrderStatus::Live },
+            status_text: "LIVE".into(),
+            market: intent.market.clone(),
+            token: intent.token.clone(),
+            outcome: intent.outcome.clone(),
+            side: intent.side,
+            price: intent.price,
+            size: intent.size,
+            matched: Some(if filled { intent.size } else { Size::ZERO }),
+        };
+        if filled {
+            inner.fills.push(fill_of(&order));
+        }
+        inner.orders.insert(order.order.clone(), order);
+    }
+}
+
+fn fill_of(order: &VenueOrder) -> VenueFill {
+    VenueFill {
+        trade: TradeId::new(format!("t-{}", order.order)),
+        order: order.order.clone(),
+        market: order.market.clone(),
+        token: order.token.clone(),
+        outcome: order.outcome.clone(),
+        side: order.side,
+        size: order.size,
+        price: order.price,
+        role: Role::Taker,
+        status: FillStatus::Matched,
+        matched_at: crate::clock::now(),
+    }
+}
+
+#[async_trait]
+impl ExecutionVenue for TestVenue {
+    fn sign(&self, approved: &Approved<OrderIntent>, market: &Market) -> Result<SignedOrder, SignError> {
+        let order = self.identify(approved.inner(), market)?;
+        let body = bytes::Bytes::from(format!("body of {order}"));
+        Ok(SignedOrder::new(approved, order, body, "digest".into()))
+    }
+
+    fn identify(&self, intent: &OrderIntent, _: &Market) -> Result<OrderId, SignError> {
+        Ok(OrderId::new(format!("0x{}", intent.intent)))
+    }
+
+    async fn connect(&self) -> Result<(), VenueError> {
+        Ok(())
+    }
+
+    async fn post(&self, order: &SignedOrder, may_send: &(dyn Fn() -> Result<(), String> + Send + Sync)) -> PostAnswer {
+        if let Err(reason) = may_send() {
+            return PostAnswer::NotSent { reason };
+        }
+        let script = {
+            let mut inner = self.inner.lock().expect("lock");
+            inner.posts.push(order.order().clone());
+            inner.bodies.push(order.body().clone());
+            inner.script.pop_front().unwrap_or(Script::Rest)
+        };
+        if !matches!(script, Script::Busy) {
+            self.accept(order, script);
+        }
+        self.posted.notify_waiters();
+        let accepted = |status: &str| PostAnswer::Accepted { status: status.into(), trades: Vec::new() };
+        match script {
+            Script::Rest => accepted("live"),
+            Script::Fill => accepted("matched"),
+            Script::LoseReply => PostAnswer::Unknown { reason: "connection reset".into() },
+            Script::Hang => std::future::pending().await,
+            Script::Busy => PostAnswer::Transient { reason: "425".into(), retry_after: None },
+        }
+    }
+
+    async fn cancel(&self, orders: &[OrderId]) -> Result<CancelAnswer, VenueError> {
+        let mut inner = self.inner.lock().expect("lock");
+        let mut answer = CancelAnswer::default();
+        for id in orders {
+            match inner.orders.get_mut(id).filter(|order| order.status == VenueOrderStatus::Live) {
+                Some(order) => {
+                    order.status = VenueOrderStatus::Cancelled;
+                    answer.cancelled.push(id.clone());
+                }
+                None => answer.not_cancelled.push((id.clone(), "already cancelled or matched".into())),
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn cancel_all(&self) -> Result<CancelAnswer, VenueError> {
+        self.cancel_alls.fetch_add(1, Ordering::SeqCst);
+        let failing = |left: u32| left.checked_sub(1);
+        if self.refuse_cancel_all.fetch_update(Ordering::SeqCst, Ordering::SeqCst, failing).is_ok() {
+            return Err(VenueError::Refused { status: 503, reason: "scripted".into(), retry_after: None });
+        }
+        let open: Vec<OrderId> = self.open_orders().await?.into_iter().map(|order| order.order).collect();
+        self.cancel(&open).await
+    }
+
+    async fn open_orders(&self) -> Result<Vec<VenueOrder>, VenueError> {
+        let inner = self.inner.lock().expect("lock");
+        Ok(inner.orders.values().filter(|order| order.status == VenueOrderStatus::Live).cloned().collect())
+    }
+
+    async fn order(&self, order: &OrderId) -> Result<Option<VenueOrder>, VenueError> {
+        Ok(self.inner.lock().expect("lock").orders.get(order).cloned())
+    }
+
+    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {
+        let inner = self.inner.lock().expect("lock");
+        Ok(inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect())
+    }
+
+    async fn collateral(&self) -> Result<Usd, VenueError> {
+        Ok(Usd::ZERO)
+    }
+
+    async fn heartbeat(&self) -> Result<(), VenueError> {
+        self.beats.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn user_events(&self) -> mpsc::Receiver<UserEvent> {
+        let (to, from) = mpsc::channel(64);
+        to.try_send(UserEvent::Connected).expect("room");
+        self.inner.lock().expect("lock").listeners.push(to);
+        from
+    }
+}

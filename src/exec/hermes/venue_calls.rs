@@ -1,0 +1,208 @@
+//! Calls to the venue, each in its own task and bounded in time; results come back over one bounded channel.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::super::desk::{Key, Lookup, Snapshot};
+use super::super::kill::KillSwitch;
+use super::super::venue::{
+    CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
+};
+use crate::clock;
+use crate::domain::{OrderId, Timestamp};
+
+/// A POST without an answer for this long has an unknown outcome.
+const POST_TIMEOUT: Duration = Duration::from_secs(6);
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Results that wait for the loop. A call waits with its result when there is no room: nothing is lost.
+const REPORTS: usize = 256;
+const EVENTS: usize = 256;
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a call brought.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// A POST was answered, or not.
+    Posted { key: Key, answer: PostAnswer, begun: Option<Timestamp> },
+    /// A cancel.
+    Cancelled { orders: Vec<OrderId>, result: Result<CancelAnswer, VenueError> },
+    /// A lookup.
+    LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
+    /// All open orders, and fills.
+    Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError> },
+    /// A heartbeat.
+    Heartbeat(Result<(), VenueError>),
+}
+
+#[derive(Debug)]
+pub(super) struct Calls {
+    venue: Arc<dyn ExecutionVenue>,
+    switch: Arc<KillSwitch>,
+    tasks: TaskTracker,
+    reports: mpsc::Sender<Report>,
+    receiver: Option<mpsc::Receiver<Report>>,
+    end: CancellationToken,
+}
+
+impl Calls {
+    pub(super) fn new(venue: Arc<dyn ExecutionVenue>, switch: Arc<KillSwitch>, tasks: TaskTracker) -> Self {
+        let (reports, receiver) = mpsc::channel(REPORTS);
+        Self { venue, switch, tasks, reports, receiver: Some(receiver), end: CancellationToken::new() }
+    }
+
+    /// Connects, and passes on the account's events.
+    pub(super) fn start(
+        mut self,
+        end: &CancellationToken,
+    ) -> (Self, mpsc::Receiver<Report>, mpsc::Receiver<UserEvent>) {
+        self.end = end.clone();
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let (venue, end) = (Arc::clone(&self.venue), end.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = follow(venue.as_ref(), events) => {}
+                () = end.cancelled() => {}
+            }
+        });
+        let reports = self.receiver.take().unwrap_or_else(|| mpsc::channel(1).1);
+        (self, reports, receiver)
+    }
+
+    pub(super) fn venue(&self) -> &dyn ExecutionVenue {
+        self.venue.as_ref()
+    }
+
+    /// Posts once. The switch is asked right before the first byte.
+    pub(super) fn post(&self, key: Key, order: Arc<SignedOrder>) {
+        let (venue, switch) = (Arc::clone(&self.venue), Arc::clone(&self.switch));
+        self.spawn(async move {
+            let begun = Arc::new(AtomicI64::new(0));
+            let in_flight = switch.post_begins();
+            // A task of its own, so that a defect in the adapter is an unknown outcome and not a lost order.
+            let sending = tokio::spawn(send(venue, Arc::clone(&switch), order, Arc::clone(&begun)));
+            let answer = sending.await.unwrap_or_else(|error| PostAnswer::Unknown { reason: error.to_string() });
+            drop(in_flight);
+            let begun = Some(begun.load(Ordering::SeqCst)).filter(|at| *at != 0).map(Timestamp::from_micros);
+            Report::Posted { key, answer: if begun.is_none() { unsent(answer) } else { answer }, begun }
+        });
+    }
+
+    pub(super) fn cancel(&self, orders: Vec<OrderId>) {
+        let venue = Arc::clone(&self.venue);
+        self.spawn(async move {
+            let result = bounded(venue.cancel(&orders)).await;
+            Report::Cancelled { orders, result }
+        });
+    }
+
+    pub(super) fn lookup(&self, order: OrderId, since: Timestamp) {
+        let venue = Arc::clone(&self.venue);
+        self.spawn(async move {
+            let begun = clock::now();
+            let result = bounded(look(venue.as_ref(), &order, since)).await;
+            Report::LookedUp { order, begun, result }
+        });
+    }
+
+    pub(super) fn snapshot(&self, since: Timestamp) {
+        let venue = Arc::clone(&self.venue);
+        self.spawn(async move {
+            let begun = clock::now();
+            let read = async {
+                let (orders, fills) = tokio::try_join!(venue.open_orders(), venue.fills(since))?;
+                Ok(Snapshot { orders, fills })
+            };
+            Report::Snapshot { begun, result: bounded(read).await }
+        });
+    }
+
+    pub(super) fn heartbeat(&self) {
+        let (venue, switch) = (Arc::clone(&self.venue), Arc::clone(&self.switch));
+        self.spawn(async move {
+            // A kill since it was asked for: the dead-man switch must run out.
+            let result = if switch.is_armed() { bounded(venue.heartbeat()).await } else { Ok(()) };
+            Report::Heartbeat(result)
+        });
+    }
+
+    fn spawn(&self, call: impl Future<Output = Report> + Send + 'static) {
+        let (reports, end) = (self.reports.clone(), self.end.clone());
+        self.tasks.spawn(async move {
+            let report = tokio::select! {
+                report = call => report,
+                () = end.cancelled() => return,
+            };
+            if reports.send(report).await.is_err() {
+                tracing::debug!("an answer came after the loop had ended; the next start asks again");
+            }
+        });
+    }
+}
+
+async fn send(
+    venue: Arc<dyn ExecutionVenue>,
+    switch: Arc<KillSwitch>,
+    order: Arc<SignedOrder>,
+    begun: Arc<AtomicI64>,
+) -> PostAnswer {
+    let epoch = order.intent().epoch;
+    let may_send = || {
+        switch.may_send(epoch)?;
+        begun.store(clock::now().micros(), Ordering::SeqCst);
+        Ok(())
+    };
+    let posting = venue.post(&order, &may_send);
+    tokio::time::timeout(POST_TIMEOUT, posting)
+        .await
+        .unwrap_or_else(|_| PostAnswer::Unknown { reason: format!("no answer within {POST_TIMEOUT:?}") })
+}
+
+/// The adapter never asked whether it may send, so no byte left: whatever went wrong, it may be tried again.
+fn unsent(answer: PostAnswer) -> PostAnswer {
+    match answer {
+        PostAnswer::Unknown { reason } => PostAnswer::Transient { reason, retry_after: None },
+        other => other,
+    }
+}
+
+/// The order, and the trades too when the order alone does not tell what became of it.
+async fn look(venue: &dyn ExecutionVenue, order: &OrderId, since: Timestamp) -> Result<Lookup, VenueError> {
+    let found = venue.order(order).await?;
+    let resting = found.as_ref().is_some_and(|found| {
+        found.status == VenueOrderStatus::Live && found.matched.is_none_or(crate::domain::Size::is_zero)
+    });
+    let fills = if resting { Vec::new() } else { venue.fills(since).await? };
+    Ok(Lookup { order: found, fills })
+}
+
+async fn bounded<T>(call: impl Future<Output = Result<T, VenueError>>) -> Result<T, VenueError> {
+    tokio::time::timeout(CALL_TIMEOUT, call)
+        .await
+        .unwrap_or_else(|_| Err(VenueError::Unreachable(format!("no answer within {CALL_TIMEOUT:?}"))))
+}
+
+async fn follow(venue: &dyn ExecutionVenue, events: mpsc::Sender<UserEvent>) {
+    while let Err(error) = bounded(venue.connect()).await {
+        tracing::warn!(%error, "the venue cannot be reached, trying again");
+        let down = UserEvent::Disconnected { reason: error.to_string() };
+        if events.send(down).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(CONNECT_AGAIN).await;
+    }
+    let mut source = venue.user_events();
+    while let Some(event) = source.recv().await {
+        if events.send(event).await.is_err() {
+            return;
+        }
+    }
+    let gone = UserEvent::Disconnected { reason: "the event socket has ended".into() };
+    if events.send(gone).await.is_err() {
+        tracing::debug!("the event socket ended with the loop");
+    }
+}

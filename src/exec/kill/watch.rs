@@ -1,0 +1,122 @@
+//! Listening for the kill: the push on the bus, and a poll of key and file as a backstop. Each in its own task, never behind
+//! market data or orders.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{FileLatch, KillSwitch, LatchFile};
+use crate::bus::{BusError, BusRef, Channel, Delivery, Envelope, Origin, control, decode};
+use crate::clock;
+use crate::domain::{KillLatch, KillState};
+
+const POLL_EVERY: Duration = Duration::from_millis(500);
+const RESUBSCRIBE_AFTER: Duration = Duration::from_millis(500);
+/// Latches kept for us while we are busy; only the newest matters.
+const PUSHES_KEPT: usize = 16;
+
+/// Obeys what is pushed on `control.kill`.
+pub(in crate::exec) async fn pushes(switch: Arc<KillSwitch>, bus: BusRef, shutdown: CancellationToken) {
+    loop {
+        let listened = tokio::select! {
+            listened = listen(&switch, &bus) => listened,
+            () = shutdown.cancelled() => return,
+        };
+        if let Err(error) = listened {
+            tracing::warn!(%error, "no kill pushes, the key is polled meanwhile");
+        }
+        tokio::time::sleep(RESUBSCRIBE_AFTER).await;
+    }
+}
+
+async fn listen(switch: &KillSwitch, bus: &BusRef) -> Result<(), BusError> {
+    let mut subscription = bus.subscribe(&[Channel::Kill], PUSHES_KEPT).await?;
+    while let Some(delivery) = subscription.recv().await {
+        let Delivery::Message { payload, .. } = delivery else { continue };
+        match decode::<KillLatch>(&payload) {
+            Ok(Envelope { body, .. }) => obey(switch, body),
+            Err(error) => doubt(switch, &format!("a push on control.kill cannot be read: {error}")),
+        }
+    }
+    Ok(())
+}
+
+/// Polls the key and the file; puts our latch where the key is missing or milder than ours.
+pub(in crate::exec) async fn polls(
+    switch: Arc<KillSwitch>,
+    bus: BusRef,
+    origin: Arc<Origin>,
+    file: LatchFile,
+    shutdown: CancellationToken,
+) {
+    let mut every = tokio::time::interval(POLL_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = shutdown.cancelled() => return,
+        }
+        let reader = file.clone();
+        // The gate is looked at first: a latch written by an arming after our read must not be judged by the old state.
+        let trips = switch.trips();
+        match tokio::task::spawn_blocking(move || reader.read()).await {
+            Ok(FileLatch::Present(latch)) => obey(&switch, latch),
+            Ok(FileLatch::Absent) if switch.is_armed() && switch.trips() == trips => {
+                doubt(&switch, "the latch file is gone");
+            }
+            Ok(FileLatch::Unreadable(why)) => doubt(&switch, &format!("latch file unreadable: {why}")),
+            Ok(FileLatch::Absent) => {}
+            Err(error) => tracing::error!(%error, "the latch file was not polled"),
+        }
+        tokio::select! {
+            () = poll_key(&switch, &bus, &origin) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+async fn poll_key(switch: &KillSwitch, bus: &BusRef, origin: &Origin) {
+    let found = match control::latch(bus).await {
+        Ok(found) => found,
+        Err(control::ControlError::Codec(error)) => {
+            doubt(switch, &format!("the latch on the bus cannot be read: {error}"));
+            None
+        }
+        // An unreachable bus is shown as such by the runner; it brings no orders either.
+        Err(control::ControlError::Bus(_)) => return,
+    };
+    if let Some(latch) = &found {
+        obey(switch, latch.clone());
+    }
+    let ours = switch.latch();
+    if found.as_ref() == Some(&ours) {
+        return switch.bus_is_known();
+    }
+    match control::put_latch(bus, origin, &ours, clock::now()).await {
+        // Written while a kill came: the next poll puts that one.
+        Ok(()) => switch.bus_is_known(),
+        Err(error) => tracing::warn!(%error, "the latch could not be put on the bus"),
+    }
+}
+
+/// A latch from elsewhere can only make ours stricter.
+fn obey(switch: &KillSwitch, seen: KillLatch) {
+    let ours = switch.latch();
+    if ours.is_armed() && !ours.stricter(seen.clone()).is_armed() {
+        switch.trip(seen);
+    }
+}
+
+fn doubt(switch: &KillSwitch, why: &str) {
+    let latch = switch.latch();
+    if latch.is_armed() {
+        switch.trip(KillLatch {
+            state: KillState::Killed,
+            by: "hermes".into(),
+            why: why.to_owned(),
+            at: clock::now().max(latch.at),
+            ..latch
+        });
+    }
+}

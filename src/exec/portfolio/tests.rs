@@ -1,0 +1,179 @@
+use proptest::prelude::*;
+use rust_decimal::{Decimal, dec};
+
+use super::*;
+use crate::domain::{FeeSchedule, Level, OutcomeToken, Protocol, Role};
+
+fn fill(trade: u32, side: Side, shares: Decimal, price: Decimal, at: i64) -> Fill {
+    Fill {
+        trade: TradeId::new(format!("t{trade}")),
+        order: OrderId::new(format!("o{}", trade % 3)),
+        strategy: Some("momentum".into()),
+        market: "0xm".into(),
+        token: "1".into(),
+        outcome: "Up".into(),
+        side,
+        size: Size(shares),
+        price: Price(price),
+        fee: Usd::ZERO,
+        role: Role::Maker,
+        status: FillStatus::Matched,
+        matched_at: Timestamp::from_secs(at),
+    }
+}
+
+fn book(bid: Decimal, ask: Decimal, at: i64) -> Book {
+    let level = |price| vec![Level { price: Price(price), size: Size(dec!(10)) }];
+    let at = Timestamp::from_secs(at);
+    Book { market: "0xm".into(), token: "1".into(), bids: level(bid), asks: level(ask), event_at: at, received_at: at }
+}
+
+fn market(payouts: Option<[Price; 2]>) -> Market {
+    let token = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
+    Market {
+        slug: "btc".into(),
+        market: "0xm".into(),
+        tokens: [token("1", "Up"), token("2", "Down")],
+        tick_size: Price(dec!(0.01)),
+        min_size: Size(dec!(5)),
+        neg_risk: false,
+        protocol: Protocol::V2,
+        fee: FeeSchedule { rate: dec!(0.07), exponent: 1 },
+        opens_at: None,
+        closes_at: None,
+        accepting_orders: true,
+        payouts,
+    }
+}
+
+fn portfolio(fills: &[Fill]) -> Portfolio {
+    let mut portfolio = Portfolio::new();
+    for fill in fills {
+        portfolio.apply(fill.clone());
+    }
+    portfolio
+}
+
+#[test]
+fn average_cost_and_realised_profit() {
+    let fills = [
+        fill(1, Side::Buy, dec!(10), dec!(0.40), 1),
+        fill(2, Side::Buy, dec!(10), dec!(0.60), 2),
+        fill(3, Side::Sell, dec!(5), dec!(0.70), 3),
+    ];
+    let position = portfolio(&fills).position(&"1".into()).expect("held");
+    assert_eq!((position.size, position.avg_price), (Size(dec!(15)), Price(dec!(0.5))));
+    assert_eq!(position.realised, Usd(dec!(1.00)));
+    assert_eq!(position.unrealised, None, "no mark, no guess");
+}
+
+#[test]
+fn a_long_is_marked_at_the_bid_and_a_stale_mark_is_kept_with_its_time() {
+    let mut portfolio = portfolio(&[fill(1, Side::Buy, dec!(10), dec!(0.40), 1)]);
+    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 5));
+    portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.1), dec!(0.55), 9) });
+    portfolio.on_book(&book(dec!(0.11), dec!(0.12), 4));
+    let position = portfolio.position(&"1".into()).expect("held");
+    assert_eq!((position.mark, position.mark_at), (Some(Price(dec!(0.45))), Some(Timestamp::from_secs(5))));
+    assert_eq!(position.unrealised, Some(Usd(dec!(0.50))));
+}
+
+#[test]
+fn resolution_pays_out_and_the_position_stays() {
+    let mut portfolio = portfolio(&[fill(1, Side::Buy, dec!(10), dec!(0.40), 1)]);
+    portfolio.on_market(&market(Some([Price(dec!(1)), Price(dec!(0))])));
+    let position = portfolio.position(&"1".into()).expect("held");
+    assert_eq!((position.size, position.payout), (Size(dec!(10)), Some(Price(dec!(1)))));
+    assert_eq!(portfolio.pnl().total, Usd(dec!(6.0)));
+}
+
+#[test]
+fn a_failed_fill_has_exactly_no_effect() {
+    let one = fill(1, Side::Buy, dec!(10), dec!(0.40), 1);
+    let mut two = fill(2, Side::Buy, dec!(7), dec!(0.33), 2);
+    two.fee = Usd(dec!(0.1));
+    let without = portfolio(std::slice::from_ref(&one));
+    let mut with = portfolio(&[one, two.clone()]);
+    assert_ne!(with.pnl(), without.pnl());
+    two.status = FillStatus::Failed;
+    assert!(matches!(with.apply(two), FillChange::Moved(_)));
+    assert_eq!(with.pnl(), without.pnl());
+    assert_eq!(with.position(&"1".into()), without.position(&"1".into()));
+}
+
+#[test]
+fn a_taker_fee_is_booked_once_its_market_is_known() {
+    let mut taker = fill(1, Side::Buy, dec!(100), dec!(0.5), 1);
+    taker.role = Role::Taker;
+    let mut portfolio = portfolio(&[taker, fill(2, Side::Buy, dec!(100), dec!(0.5), 1)]);
+    let late = portfolio.late_fees(&market(None));
+    assert_eq!(late.len(), 1, "makers pay none");
+    portfolio.apply(late[0].clone());
+    assert_eq!(portfolio.pnl().fees, Usd(dec!(1.75)));
+    assert!(portfolio.late_fees(&market(None)).is_empty());
+}
+
+#[test]
+fn the_day_rolls_at_midnight_and_the_peak_only_rises() {
+    let day = Day::begin(Timestamp::from_secs(10), Usd(dec!(5)));
+    let up = day.after(Timestamp::from_secs(20), Usd(dec!(9))).after(Timestamp::from_secs(30), Usd(dec!(2)));
+    assert_eq!((up.start, up.peak, up.drawdown(Usd(dec!(2)))), (Usd(dec!(5)), Usd(dec!(9)), Usd(dec!(7))));
+    let next = up.after(Timestamp::from_secs(86_400), Usd(dec!(2)));
+    assert_eq!((next.day, next.start, next.peak), (1, Usd(dec!(2)), Usd(dec!(2))));
+}
+
+fn any_fill() -> impl Strategy<Value = Fill> {
+    (0..6_u32, any::<bool>(), 1..50_i64, 1..99_i64, 0..5_i64).prop_map(|(trade, buy, size, price, at)| {
+        let side = if buy { Side::Buy } else { Side::Sell };
+        fill(trade, side, Decimal::from(size), Decimal::new(price, 2), at)
+    })
+}
+
+fn statuses() -> impl Strategy<Value = Vec<FillStatus>> {
+    let end = prop_oneof![Just(FillStatus::Confirmed), Just(FillStatus::Failed), Just(FillStatus::Mined)];
+    end.prop_map(|end| vec![FillStatus::Matched, FillStatus::Retrying, FillStatus::Mined, end])
+}
+
+/// Every settlement step of a few distinct fills, twice over, in some order; and each fill in its last state.
+fn histories() -> impl Strategy<Value = (Vec<Fill>, Vec<Fill>)> {
+    prop::collection::vec((any_fill(), statuses()), 0..6).prop_flat_map(|drawn| {
+        let mut distinct: Vec<(Fill, Vec<FillStatus>)> = Vec::new();
+        for (fill, statuses) in drawn {
+            if !distinct.iter().any(|(known, _)| known.trade == fill.trade) {
+                distinct.push((fill, statuses));
+            }
+        }
+        let last = distinct.iter().map(|(fill, statuses)| {
+            let status = statuses.iter().copied().max().unwrap_or(FillStatus::Matched);
+            Fill { status, ..fill.clone() }
+        });
+        let steps = distinct.iter().flat_map(|(fill, statuses)| {
+            statuses.iter().chain(statuses).map(|status| Fill { status: *status, ..fill.clone() })
+        });
+        (Just(last.collect()), Just(steps.collect::<Vec<_>>()).prop_shuffle())
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_sightings_equals_the_fold_from_scratch((last, steps) in histories()) {
+        let (scratch, joined) = (portfolio(&last), portfolio(&steps));
+        prop_assert_eq!(scratch.position(&"1".into()), joined.position(&"1".into()));
+        prop_assert_eq!(scratch.pnl(), joined.pnl());
+        prop_assert_eq!(scratch.count(), joined.count());
+    }
+
+    #[test]
+    fn realised_profit_and_cost_add_up_to_the_cash_that_moved(fills in prop::collection::vec(any_fill(), 1..6)) {
+        let portfolio = portfolio(&fills);
+        let position = portfolio.position(&"1".into()).expect("traded");
+        let mut seen = std::collections::HashSet::new();
+        let cash: Usd = fills.iter().filter(|fill| seen.insert(fill.trade.clone())).map(|fill| {
+            let value = fill.price.notional(fill.size);
+            if fill.side == Side::Sell { value } else { -value }
+        }).sum();
+        let held = position.avg_price.notional(position.size);
+        let gap = (position.realised - held - cash).abs();
+        prop_assert!(gap < Usd(dec!(0.000000000000001)), "{} {} {}", position.realised, held, cash);
+    }
+}

@@ -1,0 +1,266 @@
+//! The control socket `hermes.sock` in the state directory: the way to Hermes without the bus. One JSON document a line.
+//!
+//! A request is a [`Command`], `{"status":true}` or `{"hermes":true}`; the reply is an [`Ack`], a [`Status`] or a [`HermesState`]. A kill is carried out before
+//! the reply is written.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::hermes::Ask;
+use super::kill::KillSwitch;
+use crate::bus::{BusRef, Envelope, Key, decode};
+use crate::clock;
+use crate::domain::{Ack, ArgosState, AthenaState, Command, HermesState, Mode, Status};
+
+/// The longest path that a Unix socket can have, by the kernel's `sockaddr_un`.
+const PATH_MOST: usize = 107;
+/// The longest request.
+const REQUEST_MOST: u64 = 64 * 1024;
+/// The longest reply that a client reads.
+const REPLY_MOST: u64 = 16 * 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(25);
+/// Callers served at one time; more are turned away.
+const CALLERS: usize = 32;
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Request {
+    /// The desk's status.
+    Status {
+        /// Always true.
+        status: bool,
+    },
+    /// Hermes' own snapshot, with the kill's steps and proof.
+    Hermes {
+        /// Always true.
+        hermes: bool,
+    },
+    /// A command.
+    Command(Command),
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// To a status request.
+    Status(Box<Status>),
+    /// To a request for Hermes' snapshot.
+    Hermes(Box<HermesState>),
+    /// To a command.
+    Ack(Ack),
+    /// The request could not be understood or served.
+    Error {
+        /// Why.
+        error: String,
+    },
+}
+
+/// What can go wrong with the socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// The path does not fit.
+    #[error("socket path {path} has {length} bytes, at most {PATH_MOST} are possible: use a shorter state_dir")]
+    TooLong {
+        /// The path.
+        path: String,
+        /// Its length.
+        length: usize,
+    },
+    /// Another Hermes answers there.
+    #[error("another hermes is running on {0}: give this one its own state_dir, or stop that one")]
+    InUse(String),
+    /// Nobody answers there.
+    #[error("no hermes answers on {path}: {source}")]
+    NoAnswer {
+        /// The path.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be opened.
+    #[error("socket {path}: {source}")]
+    Io {
+        /// The path.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The reply cannot be read.
+    #[error("the reply of hermes cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// The socket of this state directory.
+#[must_use]
+pub fn path_in(state_dir: &Path) -> PathBuf {
+    state_dir.join("hermes.sock")
+}
+
+fn checked(path: &Path) -> Result<(), SocketError> {
+    let length = path.as_os_str().len();
+    if length > PATH_MOST {
+        return Err(SocketError::TooLong { path: path.display().to_string(), length });
+    }
+    Ok(())
+}
+
+/// Asks the Hermes behind this socket.
+///
+/// # Errors
+/// [`SocketError`] when nobody answers within 25 s or the reply cannot be read.
+pub async fn ask(path: &Path, request: Request) -> Result<Reply, SocketError> {
+    checked(path)?;
+    let name = path.display().to_string();
+    let no_answer = |source| SocketError::NoAnswer { path: name.clone(), source };
+    let exchange = async {
+        let mut stream = UnixStream::connect(path).await?;
+        let mut line = serde_json::to_vec(&request)?;
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+        let mut reply = String::new();
+        BufReader::new(stream).take(REPLY_MOST).read_line(&mut reply).await?;
+        Ok::<String, io::Error>(reply)
+    };
+    let reply = tokio::time::timeout(TIMEOUT, exchange)
+        .await
+        .map_err(|_| no_answer(io::ErrorKind::TimedOut.into()))?
+        .map_err(no_answer)?;
+    serde_json::from_str(&reply).map_err(|error| SocketError::Unreadable(error.to_string()))
+}
+
+/// Opens the socket, for its owner only. A file left behind by a dead Hermes is replaced, a living one is not.
+pub(super) async fn listen(state_dir: &Path) -> Result<UnixListener, SocketError> {
+    let path = path_in(state_dir);
+    // Bound under another name and renamed once its mode is set: nobody else can connect in between.
+    let scratch = state_dir.join("hermes.sock.new");
+    checked(&scratch)?;
+    if UnixStream::connect(&path).await.is_ok() {
+        return Err(SocketError::InUse(path.display().to_string()));
+    }
+    let open = || {
+        fs::create_dir_all(state_dir)?;
+        match fs::remove_file(&scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(&scratch)?;
+        fs::set_permissions(&scratch, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&scratch, &path)?;
+        Ok(listener)
+    };
+    open().map_err(|source| SocketError::Io { path: path.display().to_string(), source })
+}
+
+/// What answers need.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) mode: Mode,
+    pub(super) switch: Arc<KillSwitch>,
+    pub(super) bus: BusRef,
+    pub(super) asks: mpsc::Sender<Ask>,
+}
+
+/// Serves until the end, then removes the socket.
+pub(super) async fn serve(listener: UnixListener, state_dir: PathBuf, door: Door, end: CancellationToken) {
+    let room = Arc::new(Semaphore::new(CALLERS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = end.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the control socket did not accept");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
+        let (door, end) = (door.clone(), end.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = converse(stream, door) => {}
+                () = end.cancelled() => {}
+            }
+            drop(permit);
+        });
+    }
+    if let Err(error) = fs::remove_file(path_in(&state_dir)) {
+        tracing::debug!(%error, "the control socket was gone already");
+    }
+}
+
+/// Answers one caller, line by line, until he hangs up or says nothing for a while.
+async fn converse(stream: UnixStream, door: Door) {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    loop {
+        let mut line = String::new();
+        let mut bounded = (&mut reader).take(REQUEST_MOST);
+        match tokio::time::timeout(TIMEOUT, bounded.read_line(&mut line)).await {
+            Ok(Ok(length)) if length > 0 => {}
+            Ok(Ok(_) | Err(_)) | Err(_) => return,
+        }
+        let reply = answer(&line, &door).await;
+        let mut bytes =
+            serde_json::to_vec(&reply).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}").into_bytes());
+        bytes.push(b'\n');
+        if writer.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(line: &str, door: &Door) -> Reply {
+    match serde_json::from_str(line) {
+        Ok(Request::Status { .. }) => Reply::Status(Box::new(status(door).await)),
+        Ok(Request::Hermes { .. }) => match state(door, Key::HERMES).await {
+            Some(state) => Reply::Hermes(Box::new(state)),
+            None => Reply::Error { error: "hermes has not written its snapshot yet".to_owned() },
+        },
+        Ok(Request::Command(command)) => Reply::Ack(super::hermes::obey(command, &door.switch, &door.asks).await),
+        Err(error) => Reply::Error {
+            error: format!("neither a command nor {{\"status\":true}} nor {{\"hermes\":true}}: {error}"),
+        },
+    }
+}
+
+async fn status(door: &Door) -> Status {
+    let (argos, athena, hermes) = tokio::join!(
+        state::<ArgosState>(door, Key::ARGOS),
+        state::<AthenaState>(door, Key::ATHENA),
+        state(door, Key::HERMES)
+    );
+    let hermes: Option<HermesState> = hermes;
+    Status::of(door.mode, argos.as_ref(), athena.as_ref(), hermes.as_ref(), clock::now())
+}
+
+async fn state<T: DeserializeOwned>(door: &Door, key: Key) -> Option<T> {
+    match door.bus.get(&key).await {
+        Ok(payload) => match decode(&payload?) {
+            Ok(Envelope { body, .. }) => Some(body),
+            Err(error) => {
+                tracing::warn!(%key, %error, "a snapshot cannot be read");
+                None
+            }
+        },
+        Err(error) => {
+            tracing::warn!(%key, %error, "a snapshot is missing from the status");
+            None
+        }
+    }
+}

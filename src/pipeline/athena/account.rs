@@ -1,0 +1,169 @@
+//! What is at stake as Athena sees it: Hermes' snapshot, then his events, and what Athena has sent that he has not taken yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{HermesState, IntentId, Order, OrderIntent, Position, Size, Timestamp, TokenId, TradeEvent};
+use crate::risk::{Equity, Holdings};
+
+/// How long past its deadline an intent that was never seen as an order still counts: Hermes may have sent it at the last moment and not
+/// told yet.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The fold. Counts rather too much than too little: shares matched stay counted as an order until they are seen in a position.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    boot: Option<Arc<str>>,
+    retired: Option<Arc<str>>,
+    seq: u64,
+    gaps: u64,
+    orders: HashMap<IntentId, Order>,
+    positions: HashMap<TokenId, Position>,
+    on_their_way: HashMap<IntentId, OrderIntent>,
+    unbooked: HashMap<IntentId, OrderIntent>,
+    equity: Option<Equity>,
+    holdings: Holdings,
+    dirty: bool,
+    next_expiry: Option<Timestamp>,
+}
+
+impl Account {
+    /// Takes Hermes' snapshot. One that is behind the events folded already changes equity only. Intents that it does not
+    /// list stay counted until they expire.
+    pub(super) fn snapshot(&mut self, state: &HermesState) {
+        if self.retired.as_deref() == Some(state.boot.as_str()) {
+            return;
+        }
+        self.equity = Some(Equity { current: state.pnl.total, peak: state.peak_today });
+        let same_run = self.boot.as_deref() == Some(state.boot.as_str());
+        if same_run && state.seq < self.seq {
+            return;
+        }
+        if !same_run {
+            self.begin_run(Arc::from(state.boot.as_str()));
+        }
+        self.seq = state.seq;
+        let open = state.recent_orders.iter().filter(|order| order.state.is_open()).count() as u64;
+        if open >= state.orders.open {
+            let unsent: Vec<_> = self.orders.drain().filter(|(_, order)| !order.state.is_open()).collect();
+            for (_, order) in &unsent {
+                self.reserve(&order.intent);
+            }
+        }
+        self.unbooked.clear();
+        self.positions.clear();
+        self.positions.extend(state.positions.iter().map(|position| (position.token.clone(), position.clone())));
+        for order in &state.recent_orders {
+            self.put_order(order);
+        }
+        self.dirty = true;
+    }
+
+    /// Folds an event of Hermes. What the snapshot includes already is skipped; a jump in the numbers is counted and heals with the
+    /// next snapshot.
+    pub(super) fn event(&mut self, boot: &Arc<str>, seq: u64, event: &TradeEvent) {
+        if self.retired.as_ref() == Some(boot) {
+            return;
+        }
+        if self.boot.as_ref() == Some(boot) {
+            if seq <= self.seq {
+                return;
+            }
+            self.gaps += seq - self.seq - 1;
+        } else {
+            self.begin_run(Arc::clone(boot));
+        }
+        self.seq = seq;
+        match event {
+            TradeEvent::Order(order) => self.order(order),
+            TradeEvent::Position(position) => self.position(position),
+            TradeEvent::Denied { intent, .. } => {
+                self.on_their_way.remove(&intent.intent);
+                self.dirty = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// A restart of Hermes: what the run before it still has in the pipe is out of date.
+    fn begin_run(&mut self, boot: Arc<str>) {
+        self.retired = self.boot.replace(boot);
+    }
+
+    fn order(&mut self, order: &Order) {
+        let known = self.orders.get(&order.intent.intent).map_or(Size::ZERO, |known| known.matched);
+        let matched = order.matched - known;
+        if matched > Size::ZERO {
+            let unbooked = self.unbooked.entry(order.intent.intent.clone());
+            unbooked
+                .and_modify(|intent| intent.size += matched)
+                .or_insert_with(|| OrderIntent { size: matched, ..order.intent.clone() });
+        }
+        self.put_order(order);
+        self.dirty = true;
+    }
+
+    fn put_order(&mut self, order: &Order) {
+        let id = &order.intent.intent;
+        self.on_their_way.remove(id);
+        if order.state.reserves() {
+            self.orders.insert(id.clone(), order.clone());
+        } else {
+            self.orders.remove(id);
+        }
+    }
+
+    fn position(&mut self, position: &Position) {
+        self.unbooked.retain(|_, intent| intent.token != position.token);
+        self.positions.insert(position.token.clone(), position.clone());
+        self.dirty = true;
+    }
+
+    /// Counts an intent that was approved, until it is seen as an order or has expired.
+    pub(super) fn reserve(&mut self, intent: &OrderIntent) {
+        if self.orders.contains_key(&intent.intent) {
+            return;
+        }
+        let expiry = intent.deadline.plus(GRACE);
+        self.next_expiry = Some(self.next_expiry.map_or(expiry, |next| next.min(expiry)));
+        self.on_their_way.insert(intent.intent.clone(), intent.clone());
+        self.dirty = true;
+    }
+
+    /// Brings the holdings up to date: expired intents go, changes are summed. Costs nothing when nothing changed.
+    pub(super) fn refresh(&mut self, now: Timestamp) {
+        if self.next_expiry.is_some_and(|at| now > at) {
+            self.on_their_way.retain(|_, intent| now <= intent.deadline.plus(GRACE));
+            self.next_expiry = self.on_their_way.values().map(|intent| intent.deadline.plus(GRACE)).min();
+            self.dirty = true;
+        }
+        if !self.dirty {
+            return;
+        }
+        let mut holdings = Holdings::new();
+        self.positions.values().for_each(|position| holdings.add_position(position));
+        self.orders.values().for_each(|order| holdings.add_order(order));
+        self.on_their_way.values().chain(self.unbooked.values()).for_each(|intent| holdings.add_intent(intent));
+        self.holdings = holdings;
+        self.dirty = false;
+    }
+
+    /// What is at stake, as of the last [`Account::refresh`].
+    pub(super) const fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// Equity as Hermes last told it.
+    pub(super) const fn equity(&self) -> Option<Equity> {
+        self.equity
+    }
+
+    /// Events of Hermes that are missing.
+    pub(super) const fn gaps(&self) -> u64 {
+        self.gaps
+    }
+}
+
+#[cfg(test)]
+mod tests;

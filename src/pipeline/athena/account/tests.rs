@@ -1,0 +1,133 @@
+use rust_decimal::dec;
+
+use super::*;
+use crate::domain::OrderState;
+use crate::pipeline::athena::scene::{OPENS, hermes};
+use crate::risk::checks::bench::{buy, position, sell};
+
+const NOW: Timestamp = Timestamp::from_secs(OPENS + 60);
+
+fn h1() -> Arc<str> {
+    Arc::from("h1")
+}
+
+fn order(state: OrderState, matched: &str) -> Order {
+    let mut order = Order::new(buy("0.50", "20"), NOW);
+    (order.state, order.matched) = (state, matched.parse().expect("a size"));
+    order
+}
+
+/// Held, being bought and on sale of the token `up`.
+fn up(account: &mut Account, now: Timestamp) -> (Size, Size, Size) {
+    account.refresh(now);
+    let holding = account.holdings().token(&"up".into());
+    (holding.held, holding.buying, holding.selling)
+}
+
+fn sizes(held: i64, buying: i64, selling: i64) -> (Size, Size, Size) {
+    (Size(held.into()), Size(buying.into()), Size(selling.into()))
+}
+
+#[test]
+fn an_intent_counts_until_it_is_an_order_and_never_twice() {
+    let mut account = Account::default();
+    account.reserve(&buy("0.50", "20"));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+    account.event(&h1(), 1, &TradeEvent::Order(order(OrderState::Pending, "0")));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+    account.reserve(&buy("0.50", "20"));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0), "its order is known already");
+    account.event(&h1(), 2, &TradeEvent::Order(order(OrderState::Cancelled, "0")));
+    assert_eq!(up(&mut account, NOW), sizes(0, 0, 0));
+}
+
+#[test]
+fn an_intent_that_never_becomes_an_order_counts_until_deadline_and_grace() {
+    let mut account = Account::default();
+    let intent = buy("0.50", "20");
+    account.reserve(&intent);
+    let last = intent.deadline.plus(GRACE);
+    assert_eq!(up(&mut account, last), sizes(0, 20, 0));
+    assert_eq!(up(&mut account, Timestamp::from_micros(last.micros() + 1)), sizes(0, 0, 0));
+}
+
+#[test]
+fn an_unknown_order_counts_at_full_size_and_a_denied_one_not_at_all() {
+    let mut account = Account::default();
+    account.event(&h1(), 1, &TradeEvent::Order(order(OrderState::Unknown, "0")));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+    let mut other = Account::default();
+    other.reserve(&buy("0.50", "20"));
+    let denial =
+        crate::domain::Denial { control: crate::domain::Control::Deadline, value: String::new(), limit: String::new() };
+    let denied = TradeEvent::Denied { by: crate::domain::DeniedBy::Hermes, intent: buy("0.50", "20"), denial, at: NOW };
+    other.event(&h1(), 1, &denied);
+    assert_eq!(up(&mut other, NOW), sizes(0, 0, 0));
+}
+
+#[test]
+fn matched_shares_stay_counted_until_a_position_shows_them() {
+    let mut account = Account::default();
+    account.event(&h1(), 1, &TradeEvent::Order(order(OrderState::Live, "0")));
+    account.event(&h1(), 2, &TradeEvent::Order(order(OrderState::PartiallyFilled, "5")));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+    account.event(&h1(), 3, &TradeEvent::Order(order(OrderState::Filled, "20")));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+    account.event(&h1(), 4, &TradeEvent::Position(position("up", "20", "0.50")));
+    assert_eq!(up(&mut account, NOW), sizes(20, 0, 0));
+    assert_eq!(account.holdings().gross(), crate::domain::Usd(dec!(10)));
+}
+
+#[test]
+fn events_that_the_snapshot_includes_are_skipped_and_jumps_counted() {
+    let mut account = Account::default();
+    let mut state = hermes(5, NOW);
+    state.positions.push(position("up", "20", "0.50"));
+    account.snapshot(&state);
+    account.event(&h1(), 5, &TradeEvent::Position(position("up", "7", "0.50")));
+    assert_eq!(up(&mut account, NOW), sizes(20, 0, 0));
+    account.event(&h1(), 8, &TradeEvent::Position(position("up", "30", "0.50")));
+    assert_eq!((up(&mut account, NOW), account.gaps()), (sizes(30, 0, 0), 2));
+    account.snapshot(&state);
+    assert_eq!(up(&mut account, NOW), sizes(30, 0, 0), "a snapshot behind the events changes nothing");
+}
+
+#[test]
+fn a_snapshot_replaces_orders_but_keeps_what_it_cannot_know() {
+    let mut account = Account::default();
+    account.event(&h1(), 1, &TradeEvent::Order(order(OrderState::Live, "0")));
+    account.reserve(&OrderIntent { intent: "momentum-2".into(), ..sell("0.50", "3") });
+    let mut state = hermes(2, NOW);
+    account.snapshot(&state);
+    assert_eq!(up(&mut account, NOW), sizes(0, 0, 3), "the order is gone, the intent still on its way");
+    state.seq = 3;
+    state.recent_orders.push(order(OrderState::Live, "0"));
+    state.orders.open = 2;
+    account.snapshot(&state);
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 3));
+    state.seq = 4;
+    state.recent_orders.clear();
+    account.snapshot(&state);
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 3), "a list that was cut proves no order gone");
+}
+
+#[test]
+fn a_pending_order_outlives_a_snapshot_that_lists_open_ones_only() {
+    let mut account = Account::default();
+    account.event(&h1(), 1, &TradeEvent::Order(order(OrderState::Signed, "0")));
+    account.snapshot(&hermes(2, NOW));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+}
+
+#[test]
+fn the_run_before_a_restart_has_no_say_any_more() {
+    let mut account = Account::default();
+    account.snapshot(&hermes(50, NOW));
+    let mut restarted = hermes(1, NOW);
+    restarted.boot = "h2".into();
+    restarted.positions.push(position("up", "20", "0.50"));
+    account.snapshot(&restarted);
+    account.event(&h1(), 51, &TradeEvent::Position(position("up", "99", "0.50")));
+    account.snapshot(&hermes(52, NOW));
+    assert_eq!((up(&mut account, NOW), account.gaps()), (sizes(20, 0, 0), 0));
+}

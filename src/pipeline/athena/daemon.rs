@@ -1,0 +1,311 @@
+//! Athena on the bus: feeds the engine, carries out its effects, keeps `state.athena`.
+//!
+//! One task owns the engine. The kill latch has a subscription of its own and is looked at before everything else; whatever may
+//! wait (polls, `trade.events`, snapshots) is done by tasks beside it, behind bounded channels.
+
+mod inputs;
+mod outputs;
+mod sequence;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use self::inputs::Inputs;
+use self::outputs::{Keeper, Outbox, Snapshot};
+use self::sequence::Sequence;
+use super::{Effect, Emission, Engine, Event, Momentum, MomentumParams, Runner, Running};
+use crate::bus::{BusRef, Channel, Delivery, Origin, Stream, Subscription, decode, encode};
+use crate::clock;
+use crate::domain::{
+    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, OrderIntent, PolymarketData, SignalCounts, SignalEntry,
+    StrategyId, Symbol, Tick, TradeEvent, TradingState,
+};
+use crate::risk::Limits;
+
+/// Messages kept for Athena when she is slow; beyond that the oldest are lost and counted.
+const DATA_CAPACITY: usize = 8_192;
+const KILL_CAPACITY: usize = 64;
+
+/// How often a changed snapshot is written; an unchanged one every fourth time.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
+const UNCHANGED_EVERY: u32 = 4;
+
+/// Slowest tick to signal that is told apart, in microseconds.
+const SLOWEST_MICROS: u64 = 60_000_000;
+
+/// What Athena runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Momentum strategies, each on its own pair.
+    pub momentum: Vec<MomentumParams>,
+    /// The gate's limits.
+    pub limits: Limits,
+}
+
+/// Why Athena cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum AthenaError {
+    /// Two strategies would share one state.
+    #[error("strategy '{strategy}' is configured twice on {symbol}; each needs a pair of its own")]
+    Twice {
+        /// The strategy.
+        strategy: StrategyId,
+        /// The pair.
+        symbol: Symbol,
+    },
+    /// The bus was shut down under her.
+    #[error("the bus is gone: {0} ended")]
+    BusGone(Channel),
+    /// The latency histogram could not be made.
+    #[error("latency histogram: {0}")]
+    Histogram(#[from] hdrhistogram::CreationError),
+}
+
+/// Runs Athena until `shutdown`. A bus that is down is waited for.
+///
+/// # Errors
+/// When the settings contradict themselves or the bus goes away for good.
+pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -> Result<(), AthenaError> {
+    let mut engine = engine(settings)?;
+    let boot = Uuid::new_v4().to_string();
+    let lost = Arc::new(AtomicU64::new(0));
+    let started = async {
+        let kill = inputs::subscribe(&bus, &[Channel::Kill], KILL_CAPACITY).await;
+        let data = inputs::subscribe(&bus, &[Channel::Crypto, Channel::Polymarket], DATA_CAPACITY).await;
+        inputs::restore(&bus, &mut engine).await;
+        let inputs = Inputs::start(&bus, Arc::clone(&lost)).await;
+        (kill, data, inputs)
+    };
+    let Some((kill, data, inputs)) = shutdown.run_until_cancelled(started).await else { return Ok(()) };
+    info!(boot, "athena is up");
+    let mut athena = Athena {
+        engine,
+        kill,
+        inputs,
+        signals: Origin::new("athena", &boot),
+        outbox: Outbox::start(&bus, Origin::new("athena", &boot), Arc::clone(&lost)),
+        keeper: Keeper::start(&bus, &boot),
+        bus,
+        boot,
+        lost,
+        sequence: Sequence::default(),
+        counts: SignalCounts::default(),
+        latency: Histogram::new_with_bounds(1, SLOWEST_MICROS, 3)?,
+        effects: Vec::new(),
+        changed: true,
+        unchanged_for: 0,
+    };
+    let ended = athena.serve(data, &shutdown).await;
+    athena.stop().await;
+    ended
+}
+
+fn engine(settings: Settings) -> Result<Engine, AthenaError> {
+    let runners: Vec<Box<dyn Runner>> = settings
+        .momentum
+        .into_iter()
+        .map(|params| Box::new(Running::<Momentum>::new(params)) as Box<dyn Runner>)
+        .collect();
+    let mut seen = HashSet::new();
+    for runner in &runners {
+        let (strategy, symbol) = runner.key();
+        if !seen.insert((strategy.clone(), symbol.clone())) {
+            return Err(AthenaError::Twice { strategy, symbol });
+        }
+    }
+    Ok(Engine::new(runners, settings.limits))
+}
+
+struct Athena {
+    engine: Engine,
+    bus: BusRef,
+    boot: String,
+    kill: Subscription,
+    inputs: Inputs,
+    signals: Origin,
+    outbox: Outbox,
+    keeper: Keeper,
+    lost: Arc<AtomicU64>,
+    sequence: Sequence,
+    counts: SignalCounts,
+    latency: Histogram<u64>,
+    effects: Vec<Effect>,
+    changed: bool,
+    unchanged_for: u32,
+}
+
+impl Athena {
+    async fn serve(&mut self, mut data: Subscription, shutdown: &CancellationToken) -> Result<(), AthenaError> {
+        let mut timer = tokio::time::interval(SNAPSHOT_EVERY);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                delivery = self.kill.recv() => match delivery {
+                    Some(delivery) => self.on_kill(delivery),
+                    None => return Err(AthenaError::BusGone(Channel::Kill)),
+                },
+                Some(event) = self.inputs.recv() => self.on_event(&event).await,
+                _ = timer.tick() => {
+                    self.on_event(&Event::Timer).await;
+                    self.snapshot();
+                }
+                delivery = data.recv() => match delivery {
+                    Some(delivery) => self.on_data(delivery).await,
+                    None => return Err(AthenaError::BusGone(Channel::Crypto)),
+                },
+            }
+        }
+    }
+
+    /// A push that is missing or cannot be read counts as a kill until the latch has been read again.
+    fn on_kill(&mut self, delivery: Delivery) {
+        let event = match delivery {
+            Delivery::Message { payload, .. } => match decode::<KillLatch>(&payload) {
+                Ok(envelope) => Event::Latch(envelope.body),
+                Err(error) => Event::LatchUnreadable(error.to_string()),
+            },
+            Delivery::Lagged(_) | Delivery::Resumed => Event::LatchUnreadable("pushes were lost".into()),
+        };
+        if let Event::LatchUnreadable(why) = &event {
+            warn!(why, "kill latch");
+            self.inputs.refresh();
+        }
+        self.changed = true;
+        self.engine.on_event(&event, clock::now(), &mut self.effects);
+    }
+
+    async fn on_data(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Message { channel: Channel::Crypto, payload } => match decode::<Tick>(&payload) {
+                Ok(envelope) => {
+                    self.count(Channel::Crypto, &envelope.source, &envelope.boot, envelope.seq);
+                    self.on_event(&Event::Tick(envelope.body)).await;
+                }
+                Err(error) => self.refused(Channel::Crypto, &error),
+            },
+            Delivery::Message { channel, payload } => match decode::<PolymarketData>(&payload) {
+                Ok(envelope) => {
+                    self.count(channel, &envelope.source, &envelope.boot, envelope.seq);
+                    self.on_event(&Event::Polymarket(envelope.body)).await;
+                }
+                Err(error) => self.refused(channel, &error),
+            },
+            Delivery::Lagged(missed) => {
+                self.lost.fetch_add(self.sequence.lagged(missed), Ordering::Relaxed);
+                self.inputs.refresh();
+            }
+            Delivery::Resumed => {
+                self.inputs.refresh();
+                self.on_event(&Event::Gap).await;
+            }
+        }
+    }
+
+    fn count(&mut self, channel: Channel, source: &str, boot: &Arc<str>, seq: u64) {
+        self.lost.fetch_add(self.sequence.heard(channel, source, boot, seq), Ordering::Relaxed);
+    }
+
+    fn refused(&mut self, channel: Channel, error: &crate::bus::CodecError) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        warn!(%channel, %error, "unreadable message");
+    }
+
+    async fn on_event(&mut self, event: &Event) {
+        self.changed |= !matches!(event, Event::Timer);
+        self.engine.on_event(event, clock::now(), &mut self.effects);
+        if self.effects.is_empty() {
+            return;
+        }
+        for effect in std::mem::take(&mut self.effects) {
+            match effect {
+                Effect::Emit(emission) => self.emit(*emission).await,
+                Effect::Deny(denied) => self.deny(denied.intent, denied.denial),
+            }
+        }
+    }
+
+    /// The signal goes first and alone; telling of it comes after. A write that failed may have happened: it is not
+    /// repeated, and the engine keeps counting the intent until it has expired.
+    async fn emit(&mut self, emission: Emission) {
+        while let Some(delivery) = self.kill.try_recv() {
+            self.on_kill(delivery);
+        }
+        let intent = emission.approved.inner();
+        if self.engine.trading_state(clock::now()) == TradingState::Halted {
+            let denial = Denial { control: Control::TradingState, value: "halted".into(), limit: "active".into() };
+            return self.deny(intent.clone(), denial);
+        }
+        let entry = SignalEntry {
+            intent: intent.clone(),
+            rationale: emission.rationale,
+            checks: emission.approved.checks().to_vec(),
+        };
+        let payload = match encode(&self.signals.wrap(&entry, clock::now())) {
+            Ok(payload) => payload,
+            Err(error) => return warn!(intent = %entry.intent.intent, %error, "signal cannot be written"),
+        };
+        if let Err(error) = self.bus.append(Stream::Signals, payload).await {
+            return warn!(intent = %entry.intent.intent, %error, "signal is lost or in doubt");
+        }
+        let micros = clock::now().since(entry.intent.tick_received_at).as_micros();
+        self.latency.saturating_record(u64::try_from(micros).unwrap_or(SLOWEST_MICROS));
+        self.counts.emitted += 1;
+        info!(intent = %entry.intent.intent, note = entry.rationale.note, "signal");
+        self.outbox.put(TradeEvent::Signal(entry));
+    }
+
+    fn deny(&mut self, intent: OrderIntent, denial: Denial) {
+        self.counts.denied += 1;
+        info!(intent = %intent.intent, %denial, "denied");
+        self.outbox.put(TradeEvent::Denied { by: DeniedBy::Athena, intent, denial, at: clock::now() });
+    }
+
+    /// Hands the snapshot to its writer when something changed, and once a second anyway. A writer that is still busy with
+    /// the last one gets the next.
+    fn snapshot(&mut self) {
+        self.unchanged_for += 1;
+        if !self.changed && self.unchanged_for < UNCHANGED_EVERY {
+            return;
+        }
+        let snapshot = self.take_snapshot();
+        if self.keeper.offer(snapshot) {
+            self.changed = false;
+            self.unchanged_for = 0;
+        }
+    }
+
+    fn take_snapshot(&self) -> Snapshot {
+        let now = clock::now();
+        let quantile = |q| (!self.latency.is_empty()).then(|| self.latency.value_at_quantile(q));
+        let state = AthenaState {
+            at: now,
+            boot: self.boot.clone(),
+            seq: self.outbox.seq(),
+            signals: self.counts,
+            dropped: self.lost.load(Ordering::Relaxed) + self.engine.lost(),
+            tick_to_signal: Latency { p50: quantile(0.5), p99: quantile(0.99) },
+            strategies: self.engine.report(now),
+        };
+        Snapshot { state, saved: if self.changed { self.engine.save() } else { Vec::new() } }
+    }
+
+    async fn stop(mut self) {
+        self.changed = true;
+        let snapshot = self.take_snapshot();
+        self.keeper.stop(snapshot).await;
+        self.outbox.stop().await;
+        info!("athena is down");
+    }
+}

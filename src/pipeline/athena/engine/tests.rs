@@ -1,0 +1,170 @@
+use std::time::Duration;
+
+use rust_decimal::dec;
+
+use super::*;
+use crate::domain::{Control, KillReport, KillState, Order, OrderIntent, OrderState, Usd};
+use crate::pipeline::athena::scene::{OPENS, Scene, latch, params};
+use crate::pipeline::athena::{Momentum, Running};
+use crate::risk::checks::bench;
+
+const UP: rust_decimal::Decimal = dec!(87_008.70);
+
+fn verdict(effects: &[Effect]) -> Result<OrderIntent, Control> {
+    match effects {
+        [Effect::Emit(emission)] => Ok(emission.approved.inner().clone()),
+        [Effect::Deny(denied)] => Err(denied.denial.control),
+        other => panic!("one effect was expected: {other:?}"),
+    }
+}
+
+#[test]
+fn nothing_is_emitted_before_hermes_was_heard() {
+    let mut scene = Scene::new();
+    scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], bench::limits());
+    scene.list(OPENS);
+    scene.books("0.49", "0.51");
+    scene.warm();
+    assert_eq!(scene.idle().as_deref(), Some("the kill latch is not known yet"));
+    assert_eq!(verdict(&scene.tick(UP)), Err(Control::TradingState));
+    scene.play(&Event::Latch(latch(1, KillState::Armed, scene.now)));
+    assert_eq!(scene.idle().as_deref(), Some("Hermes has not been heard yet"));
+}
+
+#[test]
+fn a_kill_by_any_way_stops_emission_at_once_and_only_an_arming_lifts_it() {
+    type Kill = fn(&mut Scene);
+    let killed = |at| latch(1, KillState::Killed, at);
+    let ways: [Kill; 3] = [
+        |scene| drop(scene.play(&Event::Latch(latch(0, KillState::Killed, scene.now)))),
+        |scene| {
+            let report = KillReport::idle(latch(1, KillState::Killed, scene.now));
+            scene.trade_event(7, TradeEvent::Kill(report));
+        },
+        |scene| {
+            scene.hermes.kill.latch = latch(1, KillState::Killed, scene.now);
+            scene.refresh();
+        },
+    ];
+    for kill in ways {
+        let mut scene = Scene::new();
+        scene.warm();
+        kill(&mut scene);
+        assert_eq!(scene.idle().as_deref(), Some("killed by test: because"));
+        assert_eq!(verdict(&scene.tick(UP)), Err(Control::TradingState));
+        scene.hermes.kill.latch = killed(scene.now);
+        scene.calm(5);
+        scene.play(&Event::LatchAbsent);
+        assert_eq!(verdict(&scene.tick(UP)), Err(Control::TradingState), "nothing re-arms itself");
+        scene.calm(5);
+        scene.play(&Event::Latch(latch(2, KillState::Armed, scene.now)));
+        assert_eq!(verdict(&scene.tick(dec!(87_020))).map(|intent| intent.epoch), Ok(2));
+    }
+}
+
+#[test]
+fn an_unreadable_latch_counts_as_killed_until_it_can_be_read() {
+    let mut scene = Scene::new();
+    scene.warm();
+    scene.play(&Event::LatchUnreadable("field 'epoch'".into()));
+    scene.refresh();
+    assert_eq!(scene.engine.trading_state(scene.now), TradingState::Halted);
+    scene.play(&Event::LatchAbsent);
+    assert_eq!(scene.engine.trading_state(scene.now), TradingState::Active);
+}
+
+#[test]
+fn a_silent_hermes_halts() {
+    let mut scene = Scene::new();
+    scene.now = scene.now.plus(Duration::from_secs(5));
+    assert_eq!(scene.engine.trading_state(scene.now), TradingState::Active);
+    scene.now = scene.now.plus(Duration::from_micros(1));
+    assert_eq!(scene.engine.trading_state(scene.now), TradingState::Halted);
+}
+
+#[test]
+fn the_same_events_give_the_same_intents() {
+    let run = || {
+        let mut scene = Scene::new();
+        scene.warm();
+        let mut intents = vec![verdict(&scene.tick(UP))];
+        scene.wait(Duration::from_secs(5));
+        intents.push(verdict(&scene.tick(dec!(86_980))));
+        intents
+    };
+    let intents = run();
+    assert_eq!(intents, run());
+    let ids: Vec<_> = intents.iter().map(|intent| intent.as_ref().expect("approved").intent.clone()).collect();
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn what_was_emitted_counts_against_the_limits_before_hermes_has_seen_it() {
+    let mut scene = Scene::new();
+    let limits = Limits { position_cap: crate::domain::Size(dec!(39)), ..bench::limits() };
+    scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], limits);
+    scene.list(OPENS);
+    scene.refresh();
+    scene.warm();
+    assert!(verdict(&scene.tick(UP)).is_ok());
+    scene.calm(5);
+    assert_eq!(verdict(&scene.tick(UP)), Err(Control::PositionCap));
+    scene.calm(5);
+    assert!(verdict(&scene.tick(dec!(87_020))).is_ok(), "it never became an order and has expired");
+}
+
+#[test]
+fn an_order_of_hermes_is_counted_once_and_its_end_frees_the_room() {
+    let mut scene = Scene::new();
+    scene.warm();
+    let intent = verdict(&scene.tick(UP)).expect("approved");
+    let mut order = Order::new(intent, scene.now);
+    order.state = OrderState::Live;
+    scene.order_event(2, order.clone());
+    scene.engine.account.refresh(scene.now);
+    assert_eq!(scene.engine.account.holdings().gross(), Usd(dec!(10.4)));
+    order.state = OrderState::Cancelled;
+    scene.order_event(3, order);
+    scene.engine.account.refresh(scene.now);
+    assert_eq!(scene.engine.account.holdings().gross(), Usd::ZERO);
+}
+
+#[test]
+fn drawdown_beyond_the_limit_denies() {
+    let mut scene = Scene::new();
+    scene.hermes.peak_today = Usd(dec!(50));
+    scene.hermes.pnl.total = Usd(dec!(-150.01));
+    scene.refresh();
+    scene.warm();
+    assert_eq!(verdict(&scene.tick(UP)), Err(Control::DailyDrawdown));
+}
+
+#[test]
+fn a_gap_in_the_data_forgets_the_books() {
+    let mut scene = Scene::new();
+    scene.warm();
+    scene.play(&Event::Gap);
+    assert!(scene.tick(UP).is_empty());
+    assert_eq!(scene.idle().as_deref(), Some("no fresh book"));
+}
+
+#[test]
+fn an_intent_of_an_earlier_run_is_counted() {
+    let mut scene = Scene::new();
+    let mut intent = bench::buy("0.50", "20");
+    intent.deadline = scene.now;
+    scene.play(&Event::OnItsWay(Box::new(intent)));
+    scene.engine.account.refresh(scene.now);
+    assert_eq!(scene.engine.account.holdings().gross(), Usd(dec!(10)));
+}
+
+#[test]
+fn an_emission_is_told_in_the_report() {
+    let mut scene = Scene::new();
+    scene.warm();
+    assert_eq!(scene.engine.report(scene.now)[0].signal_at, None);
+    scene.tick(UP);
+    let state = scene.engine.report(scene.now).remove(0);
+    assert_eq!((state.signal_at, state.last), (Some(scene.now), Some(crate::domain::Price(UP))));
+    assert_eq!(state.idle.as_deref(), Some("cooling down for 5.0 s"));
+}

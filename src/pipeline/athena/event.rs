@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use crate::domain::{HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Tick, TradeEvent};
+use crate::risk::{Approved, Denied};
+
+/// What happens to Athena.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A tick from `data.crypto`.
+    Tick(Tick),
+    /// A market's description or a book from `data.polymarket`, or a market out of Argos' snapshot.
+    Polymarket(PolymarketData),
+    /// An event of Hermes from `trade.events`.
+    Trade {
+        /// The run of Hermes that wrote it.
+        boot: Arc<str>,
+        /// Its number within that run.
+        seq: u64,
+        /// What happened.
+        event: Box<TradeEvent>,
+    },
+    /// Hermes' snapshot.
+    Hermes(Box<HermesState>),
+    /// An intent that an earlier run of Athena emitted, read back from `trade.signals`.
+    OnItsWay(Box<OrderIntent>),
+    /// The latch as somebody pushed it, or as it lies on the bus.
+    Latch(KillLatch),
+    /// The latch on the bus was looked for and is not there.
+    LatchAbsent,
+    /// The latch on the bus could not be read, and why: counts as killed until it can.
+    LatchUnreadable(String),
+    /// An unknown number of market data messages is missing.
+    Gap,
+    /// Time has passed.
+    Timer,
+}
+
+/// What Athena does.
+#[derive(Debug)]
+pub enum Effect {
+    /// Put this on `trade.signals`.
+    Emit(Box<Emission>),
+    /// Tell that the gate refused.
+    Deny(Box<Denied>),
+}
+
+/// An approved intent and why it exists.
+#[derive(Debug)]
+pub struct Emission {
+    /// The intent with what every check measured.
+    pub approved: Approved<OrderIntent>,
+    /// Why.
+    pub rationale: Rationale,
+}

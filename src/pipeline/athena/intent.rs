@@ -1,0 +1,125 @@
+//! From a wish to an intent: identity from its cause, deadline from its tick.
+
+use sha2::{Digest, Sha256};
+
+use super::strategy::Wish;
+use crate::domain::{IntentId, OrderIntent, Side, TimeInForce, Timestamp};
+
+/// The intent of a wish. `closes_at` bounds how long it may rest.
+pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now: Timestamp) -> OrderIntent {
+    let (signal, cause) = (&wish.signal, &wish.cause);
+    let rest_until = now.plus(wish.rest_for);
+    OrderIntent {
+        intent: identity(wish),
+        strategy: signal.strategy.clone(),
+        market: signal.market.clone(),
+        slug: signal.slug.clone(),
+        token: signal.token.clone(),
+        outcome: signal.outcome.clone(),
+        side: signal.side,
+        price: signal.price,
+        size: signal.size,
+        tif: TimeInForce::Gtc,
+        post_only: false,
+        tick_received_at: cause.received_at,
+        created_at: now,
+        deadline: cause.received_at.plus(wish.send_within),
+        rest_until: closes_at.map_or(rest_until, |at| rest_until.min(at)),
+        epoch,
+        attempt: 1,
+    }
+}
+
+/// The same cause gives the same id, in this run and in any other: what was emitted before a crash and is derived again
+/// after it is one intent, and Hermes executes it once. Parts are separated by a byte that occurs in none of them.
+fn identity(wish: &Wish) -> IntentId {
+    let (signal, cause) = (&wish.signal, &wish.cause);
+    let mut hash = Sha256::new();
+    for part in [
+        signal.strategy.as_str(),
+        signal.token.as_str(),
+        match signal.side {
+            Side::Buy => "buy",
+            Side::Sell => "sell",
+        },
+        cause.source.as_str(),
+        &cause.event_at.micros().to_string(),
+        &cause.trade_id.to_string(),
+        &cause.price.to_string(),
+    ] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    IntentId::new(format!("{}-{}", signal.strategy, hex::encode(&hash.finalize()[..10])))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rust_decimal::{Decimal, dec};
+
+    use super::*;
+    use crate::domain::{Price, Rationale, Signal, Size};
+    use crate::pipeline::athena::strategy::Cause;
+
+    fn wish() -> Wish {
+        Wish {
+            signal: Signal {
+                strategy: "momentum".into(),
+                market: "0xmarket".into(),
+                slug: "btc-updown-5m-0".into(),
+                token: "up".into(),
+                outcome: "Up".into(),
+                side: Side::Buy,
+                size: Size(dec!(20)),
+                price: Price(dec!(0.52)),
+                rationale: Rationale {
+                    source: "BTC/USD".into(),
+                    change: Decimal::ZERO,
+                    threshold: Decimal::ZERO,
+                    window_ms: 15_000,
+                    window_ticks: 10,
+                    first: Price::ZERO,
+                    last: Price::ZERO,
+                    reference: Price::ZERO,
+                    note: String::new(),
+                },
+            },
+            cause: Cause {
+                source: "BTC/USD".into(),
+                event_at: Timestamp::from_secs(99),
+                received_at: Timestamp::from_secs(100),
+                trade_id: 7,
+                price: Price(dec!(87_000)),
+            },
+            send_within: Duration::from_secs(2),
+            rest_for: Duration::from_secs(15),
+        }
+    }
+
+    #[test]
+    fn the_id_follows_from_the_cause_and_from_nothing_else() {
+        let (first, again) = (Timestamp::from_secs(100), Timestamp::from_secs(500));
+        assert_eq!(intent(&wish(), 1, None, first).intent, intent(&wish(), 9, None, again).intent);
+        let mut others = [wish(), wish(), wish(), wish(), wish()];
+        others[0].signal.side = Side::Sell;
+        others[1].signal.token = "down".into();
+        others[2].cause.trade_id = 8;
+        others[3].cause.event_at = Timestamp::from_secs(98);
+        others[4].signal.strategy = "other".into();
+        for other in others {
+            assert_ne!(intent(&wish(), 1, None, first).intent, intent(&other, 1, None, first).intent);
+        }
+    }
+
+    #[test]
+    fn the_deadline_counts_from_the_tick_and_rest_ends_with_the_market() {
+        let now = Timestamp::from_millis(100_001);
+        let made = intent(&wish(), 4, None, now);
+        assert_eq!((made.deadline, made.created_at, made.epoch), (Timestamp::from_secs(102), now, 4));
+        assert_eq!(made.rest_until, Timestamp::from_millis(115_001));
+        let closes = Timestamp::from_secs(110);
+        assert_eq!(intent(&wish(), 4, Some(closes), now).rest_until, closes);
+    }
+}

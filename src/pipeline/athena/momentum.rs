@@ -1,0 +1,339 @@
+//! Crypto momentum: when a pair moves by the threshold within the window, the market's outcome on that side is bought; shares of the
+//! other outcome are sold first.
+
+use std::fmt;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use super::params::MomentumParams;
+use super::rolling::Selector;
+use super::strategy::{Cause, Desk, Strategy, Wish};
+use super::window::{Direction, Push, Sample, Window};
+use crate::domain::{
+    Market, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, StrategyState, Symbol, Tick, TickKind,
+    Timestamp,
+};
+
+/// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
+const FUTURE_TOLERANCE: Duration = Duration::from_secs(5);
+
+/// Decimal places of the venue's size grid.
+const SIZE_DECIMALS: u32 = 2;
+
+/// The strategy's rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Momentum;
+
+/// What it remembers.
+#[derive(Debug)]
+pub struct State {
+    id: StrategyId,
+    selector: Selector,
+    window: Window,
+    wished_at: Option<Timestamp>,
+}
+
+/// What survives a restart: the window and the cool-down.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Saved {
+    window_ms: u64,
+    samples: Vec<Sample>,
+    wished_at: Option<Timestamp>,
+}
+
+/// Why it does not trade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Idle {
+    Warming { ticks: usize, needed: usize },
+    Silent { since: Duration },
+    CoolingDown { left: Duration },
+    NoMarket { pattern: String },
+    NotAccepting,
+    TooSmall { size: Size, least: Size },
+    Closing { left: Duration },
+    NoFreshBook,
+    NobodyOn(Side),
+}
+
+impl fmt::Display for Idle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Warming { ticks, needed } => write!(f, "window is warming up: {ticks} of {needed} ticks"),
+            Self::Silent { since } => write!(f, "no trade for {} s", since.as_secs()),
+            Self::CoolingDown { left } => write!(f, "cooling down for {:.1} s", left.as_secs_f64()),
+            Self::NoMarket { pattern } => write!(f, "no open market {pattern}"),
+            Self::NotAccepting => f.write_str("the market takes no orders"),
+            Self::TooSmall { size, least } => write!(f, "size {size} is below the market's minimum {least}"),
+            Self::Closing { left } => write!(f, "the market closes in {} s", left.as_secs()),
+            Self::NoFreshBook => f.write_str("no fresh book"),
+            Self::NobodyOn(Side::Buy) => f.write_str("nobody buys"),
+            Self::NobodyOn(Side::Sell) => f.write_str("nobody sells"),
+        }
+    }
+}
+
+impl Strategy for Momentum {
+    type Params = MomentumParams;
+    type State = State;
+    type Saved = Saved;
+
+    fn id() -> StrategyId {
+        StrategyId::new("momentum")
+    }
+
+    fn source(params: &MomentumParams) -> &Symbol {
+        &params.symbol
+    }
+
+    fn start(params: &MomentumParams) -> State {
+        State {
+            id: Self::id(),
+            selector: Selector::new(&params.market),
+            window: Window::new(params.window, params.min_ticks),
+            wished_at: None,
+        }
+    }
+
+    fn on_event(
+        state: &mut State,
+        event: &Event,
+        params: &MomentumParams,
+        desk: &Desk<'_>,
+        now: Timestamp,
+        wishes: &mut Vec<Wish>,
+    ) {
+        let Event::Tick(tick) = event else { return };
+        let TickKind::Trade { price, trade_id, .. } = tick.kind else { return };
+        if tick.symbol != params.symbol || tick.event_at.since(tick.received_at) > FUTURE_TOLERANCE {
+            return;
+        }
+        let market = desk.markets.current(&state.selector, now);
+        if let Some(opens_at) = market.and_then(|market| state.selector.start_of(market)) {
+            state.window.keep_from(opens_at);
+        }
+        if state.window.push(Sample { at: tick.event_at, id: trade_id, price }) == Push::Ignored {
+            return;
+        }
+        let Some(direction) = state.window.crossing(params.threshold) else { return };
+        let decided = open_market(state, market, params, now)
+            .and_then(|market| Ok((market, choose(market, direction, params, desk, now)?)));
+        // An Err is why it stays idle; `report` works it out again for whoever looks.
+        if let Ok((market, choice)) = decided {
+            state.wished_at = Some(now);
+            wishes.push(wish(state, market, &choice, tick, trade_id, params));
+        }
+    }
+
+    fn report(state: &State, params: &MomentumParams, desk: &Desk<'_>, now: Timestamp) -> StrategyState {
+        let market = desk.markets.current(&state.selector, now);
+        StrategyState {
+            strategy: state.id.clone(),
+            symbol: params.symbol.clone(),
+            slug: market.map(|market| market.slug.clone()),
+            change: state.window.change().map(|change| change.round_dp(8)),
+            threshold: params.threshold,
+            window_ms: whole_millis(params.window),
+            window_ticks: state.window.len() as u64,
+            last: state.window.last().map(|sample| sample.price),
+            signal_at: None,
+            idle: readiness(state, market, params, desk, now).err().map(|idle| idle.to_string()),
+        }
+    }
+
+    fn save(state: &State) -> Saved {
+        Saved {
+            window_ms: whole_millis(state.window.span()),
+            samples: state.window.samples(),
+            wished_at: state.wished_at,
+        }
+    }
+
+    fn restore(state: &mut State, saved: Saved, params: &MomentumParams, now: Timestamp) -> Result<(), String> {
+        state.wished_at = saved.wished_at;
+        if saved.window_ms != whole_millis(params.window) {
+            return Err(format!("it was kept for a window of {} ms", saved.window_ms));
+        }
+        let Some(newest) = saved.samples.last() else { return Err("it is empty".into()) };
+        if now.since(newest.at) > params.window {
+            return Err(format!("its newest tick is {} s old", now.since(newest.at).as_secs()));
+        }
+        for sample in saved.samples {
+            state.window.push(sample);
+        }
+        Ok(())
+    }
+}
+
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The market, if it may be traded at all and the last wish is long enough ago.
+fn open_market<'a>(
+    state: &State,
+    market: Option<&'a Market>,
+    params: &MomentumParams,
+    now: Timestamp,
+) -> Result<&'a Market, Idle> {
+    if let Some(at) = state.wished_at {
+        let since = now.since(at).max(at.since(now));
+        if since < params.cooldown {
+            return Err(Idle::CoolingDown { left: params.cooldown.saturating_sub(since) });
+        }
+    }
+    let market = market.ok_or_else(|| Idle::NoMarket { pattern: params.market.clone() })?;
+    if !market.accepting_orders {
+        return Err(Idle::NotAccepting);
+    }
+    if params.size < market.min_size {
+        return Err(Idle::TooSmall { size: params.size, least: market.min_size });
+    }
+    Ok(market)
+}
+
+/// Whether a move now would make a wish, whichever way it went.
+fn readiness(
+    state: &State,
+    market: Option<&Market>,
+    params: &MomentumParams,
+    desk: &Desk<'_>,
+    now: Timestamp,
+) -> Result<(), Idle> {
+    let market = open_market(state, market, params, now)?;
+    if let Some(last) = state.window.last().filter(|last| now.since(last.at) > params.window) {
+        return Err(Idle::Silent { since: now.since(last.at) });
+    }
+    if !state.window.is_warm() {
+        return Err(Idle::Warming { ticks: state.window.len(), needed: params.min_ticks });
+    }
+    if market.tokens.iter().all(|outcome| desk.fresh_book(&market.market, &outcome.token, now).is_none()) {
+        return Err(Idle::NoFreshBook);
+    }
+    before_cutoff(market, params, now)
+}
+
+fn before_cutoff(market: &Market, params: &MomentumParams, now: Timestamp) -> Result<(), Idle> {
+    match market.closes_at.map(|at| at.since(now)) {
+        Some(left) if left < params.cutoff => Err(Idle::Closing { left }),
+        _ => Ok(()),
+    }
+}
+
+struct Choice<'a> {
+    outcome: &'a OutcomeToken,
+    side: Side,
+    size: Size,
+    price: Price,
+    reference: Price,
+    direction: Direction,
+}
+
+/// Shares of the other outcome are sold first: that lowers what is at stake. Only without any is the moving outcome bought, and not
+/// shortly before the close.
+fn choose<'a>(
+    market: &'a Market,
+    direction: Direction,
+    params: &MomentumParams,
+    desk: &Desk<'_>,
+    now: Timestamp,
+) -> Result<Choice<'a>, Idle> {
+    let (wanted, other) = match direction {
+        Direction::Up => (&market.tokens[0], &market.tokens[1]),
+        Direction::Down => (&market.tokens[1], &market.tokens[0]),
+    };
+    let slippage = Price(params.slippage);
+    let book = |outcome: &OutcomeToken| desk.fresh_book(&market.market, &outcome.token, now).ok_or(Idle::NoFreshBook);
+    let free = desk.holdings.token(&other.token).sellable().floor_dp(SIZE_DECIMALS);
+    if free >= market.min_size {
+        let reference = book(other)?.best_bid().ok_or(Idle::NobodyOn(Side::Buy))?.price;
+        let price = (reference - slippage).ceil_to(market.tick_size);
+        let size = part_to_sell(free, params.size, market.min_size);
+        return Ok(Choice { outcome: other, side: Side::Sell, size, price, reference, direction });
+    }
+    before_cutoff(market, params, now)?;
+    let reference = book(wanted)?.best_ask().ok_or(Idle::NobodyOn(Side::Sell))?.price;
+    let price = (reference + slippage).floor_to(market.tick_size);
+    let size = params.size.floor_dp(SIZE_DECIMALS);
+    Ok(Choice { outcome: wanted, side: Side::Buy, size, price, reference, direction })
+}
+
+/// The usual size, or everything when the rest would be too small to be sold later.
+fn part_to_sell(free: Size, usual: Size, least: Size) -> Size {
+    let size = free.min(usual.floor_dp(SIZE_DECIMALS));
+    if free - size < least { free } else { size }
+}
+
+fn wish(
+    state: &State,
+    market: &Market,
+    choice: &Choice<'_>,
+    tick: &Tick,
+    trade_id: u64,
+    params: &MomentumParams,
+) -> Wish {
+    let first = state.window.first().map_or(Price::ZERO, |sample| sample.price);
+    let rationale = Rationale {
+        source: params.symbol.clone(),
+        change: state.window.change().unwrap_or_default().round_dp(8),
+        threshold: params.threshold,
+        window_ms: whole_millis(params.window),
+        window_ticks: state.window.len() as u64,
+        first,
+        last: tick.last(),
+        reference: choice.reference,
+        note: String::new(),
+    };
+    let note = note(&rationale, choice, params);
+    Wish {
+        signal: Signal {
+            strategy: state.id.clone(),
+            market: market.market.clone(),
+            slug: market.slug.clone(),
+            token: choice.outcome.token.clone(),
+            outcome: choice.outcome.outcome.clone(),
+            side: choice.side,
+            size: choice.size,
+            price: choice.price,
+            rationale: Rationale { note, ..rationale },
+        },
+        cause: Cause {
+            source: params.symbol.clone(),
+            event_at: tick.event_at,
+            received_at: tick.received_at,
+            trade_id,
+            price: tick.last(),
+        },
+        send_within: params.send_within,
+        rest_for: params.rest_for,
+    }
+}
+
+fn note(rationale: &Rationale, choice: &Choice<'_>, params: &MomentumParams) -> String {
+    let percent = |ratio: Decimal| (ratio * Decimal::ONE_HUNDRED).round_dp(4).normalize();
+    let moved = match choice.direction {
+        Direction::Up => "rose",
+        Direction::Down => "fell",
+    };
+    let against = match choice.side {
+        Side::Buy => "asked",
+        Side::Sell => "bid",
+    };
+    format!(
+        "{} {moved} {} % in {} s (threshold {} %): {} {} {} at {} or better, {against} {}",
+        rationale.source,
+        percent(rationale.change.abs()),
+        params.window.as_secs_f64(),
+        percent(rationale.threshold),
+        choice.side,
+        choice.size,
+        choice.outcome.outcome,
+        choice.price,
+        choice.reference,
+    )
+}
+
+#[cfg(test)]
+mod tests;

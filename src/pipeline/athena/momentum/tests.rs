@@ -1,0 +1,209 @@
+use std::time::Duration;
+
+use rust_decimal::{Decimal, dec};
+
+use super::*;
+use crate::domain::{Control, OrderIntent, PolymarketData, TradingState};
+use crate::pipeline::athena::scene::{OPENS, Scene, market, params, trade};
+use crate::pipeline::athena::{Effect, Runner, Running};
+
+const UP: Decimal = dec!(87_008.70);
+const DOWN: Decimal = dec!(86_991.30);
+
+fn emitted(effects: &[Effect]) -> Vec<OrderIntent> {
+    let intent = |effect: &Effect| match effect {
+        Effect::Emit(emission) => Some(emission.approved.inner().clone()),
+        Effect::Deny(_) => None,
+    };
+    effects.iter().filter_map(intent).collect()
+}
+
+fn only(effects: &[Effect]) -> OrderIntent {
+    let intents = emitted(effects);
+    assert_eq!((effects.len(), intents.len()), (1, 1), "{effects:?}");
+    intents.into_iter().next().expect("one")
+}
+
+#[test]
+fn a_rise_buys_up_and_a_fall_buys_down_at_the_ask_and_slippage() {
+    for (price, token) in [(UP, "up"), (DOWN, "down")] {
+        let mut scene = Scene::new();
+        assert!(scene.warm().is_empty());
+        let intent = only(&scene.tick(price));
+        assert_eq!(intent.token.as_str(), format!("{token}-{OPENS}"));
+        assert_eq!((intent.side, intent.price, intent.size), (Side::Buy, Price(dec!(0.52)), Size(dec!(20))));
+        assert_eq!(intent.deadline, scene.now.plus(Duration::from_secs(2)));
+    }
+}
+
+#[test]
+fn less_than_the_threshold_is_no_signal() {
+    let mut scene = Scene::new();
+    scene.warm();
+    assert!(scene.tick(dec!(87_008.69)).is_empty());
+    assert_eq!(scene.idle(), None, "it could trade, the market just does not move");
+}
+
+#[test]
+fn the_rationale_holds_every_input_and_one_sentence() {
+    let mut scene = Scene::new();
+    scene.warm();
+    let effects = scene.tick(UP);
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    let why = &emission.rationale;
+    assert_eq!((why.first, why.last), (Price(dec!(87_000)), Price(UP)));
+    assert_eq!((why.change, why.threshold), (dec!(0.0001), dec!(0.0001)));
+    assert_eq!((why.window_ms, why.window_ticks, why.reference), (15_000, 13, Price(dec!(0.51))));
+    assert_eq!(why.note, "BTC/USD rose 0.01 % in 15 s (threshold 0.01 %): buy 20 Up at 0.52 or better, asked 0.51");
+}
+
+#[test]
+fn shares_of_the_other_outcome_are_sold_before_anything_is_bought() {
+    for (held, sold) in [("20", "20"), ("50", "20"), ("23", "23"), ("12.345", "12.34")] {
+        let mut scene = Scene::new();
+        scene.hold("down", held);
+        scene.warm();
+        let intent = only(&scene.tick(UP));
+        assert_eq!((intent.side, intent.token.as_str()), (Side::Sell, format!("down-{OPENS}").as_str()));
+        assert_eq!((intent.size.to_string().as_str(), intent.price), (sold, Price(dec!(0.48))), "of {held}");
+    }
+    let mut scene = Scene::new();
+    scene.hold("down", "4.99");
+    scene.warm();
+    assert_eq!(only(&scene.tick(UP)).side, Side::Buy, "what is too small to be sold does not stand in the way");
+}
+
+#[test]
+fn it_cools_down_between_wishes_also_when_they_are_denied() {
+    let mut scene = Scene::new();
+    scene.hermes.trading_state = TradingState::Halted;
+    scene.refresh();
+    scene.warm();
+    let denied = |effects: &[Effect]| matches!(effects, [Effect::Deny(denied)] if denied.denial.control == Control::TradingState);
+    assert!(denied(&scene.tick(UP)));
+    for _ in 0..4 {
+        scene.wait(Duration::from_secs(1));
+        assert!(scene.tick(UP).is_empty());
+    }
+    scene.wait(Duration::from_secs(1));
+    assert!(denied(&scene.tick(UP)));
+}
+
+#[test]
+fn near_the_close_nothing_is_bought_but_shares_are_still_sold() {
+    let close = Timestamp::from_secs(OPENS + 300);
+    for (before, bought) in [(Duration::from_secs(20), 1), (Duration::from_micros(19_999_999), 0)] {
+        let mut scene = Scene::new();
+        scene.now = close.minus(before);
+        scene.refresh();
+        scene.warm();
+        assert_eq!(scene.tick(UP).len(), bought, "{before:?} before the close");
+    }
+    let mut scene = Scene::new();
+    scene.now = close.minus(Duration::from_secs(3));
+    scene.hold("down", "20");
+    scene.warm();
+    assert_eq!(scene.idle().as_deref(), Some("the market closes in 3 s"));
+    assert_eq!(only(&scene.tick(UP)).side, Side::Sell);
+}
+
+#[test]
+fn prices_come_from_fresh_two_sided_books_only() {
+    let mut scene = Scene::new();
+    scene.warm();
+    scene.now = scene.now.plus(Duration::from_micros(3_000_001));
+    assert_eq!(scene.idle().as_deref(), Some("no fresh book"));
+    assert!(scene.tick(UP).is_empty());
+    scene.refresh();
+    assert_eq!(scene.tick(dec!(87_009)).len(), 1, "having been idle starts no cool-down");
+}
+
+#[test]
+fn limit_prices_stay_on_the_grid_and_inside_zero_and_one() {
+    for (bid, ask, price) in [("0.97", "0.99", "0.99"), ("0.49", "0.505", "0.51"), ("0.001", "0.004", "0.01")] {
+        let mut scene = Scene::new();
+        scene.books(bid, ask);
+        scene.warm();
+        assert_eq!(only(&scene.tick(UP)).price.to_string(), price, "asked {ask}");
+    }
+    let mut scene = Scene::new();
+    scene.hold("down", "20");
+    scene.books("0.01", "0.02");
+    scene.warm();
+    assert_eq!(only(&scene.tick(UP)).price, Price(dec!(0.01)));
+}
+
+#[test]
+fn a_market_that_takes_no_orders_or_wants_larger_ones_is_left_alone() {
+    type Spoil = fn(&mut Market);
+    let cases: [(Spoil, &str); 2] = [
+        (|market| market.accepting_orders = false, "the market takes no orders"),
+        (|market| market.min_size = Size(dec!(21)), "size 20 is below the market's minimum 21"),
+    ];
+    for (spoil, why) in cases {
+        let mut scene = Scene::new();
+        let mut changed = market(OPENS);
+        spoil(&mut changed);
+        scene.play(&Event::Polymarket(PolymarketData::Market(changed)));
+        scene.warm();
+        assert!(scene.tick(UP).is_empty());
+        assert_eq!(scene.idle().as_deref(), Some(why));
+    }
+}
+
+#[test]
+fn a_move_from_before_the_roll_is_no_signal_after_it() {
+    let mut scene = Scene::new();
+    scene.list(OPENS + 300);
+    scene.now = Timestamp::from_secs(OPENS + 299);
+    scene.refresh();
+    scene.warm();
+    scene.start = OPENS + 300;
+    scene.now = Timestamp::from_secs(OPENS + 301);
+    scene.refresh();
+    assert!(scene.tick(UP).is_empty(), "the rise began in the market before");
+    let state = scene.engine.report(scene.now).remove(0);
+    assert_eq!(state.slug.expect("rolled").as_str(), format!("btc-updown-5m-{}", OPENS + 300));
+    assert_eq!((state.window_ticks, state.idle.as_deref()), (1, Some("window is warming up: 1 of 10 ticks")));
+    for _ in 0..12 {
+        scene.wait(Duration::from_secs(1));
+        assert!(scene.tick(UP).is_empty());
+    }
+    assert_eq!(only(&scene.tick(dec!(87_017.41))).market.as_str(), format!("0x{}", OPENS + 300));
+}
+
+#[test]
+fn quotes_other_pairs_and_ticks_from_the_future_are_ignored() {
+    let mut scene = Scene::new();
+    scene.warm();
+    let mut other = trade(100, UP, scene.now);
+    other.symbol = Symbol::new("ETH/USD");
+    let mut future = trade(100, UP, scene.now);
+    future.event_at = scene.now.plus(Duration::from_secs(6));
+    let mut quote = trade(100, UP, scene.now);
+    let (price, qty) = (Price(UP), Size(dec!(1)));
+    quote.kind = TickKind::Quote { bid: price, bid_qty: qty, ask: price, ask_qty: qty, last: price };
+    for tick in [other, future, quote] {
+        assert!(scene.play(&Event::Tick(tick)).is_empty());
+    }
+    assert_eq!(scene.tick(UP).len(), 1);
+}
+
+#[test]
+fn a_kept_window_goes_on_where_it_was_and_an_old_one_starts_cold() {
+    let mut scene = Scene::new();
+    scene.warm();
+    let (key, saved) = scene.engine.save().remove(0);
+    let saved = saved().expect("serialises");
+    let revive = |now: Timestamp, params: MomentumParams| {
+        let mut runner = Running::<Momentum>::new(params);
+        runner.restore(&saved, now).map(|()| serde_json::to_string(&runner.save()().expect("serialises")).ok())
+    };
+    assert_eq!(key.0.as_str(), "momentum");
+    assert_eq!(revive(scene.now, params()), Ok(Some(saved.get().to_owned())));
+    let cold = revive(scene.now.plus(Duration::from_secs(15)), params()).expect_err("too old");
+    assert_eq!(cold, "its newest tick is 16 s old");
+    assert!(revive(scene.now, MomentumParams { window: Duration::from_secs(30), ..params() }).is_err());
+}
+
+mod tape;

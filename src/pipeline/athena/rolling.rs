@@ -1,0 +1,82 @@
+//! Which market a strategy means: a slug, or a rolling pattern whose windows follow one another.
+
+use crate::domain::{Market, Slug, Timestamp};
+
+const START: &str = "{start}";
+
+/// A market by its slug, or by the pattern of a series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// Exactly this slug.
+    Fixed(Slug),
+    /// `prefix`, the window's start in seconds since the epoch, `suffix`.
+    Rolling {
+        /// What stands before the start.
+        prefix: String,
+        /// What stands after it.
+        suffix: String,
+    },
+}
+
+impl Selector {
+    /// From a slug or a pattern such as `btc-updown-5m-{start}`.
+    #[must_use]
+    pub fn new(pattern: &str) -> Self {
+        match pattern.split_once(START) {
+            Some((prefix, suffix)) => Self::Rolling { prefix: prefix.to_owned(), suffix: suffix.to_owned() },
+            None => Self::Fixed(Slug::new(pattern)),
+        }
+    }
+
+    /// When the market's window begins, if the selector means this market. A fixed market without an opening has
+    /// always been open.
+    #[must_use]
+    pub fn start_of(&self, market: &Market) -> Option<Timestamp> {
+        match self {
+            Self::Fixed(slug) => {
+                (market.slug == *slug).then(|| market.opens_at.unwrap_or(Timestamp::from_micros(i64::MIN)))
+            }
+            Self::Rolling { prefix, suffix } => {
+                let start = market.slug.as_str().strip_prefix(prefix.as_str())?.strip_suffix(suffix.as_str())?;
+                let digits = !start.is_empty() && start.bytes().all(|byte| byte.is_ascii_digit());
+                let named = digits.then(|| start.parse().ok()).flatten().map(Timestamp::from_secs)?;
+                Some(market.opens_at.unwrap_or(named))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::risk::checks::bench::market;
+
+    fn start(pattern: &str, slug: &str) -> Option<i64> {
+        let market = Market { slug: slug.into(), opens_at: None, ..market() };
+        Selector::new(pattern).start_of(&market).map(Timestamp::secs)
+    }
+
+    #[test]
+    fn a_pattern_means_its_series_only() {
+        let pattern = "btc-updown-5m-{start}";
+        assert_eq!(start(pattern, "btc-updown-5m-1795348800"), Some(1_795_348_800));
+        for foreign in [
+            "btc-updown-15m-1795348800",
+            "eth-updown-5m-1795348800",
+            "btc-updown-5m-",
+            "btc-updown-5m-+5",
+            "btc-updown-5m-12a",
+        ] {
+            assert_eq!(start(pattern, foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_slug_means_itself_and_the_markets_own_opening_counts() {
+        assert!(start("btc-100k", "btc-100k").is_some());
+        assert_eq!(start("btc-100k", "btc-100k-x"), None);
+        let opens_at = Some(Timestamp::from_secs(5));
+        let market = Market { slug: "x-7".into(), opens_at, ..market() };
+        assert_eq!(Selector::new("x-{start}").start_of(&market), opens_at);
+    }
+}

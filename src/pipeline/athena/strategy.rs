@@ -1,0 +1,172 @@
+//! What a strategy is: rules over its own state, without clock or I/O. The engine knows no more of one than this.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::event::Event;
+use super::markets::Markets;
+use crate::domain::{Book, MarketId, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp, TokenId};
+use crate::risk::Holdings;
+
+/// What a strategy may look at besides its own state.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk<'a> {
+    /// Markets and their books.
+    pub markets: &'a Markets,
+    /// What is held and on its way.
+    pub holdings: &'a Holdings,
+    /// Oldest book that a price may be taken from.
+    pub data_age: Duration,
+}
+
+impl<'a> Desk<'a> {
+    /// The latest book of a token, unless it is too old or from the future.
+    #[must_use]
+    pub fn fresh_book(&self, market: &MarketId, token: &TokenId, now: Timestamp) -> Option<&'a Book> {
+        let age = |at: Timestamp| now.since(at).max(at.since(now));
+        self.markets.book(market, token).filter(|book| age(book.received_at) <= self.data_age)
+    }
+}
+
+/// The observation that made a strategy want something; the intent's identity and deadline follow from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The instrument observed.
+    pub source: Symbol,
+    /// When the venue says it happened.
+    pub event_at: Timestamp,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// The venue's number of it.
+    pub trade_id: u64,
+    /// What was observed.
+    pub price: Price,
+}
+
+/// A signal, its cause, and for how long it is worth sending and resting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// What is wanted and why.
+    pub signal: Signal,
+    /// What caused it.
+    pub cause: Cause,
+    /// Time from the cause's receipt within which the order must be sent.
+    pub send_within: Duration,
+    /// How long the order may rest.
+    pub rest_for: Duration,
+}
+
+/// The rules of a strategy. A new one needs this and an entry where strategies are made, nothing in the engine.
+pub trait Strategy {
+    /// Its thresholds, as configured.
+    type Params: fmt::Debug + Send;
+    /// What it remembers from event to event.
+    type State: fmt::Debug + Send;
+    /// What of that survives a restart.
+    type Saved: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Its name.
+    fn id() -> StrategyId;
+
+    /// The instrument that it watches.
+    fn source(params: &Self::Params) -> &Symbol;
+
+    /// Its state before the first event.
+    fn start(params: &Self::Params) -> Self::State;
+
+    /// Takes an event and adds what it wants to `wishes`. Wishing starts its cool-down, whatever the gate says.
+    fn on_event(
+        state: &mut Self::State,
+        event: &Event,
+        params: &Self::Params,
+        desk: &Desk<'_>,
+        now: Timestamp,
+        wishes: &mut Vec<Wish>,
+    );
+
+    /// How it stands, for people. `signal_at` is the engine's to fill in.
+    fn report(state: &Self::State, params: &Self::Params, desk: &Desk<'_>, now: Timestamp) -> StrategyState;
+
+    /// What is to be kept.
+    fn save(state: &Self::State) -> Self::Saved;
+
+    /// Takes up what was kept; says why it starts cold when that is too old or for other parameters.
+    ///
+    /// # Errors
+    /// The reason, in words.
+    fn restore(
+        state: &mut Self::State,
+        saved: Self::Saved,
+        params: &Self::Params,
+        now: Timestamp,
+    ) -> Result<(), String>;
+}
+
+/// A strategy's kept state, to be written as JSON off the hot path.
+pub type SavedState = Box<dyn FnOnce() -> Result<Box<RawValue>, serde_json::Error> + Send>;
+
+/// A strategy with its state and parameters, as the engine holds it.
+pub trait Runner: fmt::Debug + Send {
+    /// Name and instrument: under which its state is kept.
+    fn key(&self) -> (StrategyId, Symbol);
+    /// See [`Strategy::on_event`].
+    fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Vec<Wish>);
+    /// See [`Strategy::report`].
+    fn report(&self, desk: &Desk<'_>, now: Timestamp) -> StrategyState;
+    /// See [`Strategy::save`].
+    fn save(&self) -> SavedState;
+    /// See [`Strategy::restore`].
+    ///
+    /// # Errors
+    /// Why it starts cold instead, in words.
+    fn restore(&mut self, saved: &RawValue, now: Timestamp) -> Result<(), String>;
+}
+
+/// Makes a [`Runner`] of any [`Strategy`].
+pub struct Running<S: Strategy> {
+    params: S::Params,
+    state: S::State,
+}
+
+impl<S: Strategy> fmt::Debug for Running<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("params", &self.params).field("state", &self.state).finish()
+    }
+}
+
+impl<S: Strategy> Running<S> {
+    /// A strategy before its first event.
+    #[must_use]
+    pub fn new(params: S::Params) -> Self {
+        let state = S::start(&params);
+        Self { params, state }
+    }
+}
+
+impl<S: Strategy> Runner for Running<S> {
+    fn key(&self) -> (StrategyId, Symbol) {
+        (S::id(), S::source(&self.params).clone())
+    }
+
+    fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Vec<Wish>) {
+        S::on_event(&mut self.state, event, &self.params, desk, now, wishes);
+    }
+
+    fn report(&self, desk: &Desk<'_>, now: Timestamp) -> StrategyState {
+        S::report(&self.state, &self.params, desk, now)
+    }
+
+    fn save(&self) -> SavedState {
+        let saved = S::save(&self.state);
+        Box::new(move || to_raw_value(&saved))
+    }
+
+    fn restore(&mut self, saved: &RawValue, now: Timestamp) -> Result<(), String> {
+        let saved = serde_json::from_str(saved.get()).map_err(|error| format!("not a saved state: {error}"))?;
+        S::restore(&mut self.state, saved, &self.params, now)
+    }
+}

@@ -1,0 +1,147 @@
+//! A market, a book and an account that every check passes, for tests to spoil one thing at a time.
+
+use std::time::Duration;
+
+use rust_decimal::dec;
+
+use super::Check;
+use crate::domain::{
+    Book, CheckResult, FeeSchedule, Level, Market, OrderIntent, OutcomeToken, Position, Price, Protocol, Side, Size,
+    TimeInForce, Timestamp, TokenId, TradingState, Usd,
+};
+use crate::risk::{Equity, Holdings, Limits, RiskView};
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_348_860);
+
+pub(crate) struct Bench {
+    pub(crate) trading_state: TradingState,
+    pub(crate) epoch: u64,
+    pub(crate) market: Option<Market>,
+    pub(crate) book: Option<Book>,
+    pub(crate) source_at: Option<Timestamp>,
+    pub(crate) holdings: Holdings,
+    pub(crate) equity: Option<Equity>,
+    pub(crate) limits: Limits,
+    pub(crate) now: Timestamp,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            trading_state: TradingState::Active,
+            epoch: 3,
+            market: Some(market()),
+            book: Some(book("up", "0.49", "0.51", NOW)),
+            source_at: Some(NOW),
+            holdings: Holdings::new(),
+            equity: Some(Equity::default()),
+            limits: limits(),
+            now: NOW,
+        }
+    }
+
+    pub(crate) fn hold(&mut self, token: &str, size: &str, avg_price: &str) {
+        self.holdings.add_position(&position(token, size, avg_price));
+    }
+
+    pub(crate) fn view(&self) -> RiskView<'_> {
+        RiskView {
+            trading_state: self.trading_state,
+            epoch: self.epoch,
+            market: self.market.as_ref(),
+            book: self.book.as_ref(),
+            source_at: self.source_at,
+            holdings: &self.holdings,
+            equity: self.equity,
+        }
+    }
+
+    pub(crate) fn run(&self, check: Check, intent: &OrderIntent) -> CheckResult {
+        check(intent, &self.view(), &self.limits, self.now)
+    }
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits {
+        order_size: Size(dec!(100)),
+        order_notional: Usd(dec!(100)),
+        price_collar: dec!(0.05),
+        position_cap: Size(dec!(200)),
+        gross_exposure: Usd(dec!(500)),
+        daily_drawdown: Usd(dec!(200)),
+        data_age: Duration::from_secs(3),
+    }
+}
+
+pub(crate) fn market() -> Market {
+    let outcome = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
+    Market {
+        slug: "btc-updown-5m-1795348800".into(),
+        market: "0xmarket".into(),
+        tokens: [outcome("up", "Up"), outcome("down", "Down")],
+        tick_size: Price(dec!(0.01)),
+        min_size: Size(dec!(5)),
+        neg_risk: false,
+        protocol: Protocol::V2,
+        fee: FeeSchedule::FREE,
+        opens_at: Some(Timestamp::from_secs(1_795_348_800)),
+        closes_at: Some(Timestamp::from_secs(1_795_349_100)),
+        accepting_orders: true,
+        payouts: None,
+    }
+}
+
+pub(crate) fn book(token: &str, bid: &str, ask: &str, at: Timestamp) -> Book {
+    let level = |price: &str| Level { price: price.parse().expect("a price"), size: Size(dec!(100)) };
+    Book {
+        market: "0xmarket".into(),
+        token: token.into(),
+        bids: vec![level(bid)],
+        asks: vec![level(ask)],
+        event_at: at,
+        received_at: at,
+    }
+}
+
+pub(crate) fn position(token: &str, size: &str, avg_price: &str) -> Position {
+    Position {
+        market: "0xmarket".into(),
+        slug: None,
+        token: token.into(),
+        outcome: "Up".into(),
+        size: size.parse().expect("a size"),
+        avg_price: avg_price.parse().expect("a price"),
+        mark: None,
+        mark_at: None,
+        payout: None,
+        realised: Usd::ZERO,
+        unrealised: None,
+        fees: Usd::ZERO,
+    }
+}
+
+pub(crate) fn buy(price: &str, size: &str) -> OrderIntent {
+    OrderIntent {
+        intent: "momentum-1".into(),
+        strategy: "momentum".into(),
+        market: "0xmarket".into(),
+        slug: "btc-updown-5m-1795348800".into(),
+        token: TokenId::new("up"),
+        outcome: "Up".into(),
+        side: Side::Buy,
+        price: price.parse().expect("a price"),
+        size: size.parse().expect("a size"),
+        tif: TimeInForce::Gtc,
+        post_only: false,
+        tick_received_at: NOW,
+        created_at: NOW,
+        deadline: NOW.plus(Duration::from_secs(2)),
+        rest_until: NOW.plus(Duration::from_secs(15)),
+        epoch: 3,
+        attempt: 1,
+    }
+}
+
+pub(crate) fn sell(price: &str, size: &str) -> OrderIntent {
+    OrderIntent { side: Side::Sell, ..buy(price, size) }
+}

@@ -1,0 +1,52 @@
+//! pUSD at stake over all markets, open orders included.
+
+use super::verdict;
+use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
+use crate::risk::{Limits, RiskView};
+
+/// What is at stake already plus the buy's notional, at most the limit. A sale of shares held adds nothing and passes,
+/// also when the limit is exceeded already.
+#[must_use]
+pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
+    let gross = view.holdings.gross();
+    let (after, passed) = match intent.side {
+        Side::Buy => {
+            let after = gross + intent.price.notional(intent.size);
+            (after, after <= limits.gross_exposure)
+        }
+        Side::Sell => (gross, true),
+    };
+    verdict(
+        Control::GrossExposure,
+        format!("{} pUSD", after.decimal().normalize()),
+        format!("{} pUSD", limits.gross_exposure),
+        passed,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+    use crate::domain::Usd;
+    use crate::risk::checks::bench::{Bench, buy, sell};
+
+    #[test]
+    fn all_that_is_at_stake_reaches_the_limit_and_no_further() {
+        let mut bench = Bench::new();
+        bench.limits.gross_exposure = Usd(dec!(100));
+        bench.hold("elsewhere", "100", "0.60");
+        bench.holdings.add_intent(&buy("0.50", "40"));
+        assert!(bench.run(check, &buy("0.50", "40")).passed);
+        assert!(!bench.run(check, &buy("0.50", "40.01")).passed);
+    }
+
+    #[test]
+    fn a_sale_passes_beyond_the_limit() {
+        let mut bench = Bench::new();
+        bench.hold("up", "2000", "0.60");
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        assert!(bench.run(check, &sell("0.50", "20")).passed);
+    }
+}

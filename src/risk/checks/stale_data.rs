@@ -1,0 +1,72 @@
+//! Age of the data that the intent rests on.
+
+use super::{age, is_reducing, millis, verdict};
+use crate::domain::{Book, CheckResult, Control, OrderIntent, Timestamp};
+use crate::risk::{Limits, RiskView};
+
+/// The book and the source must have been heard within `data_age`, itself included. A missing one counts as stale, and so
+/// does one from further in the future. Old data never holds back a sale of shares held: getting out must stay possible.
+#[must_use]
+pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Timestamp) -> CheckResult {
+    let book = view.book.filter(|book| book.token == intent.token).map(|book: &Book| book.received_at);
+    let (book_fresh, book_text) = measure("book", book, limits, now);
+    let (source_fresh, source_text) = measure("source", view.source_at, limits, now);
+    let passed = (book_fresh && source_fresh) || is_reducing(intent, view);
+    let limit = format!("{}, or a sale of shares held", millis(limits.data_age));
+    verdict(Control::StaleData, format!("{book_text}, {source_text}"), limit, passed)
+}
+
+fn measure(what: &str, at: Option<Timestamp>, limits: &Limits, now: Timestamp) -> (bool, String) {
+    at.map_or_else(
+        || (false, format!("no {what}")),
+        |at| {
+            let age = age(at, now);
+            (age <= limits.data_age, format!("{what} {} old", millis(age)))
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::risk::checks::bench::{Bench, buy, sell};
+
+    #[test]
+    fn the_limit_itself_is_fresh_and_a_microsecond_more_is_stale() {
+        let mut bench = Bench::new();
+        let data_age = bench.limits.data_age;
+        let heard = bench.now;
+        for (offset, passed) in [(0, true), (1, false)] {
+            bench.now = Timestamp::from_micros(heard.plus(data_age).micros() + offset);
+            bench.source_at = Some(bench.now);
+            assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "book, {offset} us beyond");
+            bench.book.as_mut().expect("a book").received_at = bench.now;
+            bench.source_at = Some(heard);
+            assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "source, {offset} us beyond");
+            bench.book.as_mut().expect("a book").received_at = heard;
+        }
+    }
+
+    #[test]
+    fn missing_future_and_foreign_data_are_stale() {
+        let mut bench = Bench::new();
+        bench.source_at = None;
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        bench.source_at = Some(bench.now.plus(bench.limits.data_age * 2));
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        bench.source_at = Some(bench.now);
+        bench.book.as_mut().expect("a book").token = "down".into();
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        bench.book = None;
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+    }
+
+    #[test]
+    fn shares_held_may_be_sold_on_old_data() {
+        let mut bench = Bench::new();
+        bench.hold("up", "20", "0.50");
+        bench.now = bench.now.plus(bench.limits.data_age * 3);
+        assert!(bench.run(check, &sell("0.50", "20")).passed);
+        assert!(!bench.run(check, &sell("0.50", "21")).passed);
+    }
+}

@@ -1,0 +1,192 @@
+//! The ledger port: what must be durable, in batches that are durable together, and what is read back at start.
+//!
+//! Invariant: when [`Ledger::commit`] returns `Ok`, every write of the batch survives power loss; when it returns an error,
+//! either none or all of them are there, and committing the same batch again is harmless.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    DeadLetter, Fill, IntentId, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price, Timestamp,
+    TokenId, Usd,
+};
+
+/// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxRow {
+    /// Which intent.
+    pub intent: IntentId,
+    /// Which try of it.
+    pub attempt: u32,
+    /// The stream entry.
+    pub entry: String,
+    /// The run of Hermes that took it.
+    pub boot: String,
+    /// The entry's payload, clipped to 8,192 bytes.
+    pub payload: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An order and what the ledger keeps beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRow {
+    /// The order.
+    pub order: Order,
+    /// SHA-256 of the POST body in hex.
+    pub digest: Option<String>,
+    /// The venue has, or had, it.
+    pub accepted: bool,
+    /// It was not ours by intent: placed by hand or by another program, and taken into the books.
+    pub adopted: bool,
+}
+
+impl OrderRow {
+    /// What this order adds to the counters. An adopted one counts only while it is open.
+    #[must_use]
+    pub fn counts(&self) -> OrderCounts {
+        let one = u64::from;
+        let (state, ours) = (self.order.state, !self.adopted);
+        let sent = self.order.times.sent_at.is_some();
+        let ended_there = state == OrderState::Cancelled || (state == OrderState::Expired && sent);
+        OrderCounts {
+            sent: one(ours && sent),
+            accepted: one(ours && self.accepted),
+            open: one(state.is_open() && state != OrderState::Unknown),
+            filled: one(ours && state == OrderState::Filled),
+            cancelled: one(ours && ended_there),
+            rejected: one(ours && state == OrderState::Rejected),
+            unknown: one(state == OrderState::Unknown),
+            denied: one(ours && state == OrderState::Denied),
+        }
+    }
+}
+
+/// One thing to be made durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// An intent is ours. The whole batch fails with [`LedgerError::Duplicate`] when it was taken before.
+    Inbox(InboxRow),
+    /// An order's new state, with the event that brought it.
+    Order {
+        /// The whole row.
+        row: Box<OrderRow>,
+        /// What happened, as a code: `signed`, `answered`, `seen` ...
+        what: &'static str,
+        /// When.
+        at: Timestamp,
+    },
+    /// A fill's new state.
+    Fill {
+        /// The fill.
+        fill: Box<Fill>,
+        /// When it was learned.
+        at: Timestamp,
+    },
+    /// A market that is traded.
+    Market(Box<Market>),
+    /// A change of the latch.
+    Latch(KillLatch),
+    /// The day's reference.
+    Day {
+        /// Days since the epoch, UTC.
+        day: i64,
+        /// Total `PnL` when it began.
+        start: Usd,
+        /// The highest total since.
+        peak: Usd,
+    },
+    /// What a token that is held was last valued at.
+    Mark {
+        /// Which token.
+        token: TokenId,
+        /// At what.
+        price: Price,
+        /// When that was seen.
+        at: Timestamp,
+    },
+    /// A dead letter, not on the bus yet.
+    DeadLetter(Box<DeadLetter>),
+    /// That dead letter is on the bus.
+    DeadLetterPublished {
+        /// Its stream entry.
+        entry: String,
+        /// Its reason.
+        reason: crate::domain::DeadLetterReason,
+    },
+    /// A disagreement with the venue.
+    Mismatch(MismatchEvent),
+    /// A fact about the ledger itself.
+    Meta {
+        /// Its name.
+        key: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// What is read back at start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Orders that have not ended, and the newest ended ones, oldest first.
+    pub orders: Vec<OrderRow>,
+    /// Counters over all orders, those not loaded included.
+    pub counts: OrderCounts,
+    /// Entry and payload of the orders that have not ended.
+    pub entries: Vec<InboxRow>,
+    /// Every fill.
+    pub fills: Vec<Fill>,
+    /// Every market that was traded.
+    pub markets: Vec<Market>,
+    /// The last mark of every token that was held.
+    pub marks: Vec<(TokenId, Price, Timestamp)>,
+    /// The newest latch.
+    pub latch: Option<KillLatch>,
+    /// The newest day: day, start, peak.
+    pub day: Option<(i64, Usd, Usd)>,
+    /// How many dead letters there are.
+    pub dead_letters: u64,
+    /// Those that did not reach the bus.
+    pub unpublished: Vec<DeadLetter>,
+    /// The mode that it was made in.
+    pub mode: Option<String>,
+}
+
+/// What can go wrong with the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// It cannot be reached or did not answer in time; whether it committed is not known. May work later.
+    #[error("ledger unavailable: {0}")]
+    Unavailable(String),
+    /// The intent was taken before. Permanent.
+    #[error("intent {intent} attempt {attempt} was taken before")]
+    Duplicate {
+        /// Which intent.
+        intent: IntentId,
+        /// Which try.
+        attempt: u32,
+    },
+    /// What is stored cannot be read, or cannot be stored. Permanent.
+    #[error("ledger {what}: {reason}")]
+    Corrupt {
+        /// Which row.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The port.
+#[async_trait]
+pub trait Ledger: Send + Sync + fmt::Debug {
+    /// Makes a batch durable, all of it or nothing. Bounded in time.
+    async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError>;
+
+    /// Reads everything back; of the orders that have ended only the newest `ended`.
+    async fn load(&self, ended: u32) -> Result<Memory, LedgerError>;
+
+    /// Flushes and closes; the ledger is of no use afterwards.
+    async fn close(&self);
+}

@@ -1,0 +1,64 @@
+//! `cockpit config check` on a corpus of configurations: every problem at once, with key, value and what is allowed.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const COCKPIT: &str = env!("CARGO_BIN_EXE_cockpit");
+
+fn check(path: &Path) -> (Option<i32>, String) {
+    let output = Command::new(COCKPIT).args(["config", "check"]).arg(path).output().expect("the binary runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn the_commented_default_is_in_order() {
+    let (code, stderr) = check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml"));
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+/// Each file of the corpus says in its first lines, after `#!`, what must be printed.
+#[test]
+fn every_bad_configuration_is_refused_with_all_its_problems() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config/bad");
+    let default = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).expect("config.toml");
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let mut checked = 0;
+    for entry in fs::read_dir(corpus).expect("the corpus") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a case");
+        let (mut config, mut expected) = (default.clone(), Vec::new());
+        for line in text.lines() {
+            if let Some(words) = line.strip_prefix("expect ") {
+                expected.push(words.to_owned());
+            } else if let Some((from, to)) = line.split_once(" => ") {
+                assert!(config.contains(from), "{}: no '{from}' in config.toml", path.display());
+                config = config.replace(from, to);
+            }
+        }
+        let file = dir.path().join("case.toml");
+        fs::write(&file, config).expect("a config file");
+        let (code, stderr) = check(&file);
+        assert_eq!(code, Some(2), "{}: {stderr}", path.display());
+        assert!(!expected.is_empty(), "{} expects nothing", path.display());
+        for words in expected {
+            assert!(stderr.contains(&words), "{}: no '{words}' in:\n{stderr}", path.display());
+        }
+        checked += 1;
+    }
+    assert!(checked >= 5, "only {checked} cases");
+}
+
+#[test]
+fn a_desk_refuses_to_start_on_a_bad_configuration() {
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let file = dir.path().join("desk.toml");
+    fs::write(&file, "mode = \"live\"\n").expect("a config file");
+    let output =
+        Command::new(COCKPIT).args(["run", "--for", "1s", "--config"]).arg(&file).output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("mode = \"live\"") && stderr.contains("risk.daily_drawdown = (missing)"), "{stderr}");
+}

@@ -1,0 +1,87 @@
+//! The real binary against the simulated venues: one process, no bus server.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+#[path = "support/desk.rs"]
+mod desk;
+
+use desk::{Home, Sim, assert_books_equal_truth, decimal};
+
+#[test]
+fn a_headless_desk_trades_and_its_books_equal_the_venue() {
+    let sim = Sim::start("3");
+    let home = Home::new("memory://", &sim);
+    let output = home.run(&["run", "--for", "25s", "--json"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let status: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let count = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or_else(|| panic!("{path}: {status}"));
+    assert!(count("/ticks/received") > 500, "{status}");
+    assert_eq!(count("/ticks/rejected"), 0, "{status}");
+    assert!(count("/signals/emitted") > 0, "{status}\n{stderr}");
+    assert!(count("/fills") > 0, "{status}\n{stderr}");
+    assert_eq!(count("/orders/rejected"), 0, "{status}\n{stderr}");
+    assert_eq!(count("/orders/unknown"), 0, "{status}\n{stderr}");
+    assert_eq!(count("/orders/open"), 0, "a graceful stop leaves nothing resting: {status}");
+    assert_eq!(count("/dlq"), 0, "{status}\n{stderr}");
+    let pnl = &status["pnl"];
+    assert_eq!(
+        decimal(&pnl["total"]),
+        decimal(&pnl["realised"]) + decimal(&pnl["unrealised"]) - decimal(&pnl["fees"]),
+        "{pnl}"
+    );
+    assert!(count("/latency_us/tick_to_order/p99") > 0, "{status}");
+    assert_books_equal_truth(&status, &sim);
+}
+
+#[test]
+fn a_kill_from_another_terminal_clears_the_venue_and_survives_a_restart() {
+    let sim = Sim::start("3");
+    let home = Home::new("memory://", &sim);
+    // Larger than what rests at the best price, and no further: the rest of each order stays in the book.
+    home.edit("\nsize = \"20\"", "\nsize = \"400\"");
+    home.edit("slippage = \"0.01\"", "slippage = \"0\"");
+    home.edit("rest_s = 15", "rest_s = 600");
+    for (limit, most) in [
+        ("order_size = \"100\"", "order_size = \"1000\""),
+        ("order_notional = \"100\"", "order_notional = \"1000\""),
+        ("position_cap = \"200\"", "position_cap = \"5000\""),
+        ("gross_exposure = \"500\"", "gross_exposure = \"5000\""),
+    ] {
+        home.edit(limit, most);
+    }
+    let mut running = home.start("run", &["run"]);
+    home.wait_for("open orders", Duration::from_secs(40), |status| status["orders"]["open"].as_u64() > Some(0));
+    assert!(sim.truth()["open_orders"].as_u64() > Some(0), "{}", sim.truth());
+    let output = home.run(&["kill", "--why", "test"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let killed = home.status().expect("the desk answers");
+    assert_eq!(killed["kill"]["state"], "killed", "{killed}");
+    assert_eq!(killed["kill"]["why"], "test", "{killed}");
+    assert_eq!(killed["trading_state"], "halted", "{killed}");
+    assert_eq!(killed["kill"]["open_orders"], 0, "{killed}");
+    let truth = sim.truth();
+    assert_eq!(truth["open_orders"], 0, "{truth}");
+
+    running.kill_hard();
+    let mut running = home.start("again", &["run"]);
+    let status =
+        home.wait_for("the restart", Duration::from_secs(20), |status| status["daemons"]["hermes"]["up"] == true);
+    assert_eq!(status["kill"]["state"], "killed", "{status}");
+    let before = status["orders"]["sent"].clone();
+    home.wait_for("fresh ticks", Duration::from_secs(20), |status| status["ticks"]["received"].as_u64() > Some(500));
+    let still = home.status().expect("the desk answers");
+    assert_eq!(still["orders"]["sent"], before, "a killed desk sent an order: {still}");
+
+    let armed = desk::eventually("arm to be allowed", Duration::from_secs(40), || {
+        let output = home.run(&["arm", "--why", "test over"]);
+        output.status.success().then_some(output)
+    });
+    assert!(armed.status.success());
+    home.wait_for("trading", Duration::from_secs(40), |status| status["orders"]["sent"].as_u64() > before.as_u64());
+    assert_eq!(running.stop(), 0);
+}
