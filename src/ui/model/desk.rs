@@ -312,6 +312,11 @@ impl Desk {
         reported.max(self.latch.as_ref().map_or(0, |latch| latch.epoch))
     }
 
+    /// Whether Hermes itself says that it is killed. The latch on the bus alone does not prove that it was heard.
+    pub(crate) fn kill_confirmed(&self) -> bool {
+        self.kill.as_ref().is_some_and(|report| !report.latch.is_armed())
+    }
+
     /// Whether the latch is killed, by Hermes' word or by the bus; nothing when neither has spoken.
     pub(crate) fn killed(&self) -> Option<bool> {
         match (&self.kill, &self.latch) {

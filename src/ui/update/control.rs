@@ -21,7 +21,7 @@ pub(super) fn kill(model: &mut Model) -> Vec<Effect> {
         Some(request) => request.again(model.now),
         None => model.kill = Some(KillRequest::new(model.desk.epoch(), model.now)),
     }
-    model.notices.bad("KILL requested", model.now);
+    model.notices.info("KILL requested", model.now);
     vec![Effect::Kill { why: KILL_WHY.to_owned() }]
 }
 
@@ -35,7 +35,7 @@ pub(super) fn kill_sent(model: &mut Model, outcome: Result<KillLatch, String>) -
                 request.delivered_at = Some(now);
                 request.error = None;
             }
-            model.notices.bad("KILL is on the bus; waiting for Hermes", now);
+            model.notices.info("KILL is on the bus; waiting for Hermes", now);
             model.desk.latch = Some(latch);
         }
         Err(error) => {
@@ -57,7 +57,9 @@ pub(super) fn confirm(model: &mut Model) {
     let Some(request) = &model.kill else { return };
     if model.desk.kill.as_ref().is_some_and(|report| request.confirmed_by(report)) {
         model.kill = None;
-        model.notices.bad("KILLED: Hermes confirms; nothing trades", model.now);
+        // The kill block tells the state from here on; an earlier failure to deliver is history.
+        model.notices.dismiss();
+        model.notices.info("KILLED: Hermes confirms; nothing trades", model.now);
     }
 }
 

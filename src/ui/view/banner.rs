@@ -111,7 +111,7 @@ fn proof(report: Option<&KillReport>) -> Line {
 }
 
 fn advice(model: &Model) -> Line {
-    if model.kill.is_some() {
+    if !model.desk.kill_confirmed() {
         return vec![(" not confirmed yet: the desk may still be trading".to_owned(), Role::Bad)];
     }
     vec![

@@ -45,24 +45,30 @@ pub(super) fn mode(model: &Model) -> Line {
     vec![(format!(" {mode} "), role)]
 }
 
-/// What may be sent; with a question mark when nobody has said so lately.
+/// What may be sent; with a question mark when nobody has said so lately, or a kill is not confirmed yet.
 pub(super) fn trading(model: &Model) -> Line {
-    let Some(books) = &model.desk.books else { return vec![("trading ?".to_owned(), Role::Warn)] };
-    let (text, role) = match books.trading_state {
+    let desk = &model.desk;
+    let Some(books) = &desk.books else { return vec![("trading ?".to_owned(), Role::Warn)] };
+    // A kill is told by an event, the state only by the next snapshot: the stricter of the two is shown.
+    let state = if desk.kill_confirmed() { TradingState::Halted } else { books.trading_state };
+    let (text, role) = match state {
         TradingState::Active => ("active", Role::Good),
         TradingState::Reducing => ("REDUCING", Role::Warn),
         TradingState::Halted => ("HALTED", Role::Bad),
     };
-    let known = model.desk.hermes.is_up(model.now) && !matches!(model.link, Link::Down { .. });
+    let killing = super::needs_banner(model) && !desk.kill_confirmed();
+    let known = desk.hermes.is_up(model.now) && !matches!(model.link, Link::Down { .. }) && !killing;
     if known { vec![(text.to_owned(), role)] } else { vec![(format!("{text} ?"), Role::Warn)] }
 }
 
-/// The latch in two words.
+/// The latch in two words: killed only when Hermes says so.
 pub(super) fn latch(model: &Model) -> Line {
-    let epoch = model.desk.epoch();
-    let (text, role) = match (model.desk.killed(), &model.kill) {
-        (Some(true), _) => (format!("KILLED #{epoch}"), Role::Killed),
+    let desk = &model.desk;
+    let epoch = desk.epoch();
+    let (text, role) = match (desk.killed(), &model.kill) {
+        _ if desk.kill_confirmed() => (format!("KILLED #{epoch}"), Role::Killed),
         (_, Some(_)) => ("KILL requested".to_owned(), Role::Killed),
+        (Some(true), None) => ("KILL on bus".to_owned(), Role::Killed),
         (Some(false), None) => (format!("armed #{epoch}"), Role::Text),
         (None, None) => ("latch ?".to_owned(), Role::Warn),
     };

@@ -1,5 +1,7 @@
 //! Every screen at every breakpoint, as text; and a fuzz over sizes.
 
+use std::fmt::Write as _;
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
@@ -60,7 +62,7 @@ fn styles(model: &Model, theme: Theme) -> String {
     }
     for (index, style) in legend.iter().enumerate() {
         let letter = char::from(b'a' + u8::try_from(index).expect("few styles"));
-        text.extend([letter.to_string(), format!(" = {style}\n")]);
+        writeln!(text, "{letter} = {style}").expect("writes to a string");
     }
     text
 }
@@ -132,17 +134,34 @@ fn monochrome_says_the_same_without_a_colour() {
 
 #[test]
 fn what_must_always_be_seen_is_seen_at_every_size() {
+    let mut trading = busy(80, 24);
+    let mut killing = with_keys(80, 24, "K");
     for width in (40..=220).step_by(3) {
         for height in [10, 11, 15, 16, 24, 30, 60] {
-            let mut model = busy(width, height);
-            let text = screen(&model);
+            update(&mut trading, Msg::Resize(width, height), at(60));
+            let text = screen(&trading);
             for part in ["SIM", "active", "armed #3", "K KILL", "+1.34", "24%", "bus up"] {
                 assert!(text.contains(part), "{part} missing at {width}x{height}:\n{text}");
             }
-            keys(&mut model, "K", at(61));
-            assert!(screen(&model).contains("KILL REQUESTED"), "{width}x{height}");
+            update(&mut killing, Msg::Resize(width, height), at(60));
+            assert!(screen(&killing).contains("KILL REQUESTED"), "{width}x{height}");
         }
     }
+}
+
+#[test]
+fn killed_is_shown_only_when_hermes_says_so() {
+    let mut model = busy(120, 30);
+    keys(&mut model, "K", at(61));
+    update(
+        &mut model,
+        Msg::KillSent(Ok(crate::ui::testing::latch(3, crate::domain::KillState::Killed, at(61)))),
+        at(61),
+    );
+    let text = screen(&model);
+    assert!(text.contains("active ?") && text.contains("may still be trading") && !text.contains("KILLED"), "{text}");
+    let text = screen(&with_kill(120, 30, KillProof::Proving { zero_seen: 0 }));
+    assert!(text.contains("HALTED  KILLED #3"), "{text}");
 }
 
 #[test]
@@ -183,13 +202,12 @@ fn no_size_panics_on_any_screen() {
     ];
     for make in screens {
         let mut model = make(120, 30);
-        let widths = (0..48).chain((48..=300).step_by(23));
-        for width in widths {
-            for height in (0..28).chain((28..=100).step_by(17)) {
+        for width in (0..48).step_by(3).chain((48..=300).step_by(36)) {
+            for height in (0..28).step_by(2).chain((28..=100).step_by(24)) {
                 update(&mut model, Msg::Resize(width, height), at(75));
                 buffer(&model, Theme::new(true));
                 // The terminal may have another size than the last one heard of.
-                let other = Rect::new(0, 0, height, width.min(60));
+                let other = Rect::new(0, 0, height + 1, width.min(60) + 1);
                 view(&model, Theme::new(true), other, &mut Buffer::empty(other));
             }
         }
