@@ -28,6 +28,8 @@ fn a_headless_desk_trades_and_its_books_equal_the_venue() {
     assert_eq!(count("/orders/unknown"), 0, "{status}\n{stderr}");
     assert_eq!(count("/orders/open"), 0, "a graceful stop leaves nothing resting: {status}");
     assert_eq!(count("/dlq"), 0, "{status}\n{stderr}");
+    assert_eq!(count("/kill/open_orders"), 0, "as the venue reported last: {status}");
+    assert_eq!((&status["trading_state"], &status["kill"]["state"]), (&"active".into(), &"armed".into()), "{status}");
     let pnl = &status["pnl"];
     assert_eq!(
         decimal(&pnl["total"]),

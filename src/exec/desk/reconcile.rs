@@ -60,8 +60,13 @@ impl Progress {
 }
 
 impl Desk {
+    /// Whether the books have been compared with the venue since that was last demanded.
+    pub(in crate::exec) const fn is_compared(&self) -> bool {
+        !self.reconcile.is_required()
+    }
+
     /// News may have been missed: compare before anything else is sent.
-    pub(super) fn reconcile_now(&mut self, now: Timestamp) {
+    pub(in crate::exec) fn reconcile_now(&mut self, now: Timestamp) {
         self.reconcile.required = true;
         self.reconcile.next_at = now;
         // What is under way was begun before the news: it does not count.

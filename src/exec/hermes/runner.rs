@@ -112,6 +112,7 @@ impl Runner {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut kills = self.switch.changes();
         let mut drain_until: Option<Instant> = None;
+        let mut last_look = false;
         self.tell_kill();
         loop {
             let room = self.has_room(drain_until.is_some());
@@ -140,7 +141,7 @@ impl Runner {
             }
             let (open, unknown) = self.desk.open_and_unknown();
             self.switch.set_orders(open, unknown);
-            if drain_until.is_some_and(|until| Instant::now() >= until || self.is_drained()) {
+            if drain_until.is_some_and(|until| Instant::now() >= until || self.is_finished(&mut last_look)) {
                 break;
             }
         }
@@ -156,8 +157,16 @@ impl Runner {
         !self.switch.is_armed() || (self.desk.sending() < IN_FLIGHT && self.desk.trouble(clock::now()).is_none())
     }
 
-    fn is_drained(&self) -> bool {
-        !self.desk.is_posting() && self.desk.open_and_unknown().0 == 0 && self.backlog.is_empty()
+    /// Nothing is under way, and the books were compared with the venue once more after that.
+    fn is_finished(&mut self, last_look: &mut bool) -> bool {
+        if self.desk.is_posting() || self.desk.open_and_unknown().0 > 0 || !self.backlog.is_empty() {
+            return false;
+        }
+        if !*last_look {
+            *last_look = true;
+            self.desk.reconcile_now(clock::now());
+        }
+        self.desk.is_compared()
     }
 
     async fn on_kill(&mut self) {
