@@ -92,6 +92,8 @@ fn the_embedded_desk_trades_on_screen_and_shift_k_proves_zero() {
     terminal.press("K");
     terminal.wait_for("the proof", Duration::from_secs(45), |text| text.contains("PROVED"));
     terminal.press("\u{1b}");
+    // Sent together, the two would be one Alt chord.
+    terminal.wait_for("the help to close", Duration::from_secs(5), |text| !text.contains("Help"));
     terminal.press("q");
     assert_eq!(terminal.exit_code(), 0);
 }
