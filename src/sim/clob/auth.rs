@@ -1,159 +1,120 @@
-//! L1 (a signature of the key) makes and derives API credentials; L2 (an HMAC) proves them on every private call.
-
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, Uri};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE;
-use serde_json::json;
-use sha2::{Digest, Sha256};
+//! Who is calling: L1 by a signature of the key, L2 by the HMAC of the request.
 
 use alloy_primitives::Address;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, Method, StatusCode};
+use base64::Engine;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use hmac::{Hmac, Mac};
+use serde_json::json;
+use sha2::Sha256;
 
-use super::{Answer, Fail};
+use super::reply::Failure;
+use super::verify;
 use crate::clock;
-use crate::sim::exchange::{AccountId, Exchange};
-use crate::venues::polymarket::signing::{ApiCredentials, L2Signer, derive_wallets, l1_digest, recover};
+use crate::domain::Timestamp;
+use crate::sim::exchange::{AccountId, Credentials, Exchange};
 
-/// The only chain.
-pub(super) const CHAIN: u64 = 137;
-/// Furthest that a signed timestamp may be off.
-const SKEW_SECS: i64 = 300;
-/// Nonces that are looked through for a key.
-const NONCES: u64 = 16;
+/// How far a client's clock may be off, in seconds.
+const CLOCK_TOLERANCE: i64 = 300;
+/// No body that the venue takes is larger.
+const MOST_BYTES: usize = 1 << 20;
+const L1_REFUSED: &str = "Invalid L1 Request headers";
+const L2_REFUSED: &str = "Unauthorized/Invalid api key";
 
-/// Who calls.
-#[derive(Clone, Debug)]
+/// URL-safe base64 with or without padding, as the clients decode it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A caller with API credentials, and the exact body that they cover.
 pub(super) struct Caller {
+    pub(super) account: AccountId,
     pub(super) address: Address,
     pub(super) key: String,
+    pub(super) body: Bytes,
 }
 
-impl Caller {
-    pub(super) fn account(&self) -> AccountId {
-        account(self.address)
+impl FromRequest<Exchange> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request<Body>, exchange: &Exchange) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        let read = axum::body::to_bytes(body, MOST_BYTES).await;
+        let too_large = |_| Failure::custom(StatusCode::PAYLOAD_TOO_LARGE, json!({ "error": "body is too large" }));
+        let body = read.map_err(too_large)?;
+        let signed = Signed { method: &head.method, path: head.uri.path(), body: &body };
+        let (credentials, address) =
+            level2(exchange, &signed, &head.headers, clock::now()).ok_or_else(|| Failure::unauthorized(L2_REFUSED))?;
+        Ok(Self { account: credentials.account, address, key: credentials.key, body })
     }
 }
 
-pub(super) fn account(address: Address) -> AccountId {
-    AccountId::new(address.to_checksum(None))
-}
-
-fn digest(exchange: &Exchange, parts: &[&str]) -> [u8; 32] {
-    Sha256::digest(format!("{}:{}", exchange.seed(), parts.join(":"))).into()
-}
-
-/// The API key of an address and nonce: a UUID that is always the same.
-fn key_of(exchange: &Exchange, address: Address, nonce: u64) -> String {
-    let hex = hex::encode(digest(exchange, &["key", &address.to_checksum(None), &nonce.to_string()]));
-    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
-}
-
-/// Secret and passphrase of an API key.
-pub(super) fn credentials(exchange: &Exchange, key: &str) -> ApiCredentials {
-    let secret = URL_SAFE.encode(digest(exchange, &["secret", key]));
-    ApiCredentials::new(key, secret, hex::encode(digest(exchange, &["passphrase", key])))
+/// What the HMAC covers, besides the timestamp.
+struct Signed<'a> {
+    method: &'a Method,
+    /// Without the query.
+    path: &'a str,
+    body: &'a [u8],
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    headers.get(name)?.to_str().ok()
 }
 
-/// Checks a private call: address, key, passphrase, time and the HMAC over exactly these bytes.
-pub(super) fn authenticate(
+fn is_recent(timestamp: &str, now: Timestamp) -> bool {
+    timestamp.parse::<i64>().is_ok_and(|at| (now.secs().saturating_sub(at)).abs() <= CLOCK_TOLERANCE)
+}
+
+fn level2(
     exchange: &Exchange,
-    method: &Method,
-    uri: &Uri,
+    signed: &Signed<'_>,
     headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Caller, Fail> {
-    let refuse = || Fail::unauthorised("Unauthorized/Invalid api key");
-    let address: Address = header(headers, "POLY_ADDRESS").and_then(|text| text.parse().ok()).ok_or_else(refuse)?;
-    let key = header(headers, "POLY_API_KEY").ok_or_else(refuse)?;
-    let timestamp: i64 = header(headers, "POLY_TIMESTAMP").and_then(|text| text.parse().ok()).ok_or_else(refuse)?;
-    let known = (0..NONCES).any(|nonce| key_of(exchange, address, nonce) == key);
-    let issued = exchange.owner_of(&account(address)) == key;
-    let credentials = credentials(exchange, key);
-    let passphrase = header(headers, "POLY_PASSPHRASE") == Some(credentials.passphrase());
-    let fresh = (clock::now().secs() - timestamp).abs() <= SKEW_SECS;
-    let signer = L2Signer::new(address, credentials).map_err(|_| refuse())?;
-    let signature = header(headers, "POLY_SIGNATURE").ok_or_else(refuse)?;
-    let signed = signer.verify(signature, timestamp, method.as_str(), uri.path(), body);
-    if known && issued && passphrase && fresh && signed {
-        Ok(Caller { address, key: key.to_owned() })
-    } else {
-        Err(refuse())
+    now: Timestamp,
+) -> Option<(Credentials, Address)> {
+    let credentials = exchange.credentials(header(headers, "POLY_API_KEY")?)?;
+    let address: Address = header(headers, "POLY_ADDRESS")?.parse().ok()?;
+    let timestamp = header(headers, "POLY_TIMESTAMP")?;
+    if account_of(address) != credentials.account
+        || header(headers, "POLY_PASSPHRASE")? != credentials.passphrase
+        || !is_recent(timestamp, now)
+    {
+        return None;
     }
+    let given = BASE64.decode(header(headers, "POLY_SIGNATURE")?).ok()?;
+    let secret = BASE64.decode(&credentials.secret).ok()?;
+    let covers = |body: &[u8]| {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&secret) else { return false };
+        for part in [timestamp.as_bytes(), signed.method.as_str().as_bytes(), signed.path.as_bytes(), body] {
+            mac.update(part);
+        }
+        mac.verify_slice(&given).is_ok()
+    };
+    // py-clob-client-v2 hashes the body with its apostrophes turned into quotes, the other clients as it is.
+    let quoted = || signed.body.iter().map(|byte| if *byte == b'\'' { b'"' } else { *byte }).collect::<Vec<u8>>();
+    (covers(signed.body) || (signed.body.contains(&b'\'') && covers(&quoted()))).then_some((credentials, address))
 }
 
-/// The address and nonce of an L1 call.
-fn level_one(headers: &HeaderMap) -> Result<(Address, u64), Fail> {
-    let refuse = || Fail::unauthorised("Invalid L1 Request headers");
-    let address: Address = header(headers, "POLY_ADDRESS").and_then(|text| text.parse().ok()).ok_or_else(refuse)?;
-    let timestamp: i64 = header(headers, "POLY_TIMESTAMP").and_then(|text| text.parse().ok()).ok_or_else(refuse)?;
-    let nonce: u64 = header(headers, "POLY_NONCE").and_then(|text| text.parse().ok()).ok_or_else(refuse)?;
-    let signature = header(headers, "POLY_SIGNATURE")
-        .and_then(|text| hex::decode(text.trim_start_matches("0x")).ok())
-        .ok_or_else(refuse)?;
-    let by = recover(&l1_digest(address, CHAIN, timestamp, nonce), &signature).map_err(|_| refuse())?;
-    let fresh = (clock::now().secs() - timestamp).abs() <= SKEW_SECS;
-    if by == address && fresh { Ok((address, nonce)) } else { Err(refuse()) }
+/// Checks a request for credentials: whose they are to be and which nonce selects them.
+pub(super) fn level1(headers: &HeaderMap, now: Timestamp) -> Result<(AccountId, u64), Failure> {
+    let refused = || Failure::unauthorized(L1_REFUSED);
+    let address: Address = header(headers, "POLY_ADDRESS").and_then(|text| text.parse().ok()).ok_or_else(refused)?;
+    let timestamp = header(headers, "POLY_TIMESTAMP").filter(|at| is_recent(at, now)).ok_or_else(refused)?;
+    let nonce = header(headers, "POLY_NONCE").unwrap_or("0").parse().map_err(|_| refused())?;
+    let signature = header(headers, "POLY_SIGNATURE").and_then(|text| alloy_primitives::hex::decode(text).ok());
+    let signer = signature.and_then(|signature| verify::recover_auth(address, timestamp, nonce, &signature));
+    if signer == Some(address) { Ok((account_of(address), nonce)) } else { Err(refused()) }
 }
 
-pub(super) async fn create(State(exchange): State<Exchange>, headers: HeaderMap) -> Answer {
-    let (address, nonce) = level_one(&headers)?;
-    let own = account(address);
-    if !exchange.has_account(&own) {
-        return Err(Fail::bad(format!("no account for {}", own.as_str())));
-    }
-    let key = key_of(&exchange, address, nonce);
-    if exchange.owner_of(&own) == key {
-        return Err(Fail::bad("Could not create api key"));
-    }
-    let wallets = derive_wallets(address);
-    for wallet in [address, wallets.proxy, wallets.safe, wallets.deposit_beacon, wallets.deposit_uups] {
-        exchange.set_owner(&account(wallet), &key);
-    }
-    Ok(show(&exchange, &key))
+/// The account of an address: its checksummed text.
+pub(super) fn account_of(address: Address) -> AccountId {
+    AccountId::new(address.to_checksum(None))
 }
 
-pub(super) async fn derive(State(exchange): State<Exchange>, headers: HeaderMap) -> Answer {
-    let (address, nonce) = level_one(&headers)?;
-    let key = key_of(&exchange, address, nonce);
-    if exchange.owner_of(&account(address)) != key {
-        return Err(Fail::bad("Could not derive api key!"));
-    }
-    Ok(show(&exchange, &key))
-}
-
-fn show(exchange: &Exchange, key: &str) -> axum::Json<serde_json::Value> {
-    let credentials = credentials(exchange, key);
-    axum::Json(json!({ "apiKey": key, "secret": credentials.secret(), "passphrase": credentials.passphrase() }))
-}
-
-pub(super) async fn list(State(exchange): State<Exchange>, method: Method, uri: Uri, headers: HeaderMap) -> Answer {
-    let caller = authenticate(&exchange, &method, &uri, &headers, b"")?;
-    Ok(axum::Json(json!({ "apiKeys": [caller.key] })))
-}
-
-pub(super) async fn delete(
-    State(exchange): State<Exchange>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    let caller = authenticate(&exchange, &method, &uri, &headers, &body)?;
-    exchange.set_owner(&caller.account(), "");
-    Ok(axum::Json(json!("OK")))
-}
-
-pub(super) async fn closed_only(
-    State(exchange): State<Exchange>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Answer {
-    authenticate(&exchange, &method, &uri, &headers, b"")?;
-    Ok(axum::Json(json!({ "closed_only": false })))
+/// The credentials that a user socket's first frame names, if all of them are right.
+pub(super) fn by_secret(exchange: &Exchange, key: &str, secret: &str, passphrase: &str) -> Option<Credentials> {
+    exchange.credentials(key).filter(|found| found.secret == secret && found.passphrase == passphrase)
 }

@@ -1,159 +1,166 @@
-//! What an account may ask about itself.
+//! What an account may read of itself: orders, trades, balances, heartbeats.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Method, Uri};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rust_decimal::Decimal;
+use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::{CHAIN, account, authenticate};
-use super::{Answer, Fail, wire};
-use crate::domain::{Protocol, TokenId};
-use crate::sim::exchange::{Exchange, OrderStatus};
-use crate::venues::polymarket::signing::{Contracts, derive_wallets};
+use super::auth::Caller;
+use super::reply::{Failure, Reply};
+use super::verify::{EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE};
+use super::wire;
+use crate::clock;
+use crate::domain::{MarketId, OrderId, TokenId, TradeId};
+use crate::sim::exchange::{AccountId, Exchange, OrderView, Trade};
 
-type Params = Query<HashMap<String, String>>;
+/// What a wallet that has approved everything shows.
+const UNLIMITED: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
 
-/// Rows a page.
-const PAGE: usize = 100;
-/// The cursor after the last page: `-1`.
-const END: &str = "LTE=";
-
-/// The rows of the page that the cursor names, with the next cursor.
-fn page(rows: &[Value], params: &HashMap<String, String>) -> Result<Value, Fail> {
-    let cursor = params.get("next_cursor").filter(|cursor| !cursor.is_empty()).map_or("MA==", String::as_str);
-    let offset = STANDARD
-        .decode(cursor)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .and_then(|text| text.parse::<usize>().ok())
-        .ok_or_else(|| Fail::bad("Invalid next_cursor"))?;
-    let shown: Vec<&Value> = rows.iter().skip(offset).take(PAGE).collect();
-    let next = if offset + PAGE < rows.len() { STANDARD.encode((offset + PAGE).to_string()) } else { END.to_owned() };
-    Ok(json!({ "limit": PAGE, "count": shown.len(), "next_cursor": next, "data": shown }))
+fn position(cursor: Option<&String>) -> Result<u64, Failure> {
+    wire::position(cursor.map(String::as_str)).ok_or_else(|| Failure::bad("invalid next_cursor"))
 }
 
-fn matches(params: &HashMap<String, String>, name: &str, value: &str) -> bool {
-    params.get(name).is_none_or(|wanted| wanted.is_empty() || wanted == value)
+#[derive(Deserialize)]
+pub(super) struct OrderFilter {
+    id: Option<OrderId>,
+    market: Option<MarketId>,
+    asset_id: Option<TokenId>,
+    next_cursor: Option<String>,
 }
 
-/// Open orders; with `id` that one, whatever its status.
+impl OrderFilter {
+    fn matches(&self, order: &OrderView) -> bool {
+        self.market.as_ref().is_none_or(|market| order.market.market == *market)
+            && self.asset_id.as_ref().is_none_or(|token| order.token() == token)
+    }
+}
+
+/// Open orders; with an id that order in whatever state.
 pub(super) async fn orders(
     State(exchange): State<Exchange>,
-    Query(params): Params,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Answer {
-    let caller = authenticate(&exchange, &method, &uri, &headers, b"")?;
-    let by_id = params.contains_key("id");
-    let rows: Vec<Value> = exchange
-        .orders_of(&caller.key, |view| {
-            (by_id || view.status == OrderStatus::Live)
-                && matches(&params, "id", view.order.id.as_str())
-                && matches(&params, "market", view.market.as_str())
-                && matches(&params, "asset_id", view.order.token.as_str())
-        })
-        .iter()
-        .map(wire::order)
-        .collect();
-    Ok(Json(page(&rows, &params)?))
+    Query(filter): Query<OrderFilter>,
+    caller: Caller,
+) -> Reply {
+    let after = position(filter.next_cursor.as_ref())?;
+    let found = match &filter.id {
+        Some(id) => exchange.order(&caller.account, id).into_iter().filter(|order| order.number > after).collect(),
+        None => exchange.open_orders(&caller.account, after),
+    };
+    let rows = found.iter().filter(|order| filter.matches(order)).take(wire::PAGE + 1);
+    Ok(Json(wire::page(rows.map(|order| (order.number, Value::Object(wire::order(order)))).collect())))
 }
 
-pub(super) async fn order(
-    State(exchange): State<Exchange>,
-    Path(id): Path<String>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Answer {
-    let caller = authenticate(&exchange, &method, &uri, &headers, b"")?;
-    let found = exchange.order(&id.as_str().into()).filter(|view| view.owner == caller.key);
-    found.map(|view| Json(wire::order(&view))).ok_or_else(|| Fail::not_found("order not found"))
+pub(super) async fn order(State(exchange): State<Exchange>, Path(id): Path<OrderId>, caller: Caller) -> Reply {
+    let found = exchange.order(&caller.account, &id).ok_or_else(|| Failure::not_found("order not found"))?;
+    Ok(Json(Value::Object(wire::order(&found))))
 }
 
+#[derive(Deserialize)]
+pub(super) struct TradeFilter {
+    id: Option<TradeId>,
+    market: Option<MarketId>,
+    asset_id: Option<TokenId>,
+    maker_address: Option<String>,
+    /// Seconds, inclusive.
+    before: Option<String>,
+    /// Seconds, inclusive.
+    after: Option<String>,
+    next_cursor: Option<String>,
+}
+
+impl TradeFilter {
+    fn seconds(text: Option<&String>) -> Result<Option<i64>, Failure> {
+        let parse = |text: &String| text.parse().map_err(|_| Failure::bad(format!("invalid timestamp '{text}'")));
+        text.map(parse).transpose()
+    }
+
+    fn matches(&self, trade: &Trade, account: &AccountId) -> bool {
+        let own = || trade.legs().filter(|leg| leg.account == *account);
+        self.market.as_ref().is_none_or(|market| trade.market.market == *market)
+            && self.asset_id.as_ref().is_none_or(|token| own().any(|leg| trade.token(leg) == token))
+            && self.maker_address.as_ref().is_none_or(|maker| own().any(|leg| leg.maker.eq_ignore_ascii_case(maker)))
+    }
+}
+
+/// The account's trades, newest first.
 pub(super) async fn trades(
     State(exchange): State<Exchange>,
-    Query(params): Params,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Answer {
-    let caller = authenticate(&exchange, &method, &uri, &headers, b"")?;
-    let time = |name: &str| params.get(name).and_then(|text| text.parse::<i64>().ok());
-    let (after, before) = (time("after"), time("before"));
-    let rows: Vec<Value> = exchange
-        .trades_of(&caller.key, |trade| {
-            let at = trade.matched_at.secs();
-            after.is_none_or(|after| at > after)
-                && before.is_none_or(|before| at < before)
-                && matches(&params, "id", trade.id.as_str())
-                && matches(&params, "market", trade.market.as_str())
-                && (matches(&params, "asset_id", trade.taker.token.as_str())
-                    || trade.makers.iter().any(|leg| matches(&params, "asset_id", leg.token.as_str())))
-        })
-        .iter()
-        .map(|trade| wire::trade(trade, &caller.key))
-        .collect();
-    Ok(Json(page(&rows, &params)?))
+    Query(filter): Query<TradeFilter>,
+    caller: Caller,
+) -> Reply {
+    let before = match position(filter.next_cursor.as_ref())? {
+        0 => u64::MAX,
+        // The end of the list stays the end.
+        u64::MAX => 0,
+        number => number,
+    };
+    let (from, to) = (TradeFilter::seconds(filter.after.as_ref())?, TradeFilter::seconds(filter.before.as_ref())?);
+    let found: Vec<Arc<Trade>> = match &filter.id {
+        Some(id) => exchange.trade(&caller.account, id).into_iter().filter(|trade| trade.number < before).collect(),
+        None => exchange.trades(&caller.account, before),
+    };
+    let wanted = |trade: &&Arc<Trade>| {
+        let at = trade.matched_at.secs();
+        from.is_none_or(|from| at >= from) && to.is_none_or(|to| at <= to) && filter.matches(trade, &caller.account)
+    };
+    let rows = found.iter().filter(wanted).take(wire::PAGE + 1);
+    let shown = |trade: &Arc<Trade>| (trade.number, Value::Object(wire::trade(trade, &caller.account)));
+    Ok(Json(wire::page(rows.map(shown).collect())))
 }
 
-/// Balances in whole millionths; everything is approved.
-pub(super) async fn balance(
-    State(exchange): State<Exchange>,
-    Query(params): Params,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Answer {
-    let caller = authenticate(&exchange, &method, &uri, &headers, b"")?;
-    let wallets = derive_wallets(caller.address);
-    let owner = match params.get("signature_type").map(String::as_str) {
-        Some("1") => wallets.proxy,
-        Some("2") => wallets.safe,
-        Some("3") => [wallets.deposit_beacon, wallets.deposit_uups]
-            .into_iter()
-            .find(|wallet| exchange.has_account(&account(*wallet)))
-            .unwrap_or(wallets.deposit_beacon),
-        _ => caller.address,
+#[derive(Deserialize)]
+pub(super) struct Asset {
+    asset_type: Option<String>,
+    token_id: Option<TokenId>,
+}
+
+/// Balance in millionths. Every allowance is unlimited: the wallets of the simulation have approved everything.
+pub(super) async fn balance(State(exchange): State<Exchange>, Query(asset): Query<Asset>, caller: Caller) -> Reply {
+    let token = match (asset.asset_type.as_deref(), &asset.token_id) {
+        (Some("COLLATERAL"), _) => None,
+        (Some("CONDITIONAL" | "CONDITIONAL-V2"), Some(token)) => Some(token),
+        (Some("CONDITIONAL" | "CONDITIONAL-V2"), None) => return Err(Failure::bad("token_id is required")),
+        _ => return Err(Failure::bad("asset_type must be COLLATERAL, CONDITIONAL or CONDITIONAL-V2")),
     };
-    let token = match params.get("asset_type").map(String::as_str) {
-        Some("COLLATERAL") => None,
-        Some("CONDITIONAL" | "CONDITIONAL-V2") => {
-            Some(TokenId::from(params.get("token_id").ok_or_else(|| Fail::bad("Invalid token_id"))?.as_str()))
-        }
-        _ => return Err(Fail::bad("Invalid asset_type")),
-    };
-    let amount = exchange.balance(&account(owner), token.as_ref()) * Decimal::from(1_000_000);
-    let contracts = Contracts::of(CHAIN).ok_or_else(|| Fail::bad("unknown chain"))?;
-    let mut allowances = serde_json::Map::new();
-    for (protocol, neg_risk) in [(Protocol::V2, false), (Protocol::V2, true), (Protocol::V3, false)] {
-        let spender = contracts.exchange(protocol, neg_risk).address().to_checksum(None);
-        allowances.insert(spender, json!(alloy_primitives::U256::MAX.to_string()));
+    let spender = |address: alloy_primitives::Address| (address.to_checksum(None), Value::from(UNLIMITED));
+    let allowances = [EXCHANGE, NEG_RISK_EXCHANGE, EXCHANGE_V3].into_iter().map(spender).collect();
+    let balance = exchange.balance(&caller.account, token).to_string();
+    Ok(Json(json!({ "balance": balance, "allowances": Value::Object(allowances) })))
+}
+
+/// One beat of the dead man's switch.
+pub(super) async fn heartbeat(State(exchange): State<Exchange>, caller: Caller) -> Reply {
+    #[derive(Deserialize)]
+    struct Beat {
+        heartbeat_id: Option<String>,
     }
-    Ok(Json(json!({ "balance": amount.trunc().normalize().to_string(), "allowances": allowances })))
+    let beat: Beat = serde_json::from_slice(&caller.body).map_err(|_| Failure::bad("Invalid heartbeat payload"))?;
+    let id = beat.heartbeat_id.unwrap_or_default();
+    let next = exchange.heartbeat(&caller.account, &caller.key, &id, clock::now()).map_err(|wrong| {
+        let body = json!({ "error_msg": wrong.to_string(), "heartbeat_id": wrong.expected });
+        Failure::custom(StatusCode::BAD_REQUEST, body)
+    })?;
+    Ok(Json(json!({ "heartbeat_id": next })))
 }
 
-pub(super) async fn notifications(
-    State(exchange): State<Exchange>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Answer {
-    authenticate(&exchange, &method, &uri, &headers, b"")?;
+/// The simulation sends no notifications.
+pub(super) async fn notifications(_caller: Caller) -> Reply {
     Ok(Json(json!([])))
 }
 
-pub(super) async fn drop_notifications(
-    State(exchange): State<Exchange>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Answer {
-    authenticate(&exchange, &method, &uri, &headers, b"")?;
+pub(super) async fn drop_notifications(_caller: Caller) -> Reply {
     Ok(Json(json!("OK")))
+}
+
+/// The simulation pays no rewards, so nothing scores.
+pub(super) async fn scoring(_caller: Caller) -> Reply {
+    Ok(Json(json!({ "scoring": false })))
+}
+
+pub(super) async fn many_scoring(caller: Caller) -> Reply {
+    let ids: Vec<String> = serde_json::from_slice(&caller.body).map_err(|_| Failure::bad("Invalid order ids"))?;
+    Ok(Json(Value::Object(ids.into_iter().map(|id| (id, Value::from(false))).collect())))
 }

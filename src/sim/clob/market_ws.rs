@@ -1,181 +1,232 @@
-//! `/ws/market`: books of the tokens that a client asked for, a snapshot each and then every change.
+//! `/ws/market`: books, price changes and trades of the tokens asked for.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
-use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
+use axum::extract::ws::WebSocket;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+use super::socket::{Ended, Incoming, event, incoming, send, send_text};
 use super::wire;
-use crate::clock;
-use crate::domain::{FillStatus, Level, Market, Price, TokenId};
-use crate::sim::exchange::{Exchange, ExchangeEvent, LevelChange};
+use crate::domain::{Level, Market, Timestamp, TokenId};
+use crate::sim::exchange::{BookChange, BookView, Exchange, ExchangeEvent, PublicTrade};
 
-/// Most tokens on one socket.
-const TOKENS: usize = 500;
-
-/// What a client says after it has connected.
-#[derive(Debug, Deserialize)]
-struct Asked {
-    #[serde(default, alias = "asset_ids")]
-    assets_ids: Vec<TokenId>,
-    #[serde(default)]
+/// The first frame, and those that change the subscription.
+#[derive(Deserialize)]
+struct Request {
     operation: Option<String>,
     #[serde(default)]
+    assets_ids: Vec<TokenId>,
     custom_feature_enabled: Option<bool>,
 }
 
 struct Session {
     exchange: Exchange,
-    tokens: HashSet<TokenId>,
-    extras: bool,
+    events: broadcast::Receiver<ExchangeEvent>,
+    tokens: BTreeSet<TokenId>,
+    /// Best bid and ask, new and resolved markets as well.
+    custom: bool,
 }
 
-pub(super) async fn open(
-    State((exchange, shutdown)): State<(Exchange, CancellationToken)>,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    upgrade.on_upgrade(move |socket| run(socket, exchange, shutdown))
-}
-
-async fn run(mut socket: WebSocket, exchange: Exchange, shutdown: CancellationToken) {
-    let mut events = exchange.subscribe();
-    let mut session = Session { exchange, tokens: HashSet::new(), extras: false };
+/// Serves one socket until either side ends it.
+pub(super) async fn serve(mut socket: WebSocket, exchange: Exchange, shutdown: CancellationToken) {
+    let events = exchange.subscribe();
+    let mut session = Session { exchange, events, tokens: BTreeSet::new(), custom: false };
     loop {
-        let frames = tokio::select! {
+        let step = tokio::select! {
             () = shutdown.cancelled() => return,
-            message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) => session.asked(&text),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => Vec::new(),
+            message = socket.recv() => match incoming(&mut socket, message).await {
+                Ok(Incoming::Frame(frame)) => session.request(&mut socket, frame).await,
+                Ok(Incoming::Handled) => Ok(()),
+                Err(ended) => Err(ended),
             },
-            event = events.recv() => match event {
-                Ok(event) => session.told(&event),
-                // A client that is too slow has missed changes: the socket is closed, it will take new snapshots.
-                Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+            received = session.events.recv() => match event(received) {
+                Ok(event) => session.tell(&mut socket, &event).await,
+                Err(ended) => Err(ended),
             },
         };
-        for frame in frames {
-            if socket.send(Message::Text(frame.into())).await.is_err() {
-                return;
-            }
+        if step.is_err() {
+            return;
         }
     }
 }
 
 impl Session {
-    fn asked(&mut self, text: &str) -> Vec<String> {
-        if text == "PING" {
-            return vec!["PONG".to_owned()];
+    async fn request(&mut self, socket: &mut WebSocket, frame: Value) -> Result<(), Ended> {
+        let Ok(request) = serde_json::from_value::<Request>(frame) else {
+            return send_text(socket, "INVALID OPERATION").await;
+        };
+        if let Some(custom) = request.custom_feature_enabled {
+            self.custom = custom;
         }
-        let Ok(asked) = serde_json::from_str::<Asked>(text) else { return vec!["INVALID OPERATION".to_owned()] };
-        if let Some(extras) = asked.custom_feature_enabled {
-            self.extras = extras;
-        }
-        if asked.operation.as_deref() == Some("unsubscribe") {
-            for token in &asked.assets_ids {
+        if request.operation.as_deref() == Some("unsubscribe") {
+            for token in &request.assets_ids {
                 self.tokens.remove(token);
             }
-            return Vec::new();
+            return Ok(());
         }
-        let now = clock::now();
-        let mut books = Vec::new();
-        for token in asked.assets_ids {
-            if self.tokens.len() < TOKENS && self.tokens.insert(token.clone()) {
-                books.extend(self.snapshot(&token, now));
-            }
+        let fresh: Vec<TokenId> = request.assets_ids.into_iter().filter(|token| !self.tokens.contains(token)).collect();
+        if fresh.is_empty() {
+            return send_text(socket, "NO NEW ASSETS").await;
         }
-        if books.is_empty() { vec!["NO NEW ASSETS".to_owned()] } else { vec![Value::Array(books).to_string()] }
+        // The snapshot belongs exactly between what happened before it and what comes after it.
+        let (earlier, books) = self.exchange.catch_up(&mut self.events, &fresh).map_err(|_| Ended)?;
+        for event in &earlier {
+            self.tell(socket, event).await?;
+        }
+        self.tokens.extend(fresh);
+        send(socket, &Value::Array(books.iter().map(book).collect())).await
     }
 
-    fn snapshot(&self, token: &TokenId, now: crate::domain::Timestamp) -> Option<Value> {
-        let market = self.exchange.market_of(token)?;
-        let mut book = wire::book(&self.exchange, &market, token, now)?;
-        if let Value::Object(fields) = &mut book {
-            fields.insert("event_type".to_owned(), json!("book"));
-        }
-        Some(book)
-    }
-
-    fn told(&self, event: &ExchangeEvent) -> Vec<String> {
+    async fn tell(&self, socket: &mut WebSocket, event: &ExchangeEvent) -> Result<(), Ended> {
         match event {
-            ExchangeEvent::Levels { market, changes, at } => {
-                let shown: Vec<Value> = changes
-                    .iter()
-                    .filter(|change| self.tokens.contains(&change.token))
-                    .map(|c| self.level(c))
-                    .collect();
-                if shown.is_empty() {
-                    return Vec::new();
+            ExchangeEvent::Levels(change) => {
+                if let Some(frame) = self.price_change(change) {
+                    send(socket, &frame).await?;
                 }
-                let frame = json!({
-                    "event_type": "price_change",
-                    "market": market,
-                    "price_changes": shown,
-                    "timestamp": at.millis().to_string(),
-                });
-                vec![frame.to_string()]
-            }
-            ExchangeEvent::Trade(trade) if trade.status == FillStatus::Matched => {
-                if !self.tokens.contains(&trade.taker.token) {
-                    return Vec::new();
+                if self.custom && change.best_moved {
+                    for view in change.books.iter().filter(|view| self.tokens.contains(&view.book.token)) {
+                        send(socket, &best_bid_ask(view, change.at)).await?;
+                    }
                 }
-                let frame = json!({
-                    "event_type": "last_trade_price",
-                    "market": trade.market,
-                    "asset_id": trade.taker.token,
-                    "price": wire::price(trade.taker.price),
-                    "size": wire::size(trade.taker.size),
-                    "side": wire::side(trade.taker.side),
-                    "fee_rate_bps": "0",
-                    "timestamp": trade.matched_at.millis().to_string(),
-                    "transaction_hash": trade.transaction,
-                });
-                vec![frame.to_string()]
             }
-            ExchangeEvent::Resolved(market, at) if self.extras && self.watches(market) => {
-                let winner = market
-                    .tokens
-                    .iter()
-                    .find(|token| market.payout_of(&token.token) == Some(Price::from(rust_decimal::Decimal::ONE)));
-                let frame = json!({
-                    "event_type": "market_resolved",
-                    "id": market.market,
-                    "market": market.market,
-                    "assets_ids": market.tokens.each_ref().map(|token| &token.token),
-                    "winning_asset_id": winner.map(|token| &token.token),
-                    "winning_outcome": winner.map(|token| &token.outcome),
-                    "timestamp": at.millis().to_string(),
-                    "tags": [],
-                });
-                vec![frame.to_string()]
+            ExchangeEvent::Books(books) => {
+                for view in books.iter().filter(|view| self.tokens.contains(&view.book.token)) {
+                    send(socket, &book(view)).await?;
+                }
             }
-            ExchangeEvent::Trade(_)
-            | ExchangeEvent::Order(..)
-            | ExchangeEvent::Listed(..)
-            | ExchangeEvent::Resolved(..) => Vec::new(),
+            ExchangeEvent::LastTrade(trade) => {
+                if self.tokens.contains(&trade.market.tokens[trade.index].token) {
+                    send(socket, &last_trade(trade)).await?;
+                }
+            }
+            ExchangeEvent::Listed(market, at) if self.custom => send(socket, &new_market(market, *at)).await?,
+            ExchangeEvent::Resolved(market, at) if self.custom && self.watches(market) => {
+                send(socket, &resolved(market, *at)).await?;
+            }
+            ExchangeEvent::Listed(..)
+            | ExchangeEvent::Resolved(..)
+            | ExchangeEvent::Order { .. }
+            | ExchangeEvent::Trade { .. } => {}
         }
+        Ok(())
     }
 
     fn watches(&self, market: &Market) -> bool {
-        market.tokens.iter().any(|token| self.tokens.contains(&token.token))
+        market.tokens.iter().any(|outcome| self.tokens.contains(&outcome.token))
     }
 
-    fn level(&self, change: &LevelChange) -> Value {
-        let book = self.exchange.book(&change.token);
-        let text = |level: Option<Level>| level.map_or_else(|| "0".to_owned(), |level| level.price.to_string());
-        json!({
-            "asset_id": change.token,
-            "price": wire::price(change.price),
-            "size": wire::size(change.size),
-            "side": wire::side(change.side),
-            "hash": "",
-            "best_bid": text(book.as_ref().and_then(crate::domain::Book::best_bid)),
-            "best_ask": text(book.as_ref().and_then(crate::domain::Book::best_ask)),
+    fn price_change(&self, change: &BookChange) -> Option<Value> {
+        let changes: Vec<Value> = change
+            .levels
+            .iter()
+            .filter(|level| self.tokens.contains(&change.books[level.index].book.token))
+            .map(|level| {
+                let view = &change.books[level.index];
+                json!({
+                    "asset_id": view.book.token,
+                    "price": level.price,
+                    "size": level.size,
+                    "side": wire::side(level.side),
+                    "hash": view.hash,
+                    "best_bid": best(view.book.best_bid()),
+                    "best_ask": best(view.book.best_ask()),
+                })
+            })
+            .collect();
+        (!changes.is_empty()).then(|| {
+            json!({
+                "event_type": "price_change",
+                "market": change.books[0].market.market,
+                "timestamp": millis(change.at),
+                "price_changes": changes,
+            })
         })
     }
+}
+
+fn millis(at: Timestamp) -> String {
+    at.millis().to_string()
+}
+
+/// Empty when that side is.
+fn best(level: Option<Level>) -> String {
+    level.map(|level| level.price.to_string()).unwrap_or_default()
+}
+
+fn book(view: &BookView) -> Value {
+    let mut frame = json!(view.wire());
+    if let Some(fields) = frame.as_object_mut() {
+        fields.insert("event_type".to_owned(), Value::from("book"));
+    }
+    frame
+}
+
+fn last_trade(trade: &PublicTrade) -> Value {
+    json!({
+        "event_type": "last_trade_price",
+        "market": trade.market.market,
+        "asset_id": trade.market.tokens[trade.index].token,
+        "price": trade.last.price,
+        "size": trade.size,
+        "side": wire::side(trade.last.side),
+        "fee_rate_bps": wire::legacy_fee_bps(&trade.market).to_string(),
+        "transaction_hash": "",
+        "timestamp": millis(trade.at),
+    })
+}
+
+fn best_bid_ask(view: &BookView, at: Timestamp) -> Value {
+    let (bid, ask) = (view.book.best_bid(), view.book.best_ask());
+    let spread = bid.zip(ask).map(|(bid, ask)| (ask.price.0 - bid.price.0).normalize().to_string());
+    json!({
+        "event_type": "best_bid_ask",
+        "market": view.market.market,
+        "asset_id": view.book.token,
+        "best_bid": best(bid),
+        "best_ask": best(ask),
+        "spread": spread.unwrap_or_default(),
+        "timestamp": millis(at),
+    })
+}
+
+fn tokens(market: &Market) -> Vec<&TokenId> {
+    market.tokens.iter().map(|outcome| &outcome.token).collect()
+}
+
+fn new_market(market: &Market, at: Timestamp) -> Value {
+    json!({
+        "event_type": "new_market",
+        "id": market.market,
+        "market": market.market,
+        "condition_id": market.market,
+        "question": market.slug,
+        "slug": market.slug,
+        "assets_ids": tokens(market),
+        "clob_token_ids": tokens(market),
+        "outcomes": market.tokens.iter().map(|outcome| outcome.outcome.as_str()).collect::<Vec<_>>(),
+        "order_price_min_tick_size": market.tick_size,
+        "active": market.accepting_orders,
+        "fees_enabled": !market.fee.rate.is_zero(),
+        "fee_schedule": { "rate": wire::number(market.fee.rate), "exponent": market.fee.exponent, "takerOnly": true },
+        "tags": [],
+        "timestamp": millis(at),
+    })
+}
+
+fn resolved(market: &Market, at: Timestamp) -> Value {
+    let won = |index: &usize| market.payouts.is_some_and(|payouts| payouts[*index].0 == rust_decimal::Decimal::ONE);
+    let winner = [0, 1].into_iter().find(won).map(|index| &market.tokens[index]);
+    json!({
+        "event_type": "market_resolved",
+        "id": market.market,
+        "market": market.market,
+        "assets_ids": tokens(market),
+        "winning_asset_id": winner.map(|winner| &winner.token),
+        "winning_outcome": winner.map(|winner| winner.outcome.as_str()),
+        "tags": [],
+        "timestamp": millis(at),
+    })
 }

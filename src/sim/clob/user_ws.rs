@@ -1,163 +1,141 @@
-//! `/ws/user`: an account's own orders and trades, as they happen. No replay: what was missed must be read over REST.
+//! `/ws/user`: an account's own orders and trades.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
-use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
+use axum::extract::ws::WebSocket;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::{auth, wire};
-use crate::domain::{MarketId, Timestamp};
-use crate::sim::exchange::{Exchange, ExchangeEvent, OrderChange, OrderStatus, OrderView};
+use super::auth::by_secret;
+use super::socket::{Ended, Incoming, event, incoming, send};
+use super::wire;
+use crate::domain::{MarketId, Size, Timestamp};
+use crate::sim::exchange::{
+    CancelReason, Credentials, Exchange, ExchangeEvent, OrderChange, OrderStatus, OrderView, Trade,
+};
 
-#[derive(Debug, Deserialize)]
-struct Asked {
-    auth: Credentials,
-    #[serde(default)]
-    markets: Option<Vec<MarketId>>,
+/// The first frame: the secret itself travels.
+#[derive(Deserialize)]
+struct Hello {
+    auth: Auth,
+    /// All of them when absent.
+    markets: Option<BTreeSet<MarketId>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Credentials {
+struct Auth {
     api_key: String,
     secret: String,
     passphrase: String,
 }
 
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("api_key", &self.api_key).finish_non_exhaustive()
-    }
+#[derive(Deserialize)]
+struct Request {
+    operation: String,
+    #[serde(default)]
+    markets: BTreeSet<MarketId>,
 }
 
-/// Whose events, of which markets; all when none is named.
+/// Who is listening, and to which markets.
 struct Session {
-    key: String,
-    markets: HashSet<MarketId>,
+    credentials: Credentials,
+    markets: Option<BTreeSet<MarketId>>,
 }
 
-pub(super) async fn open(
-    State((exchange, shutdown)): State<(Exchange, CancellationToken)>,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    upgrade.on_upgrade(move |socket| run(socket, exchange, shutdown))
-}
-
-async fn run(mut socket: WebSocket, exchange: Exchange, shutdown: CancellationToken) {
+/// Serves one socket until either side ends it. Wrong credentials end it.
+pub(super) async fn serve(mut socket: WebSocket, exchange: Exchange, shutdown: CancellationToken) {
     let mut events = exchange.subscribe();
-    let mut session = None;
+    let mut session: Option<Session> = None;
     loop {
-        let frame = tokio::select! {
+        let step = tokio::select! {
             () = shutdown.cancelled() => return,
-            message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) if text.as_str() == "PING" => Some("PONG".to_owned()),
-                Some(Ok(Message::Text(text))) => {
-                    // As the venue does: wrong credentials end the connection without a word.
-                    let Some(known) = subscribe(&exchange, session.take(), &text) else { return };
-                    session = Some(known);
-                    None
-                }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => None,
+            message = socket.recv() => match incoming(&mut socket, message).await {
+                Ok(Incoming::Frame(frame)) => request(&exchange, &mut session, frame),
+                Ok(Incoming::Handled) => Ok(()),
+                Err(ended) => Err(ended),
             },
-            event = events.recv() => match event {
-                Ok(event) => session.as_ref().and_then(|session: &Session| session.told(&event)),
-                Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+            received = events.recv() => match (event(received), &session) {
+                (Ok(event), Some(session)) => session.tell(&mut socket, &event).await,
+                (Ok(_), None) => Ok(()),
+                (Err(ended), _) => Err(ended),
             },
         };
-        if let Some(frame) = frame
-            && socket.send(Message::Text(frame.into())).await.is_err()
-        {
+        if step.is_err() {
             return;
         }
     }
 }
 
-/// The session after a frame from the client; nothing when it may not have one. A later frame only changes the markets.
-fn subscribe(exchange: &Exchange, known: Option<Session>, text: &str) -> Option<Session> {
-    match (known, serde_json::from_str::<Asked>(text)) {
-        (_, Ok(asked)) => {
-            let expected = auth::credentials(exchange, &asked.auth.api_key);
-            let right = expected.secret() == asked.auth.secret && expected.passphrase() == asked.auth.passphrase;
-            right.then(|| Session {
-                key: asked.auth.api_key,
-                markets: asked.markets.unwrap_or_default().into_iter().collect(),
-            })
-        }
-        (Some(session), Err(_)) => {
-            let change: Value = serde_json::from_str(text).ok()?;
-            let named =
-                change["markets"].as_array().into_iter().flatten().filter_map(Value::as_str).map(MarketId::from);
-            let mut session = session;
-            match change["operation"].as_str() {
-                Some("subscribe") => session.markets.extend(named),
-                Some("unsubscribe") => {
-                    let gone: HashSet<MarketId> = named.collect();
-                    session.markets.retain(|market| !gone.contains(market));
-                }
-                _ => {}
+fn request(exchange: &Exchange, session: &mut Option<Session>, frame: Value) -> Result<(), Ended> {
+    let Some(session) = session else {
+        let hello: Hello = serde_json::from_value(frame).map_err(|_| Ended)?;
+        let Auth { api_key, secret, passphrase } = hello.auth;
+        let credentials = by_secret(exchange, &api_key, &secret, &passphrase).ok_or(Ended)?;
+        *session = Some(Session { credentials, markets: hello.markets.filter(|markets| !markets.is_empty()) });
+        return Ok(());
+    };
+    let Ok(Request { operation, markets }) = serde_json::from_value(frame) else { return Ok(()) };
+    match operation.as_str() {
+        "subscribe" => session.markets.get_or_insert_default().extend(markets),
+        "unsubscribe" => {
+            if let Some(kept) = &mut session.markets {
+                kept.retain(|market| !markets.contains(market));
             }
-            Some(session)
+            // Without any market left, as without naming one, everything is sent.
+            session.markets.take_if(|kept| kept.is_empty());
         }
-        (None, Err(_)) => None,
+        _ => {}
     }
+    Ok(())
 }
 
 impl Session {
-    fn told(&self, event: &ExchangeEvent) -> Option<String> {
+    async fn tell(&self, socket: &mut WebSocket, event: &ExchangeEvent) -> Result<(), Ended> {
+        let wanted = |market: &MarketId| self.markets.as_ref().is_none_or(|markets| markets.contains(market));
         match event {
-            ExchangeEvent::Order(change, view, at) if view.owner == self.key && self.wants(&view.market) => {
-                Some(order_frame(*change, view, *at).to_string())
+            ExchangeEvent::Order { account, order, change, at }
+                if *account == self.credentials.account && wanted(&order.market.market) =>
+            {
+                send(socket, &order_frame(order, *change, *at)).await
             }
-            ExchangeEvent::Trade(trade) if self.wants(&trade.market) => {
-                trade.legs().any(|leg| leg.owner == self.key).then(|| {
-                    let mut frame = wire::trade(trade, &self.key);
-                    if let Value::Object(fields) = &mut frame {
-                        fields.insert("event_type".to_owned(), json!("trade"));
-                        fields.insert("type".to_owned(), json!("TRADE"));
-                        fields.insert("trade_owner".to_owned(), json!(trade.taker.owner));
-                        fields.insert("timestamp".to_owned(), json!(trade.updated_at.millis().to_string()));
-                    }
-                    frame.to_string()
-                })
+            ExchangeEvent::Trade { account, trade, at }
+                if *account == self.credentials.account && wanted(&trade.market.market) =>
+            {
+                send(socket, &self.trade_frame(trade, *at)).await
             }
-            ExchangeEvent::Order(..)
-            | ExchangeEvent::Trade(_)
-            | ExchangeEvent::Levels { .. }
-            | ExchangeEvent::Listed(..)
-            | ExchangeEvent::Resolved(..) => None,
+            _ => Ok(()),
         }
     }
 
-    fn wants(&self, market: &MarketId) -> bool {
-        self.markets.is_empty() || self.markets.contains(market)
+    fn trade_frame(&self, trade: &Trade, at: Timestamp) -> Value {
+        let mut fields = wire::trade(trade, &self.credentials.account);
+        fields.insert("event_type".to_owned(), Value::from("trade"));
+        fields.insert("type".to_owned(), Value::from("TRADE"));
+        fields.insert("trade_owner".to_owned(), Value::from(self.credentials.key.as_str()));
+        fields.insert("matchtime".to_owned(), Value::from(trade.matched_at.secs().to_string()));
+        fields.insert("timestamp".to_owned(), Value::from(at.millis().to_string()));
+        Value::Object(fields)
     }
 }
 
-fn order_frame(change: OrderChange, view: &OrderView, at: Timestamp) -> Value {
+fn order_frame(order: &OrderView, change: OrderChange, at: Timestamp) -> Value {
+    let mut fields = wire::order(order);
     let kind = match change {
         OrderChange::Placement => "PLACEMENT",
         OrderChange::Update => "UPDATE",
         OrderChange::Cancellation => "CANCELLATION",
     };
-    let killed = matches!(&view.status, OrderStatus::Cancelled(words) if words.contains(' '));
-    let mut frame = wire::order(view);
-    if let Value::Object(fields) = &mut frame {
-        fields.insert("event_type".to_owned(), json!("order"));
-        fields.insert("type".to_owned(), json!(kind));
-        fields.insert("order_owner".to_owned(), json!(view.owner));
-        fields.insert("timestamp".to_owned(), json!(at.millis().to_string()));
-        if killed {
-            fields.insert("size_matched".to_owned(), json!(""));
-        }
-        if view.trades.is_empty() {
-            fields.insert("associate_trades".to_owned(), Value::Null);
-        }
+    fields.insert("event_type".to_owned(), Value::from("order"));
+    fields.insert("type".to_owned(), Value::from(kind));
+    fields.insert("order_owner".to_owned(), json!(*order.owner));
+    fields.insert("created_at".to_owned(), Value::from(order.created_at.secs().to_string()));
+    fields.insert("timestamp".to_owned(), Value::from(at.millis().to_string()));
+    let killed = matches!(order.status, OrderStatus::Cancelled(CancelReason::FokKilled | CancelReason::FakKilled));
+    if killed && order.matched == Size::ZERO {
+        // The venue says nothing about the size of what never was in the book.
+        fields.insert("size_matched".to_owned(), Value::from(""));
     }
-    frame
+    Value::Object(fields)
 }

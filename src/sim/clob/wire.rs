@@ -1,66 +1,35 @@
-//! Books, orders and trades as the venue writes them.
+//! How orders, trades and pages look on the wire.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::{Map, Number, Value, json};
 
-use crate::domain::{FillStatus, Level, Market, Price, Side, Size, TimeInForce, Timestamp, TokenId};
-use crate::sim::exchange::{Exchange, Leg, OrderView, Trade};
-use crate::venues::polymarket::signing::{BookText, LevelText, book_hash, side_word, tif_word};
+use crate::domain::{FillStatus, Market, Side, TimeInForce, Timestamp};
+use crate::sim::exchange::{AccountId, Leg, OrderView, Trade};
 
-/// A token's book with its hash; best price last on both sides.
-pub(super) fn book(exchange: &Exchange, market: &Market, token: &TokenId, now: Timestamp) -> Option<Value> {
-    let book = exchange.book(token)?;
-    let texts = |levels: &[Level]| -> Vec<(String, String)> {
-        levels.iter().rev().map(|level| (level.price.to_string(), level.size.to_string())).collect()
-    };
-    let (bids, asks) = (texts(&book.bids), texts(&book.asks));
-    let (timestamp, min_size) = (now.millis().to_string(), market.min_size.to_string());
-    let (tick, last) = (market.tick_size.to_string(), last_trade(exchange, token));
-    let borrowed = |levels: &'_ [(String, String)]| -> Vec<(String, String)> { levels.to_vec() };
-    let (bid_texts, ask_texts) = (borrowed(&bids), borrowed(&asks));
-    let hash = book_hash(&BookText {
-        market: market.market.as_str(),
-        asset_id: token.as_str(),
-        timestamp: &timestamp,
-        bids: bid_texts.iter().map(|(price, size)| LevelText { price, size }).collect(),
-        asks: ask_texts.iter().map(|(price, size)| LevelText { price, size }).collect(),
-        min_order_size: &min_size,
-        tick_size: &tick,
-        neg_risk: market.neg_risk,
-        last_trade_price: &last,
-    })
-    .ok()?;
-    let shown = |levels: &[(String, String)]| -> Vec<Value> {
-        levels.iter().map(|(price, size)| json!({ "price": price, "size": size })).collect()
-    };
-    Some(json!({
-        "market": market.market,
-        "asset_id": token,
-        "timestamp": timestamp,
-        "hash": hash,
-        "bids": shown(&bids),
-        "asks": shown(&asks),
-        "min_order_size": min_size,
-        "tick_size": tick,
-        "neg_risk": market.neg_risk,
-        "last_trade_price": last,
-    }))
+/// Rows on a page.
+pub(super) const PAGE: usize = 100;
+/// The cursor that says that there is no more.
+const END: &str = "LTE=";
+
+pub(super) const fn side(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    }
 }
 
-/// Empty before the first trade.
-pub(super) fn last_trade(exchange: &Exchange, token: &TokenId) -> String {
-    exchange.last_trade(token).map(|price| price.0.normalize().to_string()).unwrap_or_default()
+pub(super) const fn tif(tif: TimeInForce) -> &'static str {
+    match tif {
+        TimeInForce::Gtc => "GTC",
+        TimeInForce::Gtd => "GTD",
+        TimeInForce::Fok => "FOK",
+        TimeInForce::Fak => "FAK",
+    }
 }
 
-pub(super) fn side(side: Side) -> &'static str {
-    side_word(side)
-}
-
-pub(super) fn tif(tif: TimeInForce) -> &'static str {
-    tif_word(tif)
-}
-
-pub(super) const fn status(status: FillStatus) -> &'static str {
+pub(super) const fn trade_status(status: FillStatus) -> &'static str {
     match status {
         FillStatus::Matched => "MATCHED",
         FillStatus::Mined => "MINED",
@@ -70,76 +39,133 @@ pub(super) const fn status(status: FillStatus) -> &'static str {
     }
 }
 
-fn text(number: Decimal) -> String {
-    number.normalize().to_string()
+/// A decimal as a JSON number, where the venue has one.
+pub(super) fn number(value: Decimal) -> Value {
+    value.normalize().to_string().parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
-pub(super) fn size(size: Size) -> String {
-    text(size.0)
+/// The flat rate that the venue still names beside the real schedule; nobody should compute with it.
+pub(super) fn legacy_fee_bps(market: &Market) -> u32 {
+    if market.fee.rate.is_zero() { 0 } else { 1_000 }
 }
 
-pub(super) fn price(price: Price) -> String {
-    text(price.0)
+fn seconds(at: Timestamp) -> String {
+    at.secs().to_string()
 }
 
-/// An order as `/data/orders` lists it.
-pub(super) fn order(view: &OrderView) -> Value {
-    json!({
-        "id": view.order.id,
-        "status": view.status.word(),
-        "owner": view.owner,
-        "maker_address": view.account,
-        "market": view.market,
-        "asset_id": view.order.token,
-        "side": side(view.order.side),
-        "original_size": size(view.order.size),
-        "size_matched": size(view.matched),
-        "price": price(view.order.price),
-        "outcome": view.outcome,
-        "expiration": view.order.expiration.map_or(0, Timestamp::secs).to_string(),
-        "order_type": tif(view.order.tif),
-        "associate_trades": view.trades,
-        "created_at": view.created_at.secs(),
-    })
+/// An order in REST.
+pub(super) fn order(order: &OrderView) -> Map<String, Value> {
+    let fields = json!({
+        "id": order.id,
+        "status": order.status.text(),
+        "owner": *order.owner,
+        "maker_address": *order.maker,
+        "market": order.market.market,
+        "asset_id": order.token(),
+        "side": side(order.side),
+        "original_size": order.size,
+        "size_matched": order.matched,
+        "price": order.price,
+        "outcome": order.market.tokens[order.index].outcome,
+        "expiration": order.expiration.map_or_else(|| "0".to_owned(), seconds),
+        "order_type": tif(order.tif),
+        "associate_trades": order.trades,
+        "created_at": order.created_at.secs(),
+    });
+    object(fields)
 }
 
-fn maker(leg: &Leg) -> Value {
+fn maker(trade: &Trade, leg: &Leg) -> Value {
     json!({
         "order_id": leg.order,
-        "owner": leg.owner,
-        "maker_address": leg.account,
-        "matched_amount": size(leg.size),
-        "price": price(leg.price),
+        "owner": *leg.owner,
+        "maker_address": *leg.maker,
+        "matched_amount": leg.size,
+        "price": leg.price,
         "fee_rate_bps": "0",
-        "asset_id": leg.token,
-        "outcome": leg.outcome,
+        "asset_id": trade.token(leg),
+        "outcome": trade.outcome(leg),
+        "outcome_index": leg.index,
         "side": side(leg.side),
     })
 }
 
-/// A trade as `/data/trades` lists it for one owner.
-pub(super) fn trade(trade: &Trade, owner: &str) -> Value {
+/// A trade as `viewer` sees it. Its head is always the incoming order's, also for the one that was resting.
+pub(super) fn trade(trade: &Trade, viewer: &AccountId) -> Map<String, Value> {
     let taker = &trade.taker;
-    let takes = taker.owner == owner;
-    let own = if takes { Some(taker) } else { trade.makers.iter().find(|leg| leg.owner == owner) };
-    json!({
+    let fields = json!({
         "id": trade.id,
         "taker_order_id": taker.order,
-        "market": trade.market,
-        "asset_id": taker.token,
+        "market": trade.market.market,
+        "asset_id": trade.token(taker),
         "side": side(taker.side),
-        "size": size(taker.size),
-        "fee_rate_bps": "0",
-        "price": price(taker.price),
-        "status": status(trade.status),
-        "match_time": trade.matched_at.secs().to_string(),
-        "last_update": trade.updated_at.secs().to_string(),
-        "outcome": taker.outcome,
+        "size": taker.size,
+        "fee_rate_bps": legacy_fee_bps(&trade.market).to_string(),
+        "price": taker.price,
+        "status": trade_status(trade.status),
+        "match_time": seconds(trade.matched_at),
+        "last_update": seconds(trade.updated_at),
+        "outcome": trade.outcome(taker),
         "bucket_index": 0,
-        "owner": taker.owner,
-        "maker_address": own.map_or(&taker.account, |leg| &leg.account),
-        "transaction_hash": trade.transaction,
-        "maker_orders": trade.makers.iter().map(maker).collect::<Vec<_>>(),
-        "trader_side": if takes { "TAKER" } else { "MAKER" },
-    })
+        "owner": *taker.owner,
+        "maker_address": *taker.maker,
+        "transaction_hash": trade.transaction.as_deref().unwrap_or_default(),
+        "maker_orders": trade.makers.iter().map(|leg| maker(trade, leg)).collect::<Vec<_>>(),
+        "trader_side": if taker.account == *viewer { "TAKER" } else { "MAKER" },
+    });
+    object(fields)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// The position that a cursor stands for; the start when there is none. Nothing when it is no cursor.
+pub(super) fn position(cursor: Option<&str>) -> Option<u64> {
+    let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else { return Some(0) };
+    if cursor == END {
+        return Some(u64::MAX);
+    }
+    String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?.parse().ok()
+}
+
+/// A page of rows, each with its number: the first ones, and a cursor to the last of them when there are more. The cursor
+/// names a row and not a count, so that rows which come and go meanwhile shift nothing.
+pub(super) fn page(mut rows: Vec<(u64, Value)>) -> Value {
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let last = rows.last().filter(|_| more).map(|(number, _)| STANDARD.encode(number.to_string()));
+    let data: Vec<Value> = rows.into_iter().map(|(_, row)| row).collect();
+    json!({ "limit": PAGE, "count": data.len(), "next_cursor": last.unwrap_or_else(|| END.to_owned()), "data": data })
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+
+    #[test]
+    fn pages_lead_to_one_another_and_end() {
+        let rows = |from: u64| (from..250).map(|number| (number, json!(number))).collect::<Vec<_>>();
+        assert_eq!(position(Some("MA==")), Some(0));
+        let first = page(rows(1));
+        assert_eq!(first["count"], 100);
+        let next = position(first["next_cursor"].as_str()).expect("a cursor");
+        assert_eq!(next, 100);
+        let last = page(rows(201));
+        assert_eq!((last["count"].as_u64(), last["next_cursor"].as_str()), (Some(49), Some("LTE=")));
+        assert_eq!(page(Vec::new())["next_cursor"], "LTE=");
+        assert_eq!(position(Some("?")), None);
+        assert_eq!(position(Some("LTE=")), Some(u64::MAX));
+    }
+
+    #[test]
+    fn numbers_keep_their_decimals() {
+        assert_eq!(number(dec!(0.0010)).to_string(), "0.001");
+        assert_eq!(number(dec!(5)).to_string(), "5");
+    }
 }

@@ -1,322 +1,158 @@
-//! Taking an order: rules, funds, price-time matching, and what moves between accounts.
+//! What an incoming order would be matched with: a pure function of the book.
 
-use super::ladder::Canonical;
-use super::state::State;
-use super::{
-    AccountId, ExchangeEvent, Leg, LevelChange, NewOrder, OrderChange, OrderStatus, OrderView, Placed, Refusal, Trade,
-};
-use crate::domain::{FillStatus, MarketId, OrderId, Price, Side, Size, TimeInForce, Timestamp, Usd};
+use super::book::{BookSide, OrderBook, mirrored};
+use super::units::{cost_floor, shares_for};
+use crate::domain::{OrderId, Side};
 
-const FOK_KILLED: &str = "order couldn't be fully filled. FOK orders are fully filled or killed.";
-const FAK_KILLED: &str =
-    "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found.";
-
-/// What is left to do for the order being matched: shares, and for a market buy the pUSD that it chases instead.
+/// An incoming order, as far as matching is concerned. Prices are in terms of its own token.
 #[derive(Clone, Copy, Debug)]
-struct Appetite {
-    shares: Size,
-    spend: Option<Usd>,
+pub(super) struct Wish {
+    pub(super) index: usize,
+    pub(super) side: Side,
+    pub(super) limit: i64,
+    pub(super) size: i64,
+    /// pUSD to spend, for purchases that chase an amount.
+    pub(super) budget: Option<i64>,
 }
 
-impl Appetite {
-    /// Shares it would take at `price` of the `offered` ones.
-    fn at(self, price: Price, offered: Size) -> Size {
-        match self.spend {
-            None => self.shares.min(offered),
-            Some(spend) => {
-                let affordable = spend.0.checked_div(price.0).unwrap_or_default();
-                Size(affordable).floor_dp(6).min(offered)
-            }
-        }
+impl Wish {
+    pub(super) const fn book_side(&self) -> BookSide {
+        BookSide::of(self.index, self.side)
     }
 
-    fn less(self, price: Price, shares: Size) -> Self {
-        Self { shares: self.shares - shares, spend: self.spend.map(|spend| spend - price.notional(shares)) }
-    }
-
-    /// Less than the smallest step is left.
-    fn is_satisfied(self) -> bool {
-        match self.spend {
-            None => self.shares <= Size::ZERO,
-            Some(spend) => spend.0 < rust_decimal::Decimal::new(1, 4),
+    /// Whether it may trade with an order resting at `own`, in terms of its own token.
+    const fn accepts(&self, own: i64) -> bool {
+        match self.side {
+            Side::Buy => own <= self.limit,
+            Side::Sell => own >= self.limit,
         }
     }
 }
 
-impl State {
-    /// Takes an order or says why not. `spend` makes it a market buy that chases pUSD.
-    pub(super) fn place(
-        &mut self,
-        account: &AccountId,
-        order: NewOrder,
-        spend: Option<Usd>,
-        now: Timestamp,
-    ) -> Result<Placed, Refusal> {
-        let (market, at) = self.admit(account, &order, spend, now)?;
-        let appetite = Appetite { shares: order.size, spend };
-        let fillable = self.fillable(&market, at, appetite);
-        let mut view = self.view(account, order, market.clone(), now);
-        match view.order.tif {
-            TimeInForce::Fok if !fillable.is_satisfied() => return Err(self.kill(view, FOK_KILLED, now)),
-            TimeInForce::Fak if fillable.shares == view.order.size => return Err(self.kill(view, FAK_KILLED, now)),
-            TimeInForce::Fok | TimeInForce::Fak | TimeInForce::Gtc | TimeInForce::Gtd => {}
-        }
-        let mut changes = Vec::new();
-        let (rest, value) = self.cross(&mut view, at, appetite, now, &mut changes);
-        let matched = view.matched;
-        let takes = matches!(view.order.tif, TimeInForce::Fok | TimeInForce::Fak);
-        if rest.is_satisfied() {
-            view.status = OrderStatus::Matched;
-        } else if takes {
-            view.status = OrderStatus::Cancelled("CANCELED".to_owned());
-        }
-        let rests = view.status == OrderStatus::Live;
-        self.remember(view.clone());
-        if rests {
-            self.rest(&view, &market, at, &mut changes);
-        }
-        self.announce_order(OrderChange::Placement, &view, now);
-        if matches!(view.status, OrderStatus::Cancelled(_)) {
-            self.announce_order(OrderChange::Cancellation, &view, now);
-        }
-        if !rests && !self.is_client(account) {
-            self.orders.remove(&view.order.id);
-        }
-        self.announce_levels(&market, changes, now);
-        Ok(Placed { trades: view.trades.clone(), order: view, matched, value })
+/// One resting order's part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Match {
+    pub(super) maker: OrderId,
+    /// The maker's token.
+    pub(super) maker_index: usize,
+    /// Price in the book, in terms of the first token.
+    pub(super) book_price: i64,
+    pub(super) size: i64,
+    /// What the maker pays or gets.
+    pub(super) maker_cash: i64,
+    /// What the taker pays or gets.
+    pub(super) taker_cash: i64,
+}
+
+/// All matches of an incoming order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) matches: Vec<Match>,
+    /// Nothing of the order is left.
+    pub(super) complete: bool,
+}
+
+impl Plan {
+    pub(super) fn size(&self) -> i64 {
+        self.matches.iter().map(|part| part.size).sum()
     }
 
-    fn rest(&mut self, view: &OrderView, market: &MarketId, at: Canonical, changes: &mut Vec<LevelChange>) {
-        if let Some(listed) = self.markets.get_mut(market) {
-            listed.ladder.rest(at, view.order.id.clone());
-        }
-        if let Some(account) = self.accounts.get_mut(&view.account) {
-            account.live.insert(view.order.id.clone());
-        }
-        self.level_changed(market, at, changes);
+    pub(super) fn cash(&self) -> i64 {
+        self.matches.iter().map(|part| part.taker_cash).sum()
     }
+}
 
-    /// The venue's rules and the account's funds.
-    fn admit(
-        &self,
-        account: &AccountId,
-        order: &NewOrder,
-        spend: Option<Usd>,
-        now: Timestamp,
-    ) -> Result<(MarketId, Canonical), Refusal> {
-        let refuse = |words: String| Err(Refusal(words));
-        let rule = |words: String| Err(Refusal(format!("order {} is invalid. {words}", order.id)));
-        if self.orders.contains_key(&order.id) {
-            return rule("Duplicated.".to_owned());
+/// Walks the other side in price-time priority. Orders trade at the resting price. The maker's cash is rounded down to a
+/// millionth; the taker has the same in a transfer and the rest of the pair's 1 pUSD in a mint or merge, so no money appears.
+pub(super) fn plan(book: &OrderBook, wish: &Wish) -> Plan {
+    let mut matches = Vec::new();
+    let (mut size_left, mut budget_left) = (wish.size, wish.budget);
+    for (book_price, resting) in book.by_priority(wish.book_side().opposite()) {
+        let own = mirrored(wish.index, book_price);
+        if !wish.accepts(own) {
+            break;
         }
-        let Some((market, index)) = self.tokens.get(&order.token) else {
-            return refuse(format!("the orderbook {} does not exist", order.token));
-        };
-        let Some(listed) = self.markets.get(market) else {
-            return refuse(format!("the orderbook {} does not exist", order.token));
-        };
-        if !listed.market.accepting_orders {
-            return refuse("the market is not yet ready to process new orders".to_owned());
+        let wanted = budget_left.map_or(size_left, |budget| shares_for(budget, own));
+        let size = wanted.min(resting.remaining);
+        if size <= 0 {
+            break;
         }
-        let rests = matches!(order.tif, TimeInForce::Gtc | TimeInForce::Gtd);
-        let tick = listed.market.tick_size;
-        if rests && !order.price.is_on_tick(tick) {
-            return rule(format!("Price ({}) breaks minimum tick size rule: {tick}", order.price));
-        }
-        if order.size < listed.market.min_size {
-            return rule(format!("Size ({}) lower than the minimum: {}", order.size, listed.market.min_size));
-        }
-        let too_soon = |end: Timestamp| end < now.plus(std::time::Duration::from_mins(3));
-        if order.tif == TimeInForce::Gtd && order.expiration.is_none_or(too_soon) {
-            return refuse("invalid expiration".to_owned());
-        }
-        let at = Canonical::of(*index, order.side, order.price);
-        if order.post_only && !rests {
-            return refuse("invalid post-only order: only GTC and GTD orders can be post-only".to_owned());
-        }
-        let crosses = listed.ladder.crossed_by(at).next().is_some();
-        if order.post_only && crosses {
-            return refuse("invalid post-only order: order crosses book".to_owned());
-        }
-        let Some(owner) = self.accounts.get(account) else {
-            return refuse(format!("account {account:?} does not exist"));
-        };
-        let cost = spend.unwrap_or_else(|| order.price.notional(order.size));
-        let fee = if crosses { listed.market.fee.taker_fee(order.price, order.size) } else { Usd::ZERO };
-        let resting = owner.live.iter().filter_map(|id| self.orders.get(id));
-        owner.affords(order.side, &order.token, cost + fee, order.size, resting).map_err(Refusal)?;
-        Ok((market.clone(), at))
-    }
-
-    /// What would be left of the appetite after matching.
-    fn fillable(&self, market: &MarketId, at: Canonical, mut appetite: Appetite) -> Appetite {
-        let Some(listed) = self.markets.get(market) else { return appetite };
-        // Seen from the taker's own token: a buy that stands as a sell of the first token is a buy of the second.
-        let mirrored = appetite.spend.is_some() && at.side == Side::Sell;
-        let own = |price: Price| if mirrored { price.complement() } else { price };
-        for (price, queue) in listed.ladder.crossed_by(at) {
-            for resting in queue.iter().filter_map(|id| self.orders.get(id)) {
-                let shares = appetite.at(own(price), resting.remaining());
-                appetite = appetite.less(own(price), shares);
-            }
-        }
-        appetite
-    }
-
-    fn view(&self, account: &AccountId, order: NewOrder, market: MarketId, now: Timestamp) -> OrderView {
-        let outcome = self.markets.get(&market).and_then(|listed| listed.market.outcome_of(&order.token));
-        OrderView {
-            owner: self.accounts.get(account).map(|account| account.owner.clone()).unwrap_or_default(),
-            outcome: outcome.map(|outcome| outcome.outcome.clone()).unwrap_or_default(),
-            account: account.clone(),
-            market,
-            matched: Size::ZERO,
-            status: OrderStatus::Live,
-            created_at: now,
-            trades: Vec::new(),
-            order,
-        }
-    }
-
-    /// A FOK or FAK that cannot be: it is remembered, so that the same bytes are a duplicate.
-    fn kill(&mut self, mut view: OrderView, words: &str, now: Timestamp) -> Refusal {
-        view.status = OrderStatus::Cancelled(format!("CANCELED_{words}"));
-        if self.is_client(&view.account) {
-            self.announce_order(OrderChange::Cancellation, &view, now);
-            self.remember(view);
-        }
-        Refusal(words.to_owned())
-    }
-
-    /// Matches level by level; one trade a level. Gives what is left and the pUSD that changed hands.
-    fn cross(
-        &mut self,
-        taker: &mut OrderView,
-        at: Canonical,
-        mut appetite: Appetite,
-        now: Timestamp,
-        changes: &mut Vec<LevelChange>,
-    ) -> (Appetite, Usd) {
-        let mut value = Usd::ZERO;
-        let index = usize::from(self.tokens.get(&taker.order.token).is_some_and(|(_, index)| *index == 1));
-        while !appetite.is_satisfied() {
-            let best = self.markets.get(&taker.market).and_then(|listed| {
-                listed.ladder.crossed_by(at).next().map(|(price, queue)| (price, queue.iter().cloned().collect()))
-            });
-            let Some((price, queue)): Option<(Price, Vec<OrderId>)> = best else { break };
-            let met = Canonical { side: at.side.opposite(), price };
-            let (_, own_price) = met.seen_from(index);
-            let mut makers = Vec::new();
-            for id in queue {
-                let Some(offered) = self.orders.get(&id).map(OrderView::remaining) else { continue };
-                let shares = appetite.at(own_price, offered);
-                if shares <= Size::ZERO {
-                    break;
-                }
-                appetite = appetite.less(own_price, shares);
-                if let Some(leg) = self.fill_maker(&id, shares, met, now) {
-                    makers.push(leg);
-                }
-            }
-            if makers.is_empty() {
-                break;
-            }
-            self.level_changed(&taker.market.clone(), met, changes);
-            value += self.trade(taker, own_price, makers, now);
-        }
-        (appetite, value)
-    }
-
-    /// The maker's part: its order moves on, its money and shares move.
-    fn fill_maker(&mut self, id: &OrderId, shares: Size, met: Canonical, now: Timestamp) -> Option<Leg> {
-        let view = self.orders.get_mut(id)?;
-        view.matched += shares;
-        let done = view.remaining() <= Size::ZERO;
-        if done {
-            view.status = OrderStatus::Matched;
-        }
-        let view = view.clone();
-        if done {
-            if let Some(listed) = self.markets.get_mut(&view.market) {
-                listed.ladder.remove(met, id);
-            }
-            if let Some(account) = self.accounts.get_mut(&view.account) {
-                account.live.remove(id);
-            }
-            if !self.is_client(&view.account) {
-                self.orders.remove(id);
-            }
-        }
-        self.announce_order(OrderChange::Update, &view, now);
-        let leg = Leg {
-            order: id.clone(),
-            account: view.account,
-            owner: view.owner,
-            token: view.order.token,
-            outcome: view.outcome,
-            side: view.order.side,
-            size: shares,
-            price: view.order.price,
-        };
-        self.exchange_value(&leg, Usd::ZERO);
-        Some(leg)
-    }
-
-    fn trade(&mut self, taker: &mut OrderView, price: Price, makers: Vec<Leg>, now: Timestamp) -> Usd {
-        let size: Size = makers.iter().map(|leg| leg.size).sum();
-        let (number, id) = self.next_trade_id();
-        let fee = self.markets.get_mut(&taker.market).map_or(Usd::ZERO, |listed| {
-            listed.last_trade = Some(price);
-            listed.market.fee.taker_fee(price, size)
-        });
-        let leg = Leg {
-            order: taker.order.id.clone(),
-            account: taker.account.clone(),
-            owner: taker.owner.clone(),
-            token: taker.order.token.clone(),
-            outcome: taker.outcome.clone(),
-            side: taker.order.side,
+        let maker_cash = cost_floor(mirrored(resting.index, book_price), size);
+        let taker_cash = if resting.index == wish.index { maker_cash } else { size - maker_cash };
+        size_left -= size;
+        budget_left = budget_left.map(|budget| budget - taker_cash);
+        matches.push(Match {
+            maker: resting.id.clone(),
+            maker_index: resting.index,
+            book_price,
             size,
-            price,
-        };
-        self.exchange_value(&leg, fee);
-        self.fees += fee;
-        taker.matched += size;
-        taker.trades.push(id.clone());
-        for maker in &makers {
-            if let Some(view) = self.orders.get_mut(&maker.order) {
-                view.trades.push(id.clone());
-            }
+            maker_cash,
+            taker_cash,
+        });
+    }
+    let complete = budget_left.map_or(size_left == 0, |budget| shares_for(budget, wish.limit) == 0);
+    Plan { matches, complete }
+}
+
+/// Whether it would trade at all.
+pub(super) fn crosses(book: &OrderBook, wish: &Wish) -> bool {
+    book.best(wish.book_side().opposite()).is_some_and(|price| wish.accepts(mirrored(wish.index, price)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::Resting;
+    use super::super::units::ONE;
+    use super::*;
+
+    fn book(orders: &[(&str, usize, Side, i64, i64)]) -> OrderBook {
+        let mut book = OrderBook::default();
+        for (id, index, side, price, size) in orders {
+            let resting = Resting { id: OrderId::new(id), index: *index, remaining: *size };
+            book.rest(BookSide::of(*index, *side), mirrored(*index, *price), resting);
         }
-        let trade = Trade {
-            id,
-            market: taker.market.clone(),
-            taker: leg,
-            makers,
-            fee,
-            status: FillStatus::Matched,
-            matched_at: now,
-            updated_at: now,
-            transaction: String::new(),
-        };
-        self.events.push(ExchangeEvent::Trade(trade.clone()));
-        self.trades.insert(number, trade);
-        price.notional(size)
+        book
     }
 
-    /// Money against shares for one leg. Two buyers of opposite outcomes mint a pair from their money, two sellers burn one.
-    fn exchange_value(&mut self, leg: &Leg, fee: Usd) {
-        let value = leg.price.notional(leg.size);
-        let Some(account) = self.accounts.get_mut(&leg.account) else { return };
-        match leg.side {
-            Side::Buy => {
-                account.collateral -= value + fee;
-                account.give(&leg.token, leg.size);
-            }
-            Side::Sell => {
-                account.collateral += value - fee;
-                account.take(&leg.token, leg.size);
-            }
-        }
+    fn buy(limit: i64, size: i64) -> Wish {
+        Wish { index: 0, side: Side::Buy, limit, size, budget: None }
+    }
+
+    #[test]
+    fn a_purchase_takes_sales_of_its_token_and_purchases_of_the_other() {
+        let book = book(&[("sell", 0, Side::Sell, 600_000, 5 * ONE), ("mint", 1, Side::Buy, 450_000, 5 * ONE)]);
+        let plan = plan(&book, &buy(600_000, 7 * ONE));
+        assert!(plan.complete);
+        assert_eq!(plan.matches[0].maker.as_str(), "mint");
+        assert_eq!((plan.matches[0].maker_cash, plan.matches[0].taker_cash), (2_250_000, 2_750_000));
+        assert_eq!((plan.matches[1].maker_cash, plan.matches[1].taker_cash), (1_200_000, 1_200_000));
+    }
+
+    #[test]
+    fn a_sale_merges_with_a_sale_of_the_other_token() {
+        let book = book(&[("other", 1, Side::Sell, 300_000, 5 * ONE)]);
+        let wish = Wish { index: 0, side: Side::Sell, limit: 650_000, size: 5 * ONE, budget: None };
+        let plan = plan(&book, &wish);
+        assert_eq!((plan.matches[0].maker_cash, plan.matches[0].taker_cash), (1_500_000, 3_500_000));
+        assert!(!super::plan(&book, &Wish { limit: 710_000, ..wish }).complete);
+    }
+
+    #[test]
+    fn a_budget_is_spent_to_the_last_tenth_of_a_thousandth_share() {
+        let book = book(&[("a", 0, Side::Sell, 500_000, 4 * ONE), ("b", 0, Side::Sell, 520_000, 100 * ONE)]);
+        let wish = Wish { budget: Some(10 * ONE), ..buy(520_000, 19_230_700) };
+        let plan = plan(&book, &wish);
+        assert!(plan.complete);
+        assert_eq!(plan.size(), 4 * ONE + 15_384_600);
+        assert!(plan.cash() <= 10 * ONE && plan.cash() > 10 * ONE - 100);
+        let poor = Wish { budget: Some(100 * ONE), ..wish };
+        assert!(!super::plan(&book, &poor).complete);
+    }
+
+    #[test]
+    fn crossing_looks_through_the_mirror() {
+        let book = book(&[("no", 1, Side::Buy, 400_000, ONE)]);
+        assert!(crosses(&book, &buy(600_000, ONE)));
+        assert!(!crosses(&book, &buy(590_000, ONE)));
     }
 }

@@ -1,282 +1,301 @@
-//! The exchange behind the simulated CLOB: accounts, price-time matching, fees and settlement. Synchronous and without a
-//! clock: the same calls in the same order give the same ids and the same books.
+//! The matching engine of the simulated Polymarket: accounts, books, matching, fees, settlement. Synchronous and without a
+//! clock: every call is told the time, and the same seed and calls give the same ids.
 //!
-//! Invariants: no two resting orders of a market cross, mirrored ones included; collateral, minted pairs and fees add up to
-//! what was paid in; an order is never matched beyond its size.
+//! Invariants, which property tests hold it to: pUSD is conserved (accounts + fees + what stands behind existing pairs);
+//! both tokens of a market exist in equal numbers; nothing is matched beyond its size; no two resting orders cross, the
+//! mirrored book included; a client's free balance is never negative.
 
-mod accounts;
-mod ladder;
+mod account;
+mod book;
+mod credentials;
+mod ending;
+mod event;
+mod heartbeat;
+mod ids;
+mod listing;
 mod matching;
+mod order;
+mod placing;
+mod settlement;
 mod state;
+mod trade;
+mod trading;
+mod truth;
+mod units;
+mod view;
+
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
-mod truth;
-mod types;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
 
-use crate::domain::{Book, Level, Market, MarketId, OrderId, Price, Side, Timestamp, TokenId, Usd};
-use accounts::{Account, Beat};
-use state::{Listed, State};
-
+pub use credentials::Credentials;
+pub use event::{BookChange, ExchangeEvent, LevelChange, OrderChange, PublicTrade};
+pub use heartbeat::WrongHeartbeat;
+pub use order::{AccountId, AccountKind, CancelReason, Cancelled, NewOrder, OrderStatus, Placed, Refusal, Submission};
+pub use trade::{Leg, Trade};
 pub use truth::{Truth, TruthBalance, TruthOrder, TruthTrade};
-pub use types::{
-    AccountId, AccountKind, Cancelled, ExchangeEvent, Leg, LevelChange, NewOrder, OrderChange, OrderStatus, OrderView,
-    Placed, Refusal, Trade,
-};
+pub use view::{BookView, LastPrice, OrderView, WireBook, WireLevel};
 
-/// Events kept for a slow socket; beyond that it is told that it has missed some.
-const EVENTS_KEPT: usize = 8_192;
+use crate::domain::{Book, Market, MarketId, OrderId, Price, Timestamp, TokenId, TradeId, Usd};
+use state::State;
 
-/// A handle on the exchange; clones share it. No call waits.
-#[derive(Clone, Debug)]
-pub struct Exchange {
-    state: Arc<Mutex<State>>,
-    events: broadcast::Sender<ExchangeEvent>,
+/// The exchange. A cheap handle: clones share one state behind a lock that is never held over an await.
+#[derive(Clone)]
+pub struct Exchange(Arc<Mutex<State>>);
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").finish_non_exhaustive()
+    }
 }
 
 impl Exchange {
-    /// An empty exchange; the seed goes into the ids that it gives.
+    /// An exchange without accounts and markets. Ids and credentials follow from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(seed))), events: broadcast::channel(EVENTS_KEPT).0 }
+        Self(Arc::new(Mutex::new(State::new(seed))))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a change and tells the sockets what came of it.
-    fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state();
-        let result = act(&mut state);
-        for event in state.events.drain(..) {
-            // Without a socket there is nobody to tell.
-            let _listeners = self.events.send(event);
-        }
-        result
-    }
-
-    /// What happens from now on.
-    #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<ExchangeEvent> {
-        self.events.subscribe()
-    }
-
-    /// Opens an account, or gives an existing one more collateral.
+    /// Opens an account with that much pUSD, or pays that much into one that is open. Amounts finer than a millionth are
+    /// cut off.
     pub fn open_account(&self, account: &AccountId, kind: AccountKind, collateral: Usd) {
+        let amount = units::micros(collateral.0.trunc_with_scale(6)).unwrap_or(0);
         let mut state = self.state();
-        let known = state.accounts.entry(account.clone()).or_insert_with(|| Account::new(kind, Usd::ZERO));
-        known.collateral += collateral;
+        let opened = state.account_mut(account);
+        opened.kind = kind;
+        opened.collateral += amount;
     }
 
-    /// The seed of everything that the exchange makes up.
-    #[must_use]
-    pub fn seed(&self) -> u64 {
-        self.state().seed
-    }
-
-    /// The API key that an account belongs to; empty before it has one.
-    #[must_use]
-    pub fn owner_of(&self, account: &AccountId) -> String {
-        self.state().accounts.get(account).map(|account| account.owner.clone()).unwrap_or_default()
-    }
-
-    /// Whether there is such an account.
-    #[must_use]
-    pub fn has_account(&self, account: &AccountId) -> bool {
-        self.state().accounts.contains_key(account)
-    }
-
-    /// Orders of this account belong to this API key from now on.
-    pub fn set_owner(&self, account: &AccountId, owner: &str) {
-        if let Some(account) = self.state().accounts.get_mut(account) {
-            owner.clone_into(&mut account.owner);
-        }
-    }
-
-    /// Lists a market, or replaces its description.
+    /// Opens a market, or replaces the description of an open one.
     pub fn list_market(&self, market: Market, now: Timestamp) {
-        self.change(|state| {
-            for (index, outcome) in market.tokens.iter().enumerate() {
-                state.tokens.insert(outcome.token.clone(), (market.market.clone(), index));
-            }
-            state.events.push(ExchangeEvent::Listed(market.clone(), now));
-            if let Some(listed) = state.markets.get_mut(&market.market) {
-                listed.market = market;
-            } else {
-                let listed = Listed { ladder: ladder::Ladder::default(), last_trade: None, market };
-                state.markets.insert(listed.market.market.clone(), listed);
-            }
-        });
+        self.state().list(market, now);
     }
 
-    /// Takes no more orders for it and cancels what rests.
+    /// Takes no more orders for the market and cancels what rests.
     pub fn close_market(&self, market: &MarketId, now: Timestamp) {
-        self.change(|state| {
-            if let Some(listed) = state.markets.get_mut(market) {
-                listed.market.accepting_orders = false;
-            }
-            state.clear(market, "CANCELED_MARKET_RESOLVED", now);
-        });
+        self.state().close(market, now);
     }
 
-    /// Says what each outcome pays. Shares stay where they are until they are redeemed on chain.
+    /// Notes what each outcome pays a share. Balances stay: tokens exist until they are redeemed.
     pub fn resolve_market(&self, market: &MarketId, payouts: [Price; 2], now: Timestamp) {
-        self.change(|state| {
-            let Some(listed) = state.markets.get_mut(market) else { return };
-            listed.market.accepting_orders = false;
-            listed.market.payouts = Some(payouts);
-            let resolved = listed.market.clone();
-            state.events.push(ExchangeEvent::Resolved(resolved, now));
-        });
+        self.state().resolve(market, payouts, now);
     }
 
-    /// Drops a market and its book. Balances and the record of orders and trades stay.
+    /// Drops a market. Its clients keep their tokens, orders and trades.
     pub fn forget_market(&self, market: &MarketId) {
         let mut state = self.state();
-        if let Some(listed) = state.markets.remove(market) {
-            for outcome in listed.market.tokens {
-                state.tokens.remove(&outcome.token);
-            }
-        }
+        let now = state.markets.get(market).map_or_else(Timestamp::default, |listing| listing.changed_at);
+        state.forget(market, now);
     }
 
-    /// A market by its condition id.
-    #[must_use]
-    pub fn market(&self, market: &MarketId) -> Option<Market> {
-        self.state().markets.get(market).map(|listed| listed.market.clone())
+    /// Takes an order of the house or of a client that needs no signature.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the venue's words.
+    pub fn place(&self, account: &AccountId, order: NewOrder, now: Timestamp) -> Result<Placed, Refusal> {
+        let mut state = self.state();
+        let owner = state.ids.fixed_uuid("owner", account.as_str());
+        state.submit(account, Submission { order, budget: None, maker: account.to_string(), owner }, now)
+    }
+
+    /// Takes an order that came signed over HTTP.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the venue's words.
+    pub fn submit(&self, account: &AccountId, submission: Submission, now: Timestamp) -> Result<Placed, Refusal> {
+        self.state().submit(account, submission, now)
+    }
+
+    /// Cancels these orders of the account.
+    pub fn cancel(&self, account: &AccountId, ids: &[OrderId], now: Timestamp) -> Cancelled {
+        self.state().cancel(account, ids, now)
+    }
+
+    /// Cancels every open order of the account.
+    pub fn cancel_all(&self, account: &AccountId, now: Timestamp) -> Cancelled {
+        self.cancel_where(account, None, None, now)
+    }
+
+    /// Cancels the account's open orders in a market, of a token, or in all.
+    pub fn cancel_where(
+        &self,
+        account: &AccountId,
+        market: Option<&MarketId>,
+        token: Option<&TokenId>,
+        now: Timestamp,
+    ) -> Cancelled {
+        let mut state = self.state();
+        let Some(open) = state.accounts.get(account).map(|account| &account.open) else { return Cancelled::default() };
+        let chosen = |id: &&OrderId| {
+            state.orders.get(*id).is_some_and(|order| {
+                market.is_none_or(|market| order.market.market == *market)
+                    && token.is_none_or(|token| order.token() == token)
+            })
+        };
+        let ids: Vec<OrderId> = open.values().filter(chosen).cloned().collect();
+        state.cancel(account, &ids, now)
+    }
+
+    /// Takes what time brings: settlement, the end of GTD orders, the sweep of silent keys. To be called every 50 ms or so.
+    pub fn advance(&self, now: Timestamp) {
+        let mut state = self.state();
+        state.settle(now);
+        state.expire(now);
+        state.sweep(now);
+    }
+
+    /// A token's whole book.
+    pub fn book(&self, token: &TokenId) -> Option<Book> {
+        self.book_view(token).map(|view| view.book)
+    }
+
+    /// A token's book with what the venue says along with it.
+    pub fn book_view(&self, token: &TokenId) -> Option<BookView> {
+        let state = self.state();
+        let (market, index) = state.tokens.get(token)?;
+        state.markets.get(market).map(|listing| listing.view(*index))
+    }
+
+    /// Every market, by condition id.
+    pub fn markets(&self) -> Vec<Arc<Market>> {
+        self.state().markets.values().map(|listing| Arc::clone(&listing.market)).collect()
+    }
+
+    /// A market.
+    pub fn market(&self, market: &MarketId) -> Option<Arc<Market>> {
+        self.state().markets.get(market).map(|listing| Arc::clone(&listing.market))
     }
 
     /// The market of a token.
-    #[must_use]
-    pub fn market_of(&self, token: &TokenId) -> Option<Market> {
+    pub fn market_of(&self, token: &TokenId) -> Option<Arc<Market>> {
         let state = self.state();
         let (market, _) = state.tokens.get(token)?;
-        state.markets.get(market).map(|listed| listed.market.clone())
+        state.markets.get(market).map(|listing| Arc::clone(&listing.market))
     }
 
-    /// Every market.
-    #[must_use]
-    pub fn markets(&self) -> Vec<Market> {
-        self.state().markets.values().map(|listed| listed.market.clone()).collect()
-    }
-
-    /// Price of a market's last trade, in the token of its taker.
-    #[must_use]
-    pub fn last_trade(&self, token: &TokenId) -> Option<Price> {
+    /// The account's open orders, oldest first, from the one after number `after` on.
+    pub fn open_orders(&self, account: &AccountId, after: u64) -> Vec<OrderView> {
         let state = self.state();
-        let (market, _) = state.tokens.get(token)?;
-        state.markets.get(market)?.last_trade
+        let Some(found) = state.accounts.get(account) else { return Vec::new() };
+        let open = found.open.range(after.saturating_add(1)..).filter_map(|(_, id)| state.orders.get(id));
+        open.map(OrderView::of).collect()
     }
 
-    /// Places an order.
-    ///
-    /// # Errors
-    /// [`Refusal`] in the venue's words.
-    pub fn place(&self, account: &AccountId, order: NewOrder, now: Timestamp) -> Result<Placed, Refusal> {
-        self.change(|state| state.place(account, order, None, now))
+    /// An order of the account in whatever state.
+    pub fn order(&self, account: &AccountId, id: &OrderId) -> Option<OrderView> {
+        self.state().orders.get(id).filter(|order| order.account == *account).map(OrderView::of)
     }
 
-    /// Places a market buy that spends an amount instead of asking for shares.
+    /// The account's trades, newest first, from the one before number `before` on.
+    pub fn trades(&self, account: &AccountId, before: u64) -> Vec<Arc<Trade>> {
+        let state = self.state();
+        state
+            .trades
+            .range(..before)
+            .rev()
+            .map(|(_, trade)| trade)
+            .filter(|trade| trade.involves(account))
+            .cloned()
+            .collect()
+    }
+
+    /// A trade of the account.
+    pub fn trade(&self, account: &AccountId, id: &TradeId) -> Option<Arc<Trade>> {
+        let state = self.state();
+        let trade = state.trades.get(state.trade_numbers.get(id)?)?;
+        trade.involves(account).then(|| Arc::clone(trade))
+    }
+
+    /// The account's pUSD, or its shares of a token, in millionths.
+    pub fn balance(&self, account: &AccountId, token: Option<&TokenId>) -> i64 {
+        let state = self.state();
+        let Some(account) = state.accounts.get(account) else { return 0 };
+        token.map_or(account.collateral, |token| account.shares_of(token))
+    }
+
+    /// Takes a heartbeat of a key and gives the id to send next.
     ///
     /// # Errors
-    /// [`Refusal`] in the venue's words.
-    pub fn place_spending(
+    /// [`WrongHeartbeat`] with the id that was expected; the beat then does not count.
+    pub fn heartbeat(
         &self,
         account: &AccountId,
-        order: NewOrder,
-        spend: Usd,
+        key: &str,
+        id: &str,
         now: Timestamp,
-    ) -> Result<Placed, Refusal> {
-        self.change(|state| state.place(account, order, Some(spend), now))
+    ) -> Result<String, WrongHeartbeat> {
+        self.state().beat(account, key, id, now)
     }
 
-    /// Cancels these orders of an account.
-    pub fn cancel(&self, account: &AccountId, ids: &[OrderId], now: Timestamp) -> Cancelled {
-        self.change(|state| state.cancel(account, ids, now))
+    /// New API credentials; nothing when the nonce has some.
+    pub fn create_key(&self, account: &AccountId, nonce: u64) -> Option<Credentials> {
+        let mut state = self.state();
+        let State { keyring, ids, .. } = &mut *state;
+        keyring.create(ids, account, nonce)
     }
 
-    /// Cancels everything that an account has resting.
-    pub fn cancel_all(&self, account: &AccountId, now: Timestamp) -> Cancelled {
-        self.change(|state| {
-            let ids: Vec<OrderId> =
-                state.accounts.get(account).map(|account| account.live.iter().cloned().collect()).unwrap_or_default();
-            state.cancel(account, &ids, now)
-        })
+    /// The API credentials made with this nonce.
+    pub fn derive_key(&self, account: &AccountId, nonce: u64) -> Option<Credentials> {
+        self.state().keyring.derive(account, nonce).cloned()
     }
 
-    /// A token's book, whole depth, best price first.
-    #[must_use]
-    pub fn book(&self, token: &TokenId) -> Option<Book> {
-        let state = self.state();
-        let (market, index) = state.tokens.get(token)?;
-        let listed = state.markets.get(market)?;
-        let side = |side| state.depth(listed, *index, side).into_iter().map(|(price, size)| Level { price, size });
-        Some(Book {
-            market: market.clone(),
-            token: token.clone(),
-            bids: side(Side::Buy).collect(),
-            asks: side(Side::Sell).collect(),
-            event_at: Timestamp::default(),
-            received_at: Timestamp::default(),
-        })
+    /// The credentials of a key.
+    pub fn credentials(&self, key: &str) -> Option<Credentials> {
+        self.state().keyring.find(key).cloned()
     }
 
-    /// An order in whatever state.
-    #[must_use]
-    pub fn order(&self, id: &OrderId) -> Option<OrderView> {
-        self.state().orders.get(id).cloned()
+    /// All keys of an account.
+    pub fn keys_of(&self, account: &AccountId) -> Vec<String> {
+        self.state().keyring.keys_of(account)
     }
 
-    /// Orders of an API key that pass a filter, oldest first.
-    pub fn orders_of(&self, owner: &str, wanted: impl Fn(&OrderView) -> bool) -> Vec<OrderView> {
-        self.state().client_orders().filter(|view| view.owner == owner && wanted(view)).cloned().collect()
+    /// Makes a key worthless.
+    pub fn delete_key(&self, key: &str) {
+        self.state().keyring.delete(key);
     }
 
-    /// Trades with a leg of an API key that pass a filter, newest first.
-    pub fn trades_of(&self, owner: &str, wanted: impl Fn(&Trade) -> bool) -> Vec<Trade> {
-        let state = self.state();
-        let own = |trade: &&Trade| trade.legs().any(|leg| leg.owner == owner) && wanted(trade);
-        state.trades.values().rev().filter(own).cloned().collect()
+    /// The venue's own view of its clients.
+    pub fn truth(&self) -> Truth {
+        self.state().truth()
     }
 
-    /// An account's collateral and its shares of one token.
-    #[must_use]
-    pub fn balance(&self, account: &AccountId, token: Option<&TokenId>) -> rust_decimal::Decimal {
-        let state = self.state();
-        let Some(account) = state.accounts.get(account) else { return rust_decimal::Decimal::ZERO };
-        token.map_or(account.collateral.0, |token| account.shares(token).0)
-    }
-
-    /// Takes a heartbeat. An empty id begins the chain; afterwards each must repeat the id last given.
+    /// What `events` still holds, and the books of these tokens right after it: nothing lies between them.
     ///
     /// # Errors
-    /// The id that was expected; the switch is not fed.
-    pub fn heartbeat(&self, account: &AccountId, given: &str, now: Timestamp) -> Result<String, String> {
-        let mut state = self.state();
-        let (_, hash) = state.next();
-        let Some(account) = state.accounts.get_mut(account) else { return Err(String::new()) };
-        if let Some(beat) = &account.beat
-            && given != beat.id
-        {
-            return Err(beat.id.clone());
+    /// When the reader has fallen behind and missed events.
+    pub fn catch_up(
+        &self,
+        events: &mut broadcast::Receiver<ExchangeEvent>,
+        tokens: &[TokenId],
+    ) -> Result<(Vec<ExchangeEvent>, Vec<BookView>), broadcast::error::TryRecvError> {
+        let state = self.state();
+        let mut pending = Vec::new();
+        loop {
+            match events.try_recv() {
+                Ok(event) => pending.push(event),
+                Err(broadcast::error::TryRecvError::Empty) => break,
+                Err(missed) => return Err(missed),
+            }
         }
-        let id = hash[..32].to_owned();
-        account.beat = Some(Beat { id: id.clone(), at: now });
-        Ok(id)
+        let view = |token: &TokenId| {
+            let (market, index) = state.tokens.get(token)?;
+            state.markets.get(market).map(|listing| listing.view(*index))
+        };
+        Ok((pending, tokens.iter().filter_map(view).collect()))
     }
 
-    /// Lets time pass: settlement, expiry, lapsed heartbeats.
-    pub fn advance(&self, now: Timestamp) {
-        self.change(|state| state.advance(now));
-    }
-
-    /// The exchange's own view of what clients did.
-    #[must_use]
-    pub fn truth(&self) -> Truth {
-        truth::of(&self.state())
+    /// Everything that happens from now on. Who falls 8,192 events behind misses some and is told so.
+    pub fn subscribe(&self) -> broadcast::Receiver<ExchangeEvent> {
+        self.state().events.subscribe()
     }
 }

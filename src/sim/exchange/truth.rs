@@ -2,99 +2,107 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{AccountId, AccountKind, OrderStatus, state::State};
-use crate::domain::{FillStatus, OrderId, Price, Side, Size, TokenId, TradeId, Usd};
+use super::order::AccountKind;
+use super::state::State;
+use super::units::decimal;
+use crate::domain::{Price, Side, Size, Usd};
 
-/// The exchange's own view of everything that clients did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Truth {
-    /// Every order of a client, oldest first.
-    pub orders: Vec<TruthOrder>,
-    /// Every trade in which a client took part, oldest first.
-    pub trades: Vec<TruthTrade>,
-    /// Orders of clients that rest now.
-    pub open_orders: usize,
-    /// Each client's money and shares.
-    pub balances: BTreeMap<AccountId, TruthBalance>,
-}
-
-/// An order of a client.
+/// An order as the venue knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TruthOrder {
     /// Id.
-    pub id: OrderId,
+    pub id: String,
     /// Whose.
-    pub account: AccountId,
+    pub account: String,
     /// Token.
-    pub token_id: TokenId,
-    /// Side.
-    pub side: Side,
-    /// Limit price.
+    pub token_id: String,
+    /// `BUY` or `SELL`.
+    pub side: &'static str,
+    /// Limit.
     pub price: Price,
     /// Shares asked for.
     pub size: Size,
     /// Shares matched.
     pub matched: Size,
-    /// Status in the venue's words.
-    pub status: OrderStatus,
+    /// The venue's word.
+    pub status: &'static str,
 }
 
-/// A trade with a client in it.
+/// A trade as the venue knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TruthTrade {
     /// Id.
-    pub id: TradeId,
-    /// Settlement.
-    pub status: FillStatus,
-    /// The crossing order.
-    pub taker_order_id: OrderId,
-    /// The resting orders.
-    pub maker_order_ids: Vec<OrderId>,
+    pub id: String,
+    /// `MATCHED`, `MINED`, `CONFIRMED`.
+    pub status: String,
+    /// The incoming order.
+    pub taker_order_id: String,
+    /// The resting ones.
+    pub maker_order_ids: Vec<String>,
     /// Shares.
     pub size: Size,
-    /// Price in the taker's token.
+    /// Price, in terms of the taker's token.
     pub price: Price,
+    /// What the taker pays on top.
+    pub fee: Usd,
 }
 
-/// What a client owns.
+/// What an account has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TruthBalance {
-    /// pUSD, reservations of resting orders included.
+    /// pUSD.
     pub collateral: Usd,
     /// Shares by token.
-    pub tokens: BTreeMap<TokenId, Size>,
+    pub tokens: BTreeMap<String, Size>,
 }
 
-pub(super) fn of(state: &State) -> Truth {
-    let orders = state.client_orders().map(|view| TruthOrder {
-        id: view.order.id.clone(),
-        account: view.account.clone(),
-        token_id: view.order.token.clone(),
-        side: view.order.side,
-        price: view.order.price,
-        size: view.order.size,
-        matched: view.matched,
-        status: view.status.clone(),
-    });
-    let trades = state.client_trades().map(|trade| TruthTrade {
-        id: trade.id.clone(),
-        status: trade.status,
-        taker_order_id: trade.taker.order.clone(),
-        maker_order_ids: trade.makers.iter().map(|leg| leg.order.clone()).collect(),
-        size: trade.taker.size,
-        price: trade.taker.price,
-    });
-    let orders: Vec<TruthOrder> = orders.collect();
-    let balances =
-        state.accounts.iter().filter(|(_, account)| account.kind == AccountKind::Client).map(|(id, account)| {
-            let tokens = account.tokens.iter().filter(|(_, shares)| !shares.is_zero());
-            let tokens = tokens.map(|(token, shares)| (token.clone(), Size(shares.0.normalize()))).collect();
-            (id.clone(), TruthBalance { collateral: Usd(account.collateral.0.normalize()), tokens })
+/// The venue's own view of its clients: what tests compare with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Truth {
+    /// Client orders, oldest first; the last 20,000.
+    pub orders: Vec<TruthOrder>,
+    /// Trades in which a client took part, oldest first; the last 20,000.
+    pub trades: Vec<TruthTrade>,
+    /// Open client orders.
+    pub open_orders: usize,
+    /// By client account.
+    pub balances: BTreeMap<String, TruthBalance>,
+}
+
+impl State {
+    pub(super) fn truth(&self) -> Truth {
+        let orders = self.client_orders.values().filter_map(|id| self.orders.get(id)).map(|order| TruthOrder {
+            id: order.id.to_string(),
+            account: order.account.to_string(),
+            token_id: order.token().to_string(),
+            side: match order.side {
+                Side::Buy => "BUY",
+                Side::Sell => "SELL",
+            },
+            price: Price(decimal(order.price)),
+            size: Size(decimal(order.size)),
+            matched: Size(decimal(order.matched)),
+            status: order.status.text(),
         });
-    Truth {
-        open_orders: orders.iter().filter(|order| order.status == OrderStatus::Live).count(),
-        orders,
-        trades: trades.collect(),
-        balances: balances.collect(),
+        let trades = self.trades.values().map(|trade| TruthTrade {
+            id: trade.id.to_string(),
+            status: trade.status.to_string().to_uppercase(),
+            taker_order_id: trade.taker.order.to_string(),
+            maker_order_ids: trade.makers.iter().map(|leg| leg.order.to_string()).collect(),
+            size: trade.taker.size,
+            price: trade.taker.price,
+            fee: trade.fee,
+        });
+        let clients = || self.accounts.iter().filter(|(_, account)| account.kind == AccountKind::Client);
+        let balances = clients().map(|(id, account)| {
+            let tokens = account.shares.iter().map(|(token, size)| (token.to_string(), Size(decimal(*size))));
+            (id.to_string(), TruthBalance { collateral: Usd(decimal(account.collateral)), tokens: tokens.collect() })
+        });
+        Truth {
+            orders: orders.collect(),
+            trades: trades.collect(),
+            open_orders: clients().map(|(_, account)| account.open.len()).sum(),
+            balances: balances.collect(),
+        }
     }
 }

@@ -1,0 +1,53 @@
+//! The life of a market: listed, closed, resolved, forgotten.
+
+use std::sync::Arc;
+
+use super::book::OrderBook;
+use super::event::ExchangeEvent;
+use super::order::CancelReason;
+use super::state::{Listing, State};
+use crate::domain::{Market, MarketId, Price, Timestamp};
+
+impl State {
+    /// Opens a market, or replaces the description of one that is open.
+    pub(super) fn list(&mut self, market: Market, now: Timestamp) {
+        let market = Arc::new(market);
+        for (index, outcome) in market.tokens.iter().enumerate() {
+            self.tokens.insert(outcome.token.clone(), (market.market.clone(), index));
+        }
+        let fresh =
+            || Listing { market: Arc::clone(&market), book: OrderBook::default(), last: [None, None], changed_at: now };
+        self.markets.entry(market.market.clone()).or_insert_with(fresh).market = Arc::clone(&market);
+        self.tell(ExchangeEvent::Listed(market, now));
+    }
+
+    /// Takes no more orders and cancels what rests.
+    pub(super) fn close(&mut self, market: &MarketId, now: Timestamp) {
+        let Some(listing) = self.markets.get_mut(market) else { return };
+        listing.market = Arc::new(Market { accepting_orders: false, ..Market::clone(&listing.market) });
+        let ids = listing.book.ids();
+        self.end(&ids, CancelReason::MarketResolved, now);
+    }
+
+    /// Notes what each outcome pays. Tokens stay with their holders until somebody redeems them.
+    pub(super) fn resolve(&mut self, market: &MarketId, payouts: [Price; 2], now: Timestamp) {
+        self.close(market, now);
+        let Some(listing) = self.markets.get_mut(market) else { return };
+        let resolved = Market { payouts: Some(payouts), ..Market::clone(&listing.market) };
+        let resolved = Arc::new(resolved);
+        listing.market = Arc::clone(&resolved);
+        self.tell(ExchangeEvent::Resolved(resolved, now));
+    }
+
+    /// Drops the market and what the house holds of it. Clients keep their tokens and their history.
+    pub(super) fn forget(&mut self, market: &MarketId, now: Timestamp) {
+        self.close(market, now);
+        let Some(listing) = self.markets.remove(market) else { return };
+        for outcome in &listing.market.tokens {
+            self.tokens.remove(&outcome.token);
+            for account in self.accounts.values_mut().filter(|account| !account.is_client()) {
+                account.shares.remove(&outcome.token);
+            }
+        }
+    }
+}
