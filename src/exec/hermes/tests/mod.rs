@@ -269,7 +269,7 @@ async fn from_a_signal_to_a_position_with_its_fee_and_everything_told_in_order()
     let world = World::new();
     let hermes = world.start().await;
     world.signal("a").await;
-    let live = world.until("live", |state| state.orders.open == 1).await;
+    let live = world.until("live", |state| state.orders.accepted == 1).await;
     assert_eq!((live.orders.sent, live.orders.accepted, live.orders.unknown), (1, 1, 0));
     world.venue.match_order(&"0xa".into()).await;
     let done = world.until("filled", |state| state.orders.filled == 1 && state.fills == 1).await;
