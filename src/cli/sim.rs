@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Seed of makers and noise takers: the same seed, the same run
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A CSV to play instead of the embedded recording: time,symbol,price[,qty,side]
+    /// A CSV to play instead of the embedded recording: `time,symbol,price` and optionally `qty,side`
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
     /// First of six consecutive loopback ports; 0 takes free ones

@@ -1,4 +1,4 @@
-//! Hermes at work: one task owns the [`Desk`](super::desk::Desk) and performs what it decides; others read, post and publish
+//! Hermes at work: one task owns the [`Desk`] and performs what it decides; others read, post and publish
 //! for it over bounded channels.
 //!
 //! Priorities of the loop: the kill, then answers, then the account's events, then commands, then time, then new signals.
