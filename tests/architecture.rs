@@ -19,7 +19,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("store", &["domain", "store"]),
     ("venues/polymarket/venue", &["domain", "clock", "venues", "exec", "risk"]),
     ("venues", &["domain", "clock", "venues", "exec"]),
-    ("sim", &["domain", "clock", "venues", "sim"]),
+    ("sim", &["domain", "clock", "sim"]),
     ("ui", &["domain", "bus", "clock", "ui"]),
     ("config", &["domain", "risk", "pipeline", "sim", "config"]),
     ("telemetry", &[]),
