@@ -21,7 +21,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     match ack.verdict {
         AckVerdict::Applied => {
             if !args.json {
-                println!("armed: a new epoch has begun, nothing queued before it can run");
+                println!("armed; nothing that was queued before the kill can run");
             }
             Ok(())
         }

@@ -36,19 +36,24 @@ impl Desk {
 
     /// The status document.
     pub(super) async fn status(&self) -> Result<Status, CliError> {
-        if let Some(bus) = &self.bus {
-            return read_states(bus, self.mode).await;
-        }
-        match self.ask(Request::Status { status: true }).await? {
-            Reply::Status(status) => Ok(*status),
-            other => Err(unexpected(&other)),
+        let over_bus = match &self.bus {
+            Some(bus) => read_states(bus, self.mode).await,
+            None => Err(CliError::NoDaemon("no bus between processes".to_owned())),
+        };
+        let Err(bus_error) = over_bus else { return over_bus };
+        match self.ask(Request::Status { status: true }).await {
+            Ok(Reply::Status(status)) => Ok(*status),
+            Ok(other) => Err(unexpected(&other)),
+            Err(socket_error) => Err(if self.bus.is_some() { bus_error } else { socket_error }),
         }
     }
 
     /// Hermes' own snapshot: the kill's steps and proof.
     pub(super) async fn hermes(&self) -> Result<Option<HermesState>, CliError> {
-        if let Some(bus) = &self.bus {
-            return read(bus, &Key::HERMES).await;
+        if let Some(bus) = &self.bus
+            && let Ok(state) = read(bus, &Key::HERMES).await
+        {
+            return Ok(state);
         }
         match self.ask(Request::Hermes { hermes: true }).await? {
             Reply::Hermes(state) => Ok(Some(*state)),
@@ -67,12 +72,22 @@ impl Desk {
             }
         };
         let (socket, bus) = tokio::join!(self.command_over_socket(by, action), over_bus);
-        match (socket, bus) {
-            (Ok(ack), _) if ack.verdict == AckVerdict::Applied || ack.verdict == AckVerdict::Accepted => Ok(()),
-            (_, Ok(_)) => Ok(()),
-            (socket, Err(bus)) => {
-                let socket = socket.map_or_else(|error| error.to_string(), |ack| format!("{:?}", ack.verdict));
-                self.write_latch_file(by, why)?;
+        let socket = match socket {
+            Ok(Ack { verdict: AckVerdict::Applied | AckVerdict::Accepted, .. }) => return Ok(()),
+            Ok(Ack { verdict: AckVerdict::Denied { reasons }, .. }) => reasons.join("; "),
+            Err(error) => error.to_string(),
+        };
+        // The bus may lose what it has acknowledged, and Hermes has not said that it keeps the latch: the file does.
+        let written = self.write_latch_file(by, why);
+        match bus {
+            Ok(_) => {
+                if let Err(error) = written {
+                    eprintln!("cockpit: the kill is on the bus, but not in a latch file: {error}");
+                }
+                Ok(())
+            }
+            Err(bus) => {
+                written?;
                 Err(CliError::NoDaemon(format!(
                     "no daemon took the kill (socket: {socket}; bus: {bus}); the latch file in {} is written, so that no \
                      desk on it trades before `cockpit arm`",

@@ -37,7 +37,8 @@ async fn proved(desk: &Desk, quiet: bool) -> Result<KillReport, CliError> {
     let mut interval = tokio::time::interval(Duration::from_millis(200));
     loop {
         interval.tick().await;
-        let report = desk.hermes().await?.map(|HermesState { kill, .. }| kill);
+        // An answer that fails is asked for again: the kill is in force, only its proof is awaited.
+        let report = desk.hermes().await.ok().flatten().map(|HermesState { kill, .. }| kill);
         if let Some(report) = report.filter(|report| !report.latch.is_armed()) {
             if !quiet {
                 for (step, ms) in report.steps.iter().skip(steps) {

@@ -13,6 +13,8 @@ use super::{
 
 /// A snapshot older than this means that its daemon is down.
 const DAEMON_SILENT_AFTER: Duration = Duration::from_secs(5);
+/// Decimals of an average price in the document: those of pUSD.
+const SHOWN_DECIMALS: u32 = 6;
 
 /// Whether a daemon is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -125,7 +127,9 @@ impl Status {
         ticks.dropped += athena.map_or(0, |state| state.dropped);
         Self {
             mode: hermes.map_or(mode, |state| state.mode),
-            trading_state: hermes.map_or(TradingState::Halted, |state| state.trading_state),
+            trading_state: hermes
+                .filter(|state| now.since(state.at) <= DAEMON_SILENT_AFTER)
+                .map_or(TradingState::Halted, |state| state.trading_state),
             kill: hermes.map(|state| StatusKill {
                 epoch: state.kill.latch.epoch,
                 state: state.kill.latch.state,
@@ -160,7 +164,7 @@ fn positions(state: &HermesState) -> Vec<StatusPosition> {
             market: position.market.clone(),
             outcome: position.outcome.clone(),
             size: position.size,
-            avg_price: position.avg_price,
+            avg_price: Price(position.avg_price.0.round_dp(SHOWN_DECIMALS).normalize()),
             mark: position.mark,
             realised: position.realised,
             unrealised: position.unrealised,

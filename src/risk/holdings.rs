@@ -49,7 +49,9 @@ impl Holdings {
         let holding = self.tokens.entry(position.token.clone()).or_default();
         holding.held += position.size;
         if position.payout.is_none() {
-            self.gross += position.avg_price.notional(position.size.abs());
+            // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
+            let cost = position.avg_price.notional(position.size.abs());
+            self.gross += Usd(cost.0.round_dp(6).normalize());
         }
     }
 
