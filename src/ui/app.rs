@@ -1,6 +1,7 @@
 //! The loop: wait, take everything that is there, draw when it is time. The kill and the keys come before data.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, EventStream};
@@ -14,7 +15,7 @@ use super::frame::Pacer;
 use super::keymap::{Keymap, KeymapError};
 use super::model::Model;
 use super::msg::{Feed, Msg};
-use super::orders::Orders;
+use super::orders::{KillPath, Orders};
 use super::settings::Settings;
 use super::signals::{Signal, Signals};
 use super::terminal::{self, PanicGuard, Screen};
@@ -47,7 +48,12 @@ pub enum UiError {
 ///
 /// # Errors
 /// When standard output is no terminal, the keymap is wrong, or the terminal fails.
-pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -> Result<(), UiError> {
+pub async fn run(
+    settings: Settings,
+    bus: BusRef,
+    beside: Option<Arc<dyn KillPath>>,
+    shutdown: CancellationToken,
+) -> Result<(), UiError> {
     use io::IsTerminal as _;
     let keymap = Keymap::load(settings.keymap.as_deref())?;
     if !io::stdout().is_terminal() {
@@ -61,7 +67,7 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
         theme: Theme::new(settings.colour),
         pacer: Pacer::new(settings.max_fps),
         attachment: Attachment::start(&bus, Duration::from_secs(1) / settings.max_fps.clamp(10, 60)),
-        orders: Orders::new(bus),
+        orders: Orders::new(bus, beside),
         screen,
         model,
     };

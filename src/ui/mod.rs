@@ -25,4 +25,5 @@ mod widgets;
 
 pub use app::{UiError, run};
 pub use keymap::KeymapError;
+pub use orders::KillPath;
 pub use settings::Settings;

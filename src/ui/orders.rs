@@ -3,23 +3,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::msg::Msg;
 use crate::bus::{BusRef, Origin, control};
 use crate::clock::now;
-use crate::domain::Action;
+use crate::domain::{Action, KillLatch, KillState};
 
 /// How long one attempt may take.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(3);
 /// How long leaving waits for attempts under way.
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
 
+/// A second way to kill, for when the bus is away. The composition root provides it.
+#[async_trait]
+pub trait KillPath: std::fmt::Debug + Send + Sync {
+    /// Closes the gate.
+    ///
+    /// # Errors
+    /// In words, when nobody took it.
+    async fn kill(&self, by: &str, why: &str) -> Result<(), String>;
+}
+
 /// Attempts under way.
 #[derive(Debug)]
 pub(crate) struct Orders {
     bus: BusRef,
+    beside: Option<Arc<dyn KillPath>>,
     latch: Arc<Origin>,
     commands: Arc<Origin>,
     actor: Arc<str>,
@@ -28,11 +40,12 @@ pub(crate) struct Orders {
 
 impl Orders {
     /// Nothing under way. The actor is `cockpit:` and the user's name.
-    pub(crate) fn new(bus: BusRef) -> Self {
+    pub(crate) fn new(bus: BusRef, beside: Option<Arc<dyn KillPath>>) -> Self {
         let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
         let boot = Uuid::new_v4().to_string();
         Self {
             bus,
+            beside,
             latch: Arc::new(Origin::new("cockpit", &boot)),
             commands: Arc::new(Origin::new("cockpit", &boot)),
             actor: Arc::from(format!("cockpit:{user}")),
@@ -40,14 +53,33 @@ impl Orders {
         }
     }
 
-    /// Puts the killed latch on the bus.
+    /// Puts the killed latch on the bus and, at the same time, takes the way beside it: either is enough.
     pub(crate) fn kill(&mut self, why: String) {
         let (bus, origin, actor) = (Arc::clone(&self.bus), Arc::clone(&self.latch), Arc::clone(&self.actor));
+        let beside = self.beside.clone();
         self.under_way.spawn(async move {
-            let attempt = control::kill(&bus, &origin, &actor, &why, now());
-            Msg::KillSent(match tokio::time::timeout(ATTEMPT_WITHIN, attempt).await {
-                Ok(outcome) => outcome.map_err(|error| error.to_string()),
-                Err(_) => Err(format!("no answer from the bus within {} s", ATTEMPT_WITHIN.as_secs())),
+            let over_bus = tokio::time::timeout(ATTEMPT_WITHIN, control::kill(&bus, &origin, &actor, &why, now()));
+            let past_bus = async {
+                let Some(path) = &beside else { return Err("there is no other way".to_owned()) };
+                tokio::time::timeout(ATTEMPT_WITHIN, path.kill(&actor, &why))
+                    .await
+                    .unwrap_or_else(|_| Err("no answer from hermes' socket".to_owned()))
+            };
+            let (over_bus, past_bus) = tokio::join!(over_bus, past_bus);
+            let bus_error = match over_bus {
+                Ok(Ok(latch)) => return Msg::KillSent(Ok(latch)),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer from the bus within {} s", ATTEMPT_WITHIN.as_secs()),
+            };
+            Msg::KillSent(match past_bus {
+                Ok(()) => Ok(KillLatch {
+                    epoch: 0,
+                    state: KillState::Killed,
+                    by: actor.to_string(),
+                    why: why.clone(),
+                    at: now(),
+                }),
+                Err(_) => Err(bus_error),
             })
         });
     }

@@ -169,7 +169,7 @@ fn conflation_keeps_the_latest_counts_losses_once_and_refuses_nonsense() {
 async fn a_kill_asked_for_lies_on_the_bus() {
     let memory = MemoryBus::new();
     let bus: BusRef = memory.clone();
-    let mut orders = crate::ui::orders::Orders::new(Arc::clone(&bus));
+    let mut orders = crate::ui::orders::Orders::new(Arc::clone(&bus), None);
     orders.kill("kill key".to_owned());
     let outcome = timeout(SOON, orders.next()).await.expect("in time");
     assert!(matches!(outcome, crate::ui::msg::Msg::KillSent(Ok(_))), "{outcome:?}");
@@ -179,4 +179,28 @@ async fn a_kill_asked_for_lies_on_the_bus() {
     orders.arm("test".to_owned());
     orders.finish().await;
     assert_eq!(memory.len(Stream::Commands).await.expect("counts"), 1);
+}
+
+/// A way past the bus that remembers who used it.
+#[derive(Debug, Default)]
+struct Beside(std::sync::Mutex<Vec<String>>);
+
+#[async_trait::async_trait]
+impl crate::ui::KillPath for Beside {
+    async fn kill(&self, by: &str, why: &str) -> Result<(), String> {
+        self.0.lock().expect("not poisoned").push(format!("{by}: {why}"));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_kill_finds_its_way_past_a_bus_that_is_down() {
+    let bus: BusRef = crate::bus::redis::RedisBus::new("redis://127.0.0.1:1/0").expect("an address");
+    let beside = Arc::new(Beside::default());
+    let mut orders = crate::ui::orders::Orders::new(bus, Some(beside.clone()));
+    orders.kill("kill key".to_owned());
+    let crate::ui::msg::Msg::KillSent(outcome) = orders.next().await else { panic!("the outcome of a kill") };
+    assert!(outcome.is_ok_and(|latch| !latch.is_armed()));
+    let taken = beside.0.lock().expect("not poisoned").join(";");
+    assert!(taken.ends_with(": kill key"), "{taken}");
 }
