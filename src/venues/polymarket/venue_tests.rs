@@ -435,6 +435,32 @@ async fn a_list_with_a_hole_or_without_an_end_is_no_list() {
 }
 
 #[tokio::test]
+async fn fills_with_a_hole_are_no_fills() {
+    let trade = |id: &str, market: &str| {
+        json!({ "id": id, "taker_order_id": "0xt", "market": market, "asset_id": UP, "side": "BUY", "size": "4",
+            "price": "0.5", "status": "CONFIRMED", "match_time": NOW.to_string(), "owner": API_KEY,
+            "trader_side": "TAKER", "maker_orders": [] })
+    };
+    let fails = async |second: (u16, String), said: &str| {
+        let first = page(&[trade("t-1", "0xm")], "Mg==");
+        let (server, venue) = connected(move |seen, before| match (seen.path.as_str(), before) {
+            ("/data/trades", 0) => first.clone(),
+            ("/data/trades", _) => second.clone(),
+            _ => (0, String::new()),
+        })
+        .await;
+        let error = venue.fills(Timestamp::from_secs(NOW)).await.expect_err(said).to_string();
+        assert!(error.contains(said), "{error}");
+        assert_eq!(server.seen("/data/trades").len(), 2);
+        assert!(server.seen("/data/trades").iter().all(|seen| !seen.query.contains("asset_id")));
+    };
+    fails(page(&[trade("t-2", "")], "LTE="), "trade.market is 'absent'").await;
+    fails(page(&[trade("t-2", "0xm")], "MA=="), "leads nowhere").await;
+    fails((200, r#"{"data":[{"id":"t-2""#.into()), "/data/trades").await;
+    fails((500, r#"{"error":"Internal server error"}"#.into()), "500").await;
+}
+
+#[tokio::test]
 async fn an_order_that_the_venue_does_not_know_is_nothing() {
     let ask =
         async |status: u16, body: String| {
