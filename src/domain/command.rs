@@ -32,6 +32,18 @@ pub enum Action {
         /// Why.
         why: String,
     },
+    /// Try a dead letter again: a new attempt of its intent with a fresh deadline, through every gate.
+    DlqRetry {
+        /// The letter's id.
+        id: String,
+    },
+    /// Give a dead letter up.
+    DlqDrop {
+        /// The letter's id.
+        id: String,
+        /// Why.
+        why: String,
+    },
 }
 
 /// The answer to a command, on `control.acks`.

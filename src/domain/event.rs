@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denial, Fill, KillReport, Order, OrderIntent, Position, SignalEntry, Timestamp};
+use super::{DeadLetter, Denial, Fill, KillReport, Order, OrderIntent, Position, SignalEntry, Timestamp};
 
 /// Which gate refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,47 +22,6 @@ pub struct MismatchEvent {
     pub detail: String,
     /// When it was found.
     pub at: Timestamp,
-}
-
-/// Why something could not be executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeadLetterReason {
-    /// The entry could not be read.
-    Malformed,
-    /// Its deadline had passed.
-    Expired,
-    /// Trading was killed.
-    Killed,
-    /// Made in another arm epoch.
-    StaleEpoch,
-    /// The market is not known to Hermes.
-    UnknownMarket,
-    /// The venue refused it for good.
-    Rejected,
-    /// Transient refusals until the deadline.
-    Exhausted,
-    /// It could not be signed.
-    Unsignable,
-}
-
-/// What `trade.dlq` carries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DeadLetter {
-    /// The stream entry that it came from.
-    pub entry: String,
-    /// Reason code.
-    pub reason: DeadLetterReason,
-    /// The error in words.
-    pub error: String,
-    /// The original payload as received, clipped to 8,192 bytes.
-    pub original: String,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// When it was first seen.
-    pub first_at: Timestamp,
-    /// When it was given up.
-    pub last_at: Timestamp,
 }
 
 /// What `trade.events` carries; front ends and Athena fold it.
@@ -92,6 +51,6 @@ pub enum TradeEvent {
     Kill(KillReport),
     /// Our books and the venue's disagree.
     Mismatch(MismatchEvent),
-    /// Something went to the dead letters.
+    /// Something went to the dead letters, or something was done about one; the whole of its new state.
     DeadLetter(DeadLetter),
 }

@@ -4,9 +4,11 @@
 //! deadline), *Denied* (refused by us), *Order*, *Rejected* (refused by the venue), *Fill*, *Position*.
 
 mod command;
+mod dead_letter;
 mod event;
 mod fill;
 mod ids;
+mod journal;
 mod kill;
 mod market;
 mod money;
@@ -21,9 +23,11 @@ mod venue;
 mod verdict;
 
 pub use command::{Ack, AckVerdict, Action, Command};
-pub use event::{DeadLetter, DeadLetterReason, DeniedBy, MismatchEvent, TradeEvent};
+pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
+pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
 pub use ids::{IntentId, MarketId, OrderId, Slug, StrategyId, Symbol, TokenId, TradeId};
+pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
@@ -31,8 +35,8 @@ pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
 pub use position::{Exposure, Pnl, Position};
 pub use signal::{OrderIntent, Rationale, Signal, SignalEntry};
 pub use state::{
-    ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyState,
-    TickCounts, TradingState,
+    ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyHalt,
+    StrategyState, TickCounts, TradingState,
 };
 pub use status::{DaemonStatus, Status, StatusKill, StatusLatency, StatusPosition};
 pub use tick::{RejectedPayload, Tick, TickKind};

@@ -123,6 +123,8 @@ impl fmt::Display for OrderState {
 pub struct OrderTimes {
     /// Taken from `trade.signals`.
     pub consumed_at: Option<Timestamp>,
+    /// Passed the gate of Hermes.
+    pub gated_at: Option<Timestamp>,
     /// Signed.
     pub signed_at: Option<Timestamp>,
     /// Identity durable in the ledger.
@@ -133,6 +135,8 @@ pub struct OrderTimes {
     pub answered_at: Option<Timestamp>,
     /// First fill seen.
     pub matched_at: Option<Timestamp>,
+    /// Every fill of it confirmed, after it had ended.
+    pub confirmed_at: Option<Timestamp>,
     /// Reached a terminal state.
     pub ended_at: Option<Timestamp>,
 }

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Exposure, Fill, KillReport, Market, Order, Pnl, Position, Price, Slug, StrategyId, Symbol, Timestamp, Usd,
+    DeadLetter, Exposure, Fill, KillReport, Market, Order, Pnl, Position, Price, Slug, StrategyId, Symbol, Timestamp,
+    Usd,
 };
 
 /// Which world the desk trades in.
@@ -204,6 +205,15 @@ pub struct OrderCounts {
     pub denied: u64,
 }
 
+/// A strategy whose orders are refused although the desk trades.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StrategyHalt {
+    /// Which strategy.
+    pub strategy: StrategyId,
+    /// Why, in words: `the outcome of order ... is unknown for 61 s`.
+    pub why: String,
+}
+
 /// `state.hermes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HermesState {
@@ -241,8 +251,16 @@ pub struct HermesState {
     pub day_start: Usd,
     /// At stake against the limit.
     pub exposure: Exposure,
-    /// Dead letters.
+    /// Dead letters that nothing was done about.
     pub dlq: u64,
+    /// The newest dead letters, newest first; at most 100.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Strategies that are halted, each with its reason.
+    pub halted: Vec<StrategyHalt>,
+    /// Which turn at the lease of the account this is; grows with every takeover. Absent on a standby.
+    pub fencing_token: Option<u64>,
+    /// The venue's clock minus ours, in milliseconds; absent before it was measured.
+    pub venue_skew_ms: Option<i64>,
     /// Tick received to first byte of the order.
     pub tick_to_order: Latency,
 }

@@ -269,6 +269,10 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         day_start: Usd(dec!(0)),
         exposure: Exposure { gross: Usd(dec!(120)), limit: Usd(dec!(500)) },
         dlq: 0,
+        dead_letters: Vec::new(),
+        halted: Vec::new(),
+        fencing_token: None,
+        venue_skew_ms: None,
         tick_to_order: Latency::default(),
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Desk, Effect, Fact, Key, Sending, Standing, Step, Tracked, clip};
+use super::{BUILD, Desk, Effect, Fact, Key, Sending, Standing, Step, Tracked, clip};
 use crate::bus::{Entry, decode};
 use crate::domain::{
-    DeadLetter, DeadLetterReason, DeniedBy, Market, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent,
+    DeadLetter, DeadLetterReason, DeadLetterState, DeniedBy, Market, Order, OrderIntent, SignalEntry, Timestamp,
+    TradeEvent,
 };
 use crate::exec::venue::{SignError, SignedOrder};
 use crate::risk::{Approved, Denied};
@@ -24,13 +25,13 @@ impl Desk {
         }
         let payload = clip(&String::from_utf8_lossy(&entry.payload));
         if entry.payload.is_empty() {
-            Self::refuse(entry, payload, DeadLetterReason::Malformed, "trimmed while pending", now, &mut step);
+            Self::refuse(entry, payload, None, (DeadLetterReason::Trimmed, "trimmed while pending"), now, &mut step);
             return step;
         }
         let intent = match decode::<SignalEntry>(&entry.payload) {
             Ok(envelope) => envelope.body.intent,
             Err(error) => {
-                Self::refuse(entry, payload, DeadLetterReason::Malformed, &error.to_string(), now, &mut step);
+                Self::refuse(entry, payload, None, (DeadLetterReason::Malformed, &error.to_string()), now, &mut step);
                 return step;
             }
         };
@@ -48,7 +49,7 @@ impl Desk {
             at: now,
         }));
         match self.obstacle(&intent, now) {
-            Some((reason, error)) => Self::refuse(entry, payload, reason, &error, now, &mut step),
+            Some((reason, error)) => Self::refuse(entry, payload, Some(&intent), (reason, &error), now, &mut step),
             None => self.admit(entry, payload, intent, sign, now, &mut step),
         }
         step
@@ -119,12 +120,20 @@ impl Desk {
         let signed = match sign(&approved, &market) {
             Ok(signed) => signed,
             Err(error) => {
-                return Self::refuse(entry, payload, DeadLetterReason::Unsignable, &error.to_string(), now, step);
+                let why = (DeadLetterReason::Unsignable, error.to_string());
+                return Self::refuse(entry, payload, Some(approved.inner()), (why.0, &why.1), now, step);
             }
         };
         if self.index.contains_key(signed.order()) {
             let error = format!("its order id {} belongs to another order", signed.order());
-            return Self::refuse(entry, payload, DeadLetterReason::Unsignable, &error, now, step);
+            return Self::refuse(
+                entry,
+                payload,
+                Some(approved.inner()),
+                (DeadLetterReason::Unsignable, &error),
+                now,
+                step,
+            );
         }
         if self.stored_markets.get(&market.market) != Some(&market) {
             step.writes.push(Write::Market(Box::new(market.clone())));
@@ -225,11 +234,30 @@ impl Desk {
     }
 
     /// A dead letter for an entry that becomes no order.
-    fn refuse(entry: &Entry, payload: String, reason: DeadLetterReason, error: &str, now: Timestamp, step: &mut Step) {
+    fn refuse(
+        entry: &Entry,
+        payload: String,
+        intent: Option<&OrderIntent>,
+        (reason, error): (DeadLetterReason, &str),
+        now: Timestamp,
+        step: &mut Step,
+    ) {
         let entry_id = entry.id.to_string();
-        let error = error.to_owned();
-        let letter =
-            DeadLetter { entry: entry_id, reason, error, original: payload, attempts: 0, first_at: now, last_at: now };
+        let letter = DeadLetter {
+            id: DeadLetter::id_of(&entry_id, reason),
+            entry: entry_id,
+            intent: intent.map(|intent| intent.intent.clone()),
+            attempt: intent.map_or(0, |intent| intent.attempt),
+            reason,
+            first_error: error.to_owned(),
+            last_error: error.to_owned(),
+            original: payload,
+            posts: 0,
+            first_at: now,
+            last_at: now,
+            build: BUILD.to_owned(),
+            state: DeadLetterState::Waiting,
+        };
         Self::bury(letter, step);
         step.after.push(Effect::Ack(entry.id));
     }

@@ -26,8 +26,8 @@ use super::portfolio::{Day, Portfolio};
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, DeadLetter, DeadLetterReason, Fill, IntentId, KillLatch, Market, MarketId, MismatchEvent, OrderCounts,
-    OrderId, OrderState, Timestamp, TokenId, TradeEvent,
+    Book, DeadLetter, DeadLetterReason, DeadLetterState, Fill, IntentId, KillLatch, Market, MarketId, MismatchEvent,
+    OrderCounts, OrderId, OrderState, Timestamp, TokenId, TradeEvent,
 };
 use crate::risk::RiskGate;
 use crate::store::ledger::{OrderRow, Write};
@@ -39,6 +39,8 @@ pub(super) use restore::Origin;
 pub(super) const ENDED_KEPT: usize = 20_000;
 /// How many orders and how many fills a snapshot shows.
 const SHOWN: usize = 200;
+/// What dead letters name as the build that gave them up.
+const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// Bytes of an original payload that are kept.
 const PAYLOAD_KEPT: usize = 8_192;
 
@@ -361,17 +363,21 @@ impl Desk {
     /// The dead letter of an order that was in our hands.
     fn bury_order(&self, key: &Key, reason: DeadLetterReason, error: String, now: Timestamp, step: &mut Step) {
         let Some(tracked) = self.orders.get(key) else { return };
+        let entry = tracked.entry.map_or_else(|| format!("{}#{}", key.0, key.1), |entry| entry.to_string());
         let letter = DeadLetter {
-            entry: tracked.entry.map_or_else(|| format!("{}#{}", key.0, key.1), |entry| entry.to_string()),
+            id: DeadLetter::id_of(&entry, reason),
+            entry,
+            intent: Some(key.0.clone()),
+            attempt: key.1,
             reason,
-            error: match &tracked.first_error {
-                Some(first) if *first != error => format!("{error}; first: {first}"),
-                _ => error,
-            },
+            first_error: tracked.first_error.clone().unwrap_or_else(|| error.clone()),
+            last_error: error,
             original: tracked.payload.clone(),
-            attempts: tracked.posts,
+            posts: tracked.posts,
             first_at: tracked.row.order.times.consumed_at.unwrap_or(now),
             last_at: now,
+            build: BUILD.to_owned(),
+            state: DeadLetterState::Waiting,
         };
         Self::bury(letter, step);
     }

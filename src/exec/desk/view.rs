@@ -158,6 +158,10 @@ impl Desk {
             day_start: self.day.start,
             exposure: Exposure { gross: self.holdings(None).gross(), limit: self.gate.limits().gross_exposure },
             dlq: self.dead_letters,
+            dead_letters: Vec::new(),
+            halted: Vec::new(),
+            fencing_token: None,
+            venue_skew_ms: None,
             tick_to_order: self.tick_to_order(),
         }
     }

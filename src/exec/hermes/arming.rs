@@ -15,6 +15,9 @@ impl Runner {
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
             Action::Kill { .. } => AckVerdict::Applied,
+            Action::DlqRetry { id } | Action::DlqDrop { id, .. } => {
+                AckVerdict::Denied { reasons: vec![format!("dead letter {id} is not known")] }
+            }
         };
         Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() }
     }

@@ -66,6 +66,10 @@ pub(super) fn hermes(seq: u64, at: Timestamp) -> HermesState {
         day_start: Usd::ZERO,
         exposure: Exposure::default(),
         dlq: 0,
+        dead_letters: Vec::new(),
+        halted: Vec::new(),
+        fencing_token: None,
+        venue_skew_ms: None,
         tick_to_order: Latency::default(),
     }
 }

@@ -147,13 +147,19 @@ async fn a_dead_letter_is_kept_once_and_waits_until_it_is_on_the_bus() {
     let dir = tempfile::tempdir().expect("dir");
     let ledger = open(&dir).await;
     let letter = DeadLetter {
+        id: "5-0.stale_epoch".into(),
         entry: "5-0".into(),
+        intent: Some("i".into()),
+        attempt: 1,
         reason: DeadLetterReason::StaleEpoch,
-        error: "epoch 1 is over".into(),
+        first_error: "epoch 1 is over".into(),
+        last_error: "epoch 1 is over".into(),
         original: "{}".into(),
-        attempts: 0,
+        posts: 0,
         first_at: at(1),
         last_at: at(1),
+        build: "0.1.0".into(),
+        state: DeadLetterState::Waiting,
     };
     let write = Write::DeadLetter(Box::new(letter.clone()));
     ledger.commit(&[write.clone(), write]).await.expect("commits");

@@ -68,7 +68,7 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
             model.notices.bad(&format!("books disagree with the venue: {}: {}", mismatch.what, mismatch.detail), now);
         }
         TradeEvent::DeadLetter(letter) if fresh => {
-            model.notices.bad(&format!("dead letter ({:?}): {}", letter.reason, letter.error), now);
+            model.notices.bad(&format!("dead letter ({}): {}", letter.reason, letter.last_error), now);
         }
         _ => {}
     }
