@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{DeadLetterReason, Timestamp};
 
 /// Why the venue refused an order for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +91,29 @@ impl RejectCode {
             | Self::ClosedOnly
             | Self::Unauthorized
             | Self::Forbidden => RejectScope::Account,
+        }
+    }
+
+    /// What the dead letter of a refused order says.
+    #[must_use]
+    pub const fn dead_letter(self) -> DeadLetterReason {
+        match self {
+            Self::Balance => DeadLetterReason::Balance,
+            Self::Allowance => DeadLetterReason::Allowance,
+            Self::Tick => DeadLetterReason::Tick,
+            Self::MinSize | Self::Precision => DeadLetterReason::Size,
+            Self::MarketUnknown | Self::MarketNotAccepting => DeadLetterReason::MarketClosed,
+            Self::Banned | Self::ClosedOnly | Self::MakerNotAllowed | Self::Unauthorized | Self::Forbidden => {
+                DeadLetterReason::Banned
+            }
+            Self::Expiration
+            | Self::PostOnlyCrosses
+            | Self::NotFilled
+            | Self::Malformed
+            | Self::Signature
+            | Self::Version
+            | Self::Owner
+            | Self::Other => DeadLetterReason::Rejected,
         }
     }
 }

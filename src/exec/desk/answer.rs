@@ -59,9 +59,9 @@ impl Desk {
             }
             PostAnswer::Duplicate => self.lose_sight(key, "the venue has it already".into(), now, step),
             PostAnswer::Unknown { reason } => self.lose_sight(key, reason, now, step),
-            PostAnswer::Rejected { reason, .. } => {
+            PostAnswer::Rejected { code, reason } => {
                 self.amend(key, |row| row.order.reason = Some(reason.clone()));
-                self.bury_order(key, DeadLetterReason::Rejected, reason, now, step);
+                self.bury_order(key, code.dead_letter(), reason, now, step);
                 self.learn_always(key, Fact::Refused, "rejected", now, step);
                 self.release(key, step);
             }

@@ -342,7 +342,7 @@ fn a_rejected_order_is_a_dead_letter() {
     );
     assert_eq!(
         (state(&desk, "a"), letters(&step), acks(&step)),
-        (OrderState::Rejected, vec![DeadLetterReason::Rejected], 1)
+        (OrderState::Rejected, vec![DeadLetterReason::Balance], 1)
     );
     assert_eq!((desk.counts.rejected, desk.counts.open), (1, 0));
 }
