@@ -277,7 +277,7 @@ fn what_may_not_be_executed_goes_to_the_dead_letters_and_the_line_moves() {
     let raw =
         |text: &'static str| Entry { id: EntryId::START, payload: Bytes::from_static(text.as_bytes()), deliveries: 1 };
     case(raw("{\"nonsense\":true}"), 2, R::Malformed);
-    case(raw(""), 2, R::Malformed);
+    case(raw(""), 2, R::Trimmed);
     case(entry(2, OrderIntent { epoch: 0, ..good() }), 2, R::StaleEpoch);
     case(entry(3, good()), 2_001, R::Expired);
     case(entry(4, OrderIntent { market: "0xother".into(), ..good() }), 2, R::UnknownMarket);
