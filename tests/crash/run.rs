@@ -74,10 +74,23 @@ impl<'a> Supervised<'a> {
 
 /// A life of Hermes: it ends at some passage of the step, which the seed decides, unless it may live.
 fn launch(home: &Home, point: Failpoint, mortal: bool, life: usize, rng: &mut StdRng) -> Process {
-    let hit = rng.random_range(1..=8);
+    let hit = rng.random_range(1..=passages(point));
     let fatal = format!("{}:{hit}", point.name());
     let variables = [(VARIABLE, fatal.as_str())];
     home.start_with(&format!("hermes-{life}"), &["run", "hermes"], if mortal { &variables } else { &[] })
+}
+
+/// How often a life may come past a step before it ends there. What one step does for many orders at once is passed rarely.
+const fn passages(point: Failpoint) -> u32 {
+    match point {
+        Failpoint::Acknowledged
+        | Failpoint::LookedUp
+        | Failpoint::Cancelling
+        | Failpoint::CancelAnswered
+        | Failpoint::DeadLetterCommitted
+        | Failpoint::DeadLetterPublished => 3,
+        _ => 6,
+    }
 }
 
 /// Kills Hermes at `point` over `SQLite` and Redis.
@@ -108,8 +121,7 @@ async fn run<F: Future<Output = Memory>>(
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
     let market = scene::market(sim.url("gamma")).await;
     let mut feed = scene::feed(&bus, &market);
-    let dead = matches!(point, Failpoint::DeadLetterCommitted | Failpoint::DeadLetterPublished);
-    let intents = Intents::new(&market, size.intents, dead, seed);
+    let intents = Intents::new(&market, size.intents, point, seed);
     let mut supervised = Supervised::start(home, point, size.crashes, seed);
     while !state(&bus).await.is_some_and(|state| state.trading_state == TradingState::Active) {
         assert!(begun.elapsed() < PATIENCE, "{point:?}: hermes does not trade: {}", supervised.log());

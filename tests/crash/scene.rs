@@ -9,6 +9,7 @@ use cockpit::domain::{
     Book, IntentId, Level, Market, OrderIntent, PolymarketData, Price, Rationale, Side, SignalEntry, Size, StrategyId,
     Symbol, TimeInForce, Timestamp,
 };
+use cockpit::failpoint::Failpoint;
 use cockpit::venues::polymarket::gamma::GammaClient;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -20,8 +21,9 @@ use tokio_util::task::AbortOnDropHandle;
 const SLUG: &str = "quiet-sample-market";
 /// Long enough for every restart; what expires on purpose has its deadline behind it.
 const SEND_WITHIN: Duration = Duration::from_mins(3);
-/// How long an order may rest.
-const REST: Duration = Duration::from_secs(3);
+/// How long the first order may rest, and how much longer each one after it: each is cancelled by itself.
+const REST: Duration = Duration::from_millis(1_000);
+const REST_LONGER: Duration = Duration::from_millis(120);
 /// The epoch of a simulation that was never killed.
 const EPOCH: u64 = 1;
 
@@ -55,6 +57,16 @@ const MIX: [Kind; 10] = [
 ];
 /// The same where dead letters are what matters.
 const MOSTLY_LATE: [Kind; 2] = [Kind::Late, Kind::Take];
+/// The same where cancels and lookups are.
+const MOSTLY_RESTING: [Kind; 4] = [Kind::Rest, Kind::Cross, Kind::Rest, Kind::Rest];
+
+const fn mix(point: Failpoint) -> &'static [Kind] {
+    match point {
+        Failpoint::DeadLetterCommitted | Failpoint::DeadLetterPublished => &MOSTLY_LATE,
+        Failpoint::Cancelling | Failpoint::CancelAnswered | Failpoint::LookedUp => &MOSTLY_RESTING,
+        _ => &MIX,
+    }
+}
 
 /// Intents and how to tell them apart at the venue, which knows nothing of them but their orders.
 #[derive(Debug)]
@@ -65,10 +77,9 @@ pub(crate) struct Intents {
 }
 
 impl Intents {
-    /// `count` of them, in an order that the seed decides.
-    pub(crate) fn new(market: &Market, count: usize, dead: bool, seed: u64) -> Self {
-        let mix: &[Kind] = if dead { &MOSTLY_LATE } else { &MIX };
-        let mut kinds: Vec<Kind> = mix.iter().copied().cycle().take(count).collect();
+    /// `count` of them, of the kinds that come past `point`, in an order that the seed decides.
+    pub(crate) fn new(market: &Market, count: usize, point: Failpoint, seed: u64) -> Self {
+        let mut kinds: Vec<Kind> = mix(point).iter().copied().cycle().take(count).collect();
         let mut rng = StdRng::seed_from_u64(seed);
         for index in (1..kinds.len()).rev() {
             kinds.swap(index, rng.random_range(0..=index));
@@ -124,7 +135,7 @@ fn intent(market: &Market, index: usize, kind: Kind, now: Timestamp) -> OrderInt
         tick_received_at: now,
         created_at: now,
         deadline,
-        rest_until: now.plus(REST),
+        rest_until: now.plus(REST + REST_LONGER * u32::try_from(index).expect("few intents")),
         epoch: EPOCH,
         attempt: 1,
     }
