@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -24,9 +24,15 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `cockpit` with these arguments; its output goes to a file in `dir` named after it.
     pub(crate) fn start(name: &str, dir: &Path, args: &[&str]) -> Self {
+        Self::start_with(name, dir, args, &[])
+    }
+
+    /// The same with further environment variables.
+    pub(crate) fn start_with(name: &str, dir: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = fs::File::create(dir.join(format!("{name}.log"))).expect("a log file");
         let child = Command::new(COCKPIT)
             .args(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -49,6 +55,18 @@ impl Process {
             self.child.try_wait().expect("a child")
         });
         status.code().unwrap_or(-1)
+    }
+
+    /// How it ended; nothing while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
+    /// Sends it a signal, such as `STOP` or `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");
+        assert!(sent.success(), "{} had already ended", self.name);
     }
 
     /// Whether it is still running.
@@ -169,10 +187,15 @@ impl Home {
 
     /// Starts daemons or whatever the arguments say, with this configuration.
     pub(crate) fn start(&self, name: &str, args: &[&str]) -> Process {
+        self.start_with(name, args, &[])
+    }
+
+    /// The same with further environment variables.
+    pub(crate) fn start_with(&self, name: &str, args: &[&str], variables: &[(&str, &str)]) -> Process {
         let config = self.config();
         let mut all = args.to_vec();
         all.extend(["--config", config.to_str().expect("a UTF-8 path")]);
-        Process::start(name, self.dir.path(), &all)
+        Process::start_with(name, self.dir.path(), &all, variables)
     }
 
     /// Runs a command to its end.

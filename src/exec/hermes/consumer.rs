@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::{BusError, BusRef, Entry, EntryId, Group, ReadFrom, Stream};
+use crate::failpoint::{self, Failpoint};
 
 const STREAM: Stream = Stream::Signals;
 const GROUP: Group = Group::Hermes;
@@ -162,7 +163,10 @@ async fn acknowledge(bus: BusRef, mut done: mpsc::Receiver<EntryId>, end: Cancel
         if !ids.is_empty() {
             match bus.ack(STREAM, GROUP, &ids).await {
                 // Without the group its pending entries are gone too: nothing is left to acknowledge.
-                Ok(_) | Err(BusError::NoGroup { .. }) => waiting.clear(),
+                Ok(_) | Err(BusError::NoGroup { .. }) => {
+                    failpoint::hit(Failpoint::Acknowledged);
+                    waiting.clear();
+                }
                 Err(error) => tracing::warn!(%error, entries = ids.len(), "acknowledging failed, trying again"),
             }
         }

@@ -8,6 +8,7 @@ mod commands;
 mod consumer;
 mod feed;
 mod outbox;
+mod passage;
 mod runner;
 mod venue_calls;
 

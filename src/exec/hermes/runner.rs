@@ -15,10 +15,13 @@ use super::commands::Ask;
 use super::consumer::{Acks, Consumed};
 use super::feed::Feed;
 use super::outbox::Outbox;
+use super::passage;
 use super::venue_calls::{Calls, Report};
 use crate::bus::{BusLink, BusRef, Entry, Origin};
 use crate::clock;
-use crate::domain::{KillLatch, KillState, KillStep, TradeEvent};
+use crate::domain::{KillLatch, KillState, KillStep, Market, OrderIntent, TradeEvent};
+use crate::failpoint::{self, Failpoint};
+use crate::risk::Approved;
 use crate::store::ledger::{Ledger, LedgerError, Write};
 
 const TICK: Duration = Duration::from_millis(50);
@@ -127,6 +130,7 @@ impl Runner {
                 Ok(()) = kills.changed() => self.on_kill().await,
                 Some(report) = inputs.reports.recv() => self.on_report(report).await,
                 Some(event) = inputs.events.recv() => {
+                    failpoint::hit_some(|| matches!(event, UserEvent::Fill(_)).then_some(Failpoint::FillSeen));
                     let step = self.desk.on_user_event(event, clock::now());
                     self.perform(step, None).await;
                 }
@@ -181,6 +185,7 @@ impl Runner {
     }
 
     async fn on_report(&mut self, report: Report) {
+        failpoint::hit_some(|| passage::arrival(&report));
         let now = clock::now();
         let step = match report {
             Report::Posted { key, answer, begun } => self.desk.on_posted(&key, answer, begun, now),
@@ -230,9 +235,16 @@ impl Runner {
                 }
             }
             Consumed::Entry(entry) => {
+                failpoint::hit(Failpoint::EntryRead);
                 self.take_data().await;
                 let venue = self.calls.venue();
-                let step = self.desk.on_entry(&entry, &|approved, market| venue.sign(approved, market), clock::now());
+                let sign = |approved: &Approved<OrderIntent>, market: &Market| {
+                    failpoint::hit(Failpoint::GatePassed);
+                    let signed = venue.sign(approved, market);
+                    failpoint::hit(Failpoint::Signed);
+                    signed
+                };
+                let step = self.desk.on_entry(&entry, &sign, clock::now());
                 self.perform(step, Some(entry)).await;
             }
         }
@@ -262,7 +274,14 @@ impl Runner {
             return Vec::new();
         }
         self.dirty |= !waiting.writes.is_empty();
-        let committed = if waiting.writes.is_empty() { Ok(()) } else { self.ledger.commit(&waiting.writes).await };
+        let committed = if waiting.writes.is_empty() {
+            Ok(())
+        } else {
+            let commit = self.ledger.commit(&waiting.writes);
+            let committed = failpoint::during(|| passage::committing(&waiting.writes), commit).await;
+            failpoint::hit_some(|| committed.as_ref().ok().and_then(|()| passage::durable(&waiting.writes)));
+            committed
+        };
         match committed {
             Ok(()) => waiting.after.into_iter().filter_map(|effect| self.act(effect)).collect(),
             Err(LedgerError::Duplicate { .. }) if waiting.entry.is_some() => {
@@ -307,12 +326,16 @@ impl Runner {
         match effect {
             Effect::Post(key) => match self.desk.clear_to_send(&key, clock::now()) {
                 Ok((signed, step)) => {
+                    failpoint::hit(Failpoint::Cleared);
                     self.calls.post(key, signed);
                     return Some(step);
                 }
                 Err(step) => return Some(step),
             },
-            Effect::Cancel(orders) => self.calls.cancel(orders),
+            Effect::Cancel(orders) => {
+                failpoint::hit(Failpoint::Cancelling);
+                self.calls.cancel(orders);
+            }
             Effect::Lookup { order, since } => self.calls.lookup(order, since),
             Effect::Snapshot { since } => self.calls.snapshot(since),
             Effect::Heartbeat => self.calls.heartbeat(),

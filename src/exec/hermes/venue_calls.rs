@@ -15,6 +15,7 @@ use super::super::venue::{
 };
 use crate::clock;
 use crate::domain::{OrderId, Timestamp, TransientCode};
+use crate::failpoint::{self, Failpoint};
 
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
@@ -154,9 +155,10 @@ async fn send(
     let may_send = || {
         switch.may_send(epoch)?;
         begun.store(clock::now().micros(), Ordering::SeqCst);
+        failpoint::hit(Failpoint::BeforeFirstByte);
         Ok(())
     };
-    let posting = venue.post(&order, &may_send);
+    let posting = failpoint::during(|| Some(Failpoint::Posting), venue.post(&order, &may_send));
     tokio::time::timeout(POST_TIMEOUT, posting)
         .await
         .unwrap_or_else(|_| PostAnswer::Unknown { reason: format!("no answer within {POST_TIMEOUT:?}") })
