@@ -168,6 +168,14 @@ pub enum LedgerError {
         /// Which try.
         attempt: u32,
     },
+    /// Another has had the lease since: nothing was committed. Permanent.
+    #[error("lease {newest} is in force, ours is {ours}")]
+    Fenced {
+        /// Our token.
+        ours: u64,
+        /// The newest.
+        newest: u64,
+    },
     /// What is stored cannot be read, or cannot be stored. Permanent.
     #[error("ledger {what}: {reason}")]
     Corrupt {
@@ -175,6 +183,23 @@ pub enum LedgerError {
         what: String,
         /// What is wrong with it.
         reason: String,
+    },
+}
+
+/// Who has the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// We, until the time given has passed.
+    Ours {
+        /// Which turn this is.
+        token: u64,
+    },
+    /// Another.
+    Theirs {
+        /// Its name.
+        holder: String,
+        /// For how long at the most, unless it is renewed.
+        expires_in: std::time::Duration,
     },
 }
 
@@ -186,6 +211,16 @@ pub trait Ledger: Send + Sync + fmt::Debug {
 
     /// Reads everything back; of the orders that have ended only the newest `ended`.
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError>;
+
+    /// Takes or renews the lease.
+    async fn lease(&self, _holder: &str, _ttl: std::time::Duration) -> Result<Lease, LedgerError> {
+        Ok(Lease::Ours { token: 1 })
+    }
+
+    /// Gives the lease back.
+    async fn release_lease(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
 
     /// Flushes and closes; the ledger is of no use afterwards.
     async fn close(&self);

@@ -216,6 +216,8 @@ pub(super) struct Health {
     pub(super) ledger: Option<String>,
     /// The bus cannot be reached, or its latch is not known yet.
     pub(super) bus: Option<String>,
+    /// Another Hermes has the account, or nobody knows.
+    pub(super) lease: Option<String>,
     /// The account's event socket is down.
     pub(super) user: Option<String>,
     /// The venue did not take the last heartbeat.
@@ -247,6 +249,8 @@ pub(super) struct Desk {
     beyond_drawdown: u32,
     /// Open orders in the last complete list of the venue.
     venue_open: Option<u64>,
+    /// Which turn at the lease of the account this is.
+    pub(super) fencing_token: Option<u64>,
     markets: HashMap<MarketId, Market>,
     stored_markets: HashMap<MarketId, Market>,
     books: HashMap<TokenId, Book>,

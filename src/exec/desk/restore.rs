@@ -67,6 +67,7 @@ impl Desk {
             day_dirty: true,
             beyond_drawdown: 0,
             venue_open: None,
+            fencing_token: None,
             stored_markets: markets.clone(),
             markets,
             books: HashMap::new(),

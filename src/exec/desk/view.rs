@@ -39,7 +39,7 @@ impl Desk {
     /// Why nothing may be sent now, the latch apart; absent when it may.
     pub(in crate::exec) fn trouble(&self, now: Timestamp) -> Option<String> {
         let health = &self.health;
-        let all = [&health.stopping, &health.ledger, &health.bus, &health.user, &health.heartbeat];
+        let all = [&health.stopping, &health.lease, &health.ledger, &health.bus, &health.user, &health.heartbeat];
         let first = all.into_iter().flatten().next();
         if let Some(trouble) = first {
             return Some(trouble.clone());
@@ -158,7 +158,7 @@ impl Desk {
             dlq: self.dead_letters,
             dead_letters: Vec::new(),
             halted: Vec::new(),
-            fencing_token: None,
+            fencing_token: self.fencing_token,
             venue_skew_ms: None,
             tick_to_order: self.tick_to_order(),
         }

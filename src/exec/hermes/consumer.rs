@@ -44,11 +44,7 @@ pub(super) struct Consumer {
 impl Consumer {
     /// A member of the group with a name that no other boot has.
     pub(super) fn new(bus: BusRef, boot: &str, claim_after: Duration) -> Self {
-        // Without a host name the boot id still makes the name unique; the host is for people.
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = host.trim();
-        let host = if host.is_empty() { "host" } else { host };
-        Self { bus, name: format!("hermes-{host}-{}-{boot}", std::process::id()), claim_after }
+        Self { bus, name: super::holder(boot), claim_after }
     }
 
     pub(super) fn start(self, tasks: &TaskTracker, end: &CancellationToken) -> (mpsc::Receiver<Consumed>, Acks) {
