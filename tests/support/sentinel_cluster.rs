@@ -90,17 +90,20 @@ impl SentinelCluster {
         let Layout { sentinels, down_after, sentinel_password, .. } = self.layout;
         let master = self.servers[server].port();
         let mut config = format!(
-            "bind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {master} {}\nsentinel down-after-milliseconds {SERVICE} {}\n\
+            "port {}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {master} {}\nsentinel down-after-milliseconds {SERVICE} {}\n\
              sentinel failover-timeout {SERVICE} 4000\n",
+            self.sentinels[number].port,
             sentinels / 2 + 1,
             down_after.as_millis()
         );
         if !sentinel_password.is_empty() {
-            write!(config, "requirepass {sentinel_password}\n").expect("text");
+            writeln!(config, "requirepass {sentinel_password}").expect("text");
         }
         self.sentinels[number].up(&config);
         let sentinel = &self.sentinels[number];
-        until("the sentinel answers", || !self.ask::<Option<(String, u16)>>(sentinel, "GET-MASTER-ADDR-BY-NAME").is_empty());
+        until("the sentinel answers", || {
+            !self.ask::<Option<(String, u16)>>(sentinel, "GET-MASTER-ADDR-BY-NAME").is_empty()
+        });
     }
 
     /// `redis+sentinel://127.0.0.1:port,.../desk`.
@@ -116,7 +119,8 @@ impl SentinelCluster {
 
     /// Which server the first sentinel that answers names as the master.
     pub(crate) fn master(&self) -> usize {
-        let named = self.sentinels.iter().flat_map(|it| self.ask::<Option<(String, u16)>>(it, "GET-MASTER-ADDR-BY-NAME"));
+        let named =
+            self.sentinels.iter().flat_map(|it| self.ask::<Option<(String, u16)>>(it, "GET-MASTER-ADDR-BY-NAME"));
         let (_, port) = named.flatten().next().expect("a sentinel that answers");
         self.servers.iter().position(|server| server.port() == port).expect("one of the servers")
     }
@@ -151,7 +155,7 @@ impl SentinelCluster {
     pub(crate) fn logs(&self) -> String {
         let servers = self.servers.iter().map(|server| (server.port(), server.log()));
         let sentinels = self.sentinels.iter().map(|sentinel| (sentinel.port, sentinel.log()));
-        servers.chain(sentinels).map(|(port, log)| format!("--- {port}\n{log}")).collect()
+        servers.chain(sentinels).map(|(port, log)| format!("--- {port}\n{log}")).collect::<Vec<_>>().concat()
     }
 
     fn is_ready(&self, sentinel: &Sentinel) -> bool {
@@ -169,14 +173,26 @@ impl SentinelCluster {
 
     /// The answer to `SENTINEL question desk`; nothing when there is none.
     fn ask<T: redis::FromRedisValue>(&self, sentinel: &Sentinel, question: &str) -> Vec<T> {
-        let asked = sentinel.connect(self.layout.sentinel_password).and_then(|mut connection| {
-            redis::cmd("SENTINEL").arg(question).arg(SERVICE).query::<T>(&mut connection)
-        });
+        let asked = sentinel
+            .connect(self.layout.sentinel_password)
+            .and_then(|mut connection| redis::cmd("SENTINEL").arg(question).arg(SERVICE).query::<T>(&mut connection));
         asked.into_iter().collect()
     }
 }
 
 impl Sentinel {
+    /// Starts one with a configuration of its own, in which `{port}` is filled in; it may not answer yet.
+    pub(crate) fn start_with(config: &str) -> Self {
+        let mut sentinel = Self::down(free_port());
+        sentinel.up(&config.replace("{port}", &sentinel.port.to_string()));
+        sentinel
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     fn down(port: u16) -> Self {
         Self { port, folder: tempfile::tempdir().expect("a temporary directory"), process: None }
     }
@@ -192,7 +208,7 @@ impl Sentinel {
     fn up(&mut self, config: &str) {
         assert!(self.process.is_none(), "it runs already");
         let (folder, file) = (self.folder.path(), self.folder.path().join("sentinel.conf"));
-        let text = format!("port {}\ndir {}\nlogfile sentinel.log\n{config}", self.port, folder.display());
+        let text = format!("dir {}\nlogfile sentinel.log\n{config}", folder.display());
         std::fs::write(&file, text).expect("a configuration can be written");
         let mut command = Command::new("redis-server");
         command.arg(&file).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
