@@ -230,6 +230,7 @@ impl Runner {
         health.lease = self.hands.tenure.trouble();
         health.bus = match link {
             BusLink::Down(why) => Some(format!("bus unreachable: {why}")),
+            BusLink::Degraded(why) => Some(why),
             BusLink::Up if self.hands.switch.is_bus_known() => None,
             BusLink::Up => Some("the latch on the bus is not known yet".into()),
         };
