@@ -173,6 +173,12 @@ impl Portfolio {
         self.dirty.insert(id);
     }
 
+    /// Everything that is booked.
+    #[cfg(test)]
+    pub(super) fn journals(&self) -> impl Iterator<Item = &Journal> {
+        self.tokens.values().flat_map(|token| &token.journals)
+    }
+
     /// Values what is held at the closing side of a book; a one-sided or older book leaves the mark as it is.
     pub fn on_book(&mut self, book: &Book) {
         let Some(holding) = self.holding(&book.token) else { return };

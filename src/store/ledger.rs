@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    DeadLetter, Fill, IntentId, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price, Timestamp,
-    TokenId, Usd,
+    DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price,
+    Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -85,6 +85,8 @@ pub enum Write {
         /// When it was learned.
         at: Timestamp,
     },
+    /// A double entry, appended once: the same id again changes nothing.
+    Journal(Box<Journal>),
     /// A market that is traded.
     Market(Box<Market>),
     /// A change of the latch.

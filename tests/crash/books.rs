@@ -106,7 +106,9 @@ fn fates(
                 verdict.lost += 1;
                 verdict.wrong.push(format!("{name} led to nothing: {rows:?}"));
             }
-            other => verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}")),
+            other => {
+                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"))
+            }
         }
     }
 }

@@ -95,7 +95,8 @@ const fn passages(point: Failpoint) -> u32 {
 
 /// Kills Hermes at `point` over `SQLite` and Redis.
 pub(crate) async fn over_sqlite(point: Failpoint, size: Size, seed: u64) -> Line {
-    let (redis, sim) = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1"))).await.expect("servers");
+    let (redis, sim) =
+        tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1"))).await.expect("servers");
     let home = Home::new(&redis.url(), &sim);
     let path = home.dir.path().join("state/ledger.db");
     run(point, size, seed, &home, &redis, &sim, || async move {

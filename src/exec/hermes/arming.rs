@@ -8,9 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use super::super::desk::Step;
 use super::super::kill::{KillSwitch, LatchFile};
 use super::commands::Asked;
+use super::effects::sign;
 use super::runner::{Runner, answer};
+use super::scribe::Waiting;
 use crate::bus::{BusRef, Origin, control};
 use crate::clock;
 use crate::domain::{Ack, AckVerdict, Action, Command, KillLatch, KillProof, KillState, Timestamp};
@@ -42,19 +45,38 @@ pub(super) struct Places {
 impl Runner {
     /// Answers a command that is not a kill.
     pub(super) fn command(&mut self, command: Command, reply: oneshot::Sender<Ack>) {
-        let denied = |reasons| AckVerdict::Denied { reasons };
         let verdict = match &command.action {
             Action::Kill { .. } => AckVerdict::Applied,
             Action::Arm { .. } => match self.lifted(&command) {
                 Ok(latch) => return self.arm(latch, command, reply),
-                Err(reasons) => denied(reasons),
+                Err(reasons) => AckVerdict::Denied { reasons },
             },
-            Action::DlqRetry { id } | Action::DlqDrop { id, .. } => {
-                denied(vec![format!("dead letter {id} is not known")])
-            }
+            Action::DlqRetry { .. } | Action::DlqDrop { .. } => match self.letter(&command) {
+                Ok(step) => return self.settle_letter(step, command, reply),
+                Err(reasons) => AckVerdict::Denied { reasons },
+            },
         };
         self.record(&command, &verdict);
         answer(reply, Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() });
+    }
+
+    /// What a person wants done about a dead letter.
+    fn letter(&mut self, command: &Command) -> Result<Step, Vec<String>> {
+        let (now, by) = (clock::now(), &command.actor);
+        match &command.action {
+            Action::DlqRetry { id } => {
+                let venue = self.hands.calls.venue();
+                self.hands.desk.retry_dead_letter(id, by, &|approved, market| sign(venue, approved, market), now)
+            }
+            Action::DlqDrop { id, why } => self.hands.desk.drop_dead_letter(id, by, why, now),
+            Action::Kill { .. } | Action::Arm { .. } => Ok(Step::default()),
+        }
+    }
+
+    /// Answered once it is durable, together with its record.
+    fn settle_letter(&mut self, step: Step, command: Command, reply: oneshot::Sender<Ack>) {
+        let ack = Ack { id: command.id, by: "hermes".into(), verdict: AckVerdict::Applied, at: clock::now() };
+        self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
     }
 
     /// Keeps who asked for what and what came of it.

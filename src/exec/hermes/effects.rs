@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::super::desk::{Effect, Step};
+use super::super::desk::{Effect, Signed, Step};
+use super::super::venue::{ExecutionVenue, SignError};
 use super::commands::trip;
 use super::runner::{Runner, answer};
 use super::scribe::Waiting;
@@ -20,13 +21,7 @@ impl Runner {
         failpoint::hit(Failpoint::EntryRead);
         self.take_data();
         let venue = self.hands.calls.venue();
-        let sign = |approved: &Approved<OrderIntent>, market: &Market| {
-            failpoint::hit(Failpoint::GatePassed);
-            let signed = venue.sign(approved, market);
-            failpoint::hit(Failpoint::Signed);
-            signed
-        };
-        let step = self.hands.desk.on_entry(&entry, &sign, clock::now());
+        let step = self.hands.desk.on_entry(&entry, &|approved, market| sign(venue, approved, market), clock::now());
         self.perform(step, Some(entry));
     }
 
@@ -69,12 +64,12 @@ impl Runner {
         if let Some((reply, ack)) = refused.reply {
             answer(reply, Ack { verdict: AckVerdict::Denied { reasons: vec![error.to_string()] }, ..ack });
         }
-        if let Some(entry) = refused.entry {
-            let step = self.hands.desk.on_taken_before(&entry);
-            self.perform(step, None);
-        } else {
-            tracing::error!(%error, "what was decided is not in the ledger");
-        }
+        let step = match (refused.entry, error) {
+            (Some(entry), _) => self.hands.desk.on_taken_before(&entry),
+            (None, LedgerError::Duplicate { intent, attempt }) => self.hands.desk.on_duplicate(intent, *attempt),
+            (None, _) => return tracing::error!(%error, "what was decided is not in the ledger"),
+        };
+        self.perform(step, None);
     }
 
     /// One effect; what follows from it is a step of its own.
@@ -95,15 +90,13 @@ impl Runner {
             }
             Effect::Lookup { order, since } => hands.calls.lookup(order, since),
             Effect::Snapshot { since } => hands.calls.snapshot(since),
+            Effect::Balances { tokens, refresh } => hands.calls.balances(tokens, refresh),
             Effect::Heartbeat => hands.calls.heartbeat(),
             Effect::Emit(event) => {
                 hands.outbox.event(&event);
                 self.dirty = true;
             }
-            Effect::DeadLetter(letter) => {
-                hands.desk.count_dead_letter();
-                hands.outbox.dead_letter(letter);
-            }
+            Effect::DeadLetter(letter) => hands.outbox.dead_letter(letter),
             Effect::Ack(id) => {
                 if let Err(error) = hands.acks.try_send(id) {
                     tracing::warn!(%error, "an entry was not acknowledged; it comes again and is known then");
@@ -114,4 +107,17 @@ impl Runner {
         }
         None
     }
+}
+
+/// Signs, and says how long that took.
+pub(super) fn sign(
+    venue: &dyn ExecutionVenue,
+    approved: &Approved<OrderIntent>,
+    market: &Market,
+) -> Result<Signed, SignError> {
+    failpoint::hit(Failpoint::GatePassed);
+    let begun = clock::now();
+    let signed = venue.sign(approved, market).map(|order| Signed { order, begun, done: clock::now() });
+    failpoint::hit(Failpoint::Signed);
+    signed
 }

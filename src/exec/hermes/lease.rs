@@ -215,7 +215,10 @@ pub(super) async fn keep(
         match ask(ledger.as_ref(), &holder, tenure.times.ttl).await {
             Ok(Lease::Ours { token }) if token == tenure.token => tenure.renewed(asked),
             Ok(Lease::Ours { token }) => {
-                tenure.lose(format!("the lease ran out and had another turn meanwhile: {token}, ours was {}", tenure.token));
+                tenure.lose(format!(
+                    "the lease ran out and had another turn meanwhile: {token}, ours was {}",
+                    tenure.token
+                ));
             }
             Ok(Lease::Theirs { holder, .. }) => tenure.lose(format!("{holder} has the lease of the account")),
             Err(error @ LedgerError::Fenced { .. }) => tenure.lose(error.to_string()),
@@ -239,7 +242,11 @@ mod tests {
     use super::*;
 
     fn times(ttl_ms: u64) -> LeaseTimes {
-        LeaseTimes { ttl: Duration::from_millis(ttl_ms), margin: Duration::from_millis(ttl_ms / 10), ..LeaseTimes::default() }
+        LeaseTimes {
+            ttl: Duration::from_millis(ttl_ms),
+            margin: Duration::from_millis(ttl_ms / 10),
+            ..LeaseTimes::default()
+        }
     }
 
     #[test]

@@ -34,13 +34,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::Settings;
 use self::arming::{Arming, Places};
 use self::lease::{LeaseTimes, Pulse, Tenure};
 use self::office::Seat;
 use self::runner::Ended;
 use self::scribe::Scribe;
 use self::standby::Standby;
+use super::Settings;
 use super::desk::{self, Desk, Rules, Step};
 use super::kill::procedure::{KillTimings, Procedure};
 use super::kill::{FileError, FileLatch, KillSwitch, LatchFile, Sources, start_latch, watch};
@@ -270,12 +270,7 @@ impl House {
         let consumer = consumer::Consumer::new(Arc::clone(bus), &boot, settings.claim_after);
         let (entries, done) = consumer.start(tasks, after);
         let feed = feed::start(bus, tasks, after);
-        let calls = venue_calls::Calls::new(
-            Arc::clone(venue),
-            Arc::clone(&switch),
-            Arc::clone(&tenure),
-            tasks.clone(),
-        );
+        let calls = venue_calls::Calls::new(Arc::clone(venue), Arc::clone(&switch), Arc::clone(&tenure), tasks.clone());
         let (calls, reports, events) = calls.start(after);
         let places = Places {
             switch: Arc::clone(&switch),
@@ -325,8 +320,7 @@ impl House {
         tasks.spawn(watch::polls_file(Arc::clone(switch), self.file.clone(), after.clone()));
         let tenure = Arc::clone(tenure);
         let may_speak = move || tenure.may_speak();
-        let polls =
-            watch::polls_key(Arc::clone(switch), Arc::clone(bus), Arc::clone(origin), may_speak, after.clone());
+        let polls = watch::polls_key(Arc::clone(switch), Arc::clone(bus), Arc::clone(origin), may_speak, after.clone());
         tasks.spawn(polls);
     }
 }

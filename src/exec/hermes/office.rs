@@ -81,8 +81,7 @@ impl Office {
     async fn pass_on(&self, by: &str, why: &str) -> Result<(), String> {
         tracing::warn!(by, why, "killed while on standby");
         let on_bus = control::kill(&self.bus, &self.origin, by, why, clock::now());
-        let latch =
-            KillLatch { epoch: 0, state: KillState::Killed, by: by.into(), why: why.into(), at: clock::now() };
+        let latch = KillLatch { epoch: 0, state: KillState::Killed, by: by.into(), why: why.into(), at: clock::now() };
         let file = self.file.clone();
         let written = tokio::task::spawn_blocking(move || file.write(&latch));
         let (on_bus, written) = tokio::join!(on_bus, written);

@@ -168,7 +168,10 @@ impl Runner {
             }
         }
         if !self.hands.scribe.is_empty() {
-            tracing::warn!(unwritten = self.hands.scribe.len(), "the ledger lacks the last news; the next start asks the venue");
+            tracing::warn!(
+                unwritten = self.hands.scribe.len(),
+                "the ledger lacks the last news; the next start asks the venue"
+            );
         }
     }
 
@@ -214,6 +217,7 @@ impl Runner {
             Report::Cancelled { orders, result } => desk.on_cancelled(&orders, &result, now),
             Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
             Report::Snapshot { begun, result } => desk.on_snapshot(begun, result, now),
+            Report::Balances(result) => desk.on_balances(result, now),
             Report::Heartbeat(result) => {
                 desk.on_heartbeat(result.map_err(|error| error.to_string()), now);
                 Step::default()
@@ -235,6 +239,9 @@ impl Runner {
             BusLink::Up => Some("the latch on the bus is not known yet".into()),
         };
         self.take_data();
+        if let Some(skew) = self.hands.calls.venue().skew() {
+            self.hands.desk.on_skew(skew);
+        }
         let step = self.hands.desk.on_tick(clock::now());
         self.perform(step, None);
         let due = if self.dirty { STATE_AFTER } else { STATE_EVERY };

@@ -125,7 +125,8 @@ impl Scribe {
             tokio::time::sleep_until(at).await;
         }
         let ledger = &self.ledger;
-        let under_way = self.under_way.get_or_insert_with(|| Box::pin(commit(Arc::clone(ledger), oldest.writes.clone())));
+        let under_way =
+            self.under_way.get_or_insert_with(|| Box::pin(commit(Arc::clone(ledger), oldest.writes.clone())));
         let result = under_way.await;
         self.under_way = None;
         self.again_at = None;

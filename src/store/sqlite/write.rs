@@ -24,6 +24,7 @@ async fn one(connection: &mut SqliteConnection, write: &Write) -> Outcome {
         Write::Inbox(row) => inbox(connection, row).await,
         Write::Order { row, what, at } => order(connection, row, what, *at).await,
         Write::Fill { fill, at } => self::fill(connection, fill, *at).await,
+        Write::Journal(_) => Ok(()),
         Write::Market(market) => {
             let sql = "INSERT INTO markets (market_id, document) VALUES (?, ?)
                        ON CONFLICT (market_id) DO UPDATE SET document = excluded.document";
