@@ -148,7 +148,7 @@ async fn fill(connection: &mut SqliteConnection, fill: &Fill, at: Timestamp) -> 
 
 async fn dead_letter(connection: &mut SqliteConnection, letter: &DeadLetter) -> Outcome {
     let sql = "INSERT INTO dead_letters (entry, reason, document) VALUES (?, ?, ?)
-               ON CONFLICT (entry, reason) DO NOTHING";
+               ON CONFLICT (entry, reason) DO UPDATE SET document = excluded.document";
     run(connection, query(sql).bind(letter.entry.clone()).bind(code(&letter.reason)?).bind(json(letter)?)).await
 }
 

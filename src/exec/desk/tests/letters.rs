@@ -183,7 +183,7 @@ fn a_rate_limit_or_maintenance_closes_the_gate_for_its_time_and_cancels_go_on() 
     assert_eq!(acks(&step), 0, "inside its deadline");
     assert!(desk.trouble(at(1_004)).expect("closed").contains("rate_limited"));
     assert_eq!(desk.trouble(at(1_005)), None);
-    answered(&mut desk, "b", transient(TransientCode::CancelOnly, Some(Duration::from_secs(60))), 1_006);
+    answered(&mut desk, "b", transient(TransientCode::CancelOnly, Some(Duration::from_mins(1))), 1_006);
     assert!(desk.trouble(at(10_000)).expect("closed").contains("cancel_only"));
     let step = desk.on_tick(at(10_000));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(_))));
