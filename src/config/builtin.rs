@@ -53,6 +53,8 @@ impl Config {
                 reconcile_every: Duration::from_secs(30),
                 heartbeat_every: Duration::from_secs(5),
                 claim_after: Duration::from_secs(30),
+                signals_kept: Duration::from_secs(3600),
+                dead_letters_kept: Duration::from_secs(2_592_000),
                 mismatch_limit: Usd(dec!(5)),
                 breaker_rejections: 5,
             },

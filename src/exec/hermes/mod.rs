@@ -12,6 +12,7 @@ mod commands;
 mod consumer;
 mod effects;
 mod feed;
+mod janitor;
 mod lease;
 mod office;
 mod outbox;
@@ -317,6 +318,7 @@ impl House {
         };
         tasks.spawn(procedure.run(after.clone()));
         tasks.spawn(watch::pushes(Arc::clone(switch), Arc::clone(bus), after.clone()));
+        tasks.spawn(janitor::run(Arc::clone(bus), self.parts.settings.clone(), after.clone()));
         tasks.spawn(watch::polls_file(Arc::clone(switch), self.file.clone(), after.clone()));
         let tenure = Arc::clone(tenure);
         let may_speak = move || tenure.may_speak();

@@ -93,6 +93,8 @@ impl World {
                 claim_after: Duration::from_secs(1),
                 mismatch_limit: Usd(dec!(5)),
                 breaker_rejections: 5,
+                signals_kept: Duration::from_mins(1),
+                dead_letters_kept: Duration::from_mins(1),
             },
             gate: RiskGate::new(limits),
             bus: self.bus.clone(),
