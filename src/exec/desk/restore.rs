@@ -40,6 +40,9 @@ impl Desk {
         for fill in &memory.fills {
             portfolio.restore(fill.clone());
         }
+        for journal in &memory.corrections {
+            portfolio.correct(journal.clone());
+        }
         for (token, price, at) in &memory.marks {
             portfolio.restore_mark(token, *price, *at);
         }
@@ -60,7 +63,7 @@ impl Desk {
             ended: VecDeque::new(),
             in_hand: HashSet::new(),
             counts: OrderCounts::default(),
-            letters: super::letters::Letters::of(memory.unpublished.iter().rev().cloned(), memory.dead_letters),
+            letters: super::letters::Letters::of(memory.dead_letters.iter().cloned(), memory.dead_letters_waiting),
             breaker: super::breaker::Breaker::new(rules.breaker_rejections),
             pause: super::pause::Pause::default(),
             risen: HashSet::new(),

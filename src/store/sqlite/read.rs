@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row, query};
 
-use super::super::ledger::{InboxRow, LedgerError, Memory, OrderRow};
+use super::super::ledger::{InboxRow, LETTERS_LOADED, LedgerError, Memory, OrderRow};
 use super::unavailable;
 use crate::domain::{OrderCounts, Price, Timestamp, TokenId, Usd};
 
@@ -33,11 +33,16 @@ const COUNTS: &str = "SELECT
 
 pub(super) async fn memory(pool: &SqlitePool, ended: u32) -> Result<Memory, LedgerError> {
     let orders = query(ORDERS).bind(ended).fetch_all(pool).await.map_err(|error| unavailable(&error))?;
-    let dead: i64 = all(pool, "SELECT COUNT(*) AS n FROM dead_letters").await?.first().map_or(0, |row| row.get("n"));
+    let waiting: i64 =
+        all(pool, "SELECT COUNT(*) AS n FROM dead_letters WHERE waiting").await?.first().map_or(0, |row| row.get("n"));
     let documents = |rows: Vec<SqliteRow>| rows.into_iter().map(|row| row.get("document")).collect::<Vec<String>>();
     let latch = documents(all(pool, "SELECT document FROM kill_latch ORDER BY seq DESC LIMIT 1").await?);
     let fills = documents(all(pool, "SELECT document FROM fills ORDER BY matched_at, trade_id, order_id").await?);
     let letters = documents(all(pool, "SELECT document FROM dead_letters WHERE published = 0 ORDER BY seq").await?);
+    let corrections = "SELECT document FROM journals WHERE kind = 'correction' ORDER BY at, id";
+    let corrections = documents(all(pool, corrections).await?);
+    let newest = query("SELECT document FROM dead_letters ORDER BY seq DESC LIMIT ?").bind(LETTERS_LOADED);
+    let newest = documents(newest.fetch_all(pool).await.map_err(|error| unavailable(&error))?);
     let mode = all(pool, "SELECT value FROM meta WHERE key = 'mode'").await?;
     Ok(Memory {
         orders: parse::<OrderRow>("order", &documents(orders))?,
@@ -48,7 +53,9 @@ pub(super) async fn memory(pool: &SqlitePool, ended: u32) -> Result<Memory, Ledg
         marks: marks(pool).await?,
         latch: parse("latch", &latch)?.pop(),
         day: day(pool).await?,
-        dead_letters: dead.cast_unsigned(),
+        corrections: parse("journal", &corrections)?,
+        dead_letters: parse("dead letter", &newest)?,
+        dead_letters_waiting: waiting.cast_unsigned(),
         unpublished: parse("dead letter", &letters)?,
         mode: mode.first().map(|row| row.get("value")),
     })

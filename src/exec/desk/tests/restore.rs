@@ -53,7 +53,7 @@ impl Paper {
             entries: self.inbox.clone(),
             fills: self.fills.values().cloned().collect(),
             markets: self.markets.values().cloned().collect(),
-            dead_letters: self.letters.len() as u64,
+            dead_letters_waiting: self.letters.len() as u64,
             ..Memory::default()
         }
     }
