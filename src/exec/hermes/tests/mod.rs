@@ -181,7 +181,7 @@ impl World {
     /// Starts a Hermes and waits for nothing.
     fn launch(&self, parts: Parts) -> Running {
         let shutdown = CancellationToken::new();
-        let mut tuning = Tuning::of(&parts.settings);
+        let mut tuning = Box::new(Tuning::of(&parts.settings));
         quicken(&mut tuning);
         tuning.backlog = self.backlog;
         Running { task: tokio::spawn(run_tuned(parts, tuning, shutdown.clone())), shutdown }
