@@ -5,6 +5,7 @@ mod house;
 mod kill;
 mod ledger;
 mod letters;
+mod many;
 mod standby;
 mod trading;
 mod venue;
@@ -207,6 +208,10 @@ impl World {
     }
 
     async fn until(&self, what: &str, check: impl Fn(&HermesState) -> bool) -> HermesState {
+        self.until_within(WAIT, what, check).await
+    }
+
+    async fn until_within(&self, time: Duration, what: &str, check: impl Fn(&HermesState) -> bool) -> HermesState {
         let found = async {
             loop {
                 if let Some(state) = self.state().filter(&check) {
@@ -215,7 +220,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(WAIT, found).await.unwrap_or_else(|_| panic!("never: {what}; {:#?}", self.state()))
+        tokio::time::timeout(time, found).await.unwrap_or_else(|_| panic!("never: {what}; {:#?}", self.state()))
     }
 
     async fn signal(&self, name: &str) {
