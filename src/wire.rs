@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::BusRef;
 use crate::bus::memory::MemoryBus;
 use crate::bus::redis::RedisBus;
-use crate::config::{Config, Venues};
+use crate::config::{Config, LedgerUrl, Venues};
 use crate::pipeline::{argos, athena};
 use crate::risk::RiskGate;
+use crate::store::ledger::Ledger;
 use crate::store::sqlite::SqliteLedger;
 use crate::venues::polymarket::signing::{LocalKey, SignatureType};
 use crate::venues::polymarket::{self, PolymarketVenue};
@@ -166,14 +167,26 @@ impl Running {
         self.tasks.spawn(async move { (Daemon::Athena, athena::run(settings, bus, stop).await.map_err(Into::into)) });
     }
 
+    /// The books. An embedded world has its own, always.
+    async fn open_ledger(&self, config: &Config, state_dir: &Path) -> anyhow::Result<Arc<dyn Ledger>> {
+        let path = match (&self.sim, &config.ledger_url) {
+            (Some(_), LedgerUrl::StateDir) => fresh_world(state_dir)?,
+            (Some(_), url) => bail!(
+                "ledger.url names {url}, but without [venues] the simulated world begins anew with this process: its ledger \
+                 is a file in state_dir"
+            ),
+            (None, LedgerUrl::StateDir) => state_dir.join("ledger.db"),
+            (None, LedgerUrl::Sqlite(path)) => path.clone(),
+            (None, url @ LedgerUrl::Postgres(_)) => bail!("{url}"),
+        };
+        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
+        Ok(Arc::new(ledger))
+    }
+
     async fn start_hermes(&mut self, config: &Config, venues: &Venues) -> anyhow::Result<()> {
         let state_dir = config.state_dir()?;
         self.lock = Some(lock(&state_dir)?);
-        let path = match self.sim {
-            Some(_) => fresh_world(&state_dir)?,
-            None => state_dir.join("ledger.db"),
-        };
-        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
+        let ledger = self.open_ledger(config, &state_dir).await?;
         let key = LocalKey::from_hex(sim::DESK_KEY)?;
         let account = &config.account;
         let signature_type = SignatureType::from_word(&account.signature_type)
@@ -201,7 +214,7 @@ impl Running {
             },
             gate: RiskGate::new(config.limits.clone()),
             bus: self.bus(),
-            ledger: Arc::new(ledger),
+            ledger,
             venue,
         };
         let stop = self.stop.clone();
