@@ -137,13 +137,13 @@ fn account(r: &mut Reader) -> Option<Account> {
     let said = "\"eoa\", \"proxy\", \"safe\" or \"deposit_wallet\"";
     let signature_type = r.text("account.signature_type", said, |text| kinds.contains(&text));
     let wallet =
-        r.text("account.wallet", "\"auto\", or 0x and 40 hex digits", |text| text == "auto" || is_address(text));
+        r.text("account.wallet", "\"derived\", or 0x and 40 hex digits", |text| text == "derived" || is_address(text));
     // Up to what the venue takes from one address, whatever the tier.
     let orders_per_s = r.integer("account.orders_per_s", 1..=400);
     let cancels_per_s = r.integer("account.cancels_per_s", 10..=300);
     Some(Account {
         signature_type: signature_type?,
-        wallet: wallet.map(|text| Some(text).filter(|text| text != "auto"))?,
+        wallet: wallet.map(|text| Some(text).filter(|text| text != "derived"))?,
         orders_per_s: orders_per_s?,
         cancels_per_s: cancels_per_s?,
     })

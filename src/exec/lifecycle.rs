@@ -333,7 +333,10 @@ impl Standing {
         }
         let alive = matches!(
             fact,
-            Fact::Accepted | Fact::Fill { .. } | Fact::Seen { sighting: Sighting::Open | Sighting::Matched, .. }
+            Fact::Accepted
+                | Fact::Fill { .. }
+                | Fact::Voided { .. }
+                | Fact::Seen { sighting: Sighting::Open | Sighting::Matched, .. }
         );
         alive && !self.held && self.end.is_some_and(|end| end < End::Cancelled)
     }

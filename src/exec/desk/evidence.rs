@@ -146,7 +146,7 @@ impl Desk {
 
     /// Books a fill in the portfolio.
     pub(super) fn book(&mut self, fill: &Fill, now: Timestamp, step: &mut Step) {
-        let (fill, journal) = match self.portfolio.apply(fill.clone(), now) {
+        let (fill, journal) = match self.portfolio.apply(fill, now) {
             FillChange::Same | FillChange::Conflict { told: true, .. } => return,
             FillChange::Conflict { kept, told: false } => {
                 let detail = format!(

@@ -24,15 +24,15 @@ const MARKET_KEPT: Duration = Duration::from_hours(24);
 /// When each thing was last done.
 #[derive(Debug)]
 pub(super) struct Timers {
-    equity_at: Timestamp,
-    marks_told_at: Timestamp,
-    marks_kept_at: Timestamp,
+    equity: Timestamp,
+    marks_told: Timestamp,
+    marks_kept: Timestamp,
 }
 
 impl Timers {
     /// Nothing done yet.
     pub(super) const fn at(now: Timestamp) -> Self {
-        Self { equity_at: now, marks_told_at: now, marks_kept_at: now }
+        Self { equity: now, marks_told: now, marks_kept: now }
     }
 }
 
@@ -186,10 +186,10 @@ impl Desk {
     }
 
     fn watch_equity(&mut self, now: Timestamp, step: &mut Step) {
-        if now.since(self.timers.equity_at) < EQUITY_EVERY {
+        if now.since(self.timers.equity) < EQUITY_EVERY {
             return;
         }
-        self.timers.equity_at = now;
+        self.timers.equity = now;
         let total = self.portfolio.total();
         let day = self.day.after(now, total);
         self.day_dirty |= day != self.day;
@@ -211,16 +211,16 @@ impl Desk {
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
-        if now.since(self.timers.marks_told_at) >= MARKS_TOLD_EVERY {
-            self.timers.marks_told_at = now;
+        if now.since(self.timers.marks_told) >= MARKS_TOLD_EVERY {
+            self.timers.marks_told = now;
             self.tell_positions(step);
         }
         // While the ledger is gone everything waits in memory: what can be had again later does not.
         if self.health.ledger.is_some() {
             return;
         }
-        if now.since(self.timers.marks_kept_at) >= MARKS_KEPT_EVERY {
-            self.timers.marks_kept_at = now;
+        if now.since(self.timers.marks_kept) >= MARKS_KEPT_EVERY {
+            self.timers.marks_kept = now;
             let marks = self.portfolio.take_marks();
             step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
             self.prune(now);

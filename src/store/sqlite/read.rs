@@ -54,8 +54,8 @@ pub(super) async fn memory(pool: &SqlitePool, ended: u32) -> Result<Memory, Ledg
         latch: parse("latch", &latch)?.pop(),
         day: day(pool).await?,
         corrections: parse("journal", &corrections)?,
-        dead_letters: parse("dead letter", &newest)?,
-        dead_letters_waiting: waiting.cast_unsigned(),
+        letters: parse("dead letter", &newest)?,
+        dead_letters: waiting.cast_unsigned(),
         unpublished: parse("dead letter", &letters)?,
         mode: mode.first().map(|row| row.get("value")),
     })

@@ -36,7 +36,7 @@ fn no_number_of_orders_holds_up_a_cancel_or_a_heartbeat() {
 #[test]
 fn all_classes_together_fit_the_venues_window_by_address() {
     // The largest tier that the configuration takes. 9,000 calls in 10 s over all, and 5,000 of each of POST and DELETE.
-    let rates = Rates { orders: 300, cancels: 300 };
+    let rates = Rates { orders: 400, cancels: 300 };
     let in_ten_seconds = |class: &CallClass| {
         let (rate, burst) = rates.of(*class);
         u64::from(burst) + 10 * u64::from(rate)

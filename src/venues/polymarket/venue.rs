@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_primitives::Address;
 use async_trait::async_trait;
@@ -22,6 +23,9 @@ use crate::exec::venue::{
     VenueOrder,
 };
 use crate::risk::Approved;
+
+/// Between two measurements of the venue's clock.
+const MEASURE_EVERY: Duration = Duration::from_mins(1);
 
 /// Polymarket's CLOB for one account.
 pub struct PolymarketVenue {
@@ -181,7 +185,7 @@ impl ExecutionVenue for PolymarketVenue {
             timing: Timing::default(),
         };
         let rest = Arc::clone(&self.rest);
-        stream.spawn(async move { rest.keep_time().await })
+        stream.spawn(async move { rest.keep_time(MEASURE_EVERY).await })
     }
 }
 

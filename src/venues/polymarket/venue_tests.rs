@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use rust_decimal::dec;
 use serde_json::{Value, json};
 
@@ -277,6 +275,30 @@ async fn the_clock_is_measured_when_connecting() {
     let skew = venue.skew().expect("measured");
     assert!((-2_000_000..=0).contains(&skew.ahead_us) && skew.within_us >= 500_000, "{skew}");
     assert!(skew.age(clock::now()) < Duration::from_mins(1));
+}
+
+#[tokio::test]
+async fn the_clock_is_measured_again_and_again_whatever_goes_wrong() {
+    let (_server, venue) = connected(|seen, before| match (seen.path.as_str(), before) {
+        ("/time", 0) => (0, String::new()),
+        ("/time", 1) => (500, String::new()),
+        ("/time", 2) => (200, "\"noon\"".into()),
+        ("/time", _) => (200, (clock::now().secs() + 30).to_string()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let first = venue.skew().expect("measured");
+    let changed = async {
+        while venue.skew() == Some(first) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = venue.rest.keep_time(Duration::from_millis(5)) => {}
+        done = tokio::time::timeout(Duration::from_secs(20), changed) => done.expect("measured again in time"),
+    }
+    let skew = venue.skew().expect("measured");
+    assert!(skew.exceeds(Duration::from_secs(2)) && skew.ahead_us > 28_000_000, "{skew}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ fn journals(step: &Step) -> Vec<Journal> {
     step.writes.iter().filter_map(journal).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the venue gives")]
 fn balances(cash: Decimal, shares: Decimal) -> Result<Balances, VenueError> {
     let of = |balance| AssetBalance { balance, allowances: Vec::new() };
     Ok(Balances { collateral: of(cash), tokens: vec![("1".into(), of(shares))] })

@@ -35,6 +35,9 @@ impl Paper {
                 Write::DeadLetter(letter) => {
                     self.letters.insert(letter.id.clone(), *letter);
                 }
+                Write::DeadLetterState { id, state } => {
+                    self.letters.entry(id).and_modify(|letter| letter.state = state);
+                }
                 Write::Journal(journal) => self.journals.push(*journal),
                 _ => {}
             }
@@ -53,7 +56,8 @@ impl Paper {
             entries: self.inbox.clone(),
             fills: self.fills.values().cloned().collect(),
             markets: self.markets.values().cloned().collect(),
-            dead_letters_waiting: self.letters.len() as u64,
+            corrections: self.journals.iter().filter(|journal| journal.trade.is_none()).cloned().collect(),
+            dead_letters: self.letters.len() as u64,
             ..Memory::default()
         }
     }
@@ -202,7 +206,7 @@ fn two_hundred_open_orders_twenty_positions_and_fifty_missed_fills_are_right_at_
     let mut before = desk();
     before.gate =
         RiskGate::new(Limits { position_cap: Size(dec!(1_000_000)), gross_exposure: Usd(dec!(1_000_000)), ..limits() });
-    let token = |n: usize| if n % 2 == 0 { "1" } else { "2" };
+    let token = |n: usize| if n.is_multiple_of(2) { "1" } else { "2" };
     for n in 0..200_usize {
         let name = format!("o{n}");
         let step = before.on_entry(&entry(n as u64 + 1, intent(&name, TimeInForce::Gtc)), &sign, at(2));

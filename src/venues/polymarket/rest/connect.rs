@@ -15,8 +15,6 @@ use crate::exec::venue::VenueError;
 const NONCE: u64 = 0;
 /// Largest tolerated difference between the venue's clock and ours. Headers carry the time, and so do orders.
 const MAX_SKEW: Duration = Duration::from_secs(2);
-/// Between two measurements of the venue's clock.
-const MEASURE_EVERY: Duration = Duration::from_mins(1);
 
 impl Rest {
     /// Measures the clock, derives the key's API credentials, or creates them when there are none, and checks that venue
@@ -46,10 +44,10 @@ impl Rest {
         *held(&self.skew)
     }
 
-    /// Measures the venue's clock for ever.
-    pub(in super::super) async fn keep_time(&self) {
+    /// Measures the venue's clock for ever, with this pause between two measurements.
+    pub(in super::super) async fn keep_time(&self, pause: Duration) {
         loop {
-            tokio::time::sleep(MEASURE_EVERY).await;
+            tokio::time::sleep(pause).await;
             match self.measure_clock().await {
                 Ok(skew) if skew.exceeds(MAX_SKEW) => tracing::warn!(%skew, "the venue's clock is not ours"),
                 Ok(skew) => tracing::debug!(%skew, "the venue's clock"),
