@@ -2,3 +2,4 @@
 
 pub(crate) mod postgres;
 pub(crate) mod redis_server;
+pub(crate) mod sentinel_cluster;
