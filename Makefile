@@ -4,7 +4,7 @@
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
 
-setup: ## install what the tests need: redis-server, openssl, python3 with venv
+setup: ## install what the tests need: redis-server, postgresql, openssl, python3 with venv
 	@scripts/setup.sh
 
 test: setup ## every test

@@ -25,7 +25,7 @@ pub struct Config {
     pub mode: Mode,
     /// Where ledger, latch, socket and logs lie; nothing for the user's default place.
     pub state_dir: Option<PathBuf>,
-    /// Bus address: `memory://`, or one of [`RedisUrl`](crate::bus::url::RedisUrl). May hold passwords.
+    /// Bus address: `memory://`, or one of [`RedisUrl`]. May hold passwords.
     pub bus_url: BusUrl,
     /// `ledger.url`.
     pub ledger_url: LedgerUrl,

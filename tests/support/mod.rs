@@ -1,4 +1,5 @@
 //! What several process-level tests share.
 
+pub(crate) mod postgres;
 pub(crate) mod redis_server;
 pub(crate) mod sentinel_cluster;
