@@ -156,7 +156,9 @@ mod present {
             Some(Armed { point, left: AtomicU32::new(hit) })
         });
         if armed.is_none() {
-            tracing::error!("{VARIABLE}={text} is not name:hit with a known name and a hit from 1 on: nothing is armed");
+            tracing::error!(
+                "{VARIABLE}={text} is not name:hit with a known name and a hit from 1 on: nothing is armed"
+            );
         }
         armed
     }

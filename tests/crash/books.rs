@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::desk::decimal;
-use super::scene::Intents;
+use super::intents::Intents;
 
 /// What a run led to.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +106,9 @@ fn fates(
                 verdict.lost += 1;
                 verdict.wrong.push(format!("{name} led to nothing: {rows:?}"));
             }
-            other => verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}")),
+            other => {
+                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"))
+            }
         }
     }
 }

@@ -4,7 +4,12 @@
 //!
 //! `make ci` runs every step with a few intents; `make crash` runs the full table.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking; it prints its table")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking; it prints its table"
+)]
 
 use std::sync::Arc;
 
@@ -15,8 +20,8 @@ use tokio::task::JoinSet;
 mod books;
 #[path = "../support/desk.rs"]
 mod desk;
+mod intents;
 mod run;
-mod scene;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -14,8 +14,9 @@ use rand::{Rng, SeedableRng};
 
 use super::books::{self, Verdict};
 use super::desk::{Home, Process, Sim};
-use super::scene::{self, Intents};
+use super::intents::Intents;
 use super::support::redis_server::RedisServer;
+use super::support::scene;
 
 /// Longer than every search for an order that never arrived, many times over.
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -95,7 +96,8 @@ const fn passages(point: Failpoint) -> u32 {
 
 /// Kills Hermes at `point` over `SQLite` and Redis.
 pub(crate) async fn over_sqlite(point: Failpoint, size: Size, seed: u64) -> Line {
-    let (redis, sim) = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1"))).await.expect("servers");
+    let (redis, sim) =
+        tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1"))).await.expect("servers");
     let home = Home::new(&redis.url(), &sim);
     let path = home.dir.path().join("state/ledger.db");
     run(point, size, seed, &home, &redis, &sim, || async move {
@@ -119,8 +121,8 @@ async fn run<F: Future<Output = Memory>>(
     let begun = clock::monotonic();
     allow_everything(home);
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
-    let market = scene::market(sim.url("gamma")).await;
-    let mut feed = scene::feed(&bus, &market);
+    let market = scene::market(sim.url("gamma"), scene::QUIET).await;
+    let mut feed = scene::feed(&bus, std::slice::from_ref(&market));
     let intents = Intents::new(&market, size.intents, point, seed);
     let mut supervised = Supervised::start(home, point, size.crashes, seed);
     while !state(&bus).await.is_some_and(|state| state.trading_state == TradingState::Active) {
