@@ -87,7 +87,8 @@ fn the_embedded_desk_trades_on_screen_and_shift_k_proves_zero() {
     let mut terminal = Terminal::open(30, 120);
     terminal.wait_for("the first frame", Duration::from_secs(10), |text| text.contains("SIM"));
     terminal.wait_for("ticks", Duration::from_secs(15), |text| text.contains("BTC/USD") && text.contains("ETH/USD"));
-    terminal.wait_for("an order", Duration::from_secs(40), |text| text.contains("B Up") || text.contains("B Down"));
+    // Up to a roll of the market, over its cut-off and the warming of the new window, and a move.
+    terminal.wait_for("an order", Duration::from_mins(2), |text| text.contains("B Up") || text.contains("B Down"));
     terminal.press("?");
     terminal.press("K");
     terminal.wait_for("the proof", Duration::from_secs(45), |text| text.contains("PROVED"));

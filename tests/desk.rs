@@ -15,7 +15,8 @@ use desk::{Home, Sim, assert_books_equal_truth, decimal};
 fn a_headless_desk_trades_and_its_books_equal_the_venue() {
     let sim = Sim::start("3");
     let home = Home::new("memory://", &sim);
-    let output = home.run(&["run", "--for", "25s", "--json"]);
+    // Long enough to trade also when a window of the rolling market ends at its beginning.
+    let output = home.run(&["run", "--for", "45s", "--json"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     let status: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
@@ -57,7 +58,7 @@ fn a_kill_from_another_terminal_clears_the_venue_and_survives_a_restart() {
         home.edit(limit, most);
     }
     let mut running = home.start("run", &["run"]);
-    home.wait_for("open orders", Duration::from_secs(40), |status| status["orders"]["open"].as_u64() > Some(0));
+    home.wait_for("open orders", Duration::from_secs(90), |status| status["orders"]["open"].as_u64() > Some(0));
     assert!(sim.truth()["open_orders"].as_u64() > Some(0), "{}", sim.truth());
     let output = home.run(&["kill", "--why", "test"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -84,6 +85,6 @@ fn a_kill_from_another_terminal_clears_the_venue_and_survives_a_restart() {
         output.status.success().then_some(output)
     });
     assert!(armed.status.success());
-    home.wait_for("trading", Duration::from_secs(40), |status| status["orders"]["sent"].as_u64() > before.as_u64());
+    home.wait_for("trading", Duration::from_secs(90), |status| status["orders"]["sent"].as_u64() > before.as_u64());
     assert_eq!(running.stop(), 0);
 }

@@ -37,7 +37,7 @@ impl Config {
                 slippage: dec!(0.01),
                 send_within: Duration::from_secs(2),
                 rest_for: Duration::from_secs(15),
-                cutoff: Duration::from_secs(20),
+                cutoff: Duration::from_secs(10),
             },
             limits: Limits {
                 order_size: Size(dec!(100)),

@@ -95,7 +95,7 @@ async fn a_kill_that_cannot_be_kept_is_pushed_all_the_same() {
 }
 
 #[tokio::test]
-async fn refusals_of_the_server_are_permanent_errors() {
+async fn refusals_of_the_server_are_permanent_errors_and_a_full_one_is_degraded() {
     let server = RedisServer::start();
     let bus = RedisBus::new(&server.url()).unwrap();
     server.command("SET trade.signals text");
@@ -111,7 +111,7 @@ async fn refusals_of_the_server_are_permanent_errors() {
     }
     server.command("CONFIG SET maxmemory 1");
     let full = bus.set(&Key::HERMES, text("x")).await;
-    assert!(matches!(&full, Err(BusError::Refused(reason)) if reason.starts_with("OOM")), "{full:?}");
+    assert!(matches!(&full, Err(BusError::Degraded(reason)) if reason.starts_with("OOM")), "{full:?}");
     assert_eq!(bus.get(&Key::Kill).await, Ok(None), "reading goes on");
 }
 

@@ -2,3 +2,4 @@
 
 pub(crate) mod redis_server;
 pub(crate) mod scene;
+pub(crate) mod sentinel_cluster;

@@ -17,6 +17,8 @@ use crate::risk::{Limits, RiskGate, RiskView};
 struct Slot {
     runner: Box<dyn Runner>,
     signal_at: Option<Timestamp>,
+    /// A wish was denied since trading was halted.
+    told_halted: bool,
 }
 
 /// Athena's decisions.
@@ -36,7 +38,7 @@ impl Engine {
     pub fn new(strategies: Vec<Box<dyn Runner>>, limits: Limits) -> Self {
         Self {
             gate: RiskGate::new(limits),
-            slots: strategies.into_iter().map(|runner| Slot { runner, signal_at: None }).collect(),
+            slots: strategies.into_iter().map(|runner| Slot { runner, signal_at: None, told_halted: false }).collect(),
             markets: Markets::default(),
             account: Account::default(),
             standing: Standing::default(),
@@ -52,6 +54,13 @@ impl Engine {
             self.account.refresh(now);
             let desk = desk(&self.markets, &self.account, &self.gate);
             self.slots[index].runner.on_event(event, &desk, now, &mut wishes);
+            let slot = &mut self.slots[index];
+            if self.standing.trading_state(now) != TradingState::Halted {
+                slot.told_halted = false;
+            } else if !wishes.is_empty() && std::mem::replace(&mut slot.told_halted, true) {
+                // One denial tells that the halt holds; one at every crossing would bury those that matter.
+                wishes.clear();
+            }
             for wish in wishes.drain(..) {
                 let effect = self.judge(wish, now);
                 if matches!(effect, Effect::Emit(_)) {

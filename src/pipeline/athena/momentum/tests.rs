@@ -76,7 +76,7 @@ fn shares_of_the_other_outcome_are_sold_before_anything_is_bought() {
 #[test]
 fn it_cools_down_between_wishes_also_when_they_are_denied() {
     let mut scene = Scene::new();
-    scene.hermes.trading_state = TradingState::Halted;
+    scene.hermes.trading_state = TradingState::Reducing;
     scene.refresh();
     scene.warm();
     let denied = |effects: &[Effect]| matches!(effects, [Effect::Deny(denied)] if denied.denial.control == Control::TradingState);
