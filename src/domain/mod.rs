@@ -7,6 +7,7 @@ mod command;
 mod dead_letter;
 mod event;
 mod fill;
+mod holding;
 mod ids;
 mod journal;
 mod kill;
@@ -19,19 +20,21 @@ mod state;
 mod status;
 mod tick;
 mod time;
+mod venue;
 mod verdict;
 
 pub use command::{Ack, AckVerdict, Action, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
+pub use holding::{Held, Holding, fold};
 pub use ids::{IntentId, MarketId, OrderId, Slug, StrategyId, Symbol, TokenId, TradeId};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
-pub use position::{Exposure, Pnl, Position};
+pub use position::{Exposure, Pnl, Position, PositionPart};
 pub use signal::{OrderIntent, Rationale, Signal, SignalEntry};
 pub use state::{
     ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyHalt,
@@ -40,4 +43,5 @@ pub use state::{
 pub use status::{DaemonStatus, Status, StatusKill, StatusLatency, StatusPosition};
 pub use tick::{RejectedPayload, Tick, TickKind};
 pub use time::Timestamp;
+pub use venue::{CallClass, CallLimit, ClockSkew, RejectCode, RejectScope, TransientCode};
 pub use verdict::{CheckResult, Control, Denial};

@@ -29,6 +29,10 @@ pub enum Control {
     GrossExposure,
     /// Loss from the day's peak equity.
     DailyDrawdown,
+    /// A strategy with an order whose outcome has been unknown for too long.
+    StrategyHalt,
+    /// The venue refuses orders of this kind one after the other.
+    CircuitBreaker,
 }
 
 impl fmt::Display for Control {
@@ -45,6 +49,8 @@ impl fmt::Display for Control {
             Self::PositionCap => "position_cap",
             Self::GrossExposure => "gross_exposure",
             Self::DailyDrawdown => "daily_drawdown",
+            Self::StrategyHalt => "strategy_halt",
+            Self::CircuitBreaker => "circuit_breaker",
         })
     }
 }

@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 
+use rust_decimal::Decimal;
+
 use crate::domain::{Order, OrderIntent, Position, Price, Side, Size, TokenId, Usd};
 
 /// One token's part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenHolding {
-    /// Shares held.
+    /// Shares held, those in provisional sales included.
     pub held: Size,
+    /// Shares held without those in provisional purchases.
+    owned: Size,
     /// Shares in buy orders that are open, unknown or on their way, at full remaining size.
     pub buying: Size,
     /// Shares in such sell orders.
@@ -25,7 +29,7 @@ impl TokenHolding {
     /// Shares held that are not on sale already.
     #[must_use]
     pub fn sellable(&self) -> Size {
-        let free = self.held - self.selling;
+        let free = self.owned - self.selling;
         if free < Size::ZERO { Size::ZERO } else { free }
     }
 }
@@ -46,11 +50,28 @@ impl Holdings {
 
     /// Counts a position. A resolved one is no longer at stake.
     pub fn add_position(&mut self, position: &Position) {
-        let holding = self.tokens.entry(position.token.clone()).or_default();
-        holding.held += position.size;
-        if position.payout.is_none() {
+        let pending = (position.pending_buys, position.pending_sells);
+        self.add_shares(&position.token, position.size, pending, position.avg_price, position.payout.is_some());
+    }
+
+    /// Counts shares held. Provisional fills, `(bought, sold)`, count as is worse for each limit: what was sold may come back,
+    /// what was bought may never come.
+    pub fn add_shares(
+        &mut self,
+        token: &TokenId,
+        shares: Size,
+        (bought, sold): (Size, Size),
+        avg_price: Price,
+        resolved: bool,
+    ) {
+        let holding = self.tokens.entry(token.clone()).or_default();
+        holding.held += shares + sold;
+        holding.owned += shares - bought;
+        if !resolved {
+            // Shares that may come back after all were sold have no average any more: at most one pUSD each.
+            let price = if shares.is_zero() { Price(Decimal::ONE) } else { avg_price };
+            let cost = avg_price.notional(shares.abs()) + price.notional(sold);
             // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
-            let cost = position.avg_price.notional(position.size.abs());
             self.gross += Usd(cost.0.round_dp(6).normalize());
         }
     }

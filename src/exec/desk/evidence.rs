@@ -127,7 +127,7 @@ impl Desk {
         };
         match &key {
             Some(key) => {
-                let fact = Fact::Fill { trade: seen.trade.clone(), size: seen.size };
+                let fact = Fact::of_fill(seen.trade.clone(), seen.size, seen.status);
                 self.learn(key, fact, "fill", now, step);
             }
             None if self.strangers.insert(seen.order.clone()) => {
@@ -141,16 +141,16 @@ impl Desk {
 
     /// Books a fill in the portfolio.
     pub(super) fn book(&mut self, fill: &Fill, now: Timestamp, step: &mut Step) {
-        let fill = match self.portfolio.apply(fill.clone()) {
-            FillChange::Same => return,
-            FillChange::Conflict { kept } => {
+        let (fill, _journal) = match self.portfolio.apply(fill.clone(), now) {
+            FillChange::Same | FillChange::Conflict { told: true, .. } => return,
+            FillChange::Conflict { kept, told: false } => {
                 let detail = format!(
                     "trade {} was {} at {}, now it is {} at {}; the first is kept",
                     fill.trade, kept.size, kept.price, fill.size, fill.price
                 );
                 return self.mismatch("fill", detail, now, step);
             }
-            FillChange::New(fill) | FillChange::Moved(fill) => fill,
+            FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),
         };
         if fill.status == FillStatus::Failed {
             let detail = format!("trade {} failed on chain; its effect is undone", fill.trade);

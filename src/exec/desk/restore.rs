@@ -38,13 +38,13 @@ impl Desk {
             portfolio.on_market(market);
         }
         for fill in &memory.fills {
-            portfolio.apply(fill.clone());
+            portfolio.restore(fill.clone());
         }
         for (token, price, at) in &memory.marks {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let total = portfolio.pnl().total;
+        let total = portfolio.total();
         let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
@@ -87,7 +87,7 @@ impl Desk {
         for row in memory.orders {
             let key = (row.order.intent.intent.clone(), row.order.intent.attempt);
             let fills = match &row.order.order {
-                Some(order) => self.portfolio.trades_of(&row.order.intent.token, order),
+                Some(order) => self.portfolio.fills_of(&row.order.intent.token, order).collect(),
                 None => Vec::new(),
             };
             let mut tracked = Tracked::new(row.clone(), Standing::restore(&row.order, row.accepted, fills));

@@ -218,7 +218,7 @@ impl Desk {
             return;
         }
         self.timers.equity_at = now;
-        let total = self.portfolio.pnl().total;
+        let total = self.portfolio.total();
         let day = self.day.after(now, total);
         if day != self.day || self.day_dirty {
             self.day = day;
@@ -234,7 +234,7 @@ impl Desk {
 
     /// Total profit against the day's peak, as the gate wants it.
     pub(super) fn equity(&self) -> Equity {
-        Equity { current: self.portfolio.pnl().total, peak: self.day.peak }
+        Equity { current: self.portfolio.total(), peak: self.day.peak }
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {

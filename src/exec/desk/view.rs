@@ -101,9 +101,7 @@ impl Desk {
     /// What is at stake, without one order.
     pub(super) fn holdings(&self, without: Option<&Key>) -> Holdings {
         let mut holdings = Holdings::new();
-        for position in self.portfolio.held() {
-            holdings.add_position(&position);
-        }
+        self.portfolio.at_stake(&mut holdings);
         for key in self.active.iter().filter(|key| Some(*key) != without) {
             if let Some(tracked) = self.orders.get(key) {
                 holdings.add_order(&tracked.row.order);
