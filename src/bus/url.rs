@@ -260,14 +260,19 @@ mod tests {
         assert_eq!(url.server.password.as_deref(), Some("s@cr/it"));
         assert_eq!(url.to_string(), "redis://hermes@bus.example:7000/3");
         let url = parsed("rediss://:only-password@[::1]/?ca=/etc/ca.pem");
-        assert_eq!((url.tls, url.hosts.clone(), url.authority.as_deref()), (true, vec![at("::1", 6379)], Some("/etc/ca.pem")));
+        assert_eq!(
+            (url.tls, url.hosts.clone(), url.authority.as_deref()),
+            (true, vec![at("::1", 6379)], Some("/etc/ca.pem"))
+        );
         assert_eq!((url.server.user.clone(), url.server.password.as_deref()), (None, Some("only-password")));
         assert_eq!(url.to_string(), "rediss://[::1]:6379");
     }
 
     #[test]
     fn sentinels_are_named_with_their_service_and_their_own_credentials() {
-        let url = parsed("redis+sentinel://desk:pw@s1:26379,s2,10.0.0.3:7000/mymaster/2?sentinel_user=w&sentinel_password=a%2Bb");
+        let url = parsed(
+            "redis+sentinel://desk:pw@s1:26379,s2,10.0.0.3:7000/mymaster/2?sentinel_user=w&sentinel_password=a%2Bb",
+        );
         assert_eq!(url.hosts, [at("s1", 26379), at("s2", 26379), at("10.0.0.3", 7000)]);
         assert_eq!((url.service.as_deref(), url.database), (Some("mymaster"), 2));
         assert_eq!(url.server.password.as_deref(), Some("pw"));

@@ -12,7 +12,8 @@ use super::reader::Reader;
 use super::{Account, Argos, BusUrl, Config, Hermes, Ui, Venues};
 
 /// What a bus address may be; `config.toml` explains each.
-const BUS_URLS: &str = "\"memory://\", \"redis://...\", \"rediss://...\", \"redis+sentinel://...\" or \"rediss+sentinel://...\"";
+const BUS_URLS: &str =
+    "\"memory://\", \"redis://...\", \"rediss://...\", \"redis+sentinel://...\" or \"rediss+sentinel://...\"";
 
 /// Most that an amount in the configuration may be.
 const MOST: &str = "1000000000";
@@ -182,7 +183,11 @@ fn check_bus_url(text: &str) -> Result<(), String> {
 /// In quotes, unless what stands there may be a password.
 fn shown_bus_url(text: &str) -> String {
     let behind = text.split_once("://").map_or(text, |(_scheme, behind)| behind);
-    if behind.contains(['@', ':', '?', '#']) { "(not shown: it may hold a password)".to_owned() } else { format!("{text:?}") }
+    if behind.contains(['@', ':', '?', '#']) {
+        "(not shown: it may hold a password)".to_owned()
+    } else {
+        format!("{text:?}")
+    }
 }
 
 fn is_ws_url(text: &str) -> bool {

@@ -17,9 +17,11 @@ use cockpit::failpoint::Failpoint;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+#[path = "../support/books.rs"]
 mod books;
 #[path = "../support/desk.rs"]
 mod desk;
+#[path = "../support/intents.rs"]
 mod intents;
 mod run;
 #[path = "../support/mod.rs"]

@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 
 use super::books::{self, Verdict};
 use super::desk::{Home, Process, Sim};
-use super::intents::Intents;
+use super::intents::{Intents, Mix};
 use super::support::redis_server::RedisServer;
 use super::support::scene;
 
@@ -81,6 +81,15 @@ fn launch(home: &Home, point: Failpoint, mortal: bool, life: usize, rng: &mut St
     home.start_with(&format!("hermes-{life}"), &["run", "hermes"], if mortal { &variables } else { &[] })
 }
 
+/// The intents that come past a step often.
+const fn mix(point: Failpoint) -> Mix {
+    match point {
+        Failpoint::DeadLetterCommitted | Failpoint::DeadLetterPublished => Mix::Dead,
+        Failpoint::Cancelling | Failpoint::CancelAnswered | Failpoint::LookedUp => Mix::Resting,
+        _ => Mix::Everything,
+    }
+}
+
 /// How often a life may come past a step before it ends there. What one step does for many orders at once is passed rarely.
 const fn passages(point: Failpoint) -> u32 {
     match point {
@@ -123,7 +132,7 @@ async fn run<F: Future<Output = Memory>>(
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
     let market = scene::market(sim.url("gamma"), scene::QUIET).await;
     let mut feed = scene::feed(&bus, std::slice::from_ref(&market));
-    let intents = Intents::new(&market, size.intents, point, seed);
+    let intents = Intents::new(&market, size.intents, mix(point), seed);
     let mut supervised = Supervised::start(home, point, size.crashes, seed);
     while !state(&bus).await.is_some_and(|state| state.trading_state == TradingState::Active) {
         assert!(begun.elapsed() < PATIENCE, "{point:?}: hermes does not trade: {}", supervised.log());

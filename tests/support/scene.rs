@@ -83,7 +83,8 @@ pub(crate) async fn append(bus: &BusRef, origin: &Origin, intent: &OrderIntent) 
     bus.append(Stream::Signals, payload).await.expect("the stream takes it");
 }
 
-fn rationale() -> Rationale {
+/// Why an intent of a test exists.
+pub(crate) fn rationale() -> Rationale {
     Rationale {
         source: Symbol::new("BTC/USD"),
         change: dec!(0.001),

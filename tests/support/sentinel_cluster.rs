@@ -100,7 +100,9 @@ impl SentinelCluster {
         }
         self.sentinels[number].up(&config);
         let sentinel = &self.sentinels[number];
-        until("the sentinel answers", || !self.ask::<Option<(String, u16)>>(sentinel, "GET-MASTER-ADDR-BY-NAME").is_empty());
+        until("the sentinel answers", || {
+            !self.ask::<Option<(String, u16)>>(sentinel, "GET-MASTER-ADDR-BY-NAME").is_empty()
+        });
     }
 
     /// `redis+sentinel://127.0.0.1:port,.../desk`.
@@ -116,7 +118,8 @@ impl SentinelCluster {
 
     /// Which server the first sentinel that answers names as the master.
     pub(crate) fn master(&self) -> usize {
-        let named = self.sentinels.iter().flat_map(|it| self.ask::<Option<(String, u16)>>(it, "GET-MASTER-ADDR-BY-NAME"));
+        let named =
+            self.sentinels.iter().flat_map(|it| self.ask::<Option<(String, u16)>>(it, "GET-MASTER-ADDR-BY-NAME"));
         let (_, port) = named.flatten().next().expect("a sentinel that answers");
         self.servers.iter().position(|server| server.port() == port).expect("one of the servers")
     }
@@ -169,9 +172,9 @@ impl SentinelCluster {
 
     /// The answer to `SENTINEL question desk`; nothing when there is none.
     fn ask<T: redis::FromRedisValue>(&self, sentinel: &Sentinel, question: &str) -> Vec<T> {
-        let asked = sentinel.connect(self.layout.sentinel_password).and_then(|mut connection| {
-            redis::cmd("SENTINEL").arg(question).arg(SERVICE).query::<T>(&mut connection)
-        });
+        let asked = sentinel
+            .connect(self.layout.sentinel_password)
+            .and_then(|mut connection| redis::cmd("SENTINEL").arg(question).arg(SERVICE).query::<T>(&mut connection));
         asked.into_iter().collect()
     }
 }

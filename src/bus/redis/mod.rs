@@ -57,7 +57,8 @@ impl RedisBus {
     /// [`BusError::Url`] when the address cannot be used.
     pub fn new(url: &str) -> Result<Arc<Self>, BusError> {
         let link = Arc::new(Link::new(Target::parse(url)?));
-        let listeners = link.sentinels().into_iter().map(|node| tokio::spawn(sentinel::listen(Arc::clone(&link), node)));
+        let listeners =
+            link.sentinels().into_iter().map(|node| tokio::spawn(sentinel::listen(Arc::clone(&link), node)));
         let mut tasks: Vec<_> = listeners.map(AbortOnDropHandle::new).collect();
         tasks.push(AbortOnDropHandle::new(tokio::spawn(link::keep(Arc::clone(&link)))));
         Ok(Arc::new(Self { link, resumes: Resumes::default(), _tasks: tasks }))

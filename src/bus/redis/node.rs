@@ -56,7 +56,8 @@ impl Manners {
 
     /// A server that can be dialled, shown as `shown`.
     pub(super) fn node(&self, host: Host, shown: String) -> Result<Node, BusError> {
-        let client = |protocol| self.client(&host, protocol).map_err(|error| BusError::Url(format!("{shown}: {error}")));
+        let client =
+            |protocol| self.client(&host, protocol).map_err(|error| BusError::Url(format!("{shown}: {error}")));
         Ok(Node { plain: client(ProtocolVersion::RESP2)?, pushing: client(ProtocolVersion::RESP3)?, host, shown })
     }
 

@@ -111,13 +111,11 @@ impl Sentinels {
     }
 
     async fn question(&self, sentinel: &Node) -> Result<Option<Answer>, RedisError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ASK_LIMIT))
-            .set_response_timeout(Some(ASK_LIMIT));
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(ASK_LIMIT)).set_response_timeout(Some(ASK_LIMIT));
         let mut connection = sentinel.plain.get_multiplexed_async_connection_with_config(&config).await?;
         let question = |what: &str| redis::cmd("SENTINEL").arg(what).arg(&self.service).to_owned();
-        let place: Option<(String, u16)> =
-            question("GET-MASTER-ADDR-BY-NAME").query_async(&mut connection).await?;
+        let place: Option<(String, u16)> = question("GET-MASTER-ADDR-BY-NAME").query_async(&mut connection).await?;
         let Some((name, port)) = place else { return Ok(None) };
         // Asked second: a failover between the two makes the number too high for the place, which the role then shows.
         let told: HashMap<String, String> = question("MASTER").query_async(&mut connection).await?;

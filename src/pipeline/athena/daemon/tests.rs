@@ -13,7 +13,9 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::bus::{Bus, BusError, BusLink, Claimed, Entry, EntryId, Group, Key, PendingSummary, ReadFrom, Trimmed, control};
+use crate::bus::{
+    Bus, BusError, BusLink, Claimed, Entry, EntryId, Group, Key, PendingSummary, ReadFrom, Trimmed, control,
+};
 use crate::domain::{HermesState, KillState, Mode, Price};
 use crate::pipeline::athena::scene;
 use crate::risk::checks::bench;

@@ -1,16 +1,17 @@
 //! The intents of a run: of every kind, in an order that a seed decides, each known at the venue by its size.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cockpit::bus::{BusRef, Origin};
 use cockpit::domain::{IntentId, Market, OrderIntent, Side, TimeInForce};
-use cockpit::failpoint::Failpoint;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rust_decimal::{Decimal, dec};
 
-use super::support::scene::{self, Wish};
+use crate::support::scene::{self, Wish};
 
 /// Long enough for every restart; what expires on purpose has its deadline behind it.
 const SEND_WITHIN: Duration = Duration::from_mins(3);
@@ -33,29 +34,26 @@ enum Kind {
     Late,
 }
 
-/// Of ten intents, how many of each kind.
-const MIX: [Kind; 10] = [
-    Kind::Take,
-    Kind::Rest,
-    Kind::Cross,
-    Kind::Take,
-    Kind::Rest,
-    Kind::Late,
-    Kind::Cross,
-    Kind::Sell,
-    Kind::Rest,
-    Kind::Take,
-];
-/// The same where dead letters are what matters.
-const MOSTLY_LATE: [Kind; 2] = [Kind::Late, Kind::Take];
-/// The same where cancels and lookups are.
-const MOSTLY_RESTING: [Kind; 4] = [Kind::Rest, Kind::Cross, Kind::Rest, Kind::Rest];
+/// Which kinds a run is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub(crate) enum Mix {
+    /// Some of everything.
+    Everything,
+    /// What ends as a dead letter, mostly.
+    Dead,
+    /// What rests and is cancelled, mostly.
+    Resting,
+}
 
-const fn mix(point: Failpoint) -> &'static [Kind] {
-    match point {
-        Failpoint::DeadLetterCommitted | Failpoint::DeadLetterPublished => &MOSTLY_LATE,
-        Failpoint::Cancelling | Failpoint::CancelAnswered | Failpoint::LookedUp => &MOSTLY_RESTING,
-        _ => &MIX,
+impl Mix {
+    const fn kinds(self) -> &'static [Kind] {
+        use Kind::{Cross, Late, Rest, Sell, Take};
+        match self {
+            Self::Everything => &[Take, Rest, Cross, Take, Rest, Late, Cross, Sell, Rest, Take],
+            Self::Dead => &[Late, Take],
+            Self::Resting => &[Rest, Cross, Rest, Rest],
+        }
     }
 }
 
@@ -68,9 +66,9 @@ pub(crate) struct Intents {
 }
 
 impl Intents {
-    /// `count` of them, of the kinds that come past `point`, in an order that the seed decides.
-    pub(crate) fn new(market: &Market, count: usize, point: Failpoint, seed: u64) -> Self {
-        let mut kinds: Vec<Kind> = mix(point).iter().copied().cycle().take(count).collect();
+    /// `count` of them, in an order that the seed decides.
+    pub(crate) fn new(market: &Market, count: usize, mix: Mix, seed: u64) -> Self {
+        let mut kinds: Vec<Kind> = mix.kinds().iter().copied().cycle().take(count).collect();
         let mut rng = StdRng::seed_from_u64(seed);
         for index in (1..kinds.len()).rev() {
             kinds.swap(index, rng.random_range(0..=index));
@@ -89,6 +87,7 @@ impl Intents {
     }
 
     /// Puts all of them on the stream, as Athena would.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
     pub(crate) async fn append(&self, bus: &BusRef) {
         let origin = Origin::new("athena", "test");
         for intent in &self.all {
