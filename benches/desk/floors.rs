@@ -13,6 +13,7 @@ use cockpit::venues::polymarket::signing::{Contracts, LocalKey, Order, order_has
 use futures::StreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::stage;
 use super::support::redis_server::RedisServer;
 use super::times::{Times, micros};
 
@@ -35,7 +36,7 @@ pub(crate) struct Floors {
 
 impl Floors {
     pub(crate) async fn measure() -> Self {
-        let redis = tokio::task::spawn_blocking(RedisServer::start).await.expect("a server");
+        let redis = tokio::task::spawn_blocking(stage::redis).await.expect("a server");
         Self {
             publish: publish(&redis).await,
             stream: stream(&redis).await,

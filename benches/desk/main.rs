@@ -31,11 +31,20 @@ fn main() {
 
 async fn measure() {
     machine();
+    let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let store = Store::Sqlite;
     let floors = Floors::measure().await;
     floors.print();
-    waterfall::measure(Store::Sqlite, &floors).await;
-    sustained::measure(Store::Sqlite).await;
-    restart::measure(Store::Sqlite).await;
+    if wanted("waterfall") {
+        waterfall::measure(store, &floors).await;
+    }
+    if wanted("sustained") {
+        sustained::measure(store).await;
+    }
+    if wanted("restart") {
+        restart::measure(store).await;
+    }
 }
 
 /// Where this runs.

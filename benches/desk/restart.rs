@@ -9,7 +9,7 @@ use cockpit::domain::{Book, HermesState, Level, Market, Price, Side, Size, TimeI
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer};
 use cockpit::risk::{Equity, Holdings, Limits, RiskGate, RiskView};
 use cockpit::venues::polymarket::signing::{LocalKey, SignatureType};
-use cockpit::venues::polymarket::{PolymarketVenue, Settings};
+use cockpit::venues::polymarket::{PolymarketVenue, Rates, Settings};
 use rust_decimal::{Decimal, dec};
 
 use super::desk::decimal;
@@ -120,6 +120,7 @@ impl Stranger {
             chain_id: 137,
             signature_type: SignatureType::Eoa,
             wallet: None,
+            rates: Rates { orders: 1_000, cancels: 1_000 },
         };
         let venue = PolymarketVenue::new(&settings, LocalKey::from_hex(key).expect("a key")).expect("a client");
         venue.connect().await.expect("the venue answers");

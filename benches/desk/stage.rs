@@ -1,5 +1,6 @@
 //! A desk to measure: the real binary, a Redis and a simulated venue of its own, and intents put on the stream.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
@@ -14,7 +15,7 @@ use super::desk::{Home, Process, Sim};
 use super::support::redis_server::RedisServer;
 use super::support::scene::{self, Feed, Wish};
 
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which ledger.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,11 @@ impl Store {
             Self::Sqlite => "SQLite",
         }
     }
+}
+
+/// As a desk runs it: what was written is on disk a second later at most. The ledger is what must not lose anything.
+pub(crate) fn redis() -> RedisServer {
+    RedisServer::start_with(&["--appendfsync", "everysec"])
 }
 
 /// Everything that runs; gone with the value.
@@ -47,13 +53,15 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts it and waits until it trades.
     pub(crate) async fn start(store: Store) -> Self {
-        let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
+        let servers = tokio::task::spawn_blocking(|| (redis(), Sim::start("0.1")));
         let (redis, sim) = servers.await.expect("servers");
         let home = Home::new(&redis.url(), &sim);
         for (from, to) in [
+            ("order_size = \"100\"", "order_size = \"1000\""),
             ("order_notional = \"100\"", "order_notional = \"1000\""),
             ("position_cap = \"200\"", "position_cap = \"1000000\""),
             ("gross_exposure = \"500\"", "gross_exposure = \"1000000\""),
+            ("orders_per_s = 40", "orders_per_s = 400"),
             ("daily_drawdown = \"200\"", "daily_drawdown = \"1000000\""),
         ] {
             home.edit(from, to);
@@ -71,15 +79,24 @@ impl Stage {
         Self { store, sim, home, bus, markets, hermes, origin, _feed: feed, _redis: redis }
     }
 
+    /// Buys what later sells need while buys are still on their way.
+    pub(crate) async fn stock(&self) {
+        self.trade("stock".to_owned(), Side::Buy, dec!(300)).await;
+        self.quiet(1).await;
+    }
+
     /// An order that is filled at once: buys and sells in turn, so that the position stays small.
     pub(crate) async fn take(&self, name: String, index: usize) {
-        let buys = index.is_multiple_of(2);
+        self.trade(name, if index.is_multiple_of(2) { Side::Buy } else { Side::Sell }, dec!(5)).await;
+    }
+
+    async fn trade(&self, name: String, side: Side, size: Decimal) {
         let wish = Wish {
             name,
             outcome: 0,
-            side: if buys { Side::Buy } else { Side::Sell },
-            price: if buys { dec!(0.60) } else { dec!(0.40) },
-            size: Decimal::from(5),
+            side,
+            price: if side == Side::Buy { dec!(0.60) } else { dec!(0.40) },
+            size,
             tif: TimeInForce::Fak,
             send_within: Some(Duration::from_mins(1)),
             rest: Duration::from_mins(1),
@@ -125,10 +142,14 @@ pub(crate) async fn wait(bus: &BusRef, what: &str, holds: impl Fn(&HermesState) 
     let begun = clock::monotonic();
     loop {
         let state = state(bus).await;
-        if let Some(state) = state.filter(|state| holds(state)) {
+        if let Some(state) = state.clone().filter(|state| holds(state)) {
             return state;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        let last = state.map(|state| {
+            let reasons: BTreeSet<_> = state.recent_orders.into_iter().filter_map(|order| order.reason).collect();
+            (state.orders, state.fills, state.dlq, state.trouble, reasons)
+        });
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}: {last:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -15,6 +15,7 @@ const WARM_UP: usize = RATE;
 
 pub(crate) async fn measure(store: Store) {
     let stage = Stage::start(store).await;
+    stage.stock().await;
     let orders = RATE * (SECONDS + 1);
     let mut due = tokio::time::interval(Duration::from_secs(1) / u32::try_from(RATE).expect("a small rate"));
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -22,7 +23,7 @@ pub(crate) async fn measure(store: Store) {
         due.tick().await;
         stage.take(format!("sustained-{index:05}"), index).await;
     }
-    stage.quiet(u64::try_from(orders).expect("few orders")).await;
+    stage.quiet(u64::try_from(orders + 1).expect("few orders")).await;
     let memory = stage.end().await;
     let mut sent: Vec<&Order> = memory.orders.iter().map(|row| &row.order).collect();
     sent.retain(|order| order.times.sent_at.is_some());
