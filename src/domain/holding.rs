@@ -94,9 +94,8 @@ impl Moved {
                 }
                 (Account::Venue, Asset::Usd) => moved.paid += Usd(posting.amount),
                 (Account::Fees, Asset::Usd) => moved.fees += Usd(posting.amount),
-                (Account::Cash, Asset::Usd)
-                | (Account::Venue | Account::Cash | Account::Fees, Asset::Token(_))
-                | (Account::Position(_), Asset::Usd) => {}
+                (Account::Cash | Account::Position(_), Asset::Usd)
+                | (Account::Venue | Account::Cash | Account::Fees, Asset::Token(_)) => {}
             }
         }
         moved

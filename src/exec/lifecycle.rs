@@ -213,6 +213,7 @@ impl Standing {
             | OrderState::PartiallyFilled => {}
         }
         for fill in fills {
+            standing.held = true;
             standing.fills.insert(fill.trade.clone(), fill.size);
             if fill.status == FillStatus::Failed {
                 standing.voided.insert(fill.trade.clone());
@@ -302,6 +303,18 @@ impl Standing {
         if gap.0 <= DUST { Size::ZERO } else { gap }
     }
 
+    /// Whether something was matched, every trade of it is known, and none of them failed.
+    #[must_use]
+    pub fn is_owned(&self) -> bool {
+        !self.traded().is_zero() && self.untraded().is_zero() && self.voided.is_empty()
+    }
+
+    /// Whether this trade of it is known.
+    #[must_use]
+    pub fn knows(&self, trade: &TradeId) -> bool {
+        self.fills.contains_key(trade)
+    }
+
     /// Whether the venue has, or had, it.
     #[must_use]
     pub const fn is_held(&self) -> bool {
@@ -320,7 +333,10 @@ impl Standing {
         }
         let alive = matches!(
             fact,
-            Fact::Accepted | Fact::Fill { .. } | Fact::Seen { sighting: Sighting::Open | Sighting::Matched, .. }
+            Fact::Accepted
+                | Fact::Fill { .. }
+                | Fact::Voided { .. }
+                | Fact::Seen { sighting: Sighting::Open | Sighting::Matched, .. }
         );
         alive && !self.held && self.end.is_some_and(|end| end < End::Cancelled)
     }

@@ -132,7 +132,7 @@ impl Portfolio {
     }
 
     /// Folds in a sighting of a fill.
-    pub fn apply(&mut self, fill: Fill, now: Timestamp) -> FillChange {
+    pub fn apply(&mut self, fill: &Fill, now: Timestamp) -> FillChange {
         let id = fill.token.clone();
         let leg: Leg = (fill.trade.clone(), fill.order.clone());
         let token = self.tokens.entry(id.clone()).or_default();
@@ -142,7 +142,7 @@ impl Portfolio {
         if let Some(kept) = conflict {
             return FillChange::Conflict { kept: kept.clone(), told: !self.conflicts.insert(leg) };
         }
-        let after = known.map_or_else(|| fill.clone(), |known| join(known, &fill));
+        let after = known.map_or_else(|| fill.clone(), |known| join(known, fill));
         if known == Some(&after) {
             return FillChange::Same;
         }
@@ -157,7 +157,7 @@ impl Portfolio {
     }
 
     /// A fill as the ledger has it: booked long ago.
-    pub fn restore(&mut self, fill: Fill) {
+    pub fn restore(&mut self, fill: &Fill) {
         self.apply(fill, Timestamp::default());
     }
 
@@ -171,6 +171,12 @@ impl Portfolio {
         let token = self.tokens.entry(id.clone()).or_default();
         token.book(journal);
         self.dirty.insert(id);
+    }
+
+    /// Everything that is booked.
+    #[cfg(test)]
+    pub(super) fn journals(&self) -> impl Iterator<Item = &Journal> {
+        self.tokens.values().flat_map(|token| &token.journals)
     }
 
     /// Values what is held at the closing side of a book; a one-sided or older book leaves the mark as it is.

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    DeadLetter, Fill, IntentId, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price, Timestamp,
-    TokenId, Usd,
+    DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price,
+    Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -85,6 +85,8 @@ pub enum Write {
         /// When it was learned.
         at: Timestamp,
     },
+    /// A double entry, appended once: the same id again changes nothing.
+    Journal(Box<Journal>),
     /// A market that is traded.
     Market(Box<Market>),
     /// A change of the latch.
@@ -107,7 +109,7 @@ pub enum Write {
         /// When that was seen.
         at: Timestamp,
     },
-    /// A dead letter, not on the bus yet.
+    /// A dead letter's new state; a new one is not on the bus yet.
     DeadLetter(Box<DeadLetter>),
     /// That dead letter is on the bus.
     DeadLetterPublished {
@@ -146,8 +148,12 @@ pub struct Memory {
     pub latch: Option<KillLatch>,
     /// The newest day: day, start, peak.
     pub day: Option<(i64, Usd, Usd)>,
-    /// How many dead letters there are.
+    /// Journals that are no fill's: what was taken over from the venue, what the account began with included; oldest first.
+    pub corrections: Vec<Journal>,
+    /// How many dead letters wait for somebody to do something about them.
     pub dead_letters: u64,
+    /// The newest dead letters in whatever state, newest first; at most 1,000.
+    pub letters: Vec<DeadLetter>,
     /// Those that did not reach the bus.
     pub unpublished: Vec<DeadLetter>,
     /// The mode that it was made in.
@@ -168,6 +174,14 @@ pub enum LedgerError {
         /// Which try.
         attempt: u32,
     },
+    /// Another has had the lease since: nothing was committed. Permanent.
+    #[error("lease {newest} is in force, ours is {ours}")]
+    Fenced {
+        /// Our token.
+        ours: u64,
+        /// The newest.
+        newest: u64,
+    },
     /// What is stored cannot be read, or cannot be stored. Permanent.
     #[error("ledger {what}: {reason}")]
     Corrupt {
@@ -175,6 +189,23 @@ pub enum LedgerError {
         what: String,
         /// What is wrong with it.
         reason: String,
+    },
+}
+
+/// Who has the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// We, until the time given has passed.
+    Ours {
+        /// Which turn this is.
+        token: u64,
+    },
+    /// Another.
+    Theirs {
+        /// Its name.
+        holder: String,
+        /// For how long at the most, unless it is renewed.
+        expires_in: std::time::Duration,
     },
 }
 
@@ -186,6 +217,16 @@ pub trait Ledger: Send + Sync + fmt::Debug {
 
     /// Reads everything back; of the orders that have ended only the newest `ended`.
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError>;
+
+    /// Takes or renews the lease.
+    async fn lease(&self, _holder: &str, _ttl: std::time::Duration) -> Result<Lease, LedgerError> {
+        Ok(Lease::Ours { token: 1 })
+    }
+
+    /// Gives the lease back.
+    async fn release_lease(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
 
     /// Flushes and closes; the ledger is of no use afterwards.
     async fn close(&self);

@@ -32,9 +32,10 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// A master and a replica, three sentinels that fail over within a second or two.
+    /// A master and a replica, three sentinels that fail over within a few seconds. Sooner, and a machine under load would see a
+    /// failover that nobody asked for.
     pub(crate) const FAILOVER: Self =
-        Self { replicas: 1, sentinels: 3, down_after: Duration::from_millis(500), sentinel_password: "" };
+        Self { replicas: 1, sentinels: 3, down_after: Duration::from_millis(1_500), sentinel_password: "" };
     /// One of each, the cheapest with which something can fail over.
     pub(crate) const SMALL: Self = Self { sentinels: 1, ..Self::FAILOVER };
     /// A master and a sentinel that never calls it down.
@@ -90,13 +91,14 @@ impl SentinelCluster {
         let Layout { sentinels, down_after, sentinel_password, .. } = self.layout;
         let master = self.servers[server].port();
         let mut config = format!(
-            "bind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {master} {}\nsentinel down-after-milliseconds {SERVICE} {}\n\
+            "port {}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {master} {}\nsentinel down-after-milliseconds {SERVICE} {}\n\
              sentinel failover-timeout {SERVICE} 4000\n",
+            self.sentinels[number].port,
             sentinels / 2 + 1,
             down_after.as_millis()
         );
         if !sentinel_password.is_empty() {
-            write!(config, "requirepass {sentinel_password}\n").expect("text");
+            writeln!(config, "requirepass {sentinel_password}").expect("text");
         }
         self.sentinels[number].up(&config);
         let sentinel = &self.sentinels[number];
@@ -154,7 +156,7 @@ impl SentinelCluster {
     pub(crate) fn logs(&self) -> String {
         let servers = self.servers.iter().map(|server| (server.port(), server.log()));
         let sentinels = self.sentinels.iter().map(|sentinel| (sentinel.port, sentinel.log()));
-        servers.chain(sentinels).map(|(port, log)| format!("--- {port}\n{log}")).collect()
+        servers.chain(sentinels).map(|(port, log)| format!("--- {port}\n{log}")).collect::<Vec<_>>().concat()
     }
 
     fn is_ready(&self, sentinel: &Sentinel) -> bool {
@@ -180,6 +182,18 @@ impl SentinelCluster {
 }
 
 impl Sentinel {
+    /// Starts one with a configuration of its own, in which `{port}` is filled in; it may not answer yet.
+    pub(crate) fn start_with(config: &str) -> Self {
+        let mut sentinel = Self::down(free_port());
+        sentinel.up(&config.replace("{port}", &sentinel.port.to_string()));
+        sentinel
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     fn down(port: u16) -> Self {
         Self { port, folder: tempfile::tempdir().expect("a temporary directory"), process: None }
     }
@@ -195,7 +209,7 @@ impl Sentinel {
     fn up(&mut self, config: &str) {
         assert!(self.process.is_none(), "it runs already");
         let (folder, file) = (self.folder.path(), self.folder.path().join("sentinel.conf"));
-        let text = format!("port {}\ndir {}\nlogfile sentinel.log\n{config}", self.port, folder.display());
+        let text = format!("dir {}\nlogfile sentinel.log\n{config}", folder.display());
         std::fs::write(&file, text).expect("a configuration can be written");
         let mut command = Command::new("redis-server");
         command.arg(&file).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -178,10 +178,10 @@ impl Link {
 
     /// Finds the server, dials it and makes sure that it may be used.
     async fn dial(&self) -> Result<Dialled, BusError> {
-        let node = self.target.find().await.map_err(|error| self.in_failover(error))?;
+        let node = self.target.find().await?;
         match self.reach(&node).await {
             Ok((connection, lost, health)) => Ok(Dialled { node, connection, lost, health }),
-            Err(error) => Err(self.in_failover(about(&node, error))),
+            Err(error) => Err(about(&node, error)),
         }
     }
 
@@ -312,9 +312,10 @@ impl Link {
             Health::Degraded(error) => BusLink::Degraded(about(node, error.clone()).to_string()),
         };
         if self.change_report(&now) {
-            match now {
-                BusLink::Degraded(reason) => tracing::warn!(server = %node, reason, "bus degraded"),
-                _ => tracing::info!(server = %node, "bus up"),
+            if let BusLink::Degraded(reason) = now {
+                tracing::warn!(server = %node, reason, "bus degraded");
+            } else {
+                tracing::info!(server = %node, "bus up");
             }
         }
     }
@@ -322,12 +323,13 @@ impl Link {
     fn set_down(&self, error: BusError) {
         let error = self.in_failover(error);
         let reason = error.to_string();
-        self.state.send_replace(State::Down(error));
-        // What idled through the loss of the shared connection is most likely dead as well.
-        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Reported first: whoever is told by a failed call finds the reason there.
         if self.change_report(&BusLink::Down(reason.clone())) {
             tracing::warn!(server = %self.target, reason, "bus down; trying again");
         }
+        self.state.send_replace(State::Down(error));
+        // What idled through the loss of the shared connection is most likely dead as well.
+        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Whether it was news.
@@ -388,7 +390,7 @@ pub(super) async fn keep(link: Arc<Link>) {
     }
 }
 
-/// Sleeps for `pause`, or less when the bus comes up meanwhile. False when the bus is gone.
+/// Sleeps for `pause`, or less when the server answers meanwhile. False when the bus is gone.
 pub(super) async fn pause(link: &mut watch::Receiver<BusLink>, pause: Duration) -> bool {
     link.borrow_and_update();
     let news = async {
@@ -396,7 +398,7 @@ pub(super) async fn pause(link: &mut watch::Receiver<BusLink>, pause: Duration) 
             if link.changed().await.is_err() {
                 return false;
             }
-            if *link.borrow_and_update() == BusLink::Up {
+            if !matches!(*link.borrow_and_update(), BusLink::Down(_)) {
                 return true;
             }
         }

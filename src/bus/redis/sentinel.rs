@@ -25,12 +25,13 @@ use crate::bus::url::{Host, RedisUrl};
 const ASK_LIMIT: Duration = Duration::from_secs(1);
 /// How long the other sentinels are waited for once one has answered.
 const OTHERS: Duration = Duration::from_millis(200);
-/// The channel on which a sentinel tells of a failover that it has seen.
-const SWITCHED: &str = "+switch-master";
+/// The channels on which a sentinel tells of a failover: when the new master has taken over, which the sentinel that leads sees
+/// first, and when the failover is done. In between the old master may still take writes, all of which are lost.
+const NEWS: [&str; 2] = ["+promoted-slave", "+switch-master"];
 
 /// The sentinels of one service.
 pub(super) struct Sentinels {
-    sentinels: Vec<Arc<Node>>,
+    each: Vec<Arc<Node>>,
     service: String,
     servers: Manners,
     /// The number of the newest failover that any sentinel has told of.
@@ -48,10 +49,9 @@ struct Answer {
 impl Sentinels {
     pub(super) fn new(url: &RedisUrl, service: &str, authority: Option<Arc<[u8]>>) -> Result<Self, BusError> {
         let manners = Manners::of_sentinels(url, authority.clone());
-        let sentinels =
-            url.hosts.iter().map(|host| manners.node(host.clone(), format!("sentinel {host}")).map(Arc::new));
+        let each = url.hosts.iter().map(|host| manners.node(host.clone(), format!("sentinel {host}")).map(Arc::new));
         Ok(Self {
-            sentinels: sentinels.collect::<Result<_, _>>()?,
+            each: each.collect::<Result<_, _>>()?,
             service: service.to_owned(),
             servers: Manners::of_servers(url, authority),
             newest: AtomicU64::new(0),
@@ -59,7 +59,7 @@ impl Sentinels {
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = &Arc<Node>> {
-        self.sentinels.iter()
+        self.each.iter()
     }
 
     /// The master as the sentinels know it. Not yet asked for its role.
@@ -75,7 +75,7 @@ impl Sentinels {
     }
 
     async fn newest_answer(&self) -> Result<Answer, BusError> {
-        let mut asked: FuturesUnordered<_> = self.sentinels.iter().map(|sentinel| self.ask(sentinel)).collect();
+        let mut asked: FuturesUnordered<_> = self.each.iter().map(|sentinel| self.ask(sentinel)).collect();
         let mut best: Option<Answer> = None;
         let mut failures = Vec::new();
         let mut until = None;
@@ -130,7 +130,7 @@ pub(super) async fn listen(link: Arc<Link>, sentinel: Arc<Node>) {
     let mut backoff = Backoff::new();
     let mut told = false;
     loop {
-        match subscription::dial(&sentinel.plain, &[SWITCHED]).await {
+        match subscription::dial(&sentinel.plain, &NEWS).await {
             Ok(feed) => {
                 let begun = Instant::now();
                 link.master_may_have_changed();
@@ -157,7 +157,7 @@ async fn pass_on((sink, mut stream): Feed, link: &Link) {
     loop {
         tokio::select! {
             message = stream.next() => match message {
-                Some(_switched) => link.master_may_have_changed(),
+                Some(_news) => link.master_may_have_changed(),
                 None => return,
             },
             () = &mut silent => return,

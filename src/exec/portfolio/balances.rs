@@ -97,6 +97,13 @@ impl Portfolio {
         expected
     }
 
+    /// Whether a balance could be explained in more than one way: something is not settled, or was only just.
+    #[must_use]
+    pub fn is_in_flux(&self) -> bool {
+        let pending = |token: &super::Token| !token.bought().is_zero() || !token.sold().is_zero();
+        !self.changed_at.is_empty() || self.tokens.values().any(pending)
+    }
+
     /// pUSD over everything that was booked.
     #[must_use]
     pub const fn cash(&self) -> crate::domain::Usd {

@@ -49,7 +49,7 @@ fn market(payouts: Option<[Price; 2]>) -> Market {
 fn portfolio(fills: &[Fill]) -> Portfolio {
     let mut portfolio = Portfolio::new();
     for fill in fills {
-        portfolio.apply(fill.clone(), Timestamp::default());
+        portfolio.apply(fill, Timestamp::default());
     }
     portfolio
 }
@@ -96,7 +96,7 @@ fn a_failed_fill_has_exactly_no_effect() {
     let mut with = portfolio(&[one, two.clone()]);
     assert_ne!(with.pnl(), without.pnl());
     two.status = FillStatus::Failed;
-    assert!(matches!(with.apply(two, Timestamp::default()), FillChange::Moved(..)));
+    assert!(matches!(with.apply(&two, Timestamp::default()), FillChange::Moved(..)));
     assert_eq!(with.pnl(), without.pnl());
     assert_eq!(with.position(&"1".into()), without.position(&"1".into()));
 }
@@ -108,7 +108,7 @@ fn a_taker_fee_is_booked_once_its_market_is_known() {
     let mut portfolio = portfolio(&[taker, fill(2, Side::Buy, dec!(100), dec!(0.5), 1)]);
     let late = portfolio.late_fees(&market(None));
     assert_eq!(late.len(), 1, "makers pay none");
-    portfolio.apply(late[0].clone(), Timestamp::default());
+    portfolio.apply(&late[0], Timestamp::default());
     assert_eq!(portfolio.pnl().fees, Usd(dec!(1.75)));
     assert!(portfolio.late_fees(&market(None)).is_empty());
 }
