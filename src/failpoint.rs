@@ -60,19 +60,19 @@ mod absent {
     #[inline]
     pub const fn hit(_point: Failpoint) {}
 
-    /// Nothing; what it would ask for is not computed.
+    /// Nothing; which places they are is not computed.
     #[inline]
-    pub fn hit_some(_point: impl FnOnce() -> Option<Failpoint>) {}
+    pub fn hit_any<P: IntoIterator<Item = Failpoint>>(_points: impl FnOnce() -> P) {}
 
     /// The future itself.
     #[inline]
-    pub fn during<F: Future>(_point: impl FnOnce() -> Option<Failpoint>, work: F) -> F {
+    pub fn during<P: IntoIterator<Item = Failpoint>, F: Future>(_points: impl FnOnce() -> P, work: F) -> F {
         work
     }
 }
 
 #[cfg(not(feature = "failpoints"))]
-pub use absent::{during, hit, hit_some};
+pub use absent::{during, hit, hit_any};
 
 #[cfg(feature = "failpoints")]
 mod present {
@@ -175,16 +175,17 @@ mod present {
         }
     }
 
-    /// Comes past a place that depends on what is at hand.
-    pub fn hit_some(point: impl FnOnce() -> Option<Failpoint>) {
-        if let Some(point) = point() {
-            hit(point);
-        }
+    /// Comes past places that depend on what is at hand.
+    pub fn hit_any<P: IntoIterator<Item = Failpoint>>(points: impl FnOnce() -> P) {
+        points().into_iter().for_each(hit);
     }
 
     /// Does work in whose midst, or at the latest at whose end, the process may have to die.
-    pub async fn during<F: Future>(point: impl FnOnce() -> Option<Failpoint>, work: F) -> F::Output {
-        if !point().is_some_and(is_fatal) {
+    pub async fn during<P: IntoIterator<Item = Failpoint>, F: Future>(
+        points: impl FnOnce() -> P,
+        work: F,
+    ) -> F::Output {
+        if !points().into_iter().any(is_fatal) {
             return work.await;
         }
         tokio::select! {
@@ -220,4 +221,4 @@ mod present {
 }
 
 #[cfg(feature = "failpoints")]
-pub use present::{VARIABLE, during, hit, hit_some};
+pub use present::{VARIABLE, during, hit, hit_any};
