@@ -91,14 +91,30 @@ CREATE TABLE days (
     peak      TEXT NOT NULL
 ) STRICT;
 
+-- Double entries.
+CREATE TABLE journals (
+    id       TEXT    PRIMARY KEY,
+    kind     TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    document TEXT    NOT NULL
+) STRICT;
+
+-- Who may write: one row.
+CREATE TABLE lease (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    token      INTEGER NOT NULL,
+    holder     TEXT    NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO lease VALUES (1, 0, '', 0);
+
 -- What could not be executed, kept until it lies on the bus and after.
 CREATE TABLE dead_letters (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
-    entry     TEXT    NOT NULL,
-    reason    TEXT    NOT NULL,
+    id        TEXT    NOT NULL UNIQUE,
+    waiting   INTEGER NOT NULL DEFAULT 1,
     published INTEGER NOT NULL DEFAULT 0,
-    document  TEXT    NOT NULL,
-    UNIQUE (entry, reason)
+    document  TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX dead_letters_waiting ON dead_letters (published) WHERE published = 0;
 

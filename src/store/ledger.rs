@@ -4,13 +4,14 @@
 //! either none or all of them are there, and committing the same batch again is harmless.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price,
-    Timestamp, TokenId, Usd,
+    AckVerdict, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent, Order,
+    OrderCounts, OrderState, Price, Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -41,6 +42,9 @@ pub struct OrderRow {
     pub accepted: bool,
     /// It was not ours by intent: placed by hand or by another program, and taken into the books.
     pub adopted: bool,
+    /// The fencing token under which it was last written: stamped by the ledger, whatever is given. 0 before any lease.
+    #[serde(skip)]
+    pub token: u64,
 }
 
 impl OrderRow {
@@ -85,7 +89,8 @@ pub enum Write {
         /// When it was learned.
         at: Timestamp,
     },
-    /// A double entry, appended once: the same id again changes nothing.
+    /// A double entry, appended once: the same id again changes nothing. The whole batch fails with [`LedgerError::Corrupt`]
+    /// when it is out of balance, or when its id was booked before with another content.
     Journal(Box<Journal>),
     /// A market that is traded.
     Market(Box<Market>),
@@ -109,14 +114,31 @@ pub enum Write {
         /// When that was seen.
         at: Timestamp,
     },
-    /// A dead letter's new state; a new one is not on the bus yet.
+    /// A dead letter, not on the bus yet. The same id again changes nothing.
     DeadLetter(Box<DeadLetter>),
     /// That dead letter is on the bus.
     DeadLetterPublished {
-        /// Its stream entry.
-        entry: String,
-        /// Its reason.
-        reason: crate::domain::DeadLetterReason,
+        /// The letter's id.
+        id: String,
+    },
+    /// Something was done about a dead letter; what it was before stays in its history. A letter that is not there is
+    /// [`LedgerError::Corrupt`].
+    DeadLetterState {
+        /// The letter's id.
+        id: String,
+        /// Where it stands now.
+        state: DeadLetterState,
+    },
+    /// A control action and what came of it, for the record: who, what, why, when, in which epoch, with what outcome.
+    Command {
+        /// What was asked. The actor of what the desk did by itself is the desk: `hermes`.
+        command: Box<Command>,
+        /// What was answered.
+        verdict: AckVerdict,
+        /// The arm epoch in force afterwards.
+        epoch: u64,
+        /// When it was answered.
+        at: Timestamp,
     },
     /// A disagreement with the venue.
     Mismatch(MismatchEvent),
@@ -128,6 +150,9 @@ pub enum Write {
         value: String,
     },
 }
+
+/// How many dead letters are read back at start.
+pub const LETTERS_LOADED: u32 = 1_000;
 
 /// What is read back at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -148,13 +173,13 @@ pub struct Memory {
     pub latch: Option<KillLatch>,
     /// The newest day: day, start, peak.
     pub day: Option<(i64, Usd, Usd)>,
-    /// Journals that are no fill's: what was taken over from the venue, what the account began with included; oldest first.
+    /// Journals that no fill accounts for, oldest first. Those of fills follow from the fills.
     pub corrections: Vec<Journal>,
-    /// How many dead letters wait for somebody to do something about them.
-    pub dead_letters: u64,
-    /// The newest dead letters in whatever state, newest first; at most 1,000.
-    pub letters: Vec<DeadLetter>,
-    /// Those that did not reach the bus.
+    /// The newest [`LETTERS_LOADED`] dead letters, newest first.
+    pub dead_letters: Vec<DeadLetter>,
+    /// How many of all dead letters are waiting for a person.
+    pub dead_letters_waiting: u64,
+    /// Those that did not reach the bus, oldest first.
     pub unpublished: Vec<DeadLetter>,
     /// The mode that it was made in.
     pub mode: Option<String>,
@@ -174,10 +199,10 @@ pub enum LedgerError {
         /// Which try.
         attempt: u32,
     },
-    /// Another has had the lease since: nothing was committed. Permanent.
-    #[error("lease {newest} is in force, ours is {ours}")]
+    /// Another has had the lease since: nothing of the batch was committed. Permanent for this turn.
+    #[error("the ledger is written under lease {newest}, ours is {ours}: nothing was committed")]
     Fenced {
-        /// Our token.
+        /// The token of our last turn; 0 when we never had one.
         ours: u64,
         /// The newest.
         newest: u64,
@@ -192,24 +217,27 @@ pub enum LedgerError {
     },
 }
 
-/// Who has the account.
+/// What asking for the lease of an account brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lease {
-    /// We, until the time given has passed.
+    /// We have it, for the time asked for.
     Ours {
-        /// Which turn this is.
+        /// The fencing token: grows with every turn, whoever has it.
         token: u64,
     },
-    /// Another.
+    /// Another has it.
     Theirs {
         /// Its name.
         holder: String,
         /// For how long at the most, unless it is renewed.
-        expires_in: std::time::Duration,
+        expires_in: Duration,
     },
 }
 
 /// The port.
+///
+/// Fencing: a ledger value has the token of its last turn, 0 before the first. A commit compares it, in its own transaction,
+/// with the newest token there is, and fails as a whole with [`LedgerError::Fenced`] when they differ.
 #[async_trait]
 pub trait Ledger: Send + Sync + fmt::Debug {
     /// Makes a batch durable, all of it or nothing. Bounded in time.
@@ -218,15 +246,13 @@ pub trait Ledger: Send + Sync + fmt::Debug {
     /// Reads everything back; of the orders that have ended only the newest `ended`.
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError>;
 
-    /// Takes or renews the lease.
-    async fn lease(&self, _holder: &str, _ttl: std::time::Duration) -> Result<Lease, LedgerError> {
-        Ok(Lease::Ours { token: 1 })
-    }
+    /// Takes or renews the lease of the account for `ttl`, by the database's own clock. A turn that is renewed keeps its token,
+    /// also after it ran out, as long as nobody else had one; every other turn raises it. Whoever gets a new token must load
+    /// before he commits: another may have written meanwhile.
+    async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError>;
 
-    /// Gives the lease back.
-    async fn release_lease(&self) -> Result<(), LedgerError> {
-        Ok(())
-    }
+    /// Gives the lease up so that a standby need not wait for its expiry; without one it does nothing.
+    async fn release_lease(&self) -> Result<(), LedgerError>;
 
     /// Flushes and closes; the ledger is of no use afterwards.
     async fn close(&self);

@@ -87,7 +87,7 @@ impl Desk {
         let mut order = Order::new(intent, now);
         order.order = Some(seen.order.clone());
         order.reason = Some("not placed by this desk".into());
-        let row = OrderRow { order, digest: None, accepted: false, adopted: true };
+        let row = OrderRow { order, digest: None, accepted: false, adopted: true, token: 0 };
         let standing = Standing::new(seen.size);
         self.track(&key, Tracked::new(row, standing));
         self.learn(&key, Fact::Seen { sighting: Sighting::Open, matched: seen.matched }, "adopted", now, step);

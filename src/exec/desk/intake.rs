@@ -199,7 +199,8 @@ impl Desk {
         order.order = Some(signed.order().clone());
         order.times.gated_at = Some(begun);
         order.times.signed_at = Some(done);
-        let row = OrderRow { order, digest: Some(signed.digest().to_owned()), accepted: false, adopted: false };
+        let row =
+            OrderRow { order, digest: Some(signed.digest().to_owned()), accepted: false, adopted: false, token: 0 };
         let mut tracked = Tracked::new(row, Standing::new(signed.intent().size));
         tracked.entry = entry;
         tracked.payload = payload;
@@ -233,7 +234,7 @@ impl Desk {
     fn deny_at_intake(&mut self, entry: &Entry, mut order: Order, denied: Denied, now: Timestamp, step: &mut Step) {
         let key: Key = (order.intent.intent.clone(), order.intent.attempt);
         order.reason = Some(denied.denial.to_string());
-        let row = OrderRow { order, digest: None, accepted: false, adopted: false };
+        let row = OrderRow { order, digest: None, accepted: false, adopted: false, token: 0 };
         self.track(&key, Tracked::new(row.clone(), Standing::new(row.order.intent.size)));
         Self::tell_denied(denied, now, step);
         self.learn(&key, Fact::Denied, "denied", now, step);

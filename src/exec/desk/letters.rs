@@ -255,7 +255,7 @@ impl Desk {
 
     fn settle_letter(&mut self, letter: DeadLetter, step: &mut Step) {
         self.letters.settle(&letter);
-        step.writes.push(Write::DeadLetter(Box::new(letter.clone())));
+        step.writes.push(Write::DeadLetterState { id: letter.id.clone(), state: letter.state.clone() });
         step.emit(TradeEvent::DeadLetter(letter));
     }
 }

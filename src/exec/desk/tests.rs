@@ -125,6 +125,8 @@ fn restored(memory: Memory) -> (Desk, Step) {
         reconcile_every: Duration::from_secs(30),
         heartbeat_every: Duration::from_secs(5),
         claim_after: Duration::from_secs(5),
+        signals_kept: Duration::from_mins(1),
+        dead_letters_kept: Duration::from_mins(1),
         mismatch_limit: Usd(dec!(5)),
         breaker_rejections: 5,
     };

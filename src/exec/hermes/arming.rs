@@ -75,13 +75,22 @@ impl Runner {
 
     /// Answered once it is durable, together with its record.
     fn settle_letter(&mut self, step: Step, command: Command, reply: oneshot::Sender<Ack>) {
+        let mut step = step;
+        step.writes.push(self.recorded(&command, &AckVerdict::Applied));
         let ack = Ack { id: command.id, by: "hermes".into(), verdict: AckVerdict::Applied, at: clock::now() };
         self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
     }
 
     /// Keeps who asked for what and what came of it.
     pub(super) fn record(&mut self, command: &Command, verdict: &AckVerdict) {
+        let write = self.recorded(command, verdict);
+        self.perform(Step { writes: vec![write], ..Step::default() }, None);
+    }
+
+    fn recorded(&self, command: &Command, verdict: &AckVerdict) -> Write {
         tracing::info!(id = %command.id, actor = %command.actor, action = ?command.action, ?verdict, "command");
+        let epoch = self.hands.switch.latch().epoch;
+        Write::Command { command: Box::new(command.clone()), verdict: verdict.clone(), epoch, at: clock::now() }
     }
 
     /// The latch that arming would put in force.

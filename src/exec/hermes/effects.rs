@@ -10,7 +10,7 @@ use super::runner::{Runner, answer};
 use super::scribe::Waiting;
 use crate::bus::Entry;
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Market, OrderIntent};
+use crate::domain::{Ack, AckVerdict, DeadLetterState, Market, OrderIntent, TradeEvent};
 use crate::failpoint::{self, Failpoint};
 use crate::risk::Approved;
 use crate::store::ledger::LedgerError;
@@ -95,6 +95,12 @@ impl Runner {
             Effect::Emit(event) => {
                 hands.outbox.event(&event);
                 self.dirty = true;
+                // What a person has done about a letter is told where the letter itself was told.
+                if let TradeEvent::DeadLetter(letter) = *event
+                    && letter.state != DeadLetterState::Waiting
+                {
+                    hands.outbox.dead_letter(Box::new(letter));
+                }
             }
             Effect::DeadLetter(letter) => hands.outbox.dead_letter(letter),
             Effect::Ack(id) => {

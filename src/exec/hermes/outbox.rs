@@ -139,7 +139,7 @@ async fn publish_dead(
         };
         if append(&bus, Stream::Dlq, &payload).await {
             failpoint::hit(Failpoint::DeadLetterPublished);
-            let published = Write::DeadLetterPublished { entry: letter.entry.clone(), reason: letter.reason };
+            let published = Write::DeadLetterPublished { id: letter.id.clone() };
             // Without this row it is published again at the next start, which a reader of dead letters must bear.
             if let Err(error) = ledger.commit(&[published]).await {
                 tracing::warn!(%error, entry = %letter.entry, "a dead letter will be published again");

@@ -4,14 +4,15 @@ mod read;
 mod write;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 
-use super::ledger::{Ledger, LedgerError, Memory, Write};
+use super::ledger::{Lease, Ledger, LedgerError, Memory, Write};
 
 /// The longest that a commit may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,6 +21,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct SqliteLedger {
     pool: SqlitePool,
+    token: AtomicU64,
 }
 
 impl SqliteLedger {
@@ -47,7 +49,7 @@ impl SqliteLedger {
             .run(&pool)
             .await
             .map_err(|error| LedgerError::Corrupt { what: format!("schema of {name}"), reason: error.to_string() })?;
-        Ok(Self { pool })
+        Ok(Self { pool, token: AtomicU64::new(0) })
     }
 }
 
@@ -66,7 +68,9 @@ fn unavailable(error: &sqlx::Error) -> LedgerError {
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
-        match tokio::time::timeout(COMMIT_TIMEOUT, write::batch(&self.pool, writes)).await {
+        match tokio::time::timeout(COMMIT_TIMEOUT, write::batch(&self.pool, writes, self.token.load(Ordering::SeqCst)))
+            .await
+        {
             Ok(result) => result,
             Err(_) => Err(LedgerError::Unavailable(format!("no commit within {COMMIT_TIMEOUT:?}"))),
         }
@@ -74,6 +78,33 @@ impl Ledger for SqliteLedger {
 
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError> {
         read::memory(&self.pool, ended).await
+    }
+
+    async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {
+        let ours = self.token.load(Ordering::SeqCst).cast_signed();
+        let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
+        let now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+        let sql = format!(
+            "UPDATE lease SET token = token + (token <> $1 OR $1 = 0), holder = $2, expires_at = {now} + $3
+             WHERE (token = $1 AND $1 > 0) OR expires_at <= {now} RETURNING token"
+        );
+        let taken = sqlx::query(AssertSqlSafe(sql)).bind(ours).bind(holder.to_owned()).bind(ttl);
+        if let Some(row) = taken.fetch_optional(&self.pool).await.map_err(|error| unavailable(&error))? {
+            let token = row.get::<i64, _>("token").cast_unsigned();
+            self.token.store(token, Ordering::SeqCst);
+            return Ok(Lease::Ours { token });
+        }
+        let sql = format!("SELECT holder, expires_at - {now} AS rest FROM lease");
+        let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.pool).await.map_err(|error| unavailable(&error))?;
+        let expires_in = Duration::from_millis(u64::try_from(row.get::<i64, _>("rest")).unwrap_or(0));
+        Ok(Lease::Theirs { holder: row.get("holder"), expires_in })
+    }
+
+    async fn release_lease(&self) -> Result<(), LedgerError> {
+        let ours = self.token.load(Ordering::SeqCst).cast_signed();
+        let sql = "UPDATE lease SET expires_at = 0 WHERE token = $1";
+        sqlx::query(sql).bind(ours).execute(&self.pool).await.map_err(|error| unavailable(&error))?;
+        Ok(())
     }
 
     async fn close(&self) {

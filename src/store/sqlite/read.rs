@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{Row, query};
 
-use super::super::ledger::{InboxRow, LedgerError, Memory, OrderRow};
+use super::super::ledger::{InboxRow, LETTERS_LOADED, LedgerError, Memory, OrderRow};
 use super::unavailable;
 use crate::domain::{OrderCounts, Price, Timestamp, TokenId, Usd};
 
@@ -18,9 +18,6 @@ const ORDERS: &str = "SELECT document FROM (
             SELECT document, created_at FROM orders WHERE open = 0 ORDER BY created_at DESC LIMIT ?
         )
     ) ORDER BY created_at";
-
-const WAITING: &str =
-    "SELECT COUNT(*) AS n FROM dead_letters WHERE json_extract(document, '$.state.state') = 'waiting'";
 
 /// Mirrors [`OrderRow::counts`]; a test holds the two together.
 const COUNTS: &str = "SELECT
@@ -36,12 +33,16 @@ const COUNTS: &str = "SELECT
 
 pub(super) async fn memory(pool: &SqlitePool, ended: u32) -> Result<Memory, LedgerError> {
     let orders = query(ORDERS).bind(ended).fetch_all(pool).await.map_err(|error| unavailable(&error))?;
-    let dead: i64 = all(pool, WAITING).await?.first().map_or(0, |row| row.get("n"));
-    let newest = all(pool, "SELECT document FROM dead_letters ORDER BY seq DESC LIMIT 1000").await?;
+    let waiting: i64 =
+        all(pool, "SELECT COUNT(*) AS n FROM dead_letters WHERE waiting").await?.first().map_or(0, |row| row.get("n"));
     let documents = |rows: Vec<SqliteRow>| rows.into_iter().map(|row| row.get("document")).collect::<Vec<String>>();
     let latch = documents(all(pool, "SELECT document FROM kill_latch ORDER BY seq DESC LIMIT 1").await?);
     let fills = documents(all(pool, "SELECT document FROM fills ORDER BY matched_at, trade_id, order_id").await?);
     let letters = documents(all(pool, "SELECT document FROM dead_letters WHERE published = 0 ORDER BY seq").await?);
+    let corrections = "SELECT document FROM journals WHERE kind = 'correction' ORDER BY at, id";
+    let corrections = documents(all(pool, corrections).await?);
+    let newest = query("SELECT document FROM dead_letters ORDER BY seq DESC LIMIT ?").bind(LETTERS_LOADED);
+    let newest = documents(newest.fetch_all(pool).await.map_err(|error| unavailable(&error))?);
     let mode = all(pool, "SELECT value FROM meta WHERE key = 'mode'").await?;
     Ok(Memory {
         orders: parse::<OrderRow>("order", &documents(orders))?,
@@ -52,9 +53,9 @@ pub(super) async fn memory(pool: &SqlitePool, ended: u32) -> Result<Memory, Ledg
         marks: marks(pool).await?,
         latch: parse("latch", &latch)?.pop(),
         day: day(pool).await?,
-        corrections: Vec::new(),
-        dead_letters: dead.cast_unsigned(),
-        letters: parse("dead letter", &documents(newest))?,
+        corrections: parse("journal", &corrections)?,
+        dead_letters: parse("dead letter", &newest)?,
+        dead_letters_waiting: waiting.cast_unsigned(),
         unpublished: parse("dead letter", &letters)?,
         mode: mode.first().map(|row| row.get("value")),
     })

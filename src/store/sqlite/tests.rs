@@ -34,7 +34,7 @@ fn order(n: u32, state: OrderState) -> OrderRow {
     if state != OrderState::Denied {
         order.times.sent_at = Some(at(3));
     }
-    OrderRow { order, digest: Some("d".into()), accepted: state == OrderState::Live, adopted: false }
+    OrderRow { order, digest: Some("d".into()), accepted: state == OrderState::Live, adopted: false, token: 0 }
 }
 
 fn put(row: &OrderRow) -> Write {
@@ -164,9 +164,9 @@ async fn a_dead_letter_is_kept_once_and_waits_until_it_is_on_the_bus() {
     let write = Write::DeadLetter(Box::new(letter.clone()));
     ledger.commit(&[write.clone(), write]).await.expect("commits");
     let memory = ledger.load(1).await.expect("loads");
-    assert_eq!((memory.dead_letters, memory.unpublished), (1, vec![letter]));
-    let published = Write::DeadLetterPublished { entry: "5-0".into(), reason: DeadLetterReason::StaleEpoch };
+    assert_eq!((memory.dead_letters_waiting, memory.unpublished), (1, vec![letter]));
+    let published = Write::DeadLetterPublished { id: "5-0.stale_epoch".into() };
     ledger.commit(&[published]).await.expect("commits");
     let memory = ledger.load(1).await.expect("loads");
-    assert_eq!((memory.dead_letters, memory.unpublished.len()), (1, 0));
+    assert_eq!((memory.dead_letters.len(), memory.unpublished.len()), (1, 0));
 }

@@ -6,12 +6,17 @@ use sqlx::{Row, SqliteConnection, query};
 
 use super::super::ledger::{InboxRow, LedgerError, OrderRow, Write};
 use super::unavailable;
-use crate::domain::{DeadLetter, Fill, Timestamp};
+use crate::domain::{DeadLetter, DeadLetterState, Fill, Timestamp};
 
 type Outcome = Result<(), LedgerError>;
 
-pub(super) async fn batch(pool: &SqlitePool, writes: &[Write]) -> Outcome {
+pub(super) async fn batch(pool: &SqlitePool, writes: &[Write], ours: u64) -> Outcome {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unavailable(&error))?;
+    let newest = query("SELECT token FROM lease").fetch_one(&mut *transaction).await;
+    let newest = newest.map_err(|error| unavailable(&error))?.get::<i64, _>("token").cast_unsigned();
+    if newest != ours {
+        return Err(LedgerError::Fenced { ours, newest });
+    }
     for write in writes {
         // An error drops the transaction, which rolls it back.
         one(&mut transaction, write).await?;
@@ -24,7 +29,15 @@ async fn one(connection: &mut SqliteConnection, write: &Write) -> Outcome {
         Write::Inbox(row) => inbox(connection, row).await,
         Write::Order { row, what, at } => order(connection, row, what, *at).await,
         Write::Fill { fill, at } => self::fill(connection, fill, *at).await,
-        Write::Journal(_) => Ok(()),
+        Write::Journal(journal) => {
+            if let Some((asset, sum)) = journal.imbalance() {
+                let reason = format!("{asset:?} is out of balance by {sum}");
+                return Err(LedgerError::Corrupt { what: format!("journal {}", journal.id), reason });
+            }
+            let sql = "INSERT INTO journals (id, kind, at, document) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
+            let statement = query(sql).bind(journal.id.clone()).bind(journal.kind.to_string());
+            run(connection, statement.bind(journal.at.micros()).bind(json(journal)?)).await
+        }
         Write::Market(market) => {
             let sql = "INSERT INTO markets (market_id, document) VALUES (?, ?)
                        ON CONFLICT (market_id) DO UPDATE SET document = excluded.document";
@@ -46,9 +59,24 @@ async fn one(connection: &mut SqliteConnection, write: &Write) -> Outcome {
             run(connection, query(sql).bind(token).bind(price.to_string()).bind(at.micros())).await
         }
         Write::DeadLetter(letter) => dead_letter(connection, letter).await,
-        Write::DeadLetterPublished { entry, reason } => {
-            let sql = "UPDATE dead_letters SET published = 1 WHERE entry = ? AND reason = ?";
-            run(connection, query(sql).bind(entry.clone()).bind(code(reason)?)).await
+        Write::DeadLetterPublished { id } => {
+            run(connection, query("UPDATE dead_letters SET published = 1 WHERE id = ?").bind(id.clone())).await
+        }
+        Write::DeadLetterState { id, state } => {
+            let row = query("SELECT document FROM dead_letters WHERE id = ?").bind(id.clone());
+            let row = row.fetch_one(&mut *connection).await.map_err(|error| unavailable(&error))?;
+            let what = || format!("dead letter {id}");
+            let mut letter: DeadLetter = serde_json::from_str(&row.get::<String, _>("document"))
+                .map_err(|error| LedgerError::Corrupt { what: what(), reason: error.to_string() })?;
+            letter.state = state.clone();
+            let sql = "UPDATE dead_letters SET document = ?, waiting = ? WHERE id = ?";
+            let waiting = letter.state == DeadLetterState::Waiting;
+            run(connection, query(sql).bind(json(&letter)?).bind(waiting).bind(id.clone())).await
+        }
+        Write::Command { command, verdict, epoch, at } => {
+            let sql =
+                "INSERT INTO order_events (intent_id, attempt, at, what, document) VALUES ('', 0, ?, 'command', ?)";
+            run(connection, query(sql).bind(at.micros()).bind(json(&(command, verdict, epoch))?)).await
         }
         Write::Mismatch(event) => {
             let sql =
@@ -147,9 +175,8 @@ async fn fill(connection: &mut SqliteConnection, fill: &Fill, at: Timestamp) -> 
 }
 
 async fn dead_letter(connection: &mut SqliteConnection, letter: &DeadLetter) -> Outcome {
-    let sql = "INSERT INTO dead_letters (entry, reason, document) VALUES (?, ?, ?)
-               ON CONFLICT (entry, reason) DO UPDATE SET document = excluded.document";
-    run(connection, query(sql).bind(letter.entry.clone()).bind(code(&letter.reason)?).bind(json(letter)?)).await
+    let sql = "INSERT INTO dead_letters (id, document) VALUES (?, ?) ON CONFLICT (id) DO NOTHING";
+    run(connection, query(sql).bind(letter.id.clone()).bind(json(letter)?)).await
 }
 
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
@@ -167,9 +194,4 @@ async fn run(connection: &mut SqliteConnection, statement: Statement<'_>) -> Out
 fn json<T: Serialize>(value: &T) -> Result<String, LedgerError> {
     serde_json::to_string(value)
         .map_err(|error| LedgerError::Corrupt { what: "document".into(), reason: error.to_string() })
-}
-
-/// The word that a reason is on the wire.
-fn code<T: Serialize>(value: &T) -> Result<String, LedgerError> {
-    json(value).map(|text| text.trim_matches('"').to_owned())
 }

@@ -54,7 +54,7 @@ impl Paper {
             fills: self.fills.values().cloned().collect(),
             markets: self.markets.values().cloned().collect(),
             corrections: self.journals.iter().filter(|journal| journal.trade.is_none()).cloned().collect(),
-            dead_letters: self.letters.len() as u64,
+            dead_letters_waiting: self.letters.len() as u64,
             ..Memory::default()
         }
     }

@@ -21,6 +21,7 @@ use crate::bus::{Bus, Channel, Key, Origin as Writer, Stream, control, encode};
 use crate::domain::*;
 use crate::exec::socket::{Reply, Request, SocketError, ask, path_in};
 use crate::risk::Limits;
+use crate::store::ledger::Lease;
 use crate::store::sqlite::SqliteLedger;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -43,6 +44,17 @@ impl Ledger for Switchable {
 
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError> {
         self.inner.load(ended).await
+    }
+
+    async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {
+        if self.off.load(Ordering::SeqCst) {
+            return Err(LedgerError::Unavailable("scripted".into()));
+        }
+        self.inner.lease(holder, ttl).await
+    }
+
+    async fn release_lease(&self) -> Result<(), LedgerError> {
+        self.inner.release_lease().await
     }
 
     async fn close(&self) {
