@@ -108,11 +108,14 @@ impl Stage {
         scene::append(&self.bus, &self.origin, intent).await;
     }
 
-    /// Waits until this many orders were accepted and everything that was begun is at its end.
-    pub(crate) async fn quiet(&self, accepted: u64) {
+    /// Waits until this many intents have led to something and everything that was begun is at its end.
+    pub(crate) async fn quiet(&self, intents: u64) {
         wait(&self.bus, "every order to end", |state| {
             let settled = state.recent_fills.iter().all(|fill| fill.status.is_final());
-            state.orders.accepted >= accepted && state.orders.open == 0 && state.orders.unknown == 0 && settled
+            state.orders.accepted + state.orders.denied + state.dlq >= intents
+                && state.orders.open == 0
+                && state.orders.unknown == 0
+                && settled
         })
         .await;
         let begun = clock::monotonic();

@@ -1,5 +1,6 @@
 //! Three hundred orders a second: whether the second half is as fast as the first.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cockpit::domain::Order;
@@ -28,14 +29,20 @@ pub(crate) async fn measure(store: Store) {
     let mut sent: Vec<&Order> = memory.orders.iter().map(|row| &row.order).collect();
     sent.retain(|order| order.times.sent_at.is_some());
     sent.sort_by_key(|order| order.intent.created_at);
-    let refused = orders - sent.len();
+    let reasons: BTreeSet<&str> = memory
+        .orders
+        .iter()
+        .filter(|row| row.order.times.sent_at.is_none())
+        .filter_map(|row| row.order.reason.as_deref())
+        .collect();
+    let refused = orders + 1 - sent.len();
     let sent = &sent[WARM_UP.min(sent.len())..];
     let (first, second) = sent.split_at(sent.len() / 2);
     let ends = (sent.first().and_then(|order| order.times.sent_at), sent.last().and_then(|order| order.times.sent_at));
     let (Some(begin), Some(end)) = ends else { panic!("nothing was sent") };
     let rate = sent.len() as f64 / end.since(begin).as_secs_f64();
     println!(
-        "\n{RATE} orders/s for {SECONDS} s over {} and Redis: {rate:.0} orders/s sent, {refused} not sent\n",
+        "\n{RATE} orders/s for {SECONDS} s over {} and Redis: {rate:.0} orders/s sent, {refused} not sent {reasons:?}\n",
         store.name()
     );
     println!("| | p50 us | p99 us |\n|---|---:|---:|");

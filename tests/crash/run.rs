@@ -1,5 +1,6 @@
 //! One run: a Hermes that dies at one step again and again, and is started again at once, until every intent has ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
@@ -20,6 +21,8 @@ use super::support::scene;
 
 /// Longer than every search for an order that never arrived, many times over.
 const PATIENCE: Duration = Duration::from_mins(4);
+/// Between two intents: little enough that several are under way when Hermes dies.
+const BETWEEN: Duration = Duration::from_millis(15);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A snapshot older than this is of a Hermes that has died.
 const FRESH: Duration = Duration::from_secs(3);
@@ -139,8 +142,10 @@ async fn run<F: Future<Output = Memory>>(
         tokio::time::sleep(LOOK_EVERY).await;
     }
     feed.heard().await;
-    intents.append(&bus).await;
-    while !is_quiet(&bus, size.intents).await {
+    let intents = Arc::new(intents);
+    let (appended, to) = (Arc::clone(&intents), BusRef::clone(&bus));
+    let feeding = tokio::spawn(async move { appended.append(&to, BETWEEN).await });
+    while !feeding.is_finished() || !is_quiet(&bus, size.intents).await {
         assert!(
             begun.elapsed() < PATIENCE,
             "{point:?}: not at rest after {PATIENCE:?} and {} crashes; last of the log: {}",
@@ -150,6 +155,7 @@ async fn run<F: Future<Output = Memory>>(
         supervised.look_after();
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    feeding.await.expect("every intent is on the stream");
     let Supervised { mut hermes, crashes, .. } = supervised;
     let code = tokio::task::spawn_blocking(move || hermes.stop()).await.expect("hermes stops");
     assert_eq!(code, 0, "{point:?}: an orderly end");

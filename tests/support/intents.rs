@@ -86,12 +86,13 @@ impl Intents {
         self.by_size.get(&size.normalize())
     }
 
-    /// Puts all of them on the stream, as Athena would.
+    /// Puts all of them on the stream one after the other, as Athena would.
     #[allow(dead_code, reason = "each test binary uses a part of it")]
-    pub(crate) async fn append(&self, bus: &BusRef) {
+    pub(crate) async fn append(&self, bus: &BusRef, pause: Duration) {
         let origin = Origin::new("athena", "test");
         for intent in &self.all {
             scene::append(bus, &origin, intent).await;
+            tokio::time::sleep(pause).await;
         }
     }
 }

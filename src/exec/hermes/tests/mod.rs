@@ -1,6 +1,7 @@
 //! The runner with a scripted venue, a bus in memory and a real `SQLite` file.
 
 mod bus;
+mod scribe;
 mod venue;
 
 use std::path::Path;
