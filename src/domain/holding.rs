@@ -110,7 +110,7 @@ fn leg(journal: &Journal) -> Option<Leg<'_>> {
 
 impl Held {
     /// Adds one journal to the fold; gives up, and changes nothing, when it does not come after everything that was folded or
-    /// takes something back: then everything must be folded again.
+    /// takes something back: then everything must be folded again. A fill is booked before its fee and its reversal.
     #[must_use]
     pub fn append(&mut self, journal: &Journal) -> bool {
         let name = (journal.at, journal.id.as_str());
@@ -174,3 +174,6 @@ fn cash(journal: &Journal) -> Usd {
         journal.postings.iter().filter(|posting| posting.account == Account::Cash && posting.asset == Asset::Usd);
     ours.map(|posting| Usd(posting.amount)).sum()
 }
+
+#[cfg(test)]
+mod tests;

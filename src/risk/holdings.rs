@@ -129,3 +129,27 @@ impl Equity {
         if drawdown < Usd::ZERO { Usd::ZERO } else { drawdown }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+
+    #[test]
+    fn a_provisional_fill_counts_as_is_worse_for_each_limit() {
+        let price = Price(dec!(0.40));
+        for (shares, bought, sold, held, sellable, gross) in [
+            (dec!(10), dec!(0), dec!(0), dec!(10), dec!(10), dec!(4.0)),
+            (dec!(10), dec!(4), dec!(0), dec!(10), dec!(6), dec!(4.0)),
+            (dec!(6), dec!(0), dec!(4), dec!(10), dec!(6), dec!(4.0)),
+            (dec!(0), dec!(0), dec!(4), dec!(4), dec!(0), dec!(4)),
+        ] {
+            let mut holdings = Holdings::new();
+            let average = if shares.is_zero() { Price::ZERO } else { price };
+            holdings.add_shares(&"1".into(), Size(shares), (Size(bought), Size(sold)), average, false);
+            let token = holdings.token(&"1".into());
+            assert_eq!((token.held, token.sellable(), holdings.gross()), (Size(held), Size(sellable), Usd(gross)));
+        }
+    }
+}

@@ -98,6 +98,7 @@ impl Desk {
             return;
         }
         let more = balances.collateral.balance - self.portfolio.cash().0;
+        tracing::info!(pusd = %balances.collateral.balance, "the account's balance is taken over");
         let note = "what the account had before the books began".to_owned();
         self.correct(Asset::Usd, more, note, now, step);
     }

@@ -177,3 +177,30 @@ proptest! {
         prop_assert!(gap < Usd(dec!(0.000000000000001)), "{} {} {}", position.realised, held, cash);
     }
 }
+
+proptest! {
+    #[test]
+    fn the_journals_balance_and_tell_what_the_positions_tell((_, steps) in histories()) {
+        let (mut portfolio, mut journals) = (Portfolio::new(), Vec::new());
+        for mut fill in steps {
+            // The fee becomes known with the trade's second step.
+            fill.fee = if fill.status == FillStatus::Matched { Usd::ZERO } else { Usd(dec!(0.03)) };
+            if let FillChange::New(_, journal) | FillChange::Moved(_, journal) =
+                portfolio.apply(&fill, Timestamp::default())
+            {
+                journals.extend(journal);
+            }
+        }
+        for journal in &journals {
+            prop_assert_eq!(journal.imbalance(), None);
+        }
+        let ids: std::collections::HashSet<&str> = journals.iter().map(|journal| journal.id.as_str()).collect();
+        prop_assert_eq!(ids.len(), journals.len(), "each is written once");
+        let held = fold(&journals);
+        prop_assert_eq!(held.cash, portfolio.cash());
+        let position = portfolio.position(&"1".into());
+        let whole = held.tokens.get(&TokenId::from("1")).copied().unwrap_or_default();
+        let told = position.map_or((Size::ZERO, Usd::ZERO, Usd::ZERO), |told| (told.size, told.realised, told.fees));
+        prop_assert_eq!((whole.shares, whole.realised, whole.fees), told);
+    }
+}

@@ -68,7 +68,8 @@ fn a_retry_is_a_new_attempt_with_a_fresh_deadline_through_every_gate() {
     let letter = &shown(&desk).dead_letters[0];
     let retried = DeadLetterState::Retried { attempt: 2, by: "cockpit:alice".into(), at: at(1_000) };
     assert_eq!((letter.state.clone(), shown(&desk).dlq), (retried, 0));
-    assert!(step.writes.iter().any(|write| matches!(write, Write::DeadLetter(letter) if letter.id == id)), "durable");
+    let durable = |write: &Write| matches!(write, Write::DeadLetterState { id: of, .. } if *of == id);
+    assert!(step.writes.iter().any(durable), "durable");
     assert!(refusal(desk.retry_dead_letter(&id, "bob", &sign, at(1_001))).contains("alice"), "only once");
 
     desk.clear_to_send(&again, at(1_002)).expect("clear");
@@ -129,7 +130,7 @@ fn a_dropped_letter_is_done_with() {
     let mut desk = desk();
     let id = buried(&mut desk, "a", RejectCode::Other);
     let step = desk.drop_dead_letter(&id, "alice", "stale", at(9)).expect("dropped");
-    assert!(matches!(&step.writes[..], [Write::DeadLetter(_)]));
+    assert!(matches!(&step.writes[..], [Write::DeadLetterState { .. }]));
     assert_eq!(shown(&desk).dlq, 0);
     assert!(refusal(desk.drop_dead_letter(&id, "bob", "x", at(10))).contains("alice dropped it"));
     assert!(refusal(desk.retry_dead_letter(&id, "bob", &sign, at(10))).contains("alice dropped it"));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, mpsc};
@@ -44,6 +44,9 @@ pub(super) struct TestVenue {
     pub(super) cancel_alls: AtomicU32,
     pub(super) beats: AtomicU64,
     pub(super) posted: Notify,
+    /// Its contracts are not those that we know.
+    pub(super) foreign: AtomicBool,
+    pub(super) connects: AtomicU32,
 }
 
 impl TestVenue {
@@ -135,6 +138,11 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn connect(&self) -> Result<(), VenueError> {
+        self.connects.fetch_add(1, Ordering::SeqCst);
+        if self.foreign.load(Ordering::SeqCst) {
+            let (ours, theirs) = ("0xours".into(), "0xtheirs".into());
+            return Err(VenueError::Mismatch { what: "exchange contract", ours, theirs });
+        }
         Ok(())
     }
 
