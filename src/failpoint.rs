@@ -12,6 +12,8 @@ compile_error!("failpoints are for tests: an optimised build must not have them"
 /// The steps of an order from stream entry to acknowledgement, its fills, cancels and dead letters included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failpoint {
+    /// The ledger gave the lease of the account, or renewed it; nothing was made of that.
+    Leased,
     /// The loop has a stream entry in hand; nothing is decided.
     EntryRead,
     /// The gate let it pass; it is not signed.
@@ -89,7 +91,8 @@ mod present {
 
     impl Failpoint {
         /// All of them, in the order of an order's way.
-        pub const ALL: [Self; 19] = [
+        pub const ALL: [Self; 20] = [
+            Self::Leased,
             Self::EntryRead,
             Self::GatePassed,
             Self::Signed,
@@ -115,6 +118,7 @@ mod present {
         #[must_use]
         pub const fn name(self) -> &'static str {
             match self {
+                Self::Leased => "leased",
                 Self::EntryRead => "entry_read",
                 Self::GatePassed => "gate_passed",
                 Self::Signed => "signed",

@@ -96,7 +96,8 @@ const fn mix(point: Failpoint) -> Mix {
 /// How often a life may come past a step before it ends there. What one step does for many orders at once is passed rarely.
 const fn passages(point: Failpoint) -> u32 {
     match point {
-        Failpoint::Acknowledged
+        Failpoint::Leased
+        | Failpoint::Acknowledged
         | Failpoint::LookedUp
         | Failpoint::Cancelling
         | Failpoint::CancelAnswered

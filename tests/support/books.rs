@@ -109,7 +109,7 @@ fn fates(
                 verdict.wrong.push(format!("{name} led to nothing: {rows:?}"));
             }
             other => {
-                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"))
+                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"));
             }
         }
     }

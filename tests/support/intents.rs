@@ -16,7 +16,7 @@ use crate::support::scene::{self, Wish};
 /// Long enough for every restart; what expires on purpose has its deadline behind it.
 const SEND_WITHIN: Duration = Duration::from_mins(3);
 /// How long the first order may rest, and how much longer each one after it: each is cancelled by itself.
-const REST: Duration = Duration::from_millis(1_000);
+const REST: Duration = Duration::from_secs(1);
 const REST_LONGER: Duration = Duration::from_millis(120);
 
 /// What an intent is made to lead to.

@@ -16,15 +16,14 @@ pub(super) const fn arrival(report: &Report) -> Option<Failpoint> {
 
 /// Where a commit that is under way stands on the way of the orders in it.
 pub(super) fn committing(writes: &[Write]) -> impl Iterator<Item = Failpoint> {
-    let steps =
-        [(is_intake as fn(&Write) -> bool, Failpoint::IntakeCommitting), (is_answer, Failpoint::AnswerCommitting)];
+    let steps = [(is_intake as Kind, Failpoint::IntakeCommitting), (is_answer, Failpoint::AnswerCommitting)];
     among(steps, writes)
 }
 
 /// Where a commit that has been made stands on the way of the orders in it.
 pub(super) fn durable(writes: &[Write]) -> impl Iterator<Item = Failpoint> {
     let steps = [
-        (is_dead_letter as fn(&Write) -> bool, Failpoint::DeadLetterCommitted),
+        (is_dead_letter as Kind, Failpoint::DeadLetterCommitted),
         (is_intake, Failpoint::IntakeCommitted),
         (is_answer, Failpoint::AnswerCommitted),
         (is_fill, Failpoint::FillCommitted),
@@ -32,11 +31,11 @@ pub(super) fn durable(writes: &[Write]) -> impl Iterator<Item = Failpoint> {
     among(steps, writes)
 }
 
+/// Whether a write is of a kind.
+type Kind = fn(&Write) -> bool;
+
 /// One passage for each write of a kind: several orders may share a commit.
-fn among<const N: usize>(
-    steps: [(fn(&Write) -> bool, Failpoint); N],
-    writes: &[Write],
-) -> impl Iterator<Item = Failpoint> {
+fn among<const N: usize>(steps: [(Kind, Failpoint); N], writes: &[Write]) -> impl Iterator<Item = Failpoint> {
     steps
         .into_iter()
         .flat_map(move |(is_step, point)| writes.iter().filter(move |write| is_step(write)).map(move |_| point))
