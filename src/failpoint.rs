@@ -12,6 +12,8 @@ compile_error!("failpoints are for tests: an optimised build must not have them"
 /// The steps of an order from stream entry to acknowledgement, its fills, cancels and dead letters included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failpoint {
+    /// The ledger gave the lease of the account, or renewed it; nothing was made of that.
+    Leased,
     /// The loop has a stream entry in hand; nothing is decided.
     EntryRead,
     /// The gate let it pass; it is not signed.
@@ -60,19 +62,19 @@ mod absent {
     #[inline]
     pub const fn hit(_point: Failpoint) {}
 
-    /// Nothing; what it would ask for is not computed.
+    /// Nothing; which places they are is not computed.
     #[inline]
-    pub fn hit_some(_point: impl FnOnce() -> Option<Failpoint>) {}
+    pub fn hit_any<P: IntoIterator<Item = Failpoint>>(_points: impl FnOnce() -> P) {}
 
     /// The future itself.
     #[inline]
-    pub fn during<F: Future>(_point: impl FnOnce() -> Option<Failpoint>, work: F) -> F {
+    pub fn during<P: IntoIterator<Item = Failpoint>, F: Future>(_points: impl FnOnce() -> P, work: F) -> F {
         work
     }
 }
 
 #[cfg(not(feature = "failpoints"))]
-pub use absent::{during, hit, hit_some};
+pub use absent::{during, hit, hit_any};
 
 #[cfg(feature = "failpoints")]
 mod present {
@@ -89,7 +91,8 @@ mod present {
 
     impl Failpoint {
         /// All of them, in the order of an order's way.
-        pub const ALL: [Self; 19] = [
+        pub const ALL: [Self; 20] = [
+            Self::Leased,
             Self::EntryRead,
             Self::GatePassed,
             Self::Signed,
@@ -115,6 +118,7 @@ mod present {
         #[must_use]
         pub const fn name(self) -> &'static str {
             match self {
+                Self::Leased => "leased",
                 Self::EntryRead => "entry_read",
                 Self::GatePassed => "gate_passed",
                 Self::Signed => "signed",
@@ -175,16 +179,17 @@ mod present {
         }
     }
 
-    /// Comes past a place that depends on what is at hand.
-    pub fn hit_some(point: impl FnOnce() -> Option<Failpoint>) {
-        if let Some(point) = point() {
-            hit(point);
-        }
+    /// Comes past places that depend on what is at hand.
+    pub fn hit_any<P: IntoIterator<Item = Failpoint>>(points: impl FnOnce() -> P) {
+        points().into_iter().for_each(hit);
     }
 
     /// Does work in whose midst, or at the latest at whose end, the process may have to die.
-    pub async fn during<F: Future>(point: impl FnOnce() -> Option<Failpoint>, work: F) -> F::Output {
-        if !point().is_some_and(is_fatal) {
+    pub async fn during<P: IntoIterator<Item = Failpoint>, F: Future>(
+        points: impl FnOnce() -> P,
+        work: F,
+    ) -> F::Output {
+        if !points().into_iter().any(is_fatal) {
             return work.await;
         }
         tokio::select! {
@@ -220,4 +225,4 @@ mod present {
 }
 
 #[cfg(feature = "failpoints")]
-pub use present::{VARIABLE, during, hit, hit_some};
+pub use present::{VARIABLE, during, hit, hit_any};

@@ -17,11 +17,13 @@ use cockpit::failpoint::Failpoint;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+#[path = "../support/books.rs"]
 mod books;
 #[path = "../support/desk.rs"]
 mod desk;
+#[path = "../support/intents.rs"]
+mod intents;
 mod run;
-mod scene;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,5 +1,6 @@
 //! One run: a Hermes that dies at one step again and again, and is started again at once, until every intent has ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
@@ -14,11 +15,14 @@ use rand::{Rng, SeedableRng};
 
 use super::books::{self, Verdict};
 use super::desk::{Home, Process, Sim};
-use super::scene::{self, Intents};
+use super::intents::{Intents, Mix};
 use super::support::redis_server::RedisServer;
+use super::support::scene;
 
 /// Longer than every search for an order that never arrived, many times over.
 const PATIENCE: Duration = Duration::from_mins(4);
+/// Between two intents: little enough that several are under way when Hermes dies.
+const BETWEEN: Duration = Duration::from_millis(15);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A snapshot older than this is of a Hermes that has died.
 const FRESH: Duration = Duration::from_secs(3);
@@ -80,10 +84,20 @@ fn launch(home: &Home, point: Failpoint, mortal: bool, life: usize, rng: &mut St
     home.start_with(&format!("hermes-{life}"), &["run", "hermes"], if mortal { &variables } else { &[] })
 }
 
+/// The intents that come past a step often.
+const fn mix(point: Failpoint) -> Mix {
+    match point {
+        Failpoint::DeadLetterCommitted | Failpoint::DeadLetterPublished => Mix::Dead,
+        Failpoint::Cancelling | Failpoint::CancelAnswered | Failpoint::LookedUp => Mix::Resting,
+        _ => Mix::Everything,
+    }
+}
+
 /// How often a life may come past a step before it ends there. What one step does for many orders at once is passed rarely.
 const fn passages(point: Failpoint) -> u32 {
     match point {
-        Failpoint::Acknowledged
+        Failpoint::Leased
+        | Failpoint::Acknowledged
         | Failpoint::LookedUp
         | Failpoint::Cancelling
         | Failpoint::CancelAnswered
@@ -120,17 +134,19 @@ async fn run<F: Future<Output = Memory>>(
     let begun = clock::monotonic();
     allow_everything(home);
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
-    let market = scene::market(sim.url("gamma")).await;
-    let mut feed = scene::feed(&bus, &market);
-    let intents = Intents::new(&market, size.intents, point, seed);
+    let market = scene::market(sim.url("gamma"), scene::QUIET).await;
+    let mut feed = scene::feed(&bus, std::slice::from_ref(&market));
+    let intents = Intents::new(&market, size.intents, mix(point), seed);
     let mut supervised = Supervised::start(home, point, size.crashes, seed);
     while !state(&bus).await.is_some_and(|state| state.trading_state == TradingState::Active) {
         assert!(begun.elapsed() < PATIENCE, "{point:?}: hermes does not trade: {}", supervised.log());
         tokio::time::sleep(LOOK_EVERY).await;
     }
     feed.heard().await;
-    intents.append(&bus).await;
-    while !is_quiet(&bus, size.intents).await {
+    let intents = Arc::new(intents);
+    let (appended, to) = (Arc::clone(&intents), BusRef::clone(&bus));
+    let feeding = tokio::spawn(async move { appended.append(&to, BETWEEN).await });
+    while !feeding.is_finished() || !is_quiet(&bus, size.intents).await {
         assert!(
             begun.elapsed() < PATIENCE,
             "{point:?}: not at rest after {PATIENCE:?} and {} crashes; last of the log: {}",
@@ -140,6 +156,7 @@ async fn run<F: Future<Output = Memory>>(
         supervised.look_after();
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    feeding.await.expect("every intent is on the stream");
     let Supervised { mut hermes, crashes, .. } = supervised;
     let code = tokio::task::spawn_blocking(move || hermes.stop()).await.expect("hermes stops");
     assert_eq!(code, 0, "{point:?}: an orderly end");

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::domain::Timestamp;
+use crate::failpoint::{self, Failpoint};
 use crate::store::ledger::{Lease, Ledger, LedgerError};
 
 /// Times of the lease.
@@ -232,9 +233,11 @@ pub(super) async fn keep(
 
 /// Asks for the lease, bounded in time.
 pub(super) async fn ask(ledger: &dyn Ledger, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {
-    tokio::time::timeout(ttl, ledger.lease(holder, ttl))
+    let answer = tokio::time::timeout(ttl, ledger.lease(holder, ttl))
         .await
-        .unwrap_or_else(|_| Err(LedgerError::Unavailable(format!("no answer about the lease within {ttl:?}"))))
+        .unwrap_or_else(|_| Err(LedgerError::Unavailable(format!("no answer about the lease within {ttl:?}"))));
+    failpoint::hit_any(|| matches!(answer, Ok(Lease::Ours { .. })).then_some(Failpoint::Leased));
+    answer
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ const TICK: Duration = Duration::from_millis(50);
 const STATE_AFTER: Duration = Duration::from_millis(200);
 const STATE_EVERY: Duration = Duration::from_secs(1);
 /// Orders being sent at one time; more wait in the stream.
-const IN_FLIGHT: usize = 8;
+const IN_FLIGHT: usize = 32;
 /// How long what is decided may take to become durable at the end.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
 
@@ -113,7 +113,7 @@ impl Runner {
                 outcome = self.hands.scribe.next() => self.on_commit(outcome),
                 Some(report) = inputs.reports.recv(), if listens => self.on_report(report),
                 Some(event) = inputs.events.recv(), if listens => {
-                    failpoint::hit_some(|| matches!(event, UserEvent::Fill(_)).then_some(Failpoint::FillSeen));
+                    failpoint::hit_any(|| matches!(event, UserEvent::Fill(_)).then_some(Failpoint::FillSeen));
                     let step = self.hands.desk.on_user_event(event, clock::now());
                     self.perform(step, None);
                 }
@@ -134,7 +134,7 @@ impl Runner {
 
     /// Whether a new entry may be taken: to be executed, or, while killed, to be buried.
     fn has_room(&self, ending: bool) -> bool {
-        if ending || !self.hands.scribe.is_empty() {
+        if ending || self.hands.scribe.is_full() {
             return false;
         }
         let desk = &self.hands.desk;
@@ -189,11 +189,13 @@ impl Runner {
     fn on_commit(&mut self, outcome: Outcome) {
         self.dirty = true;
         match outcome {
-            Outcome::Durable(done) => {
+            Outcome::Durable(batches) => {
                 if self.hands.desk.health.ledger.take().is_some() {
                     tracing::info!(waiting = self.hands.scribe.len(), "the ledger commits again");
                 }
-                self.finish(done);
+                for done in batches {
+                    self.finish(done);
+                }
             }
             Outcome::Taken(refused, error) => self.on_taken(refused, &error),
             Outcome::Failed(error) => self.ledger_failed(&error),
@@ -209,7 +211,7 @@ impl Runner {
     }
 
     fn on_report(&mut self, report: Report) {
-        failpoint::hit_some(|| passage::arrival(&report));
+        failpoint::hit_any(|| passage::arrival(&report));
         let now = clock::now();
         let desk = &mut self.hands.desk;
         let step = match report {

@@ -1,4 +1,5 @@
-//! Commits beside the loop: one batch after the other, in the order in which they were decided. While the ledger is away
+//! Commits beside the loop, in the order in which they were decided: what has gathered while a commit was under way goes
+//! together into the next one, so that under load one fsync serves many batches. While the ledger is away
 //! everything waits in its place and the loop goes on: cancels, the kill and what was heard need no ledger.
 //!
 //! Bounded: when [`Scribe::is_full`], the loop stops listening to the account's events and to answers. The adapter's socket then
@@ -21,6 +22,8 @@ use crate::failpoint;
 use crate::store::ledger::{Ledger, LedgerError, Write};
 
 const AGAIN: Duration = Duration::from_millis(500);
+/// Batches that become durable together at most.
+const TOGETHER: usize = 64;
 
 /// What waits for the ledger.
 #[derive(Debug, Default)]
@@ -38,18 +41,26 @@ pub(super) struct Waiting {
 /// What became of a batch.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It is durable.
-    Durable(Waiting),
+    /// These are durable, in this order.
+    Durable(Vec<Waiting>),
     /// The intent was taken by another run: nothing of the batch is there.
     Taken(Waiting, LedgerError),
-    /// It keeps its place and is tried again.
+    /// Everything keeps its place and is tried again.
     Failed(LedgerError),
+}
+
+/// A commit of the oldest batches.
+struct UnderWay {
+    batches: usize,
+    commit: BoxFuture<'static, Result<(), LedgerError>>,
 }
 
 pub(super) struct Scribe {
     ledger: Arc<dyn Ledger>,
     queue: VecDeque<Waiting>,
-    under_way: Option<BoxFuture<'static, Result<(), LedgerError>>>,
+    under_way: Option<UnderWay>,
+    /// One of the oldest so many was refused for itself: each is committed alone, so that only that one falls out.
+    alone: usize,
     again_at: Option<Instant>,
     most: usize,
 }
@@ -63,7 +74,7 @@ impl fmt::Debug for Scribe {
 impl Scribe {
     /// At most about `most` batches wait.
     pub(super) fn new(ledger: Arc<dyn Ledger>, most: usize) -> Self {
-        Self { ledger, queue: VecDeque::new(), under_way: None, again_at: None, most }
+        Self { ledger, queue: VecDeque::new(), under_way: None, alone: 0, again_at: None, most }
     }
 
     /// Takes a batch in; gives it back at once when there is nothing to write and nothing before it.
@@ -85,8 +96,7 @@ impl Scribe {
             let value = |write: &Write| matches!(write, Write::Mark { .. } | Write::Day { .. });
             batch.after.is_empty() && batch.reply.is_none() && batch.writes.iter().all(value)
         };
-        // The oldest is under way.
-        if self.queue.len() < 2 {
+        if self.queue.len() <= self.under_way.as_ref().map_or(0, |under_way| under_way.batches) {
             return false;
         }
         let Some(last) = self.queue.back_mut() else { return false };
@@ -118,31 +128,50 @@ impl Scribe {
         self.queue.len()
     }
 
-    /// Commits the oldest batch; pending while there is none. Cancel-safe.
+    /// Commits what waits; pending while there is nothing. Cancel-safe.
     pub(super) async fn next(&mut self) -> Outcome {
-        let Some(oldest) = self.queue.front() else { return std::future::pending().await };
-        if let Some(at) = self.again_at {
-            tokio::time::sleep_until(at).await;
-        }
-        let ledger = &self.ledger;
-        let under_way =
-            self.under_way.get_or_insert_with(|| Box::pin(commit(Arc::clone(ledger), oldest.writes.clone())));
-        let result = under_way.await;
-        self.under_way = None;
-        self.again_at = None;
-        match (result, self.queue.pop_front()) {
-            (Ok(()), Some(done)) => Outcome::Durable(done),
-            (Err(error @ LedgerError::Duplicate { .. }), Some(refused)) => Outcome::Taken(refused, error),
-            (Err(error), kept) => {
-                if let Some(kept) = kept {
-                    self.queue.push_front(kept);
-                }
-                self.again_at = Some(Instant::now() + AGAIN);
-                Outcome::Failed(error)
+        loop {
+            if self.queue.is_empty() {
+                return std::future::pending().await;
             }
-            (Ok(()), None) => std::future::pending().await,
+            if let Some(at) = self.again_at {
+                tokio::time::sleep_until(at).await;
+            }
+            let (ledger, queue, alone) = (&self.ledger, &self.queue, self.alone);
+            let under_way = self.under_way.get_or_insert_with(|| begin(ledger, queue, alone));
+            let result = (&mut under_way.commit).await;
+            let batches = under_way.batches;
+            self.under_way = None;
+            self.again_at = None;
+            match result {
+                Ok(()) => {
+                    self.alone = self.alone.saturating_sub(batches);
+                    return Outcome::Durable(self.queue.drain(..batches).collect());
+                }
+                Err(LedgerError::Duplicate { .. }) if batches > 1 => self.alone = batches,
+                Err(error @ LedgerError::Duplicate { .. }) => {
+                    self.alone = self.alone.saturating_sub(1);
+                    if let Some(refused) = self.queue.pop_front() {
+                        return Outcome::Taken(refused, error);
+                    }
+                }
+                Err(error) => {
+                    self.again_at = Some(Instant::now() + AGAIN);
+                    return Outcome::Failed(error);
+                }
+            }
         }
     }
+}
+
+fn begin(ledger: &Arc<dyn Ledger>, queue: &VecDeque<Waiting>, alone: usize) -> UnderWay {
+    let batches = if alone > 0 { 1 } else { queue.len().min(TOGETHER) };
+    let mut gathered = queue.iter().take(batches).map(|waiting| &waiting.writes);
+    let writes = match (batches, gathered.next()) {
+        (1, Some(only)) => Arc::clone(only),
+        (_, first) => Arc::new(first.into_iter().chain(gathered).flat_map(|writes| writes.iter().cloned()).collect()),
+    };
+    UnderWay { batches, commit: Box::pin(commit(Arc::clone(ledger), writes)) }
 }
 
 async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), LedgerError> {
@@ -150,7 +179,7 @@ async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), 
         return Ok(());
     }
     let committed = failpoint::during(|| passage::committing(&writes), ledger.commit(&writes)).await;
-    failpoint::hit_some(|| committed.as_ref().ok().and_then(|()| passage::durable(&writes)));
+    failpoint::hit_any(|| committed.is_ok().then(|| passage::durable(&writes)).into_iter().flatten());
     committed
 }
 

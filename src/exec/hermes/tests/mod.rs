@@ -6,6 +6,7 @@ mod kill;
 mod ledger;
 mod letters;
 mod many;
+mod scribe;
 mod standby;
 mod trading;
 mod venue;

@@ -1,5 +1,7 @@
 //! What became of every intent, and whether ledger and venue agree; each told by itself, so that nothing is taken on trust.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cockpit::bus::{BusRef, Stream, decode};
@@ -8,8 +10,8 @@ use cockpit::store::ledger::Memory;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::desk::decimal;
-use super::scene::Intents;
+use crate::desk::decimal;
+use crate::intents::Intents;
 
 /// What a run led to.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +109,7 @@ fn fates(
                 verdict.wrong.push(format!("{name} led to nothing: {rows:?}"));
             }
             other => {
-                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"))
+                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"));
             }
         }
     }
