@@ -117,6 +117,14 @@ fn limits(r: &mut Reader) -> Option<Limits> {
     let price_collar = r.decimal("risk.price_collar", "0", "0.5");
     let position_cap = r.decimal("risk.position_cap", "0", MOST);
     let gross_exposure = r.decimal("risk.gross_exposure", "0", MOST);
+    let market_loss = r.decimal("risk.market_loss", "0", MOST);
+    let open_orders = r.integer("risk.open_orders", 1..=10_000);
+    let strategy_rate = r.integer("risk.strategy_rate", 1..=10_000);
+    let account_rate = r.integer("risk.account_rate", 1..=10_000);
+    let duplicate_within = r.millis("risk.duplicate_ms", 0..=60_000);
+    let markets = r.texts("risk.markets", "a list of slugs or patterns such as \"btc-updown-5m-{start}\"", is_market);
+    let blackout = r.seconds("risk.blackout_s", 0..=86_400);
+    let daily_loss = r.decimal("risk.daily_loss", "0", MOST);
     let daily_drawdown = r.decimal("risk.daily_drawdown", "0", MOST);
     let data_age = r.millis("risk.data_age_ms", 100..=60_000);
     Some(Limits {
@@ -125,6 +133,14 @@ fn limits(r: &mut Reader) -> Option<Limits> {
         price_collar: price_collar?,
         position_cap: Size(position_cap?),
         gross_exposure: Usd(gross_exposure?),
+        market_loss: Usd(market_loss?),
+        open_orders: open_orders?,
+        strategy_rate: strategy_rate?,
+        account_rate: account_rate?,
+        duplicate_within: duplicate_within?,
+        markets: markets?,
+        blackout: blackout?,
+        daily_loss: Usd(daily_loss?),
         daily_drawdown: Usd(daily_drawdown?),
         data_age: data_age?,
     })

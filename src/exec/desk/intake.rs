@@ -116,6 +116,7 @@ impl Desk {
             Ok(approved) => approved,
             Err(denied) => return self.deny_at_intake(entry, order, *denied, now, step),
         };
+        self.recent.note(approved.inner(), now);
         let Some(market) = self.markets.get(&approved.inner().market).cloned() else { return };
         let signed = match sign(&approved, &market) {
             Ok(signed) => signed,

@@ -29,7 +29,7 @@ use crate::domain::{
     Book, DeadLetter, DeadLetterReason, DeadLetterState, Fill, IntentId, KillLatch, Market, MarketId, MismatchEvent,
     OrderCounts, OrderId, OrderState, Timestamp, TokenId, TradeEvent,
 };
-use crate::risk::RiskGate;
+use crate::risk::{Recent, RiskGate};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use reconcile::Snapshot;
@@ -250,6 +250,7 @@ pub(super) struct Desk {
     markets: HashMap<MarketId, Market>,
     stored_markets: HashMap<MarketId, Market>,
     books: HashMap<TokenId, Book>,
+    recent: Recent,
     recent_fills: VecDeque<Fill>,
     strangers: HashSet<OrderId>,
     latency: Histogram<u64>,

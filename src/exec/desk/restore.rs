@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp};
 use crate::exec::portfolio::{Day, Portfolio};
-use crate::risk::RiskGate;
+use crate::risk::{Recent, RiskGate};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -70,6 +70,7 @@ impl Desk {
             stored_markets: markets.clone(),
             markets,
             books: HashMap::new(),
+            recent: Recent::new(),
             recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
             strangers: HashSet::new(),
             latency,
@@ -90,6 +91,9 @@ impl Desk {
                 Some(order) => self.portfolio.trades_of(&row.order.intent.token, order),
                 None => Vec::new(),
             };
+            if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| !row.adopted) {
+                self.recent.note(&row.order.intent, consumed_at);
+            }
             let mut tracked = Tracked::new(row.clone(), Standing::restore(&row.order, row.accepted, fills));
             tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
             self.track(&key, tracked);

@@ -11,6 +11,7 @@ use crate::bus::{Entry, Origin as Writer, encode};
 use crate::domain::*;
 use crate::exec::Settings;
 use crate::exec::venue::{PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
+use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
 use crate::store::ledger::Memory;
 
@@ -27,6 +28,7 @@ fn limits() -> Limits {
         gross_exposure: Usd(dec!(10000)),
         daily_drawdown: Usd(dec!(50)),
         data_age: Duration::from_secs(30),
+        ..bench::wide()
     }
 }
 

@@ -21,6 +21,7 @@ use crate::bus::{Bus, Channel, Key, Origin as Writer, Stream, control, encode};
 use crate::domain::*;
 use crate::exec::socket::{Reply, Request, SocketError, ask, path_in};
 use crate::risk::Limits;
+use crate::risk::checks::bench;
 use crate::store::sqlite::SqliteLedger;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -83,6 +84,7 @@ impl World {
             gross_exposure: Usd(dec!(10000)),
             daily_drawdown: Usd(dec!(50)),
             data_age: Duration::from_mins(1),
+            ..bench::wide()
         };
         Parts {
             settings: Settings {
