@@ -26,7 +26,8 @@ mod tests {
         let mut bench = Bench::new();
         bench.recent.note(&buy("0.50", "20"), bench.now);
         let again = OrderIntent { intent: "momentum-2".into(), ..buy("0.50", "20") };
-        bench.now = bench.now.plus(bench.limits.duplicate_within - Duration::from_micros(1));
+        let passed_at = bench.now;
+        bench.now = passed_at.plus(bench.limits.duplicate_within).minus(Duration::from_micros(1));
         assert!(!bench.run(check, &again).passed);
         assert!(bench.run(check, &OrderIntent { price: "0.51".parse().expect("a price"), ..again.clone() }).passed);
         bench.now = bench.now.plus(Duration::from_micros(1));
