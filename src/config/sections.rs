@@ -20,7 +20,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let sim = sim(r);
     let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
     let argos = argos(r);
-    let momentum = momentum(r);
+    let momentum = r.params::<MomentumParams>("athena.momentum");
     let limits = limits(r);
     let hermes = hermes(r);
     let ui = ui(r);
@@ -81,33 +81,6 @@ fn argos(r: &mut Reader) -> Option<Argos> {
         markets: markets?,
         silence: silence?,
         subscribe_within: subscribe_within?,
-    })
-}
-
-fn momentum(r: &mut Reader) -> Option<MomentumParams> {
-    let symbol = r.text("athena.momentum.symbol", "a pair such as \"BTC/USD\"", is_symbol);
-    let market = r.text("athena.momentum.market", "a slug or a pattern such as \"btc-updown-5m-{start}\"", is_market);
-    let window = r.seconds("athena.momentum.window_s", 1..=3600);
-    let threshold = r.decimal("athena.momentum.threshold", "0.00001", "0.5");
-    let min_ticks = r.integer("athena.momentum.min_ticks", 2..=10_000);
-    let cooldown = r.seconds("athena.momentum.cooldown_s", 0..=3600);
-    let size = r.decimal("athena.momentum.size", "0.01", MOST);
-    let slippage = r.decimal("athena.momentum.slippage", "0", "0.2");
-    let send_within = r.millis("athena.momentum.send_within_ms", 10..=60_000);
-    let rest_for = r.seconds("athena.momentum.rest_s", 1..=3600);
-    let cutoff = r.seconds("athena.momentum.cutoff_s", 0..=3600);
-    Some(MomentumParams {
-        symbol: Symbol::from(symbol?),
-        market: market?,
-        window: window?,
-        threshold: threshold?,
-        min_ticks: min_ticks?,
-        cooldown: cooldown?,
-        size: Size(size?),
-        slippage: slippage?,
-        send_within: send_within?,
-        rest_for: rest_for?,
-        cutoff: cutoff?,
     })
 }
 

@@ -94,6 +94,8 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
         first: Price(dec!(1)),
         last: Price(dec!(2)),
         reference: Price(dec!(0.5)),
+        fair: None,
+        edge: None,
         note: String::new(),
     };
     let body = SignalEntry { intent, rationale, checks: Vec::new() };

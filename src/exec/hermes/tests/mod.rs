@@ -262,6 +262,8 @@ fn rationale() -> Rationale {
         first: Price(dec!(1)),
         last: Price(dec!(2)),
         reference: Price(dec!(0.5)),
+        fair: None,
+        edge: None,
         note: String::new(),
     }
 }
