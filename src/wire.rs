@@ -175,12 +175,16 @@ impl Running {
         };
         let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
         let key = LocalKey::from_hex(sim::DESK_KEY)?;
+        let account = &config.account;
+        let signature_type = SignatureType::from_word(&account.signature_type)
+            .with_context(|| format!("account.signature_type {}", account.signature_type))?;
         let settings = polymarket::Settings {
             clob: venues.clob.clone(),
             clob_ws: venues.clob_ws.clone(),
             chain_id: CHAIN_ID,
-            signature_type: SignatureType::Eoa,
-            wallet: None,
+            signature_type,
+            wallet: account.wallet.clone(),
+            rates: polymarket::Rates { orders: account.orders_per_s, cancels: account.cancels_per_s },
         };
         let venue = PolymarketVenue::new(&settings, key)?;
         let parts = exec::Parts {

@@ -6,7 +6,7 @@ use crate::domain::{Mode, Size, Symbol, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
 
-use super::{Argos, BusUrl, Config, Hermes, Ui};
+use super::{Account, Argos, BusUrl, Config, Hermes, Ui};
 
 const UP_DOWN: &str = "btc-updown-5m-{start}";
 
@@ -60,6 +60,7 @@ impl Config {
                 daily_drawdown: Usd(dec!(200)),
                 data_age: Duration::from_secs(3),
             },
+            account: Account { signature_type: "eoa".to_owned(), wallet: None, orders_per_s: 40, cancels_per_s: 80 },
             hermes: Hermes {
                 reconcile_every: Duration::from_secs(30),
                 heartbeat_every: Duration::from_secs(5),

@@ -34,6 +34,8 @@ pub struct Config {
     /// Limits of the gate.
     pub limits: Limits,
     /// How Hermes works.
+    pub account: Account,
+    /// `[hermes]`.
     pub hermes: Hermes,
     /// How the cockpit looks.
     pub ui: Ui,
@@ -105,6 +107,19 @@ pub struct Argos {
     pub silence: std::time::Duration,
     /// Time for a subscription to come alive.
     pub subscribe_within: std::time::Duration,
+}
+
+/// `[account]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// `eoa`, `proxy`, `safe` or `deposit_wallet`.
+    pub signature_type: String,
+    /// The wallet that holds the money; nothing for the one that follows from the key.
+    pub wallet: Option<String>,
+    /// Orders a second that the account's tier allows.
+    pub orders_per_s: u32,
+    /// Cancels a second that the account's tier allows.
+    pub cancels_per_s: u32,
 }
 
 /// `[hermes]`.

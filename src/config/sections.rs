@@ -7,7 +7,7 @@ use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
 
 use super::reader::Reader;
-use super::{Argos, BusUrl, Config, Hermes, Ui, Venues};
+use super::{Account, Argos, BusUrl, Config, Hermes, Ui, Venues};
 
 /// Most that an amount in the configuration may be.
 const MOST: &str = "1000000000";
@@ -22,6 +22,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let argos = argos(r);
     let momentum = r.params::<MomentumParams>("athena.momentum");
     let limits = limits(r);
+    let account = account(r);
     let hermes = hermes(r);
     let ui = ui(r);
     let log_filter = r.text("log.filter", "\"info\", or \"target=level,...\"", is_log_filter);
@@ -38,6 +39,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
         argos,
         momentum,
         limits: limits?,
+        account: account?,
         hermes: hermes?,
         ui: ui?,
         log_filter: log_filter?,
@@ -119,6 +121,23 @@ fn limits(r: &mut Reader) -> Option<Limits> {
     })
 }
 
+fn account(r: &mut Reader) -> Option<Account> {
+    let kinds = ["eoa", "proxy", "safe", "deposit_wallet"];
+    let said = "\"eoa\", \"proxy\", \"safe\" or \"deposit_wallet\"";
+    let signature_type = r.text("account.signature_type", said, |text| kinds.contains(&text));
+    let wallet =
+        r.text("account.wallet", "\"derived\", or 0x and 40 hex digits", |text| text == "derived" || is_address(text));
+    // Up to what the venue takes from one address, whatever the tier.
+    let orders_per_s = r.integer("account.orders_per_s", 1..=400);
+    let cancels_per_s = r.integer("account.cancels_per_s", 10..=300);
+    Some(Account {
+        signature_type: signature_type?,
+        wallet: wallet.map(|text| Some(text).filter(|text| text != "derived"))?,
+        orders_per_s: orders_per_s?,
+        cancels_per_s: cancels_per_s?,
+    })
+}
+
 fn hermes(r: &mut Reader) -> Option<Hermes> {
     let reconcile_every = r.seconds("hermes.reconcile_s", 1..=300);
     let heartbeat_every = r.seconds("hermes.heartbeat_s", 1..=9);
@@ -145,6 +164,10 @@ fn is_ws_url(text: &str) -> bool {
 
 fn is_http_url(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+fn is_address(text: &str) -> bool {
+    text.strip_prefix("0x").is_some_and(|hex| hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_symbol(text: &str) -> bool {

@@ -21,6 +21,7 @@ mod state;
 mod status;
 mod tick;
 mod time;
+mod venue;
 mod verdict;
 
 pub use command::{Ack, AckVerdict, Action, Command};
@@ -44,4 +45,5 @@ pub use state::{
 pub use status::{DaemonStatus, Status, StatusKill, StatusLatency, StatusPosition};
 pub use tick::{RejectedPayload, Tick, TickKind};
 pub use time::Timestamp;
+pub use venue::{CallClass, CallLimit, ClockSkew, RejectCode, RejectScope, TransientCode};
 pub use verdict::{CheckResult, Control, Denial};

@@ -10,7 +10,8 @@ use rust_decimal::Decimal;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    FillStatus, Market, MarketId, OrderId, OrderIntent, Price, Role, Side, Size, Timestamp, TokenId, TradeId, Usd,
+    CallClass, CallLimit, ClockSkew, FillStatus, Market, MarketId, OrderId, OrderIntent, Price, RejectCode, Role, Side,
+    Size, Timestamp, TokenId, TradeId, TransientCode, Usd,
 };
 use crate::risk::Approved;
 
@@ -77,13 +78,17 @@ pub enum PostAnswer {
     },
     /// Already there: look it up, never send again.
     Duplicate,
-    /// Refused for good.
+    /// Refused for good; [`RejectCode::scope`] says whether the order, its market or the whole account.
     Rejected {
+        /// Why.
+        code: RejectCode,
         /// The venue's words.
         reason: String,
     },
     /// Not accepted, for now: the same bytes may be sent again.
     Transient {
+        /// Why.
+        code: TransientCode,
         /// The venue's words.
         reason: String,
         /// How long it asks us to wait.
@@ -212,6 +217,43 @@ pub enum VenueError {
     /// An answer that we cannot read.
     #[error("venue answer unreadable: {0}")]
     Unreadable(String),
+    /// Not sent: the budget of these calls is used up for longer than the call can wait.
+    #[error("not sent: the budget of {class} is used up for another {wait:?}")]
+    OverBudget {
+        /// Which calls.
+        class: CallClass,
+        /// How long.
+        wait: Duration,
+    },
+    /// The venue is not the one that this build and this configuration were made for: nothing may be sent to it.
+    #[error("{what}: ours is {ours}, the venue's is {theirs}")]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// What we have, and what to do about it.
+        ours: String,
+        /// What the venue says.
+        theirs: String,
+    },
+    /// The account is refused: nothing of this kind can succeed until a person has done something about it.
+    #[error("the account is refused ({code}): {reason}")]
+    Barred {
+        /// Why.
+        code: RejectCode,
+        /// The venue's words.
+        reason: String,
+    },
+    /// The heartbeat was refused a second time at once, with the id that the venue itself had named: its timer runs on.
+    #[error("the heartbeat chain is broken: {0}")]
+    HeartbeatBroken(String),
+}
+
+impl VenueError {
+    /// Whether asking again cannot help: a person must change something first.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        matches!(self, Self::Mismatch { .. } | Self::Barred { .. })
+    }
 }
 
 /// Why an intent could not be signed: permanent.
@@ -248,11 +290,31 @@ pub enum SignError {
     Signer(String),
 }
 
-/// The account's money at the venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Balance {
-    /// pUSD, or shares for a token.
+/// What may be moved of an asset on the account's behalf, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// The contract, checksummed.
+    pub spender: String,
+    /// How much, in pUSD or shares; nothing when it is more than there can ever be.
+    pub amount: Option<Decimal>,
+}
+
+/// What the account has of an asset, exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetBalance {
+    /// pUSD or shares.
     pub balance: Decimal,
+    /// By spender.
+    pub allowances: Vec<Allowance>,
+}
+
+/// The account's money and tokens at the venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balances {
+    /// pUSD.
+    pub collateral: AssetBalance,
+    /// Shares, in the order in which they were asked for.
+    pub tokens: Vec<(TokenId, AssetBalance)>,
 }
 
 /// The port. Every call carries its own timeout; none retries by itself.
@@ -270,7 +332,12 @@ pub trait ExecutionVenue: Send + Sync + fmt::Debug {
     /// [`SignError`] as for signing.
     fn identify(&self, intent: &OrderIntent, market: &Market) -> Result<OrderId, SignError>;
 
-    /// Fetches or creates API credentials and checks version and clock; to be called until it succeeds.
+    /// Fetches or creates API credentials and checks clock, version, contracts and account; to be called until it
+    /// succeeds, and nothing can be signed before. Cancels and lists work as soon as there are credentials, even when a
+    /// check fails: a desk that must not trade can still stop.
+    ///
+    /// # Errors
+    /// [`VenueError::is_permanent`] tells what a person must put right from what passes by itself.
     async fn connect(&self) -> Result<(), VenueError>;
 
     /// Posts the bytes once. `may_send` is asked at the last moment before the first byte leaves.
@@ -291,11 +358,30 @@ pub trait ExecutionVenue: Send + Sync + fmt::Debug {
     /// Our fills, all pages, matched at or after `since`; every token and market.
     async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError>;
 
+    /// pUSD and the shares of `tokens`, with allowances, as the venue's cache has them.
+    async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError>;
+
+    /// Makes the venue read pUSD and `tokens` from the chain again: its cache lags, and a sell right after a buy is
+    /// refused until it has caught up.
+    async fn refresh_balances(&self, tokens: &[TokenId]) -> Result<(), VenueError>;
+
     /// Free pUSD as the venue sees it.
-    async fn collateral(&self) -> Result<Usd, VenueError>;
+    async fn collateral(&self) -> Result<Usd, VenueError> {
+        self.balances(&[]).await.map(|balances| Usd(balances.collateral.balance))
+    }
 
     /// Sends one heartbeat; the id chain is kept inside and repaired at once when the venue names another id.
+    ///
+    /// # Errors
+    /// [`VenueError::HeartbeatBroken`] when the repair was refused too; every failure leaves the venue's timer running.
     async fn heartbeat(&self) -> Result<(), VenueError>;
+
+    /// The last measurement of the venue's clock; nothing before the first. It is renewed by [`Self::connect`], and every
+    /// minute while somebody reads [`Self::user_events`].
+    fn skew(&self) -> Option<ClockSkew>;
+
+    /// The budgets of calls, by class.
+    fn limits(&self) -> Vec<CallLimit>;
 
     /// Opens the account's event socket; reconnects by itself. The channel is bounded: a reader that stalls makes the
     /// socket reconnect, never lose events silently.

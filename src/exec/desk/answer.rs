@@ -59,13 +59,13 @@ impl Desk {
             }
             PostAnswer::Duplicate => self.lose_sight(key, "the venue has it already".into(), now, step),
             PostAnswer::Unknown { reason } => self.lose_sight(key, reason, now, step),
-            PostAnswer::Rejected { reason } => {
+            PostAnswer::Rejected { code, reason } => {
                 self.amend(key, |row| row.order.reason = Some(reason.clone()));
-                self.bury_order(key, DeadLetterReason::Rejected, reason, now, step);
+                self.bury_order(key, code.dead_letter(), reason, now, step);
                 self.learn_always(key, Fact::Refused, "rejected", now, step);
                 self.release(key, step);
             }
-            PostAnswer::Transient { reason, retry_after } => self.again(key, reason, retry_after, now, step),
+            PostAnswer::Transient { reason, retry_after, .. } => self.again(key, reason, retry_after, now, step),
             PostAnswer::NotSent { reason } => {
                 let never = self.orders.get(key).is_some_and(|tracked| tracked.posts == 0);
                 let dead = if never { DeadLetterReason::Killed } else { DeadLetterReason::Exhausted };

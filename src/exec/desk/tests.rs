@@ -281,7 +281,7 @@ fn what_may_not_be_executed_goes_to_the_dead_letters_and_the_line_moves() {
     let raw =
         |text: &'static str| Entry { id: EntryId::START, payload: Bytes::from_static(text.as_bytes()), deliveries: 1 };
     case(raw("{\"nonsense\":true}"), 2, R::Malformed);
-    case(raw(""), 2, R::Malformed);
+    case(raw(""), 2, R::Trimmed);
     case(entry(2, OrderIntent { epoch: 0, ..good() }), 2, R::StaleEpoch);
     case(entry(3, good()), 2_001, R::Expired);
     case(entry(4, OrderIntent { market: "0xother".into(), ..good() }), 2, R::UnknownMarket);
@@ -310,7 +310,7 @@ fn a_kill_between_commit_and_post_stops_the_post() {
 fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
     let mut desk = desk();
     sent(&mut desk, "a", TimeInForce::Gtc);
-    let busy = || PostAnswer::Transient { reason: "425".into(), retry_after: None };
+    let busy = || PostAnswer::Transient { code: TransientCode::Restarting, reason: "425".into(), retry_after: None };
     let step = answered(&mut desk, "a", busy(), 5);
     assert_eq!(acks(&step), 0, "still in hand");
     assert!(posts(&desk.on_tick(at(20))).is_empty(), "backs off");
@@ -322,7 +322,11 @@ fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
     assert_eq!(signed.body().as_ref(), b"body", "identical bytes");
     let step = desk.on_posted(
         &key("a"),
-        PostAnswer::Transient { reason: "429".into(), retry_after: Some(Duration::from_secs(9)) },
+        PostAnswer::Transient {
+            code: TransientCode::RateLimited,
+            reason: "429".into(),
+            retry_after: Some(Duration::from_secs(9)),
+        },
         Some(at(212)),
         at(213),
     );
@@ -334,10 +338,15 @@ fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
 fn a_rejected_order_is_a_dead_letter() {
     let mut desk = desk();
     sent(&mut desk, "a", TimeInForce::Gtc);
-    let step = answered(&mut desk, "a", PostAnswer::Rejected { reason: "not enough balance".into() }, 5);
+    let step = answered(
+        &mut desk,
+        "a",
+        PostAnswer::Rejected { code: RejectCode::Balance, reason: "not enough balance".into() },
+        5,
+    );
     assert_eq!(
         (state(&desk, "a"), letters(&step), acks(&step)),
-        (OrderState::Rejected, vec![DeadLetterReason::Rejected], 1)
+        (OrderState::Rejected, vec![DeadLetterReason::Balance], 1)
     );
     assert_eq!((desk.counts.rejected, desk.counts.open), (1, 0));
 }
@@ -497,7 +506,7 @@ fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
 fn an_order_risen_from_the_dead_is_cancelled() {
     let mut desk = desk();
     sent(&mut desk, "a", TimeInForce::Gtc);
-    answered(&mut desk, "a", PostAnswer::Rejected { reason: "no".into() }, 5);
+    answered(&mut desk, "a", PostAnswer::Rejected { code: RejectCode::Other, reason: "no".into() }, 5);
     let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
     let step = desk.on_snapshot(at(1_000), Ok(Snapshot { orders, fills: Vec::new() }), at(1_010));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(orders) if orders == &["0xa".into()])));

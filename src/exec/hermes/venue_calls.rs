@@ -14,7 +14,7 @@ use super::super::venue::{
     CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
 };
 use crate::clock;
-use crate::domain::{OrderId, Timestamp};
+use crate::domain::{OrderId, Timestamp, TransientCode};
 
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
@@ -165,7 +165,9 @@ async fn send(
 /// The adapter never asked whether it may send, so no byte left: whatever went wrong, it may be tried again.
 fn unsent(answer: PostAnswer) -> PostAnswer {
     match answer {
-        PostAnswer::Unknown { reason } => PostAnswer::Transient { reason, retry_after: None },
+        PostAnswer::Unknown { reason } => {
+            PostAnswer::Transient { code: TransientCode::Unreachable, reason, retry_after: None }
+        }
         other => other,
     }
 }

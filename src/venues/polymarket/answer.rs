@@ -7,46 +7,76 @@ use serde_json::{Map, Value};
 
 use super::http::{MAX_RETRY_AFTER, Reply, TransportError};
 use super::parse::order_id;
-use crate::domain::{OrderId, TradeId};
+use crate::domain::{OrderId, RejectCode, TradeId, TransientCode};
 use crate::exec::venue::PostAnswer;
 
 /// Words of a 200 that mean "accepted". Source: order response model of `polymarket-client` 0.14.0.
 const ACCEPTED: [&str; 4] = ["live", "matched", "delayed", "unmatched"];
-/// Texts of an order that the venue already has. It is ours: it has our hash.
-const DUPLICATE: [&str; 3] = ["duplicated", "already exists", "order_duplicated"];
-/// Texts that refuse an order for now, with whatever status they come.
-const FOR_NOW: [&str; 5] = [
-    "post-only mode",
-    "trading is currently disabled",
-    "trading is currently cancel-only",
-    "rate limit exceeded",
-    "too many requests",
-];
-/// Texts that refuse an order for good, as the venue documents them; asked for only where the status alone says nothing.
-const FOR_GOOD: [&str; 20] = [
-    "invalid order payload",
-    "the order owner has to be the owner of the api key",
-    "the order signer address has to be the address of the api key",
-    "invalid signature",
-    "order_version_mismatch",
-    "breaks minimum tick size rule",
-    "lower than the minimum",
-    "invalid expiration",
-    "invalid nonce",
-    "invalid post-only order",
-    "not enough balance",
-    "invalid amounts",
-    "couldn't be fully filled",
-    "no orders found to match with fak order",
-    "maker address not allowed",
-    "address banned",
-    "closed only mode",
-    "no orderbook exists",
-    "does not exist",
-    "the market is not yet ready",
-];
 /// Longest reason that is kept.
 const REASON_CHARS: usize = 300;
+/// Hex digits of an order id.
+const ID_DIGITS: usize = 64;
+
+/// What a text of the venue says about an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The venue has it already. It is ours: it has our hash.
+    Duplicate,
+    /// Refused for good.
+    Refused(RejectCode),
+    /// Refused for now.
+    ForNow(TransientCode),
+    /// Documented, but it does not say what became of the order.
+    Unsaid,
+}
+use Meaning::{Duplicate, ForNow, Refused, Unsaid};
+
+/// The venue's texts in lower case; the first that occurs in an answer decides. Source: the venue's page of error codes
+/// and the texts that its clients' users report.
+const WORDS: [(&str, Meaning); 36] = [
+    ("duplicated", Duplicate),
+    ("already exists", Duplicate),
+    ("post-only mode", ForNow(TransientCode::PostOnlyMode)),
+    ("trading is currently cancel-only", ForNow(TransientCode::CancelOnly)),
+    ("trading is currently disabled", ForNow(TransientCode::TradingDisabled)),
+    ("rate limit exceeded", ForNow(TransientCode::RateLimited)),
+    ("too many requests", ForNow(TransientCode::RateLimited)),
+    ("allowance is not enough", Refused(RejectCode::Allowance)),
+    ("not enough balance", Refused(RejectCode::Balance)),
+    ("breaks minimum tick size rule", Refused(RejectCode::Tick)),
+    ("lower than the minimum", Refused(RejectCode::MinSize)),
+    ("invalid amounts", Refused(RejectCode::Precision)),
+    ("supports a max accuracy", Refused(RejectCode::Precision)),
+    ("invalid expiration", Refused(RejectCode::Expiration)),
+    ("invalid post-only order", Refused(RejectCode::PostOnlyCrosses)),
+    ("crosses the book", Refused(RejectCode::PostOnlyCrosses)),
+    ("couldn't be fully filled", Refused(RejectCode::NotFilled)),
+    ("no orders found to match with fak order", Refused(RejectCode::NotFilled)),
+    ("invalid order payload", Refused(RejectCode::Malformed)),
+    ("invalid nonce", Refused(RejectCode::Malformed)),
+    ("no orderbook exists", Refused(RejectCode::MarketUnknown)),
+    ("does not exist", Refused(RejectCode::MarketUnknown)),
+    ("market not found", Refused(RejectCode::MarketUnknown)),
+    ("market is not yet ready", Refused(RejectCode::MarketNotAccepting)),
+    ("market closed", Refused(RejectCode::MarketNotAccepting)),
+    ("not accepting orders", Refused(RejectCode::MarketNotAccepting)),
+    ("invalid signature", Refused(RejectCode::Signature)),
+    ("order_version_mismatch", Refused(RejectCode::Version)),
+    ("the order owner has to be", Refused(RejectCode::Owner)),
+    ("the order signer address has to be", Refused(RejectCode::Owner)),
+    ("maker address not allowed", Refused(RejectCode::MakerNotAllowed)),
+    ("address banned", Refused(RejectCode::Banned)),
+    ("closed only mode", Refused(RejectCode::ClosedOnly)),
+    ("unauthorized/invalid api key", Refused(RejectCode::Unauthorized)),
+    ("order canceled in the ctf exchange contract", Unsaid),
+    ("order match delayed", Unsaid),
+];
+
+/// What the venue's words say, when they are known.
+pub(super) fn meaning(text: &str) -> Option<Meaning> {
+    let text = text.to_ascii_lowercase();
+    WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, meaning)| *meaning)
+}
 
 /// An answer's JSON object. A field of another type than documented counts as missing, which never makes an acceptance.
 struct Fields(Map<String, Value>);
@@ -80,23 +110,15 @@ impl Fields {
 pub(super) fn classify(order: &OrderId, outcome: &Result<Reply, TransportError>) -> PostAnswer {
     let reply = match outcome {
         Ok(reply) => reply,
-        Err(TransportError::NotSent(reason)) => return transient(reason, None),
+        Err(TransportError::NotSent(reason)) => return transient(TransientCode::Unreachable, reason, None),
         Err(TransportError::Lost(reason)) => return unknown(reason),
     };
     let fields = Fields::of(&reply.body);
     let wait = reply.retry_after.or_else(|| fields.as_ref()?.wait());
-    let words = fields.as_ref().and_then(|fields| fields.text("error"));
     match (reply.status, fields.as_ref()) {
         (200, Some(fields)) => accepted(order, fields, wait),
         (200, None) => unknown(&format!("200 with an unreadable body of {} bytes", reply.body.len())),
-        (425, _) => transient(words.unwrap_or("the matching engine is restarting (425)"), wait),
-        (429, _) => transient(words.unwrap_or("rate limited (429)"), wait),
-        (401 | 403, _) => refused(reply, words),
-        (400 | 404, _) if words.is_some() => refused(reply, words),
-        (503, Some(fields)) if is_for_now(words) || fields.text("code") == Some("post_only_mode") => {
-            transient(words.unwrap_or("post-only mode"), wait)
-        }
-        (status, _) => unknown(&format!("{status}: {}", words.map_or_else(|| reply.excerpt(), clip))),
+        (_, fields) => refused(order, reply, fields, wait),
     }
 }
 
@@ -104,7 +126,7 @@ pub(super) fn classify(order: &OrderId, outcome: &Result<Reply, TransportError>)
 fn accepted(order: &OrderId, fields: &Fields, wait: Option<Duration>) -> PostAnswer {
     let error = fields.text("errorMsg").or_else(|| fields.text("error"));
     let id = fields.text("orderID").map(order_id);
-    match (id, error) {
+    match (id, error.map(|error| (error, meaning(error)))) {
         (Some(got), _) if got != *order => PostAnswer::ForeignId { got },
         (Some(_), None) if fields.is_success() => {
             let status = fields.text("status").unwrap_or_default().to_ascii_lowercase();
@@ -115,35 +137,56 @@ fn accepted(order: &OrderId, fields: &Fields, wait: Option<Duration>) -> PostAns
             }
         }
         (Some(_), None) => unknown("200 with our id, but without success"),
-        (Some(_), Some(error)) if contains(error, &DUPLICATE) => PostAnswer::Duplicate,
-        (Some(_), Some(error)) => unknown(&format!("200 with our id and an error: {}", clip(error))),
-        (None, Some(error)) if contains(error, &DUPLICATE) => PostAnswer::Duplicate,
-        (None, Some(error)) if contains(error, &FOR_NOW) => transient(error, wait),
-        (None, Some(error)) if contains(error, &FOR_GOOD) => PostAnswer::Rejected { reason: clip(error) },
-        (None, Some(error)) => unknown(&format!("200 without an id and with an unknown error: {}", clip(error))),
+        (_, Some((_, Some(Duplicate)))) => PostAnswer::Duplicate,
+        (Some(_), Some((error, _))) => unknown(&format!("200 with our id and an error: {}", clip(error))),
+        (None, Some((error, Some(ForNow(code))))) => transient(code, error, wait),
+        (None, Some((error, Some(Refused(code))))) => PostAnswer::Rejected { code, reason: clip(error) },
+        (None, Some((error, Some(Unsaid) | None))) => {
+            unknown(&format!("200 without an id and with an error that does not decide: {}", clip(error)))
+        }
         (None, None) => unknown("200 without an id and without a reason"),
     }
 }
 
-fn refused(reply: &Reply, words: Option<&str>) -> PostAnswer {
-    match words {
-        Some(words) if contains(words, &DUPLICATE) => PostAnswer::Duplicate,
-        Some(words) => PostAnswer::Rejected { reason: clip(words) },
-        None => PostAnswer::Rejected { reason: format!("{}: {}", reply.status, reply.excerpt()) },
+/// Any other status. The status says how far the words can be trusted.
+fn refused(order: &OrderId, reply: &Reply, fields: Option<&Fields>, wait: Option<Duration>) -> PostAnswer {
+    let words = fields.and_then(|fields| fields.text("error").or_else(|| fields.text("errorMsg")));
+    let said = words.and_then(meaning);
+    let reason = words.map_or_else(|| format!("{}: {}", reply.status, reply.excerpt()), str::to_owned);
+    let for_good = |code| PostAnswer::Rejected { code, reason: clip(&reason) };
+    if let Some(other) = other_order(order, fields, words) {
+        return unknown(&format!("{} about another order, {other}: {reason}", reply.status));
+    }
+    match (reply.status, said) {
+        (425, _) => transient(TransientCode::Restarting, &reason, wait),
+        (429, _) => transient(TransientCode::RateLimited, &reason, wait),
+        (400 | 401 | 403, Some(Duplicate)) => PostAnswer::Duplicate,
+        (401, _) => for_good(RejectCode::Unauthorized),
+        (400 | 403 | 404, Some(Refused(code))) => for_good(code),
+        (403, _) => for_good(RejectCode::Forbidden),
+        (400 | 503, Some(ForNow(code))) => transient(code, &reason, wait),
+        (400, None) if words.is_some() => for_good(RejectCode::Other),
+        (503, _) if fields.and_then(|fields| fields.text("code")) == Some("post_only_mode") => {
+            transient(TransientCode::PostOnlyMode, &reason, wait)
+        }
+        (status, _) if words.is_some() => unknown(&format!("{status}: {reason}")),
+        _ => unknown(&reason),
     }
 }
 
-fn is_for_now(words: Option<&str>) -> bool {
-    words.is_some_and(|words| contains(words, &FOR_NOW))
+/// The id of another order that a refusal names: then it is no answer to ours.
+fn other_order(order: &OrderId, fields: Option<&Fields>, words: Option<&str>) -> Option<OrderId> {
+    let stated = fields.and_then(|fields| fields.text("orderID"));
+    let named = words.and_then(|words| {
+        let from = words.split_once("order 0x")?.1;
+        let digits = from.bytes().take_while(u8::is_ascii_hexdigit).count();
+        (digits == ID_DIGITS).then(|| format!("0x{}", &from[..digits]))
+    });
+    [stated.map(order_id), named.as_deref().map(order_id)].into_iter().flatten().find(|id| id != order)
 }
 
-fn contains(text: &str, needles: &[&str]) -> bool {
-    let text = text.to_ascii_lowercase();
-    needles.iter().any(|needle| text.contains(needle))
-}
-
-fn transient(reason: &str, retry_after: Option<Duration>) -> PostAnswer {
-    PostAnswer::Transient { reason: clip(reason), retry_after }
+fn transient(code: TransientCode, reason: &str, retry_after: Option<Duration>) -> PostAnswer {
+    PostAnswer::Transient { code, reason: clip(reason), retry_after }
 }
 
 fn unknown(reason: &str) -> PostAnswer {

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Request, Url};
 
+use super::answer::{self, Meaning};
+use crate::domain::{RejectCode, RejectScope};
 use crate::exec::venue::VenueError;
 
 const USER_AGENT: &str = concat!("cockpit/", env!("CARGO_PKG_VERSION"));
@@ -42,7 +44,7 @@ impl Reply {
         if self.status == 200 { Ok(self.body) } else { Err(self.refusal()) }
     }
 
-    /// The refusal that this answer is.
+    /// The refusal that this answer is: of the account, when the venue says so, else of this call.
     pub(super) fn refusal(&self) -> VenueError {
         #[derive(serde::Deserialize)]
         struct Refusal {
@@ -51,7 +53,16 @@ impl Reply {
         }
         let reason = serde_json::from_slice::<Refusal>(&self.body)
             .map_or_else(|_| self.excerpt(), |refusal| refusal.error.chars().take(EXCERPT_CHARS).collect());
-        VenueError::Refused { status: self.status, reason, retry_after: self.retry_after }
+        let said = match answer::meaning(&reason) {
+            Some(Meaning::Refused(code)) if code.scope() == RejectScope::Account => Some(code),
+            _ => None,
+        };
+        match (self.status, said) {
+            (401, _) => VenueError::Barred { code: RejectCode::Unauthorized, reason },
+            (403, code) => VenueError::Barred { code: code.unwrap_or(RejectCode::Forbidden), reason },
+            (400, Some(code)) => VenueError::Barred { code, reason },
+            (status, _) => VenueError::Refused { status, reason, retry_after: self.retry_after },
+        }
     }
 }
 
@@ -140,11 +151,6 @@ impl Http {
         }
         Ok(Reply { status, retry_after, body })
     }
-
-    /// Prepares and sends.
-    pub(super) async fn call(&self, call: Call<'_>) -> Result<Reply, TransportError> {
-        self.send(self.prepare(call)?).await
-    }
 }
 
 fn set_headers(map: &mut HeaderMap, headers: &[(&'static str, &str)]) -> Result<(), TransportError> {
@@ -230,7 +236,7 @@ mod tests {
             body: Bytes::from_static(b"{}"),
             timeout: Duration::from_millis(300),
         };
-        http.call(call).await
+        http.send(http.prepare(call)?).await
     }
 
     fn lost(outcome: Result<Reply, TransportError>) -> String {

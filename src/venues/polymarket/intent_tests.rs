@@ -1,10 +1,15 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use rust_decimal::dec;
+use serde_json::Value;
 
+use super::super::budget::Rates;
+use super::super::settings::{Settings, maker};
 use super::*;
 use crate::domain::{FeeSchedule, MarketId, OutcomeToken, Price, Size, Timestamp};
+use crate::venues::fixtures;
 
 pub(in super::super) const UP: &str = "71321045679252212594626385532706912750332728571942532289631379312455583992563";
 const DOWN: &str = "52114319501245915516055106046884209969926127482827954674443846427813813222426";
@@ -109,34 +114,114 @@ fn a_gtd_order_outlives_our_own_cancel_and_the_venues_least_lifetime() {
     assert_eq!(expiration(&intent()), 0);
 }
 
+/// Maker and signer follow from key and kind of wallet exactly as in the orders of the published clients.
+#[test]
+fn every_published_order_names_the_maker_and_signer_that_we_would() {
+    let Some(text) = fixtures::text("polymarket/vectors.json") else { return };
+    let vectors: Value = serde_json::from_str(&text).expect("JSON");
+    let rows = vectors["orders"].as_array().expect("a list");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let mut kinds = BTreeSet::new();
+    for row in rows {
+        let inputs = &row["inputs"];
+        let code = u8::try_from(inputs["signature_type"].as_u64().expect("a number")).expect("small");
+        let settings = Settings {
+            clob: String::new(),
+            clob_ws: String::new(),
+            chain_id: 137,
+            signature_type: SignatureType::from_code(code).expect("a type"),
+            wallet: Some(text(&inputs["maker"])),
+            rates: Rates::STANDARD,
+        };
+        let owner: Address = text(&inputs["signer_eoa"]).parse().expect("an address");
+        let maker = maker(&settings, owner).expect("a wallet of the key");
+        let order =
+            order_of(&intent(), &market(), &Signatory { maker, owner, signature_type: settings.signature_type })
+                .expect("an order");
+        let name = &row["name"];
+        assert_eq!(order.maker.to_checksum(None), text(&inputs["maker"]), "{name}");
+        assert_eq!(order.signer.to_checksum(None), text(&inputs["order_signer"]), "{name}");
+        assert_eq!(order.signatureType, code, "{name}");
+        kinds.insert(code);
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+}
+
+/// Decimals of an amount in millionths.
+fn decimals(amount: U256) -> u32 {
+    millionths(amount).normalize().scale()
+}
+
+fn millionths(amount: U256) -> Decimal {
+    Decimal::new(i64::try_from(amount).expect("small"), 6)
+}
+
 proptest! {
+    /// A resting order is exact. An order that takes gives whole cents (a buy) or hundredths of a share (a sell) and wants
+    /// at most four decimals; read back on the grid, as the venue does, its price is the limit to the tick.
     #[test]
-    fn nothing_above_what_was_approved_is_ever_signed(
+    fn amounts_keep_the_venues_caps_and_mean_the_limit(
         tick in prop::sample::select(vec!["0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001"]),
         ten_thousandths in 1_i64..10_000,
-        hundredths in 500_i64..10_000_000,
+        hundredths in 500_i64..100_000_000,
         is_buy in any::<bool>(),
         tif in prop::sample::select(vec![TimeInForce::Gtc, TimeInForce::Gtd, TimeInForce::Fok, TimeInForce::Fak]),
+        post_only in any::<bool>(),
     ) {
         let tick: Price = tick.parse().expect("decimal");
+        let (low, high) = (tick, tick.complement());
         let price = Price(Decimal::new(ten_thousandths, 4)).floor_to(tick);
+        let price = if price < low { low } else { price.min(high) };
+        let takes = matches!(tif, TimeInForce::Fok | TimeInForce::Fak);
         let side = if is_buy { Side::Buy } else { Side::Sell };
-        let intent = OrderIntent { price, side, tif, size: Size(Decimal::new(hundredths, 2)), ..intent() };
+        let size = Size(Decimal::new(hundredths, 2));
+        let intent = OrderIntent { price, side, tif, size, post_only: post_only && !takes, ..intent() };
         let market = Market { tick_size: tick, ..market() };
-        let millionths = |amount: U256| Decimal::new(i64::try_from(amount).expect("small"), 6);
-        match order_of(&intent, &market, &signatory()) {
-            Ok(order) => {
-                let (gives, wants) = (millionths(order.makerAmount), millionths(order.takerAmount));
-                let (money, shares) = if is_buy { (gives, wants) } else { (wants, gives) };
-                prop_assert!(money <= intent.price.notional(intent.size).0);
-                prop_assert!(shares <= intent.size.0 && shares > Decimal::ZERO);
-                prop_assert!(is_buy || shares == intent.size.0);
-                prop_assert!((money / shares - price.0).abs() < dec!(0.0001));
-            }
+        let order = match order_of(&intent, &market, &signatory()) {
+            Ok(order) => order,
             Err(error) => {
-                let is_market = matches!(tif, TimeInForce::Fok | TimeInForce::Fak);
-                prop_assert!(is_market && matches!(error, SignError::Size { .. }), "{error}");
+                // Only where whole cents buy less than the market's minimum.
+                prop_assert!(takes && is_buy && matches!(error, SignError::Size { .. }), "{}", error);
+                return Ok(());
             }
+        };
+        let exact = price.notional(size).0;
+        let (gives, wants) = (millionths(order.makerAmount), millionths(order.takerAmount));
+        let (money, shares) = if is_buy { (gives, wants) } else { (wants, gives) };
+        prop_assert!(shares <= size.0 && money <= exact, "never more than was approved");
+        if takes {
+            prop_assert!(decimals(order.makerAmount) <= 2 && decimals(order.takerAmount) <= 4);
+            let implied = money / shares;
+            let on_grid = if is_buy { Price(implied).floor_to(tick) } else { Price(implied).ceil_to(tick) };
+            prop_assert_eq!(on_grid, price);
+            let even = exact.normalize().scale() <= if is_buy { 2 } else { 4 };
+            prop_assert!(!even || (money, shares) == (exact, size.0), "even amounts are exact");
+        } else {
+            let money_decimals = tick.0.normalize().scale() + 2;
+            let (gives_most, wants_most) = if is_buy { (money_decimals, 2) } else { (2, money_decimals) };
+            prop_assert!(decimals(order.makerAmount) <= gives_most && decimals(order.takerAmount) <= wants_most);
+            prop_assert_eq!((money, shares), (exact, size.0));
+        }
+    }
+
+    /// The same intent is the same order, whatever the time; another attempt, intent or wallet is another.
+    #[test]
+    fn identity_follows_from_intent_and_attempt(name in "[a-z0-9-]{1,40}", attempt in 1_u32..1_000) {
+        let made = |name: &str, attempt: u32, by: &Signatory| {
+            let intent = OrderIntent { intent: name.into(), attempt, ..intent() };
+            order_of(&intent, &market(), by).expect("an order")
+        };
+        let order = made(&name, attempt, &signatory());
+        prop_assert_eq!(&order, &made(&name, attempt, &signatory()));
+        prop_assert_eq!(order.timestamp, U256::from(1_795_348_800_000_u64));
+        prop_assert!(order.salt <= U256::from(signing::MAX_SALT));
+        let other = Signatory { maker: Address::repeat_byte(2), ..signatory() };
+        for changed in [
+            made(&name, attempt + 1, &signatory()),
+            made(&format!("{name}x"), attempt, &signatory()),
+            made(&name, attempt, &other),
+        ] {
+            prop_assert_ne!(order.salt, changed.salt);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Polymarket: CLOB, Gamma, sockets and signing.
 
 mod answer;
+mod budget;
 pub mod gamma;
 mod http;
 mod intent;
@@ -17,5 +18,6 @@ mod venue;
 /// What this venue is called on the bus.
 pub const SOURCE: &str = "polymarket";
 
+pub use budget::Rates;
 pub use settings::{Settings, SetupError};
 pub use venue::PolymarketVenue;

@@ -1,6 +1,7 @@
 use alloy_primitives::Address;
 use url::Url;
 
+use super::budget::Rates;
 use super::signing::{SignatureType, derive_wallets};
 
 /// Where the venue is and whose money is traded.
@@ -16,6 +17,8 @@ pub struct Settings {
     pub signature_type: SignatureType,
     /// The wallet, when it is not the one that new accounts of this kind get; it must be derived from the key.
     pub wallet: Option<String>,
+    /// What the account's tier allows by the second.
+    pub rates: Rates,
 }
 
 /// Why there can be no venue with these settings.

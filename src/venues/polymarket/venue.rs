@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_primitives::Address;
 use async_trait::async_trait;
@@ -15,16 +16,20 @@ use super::rest::Rest;
 use super::settings::{Settings, SetupError, host, maker};
 use super::signing::{self, Contracts, Exchange, LocalKey, Order, OrderTerms};
 use super::user_ws::{Timing, UserStream};
-use crate::domain::{Market, OrderId, OrderIntent, Timestamp, Usd};
+use crate::clock;
+use crate::domain::{CallLimit, ClockSkew, Market, OrderId, OrderIntent, Timestamp, TokenId, TransientCode};
 use crate::exec::venue::{
-    CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, UserEvent, VenueError, VenueFill, VenueOrder,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, UserEvent, VenueError, VenueFill,
+    VenueOrder,
 };
 use crate::risk::Approved;
 
+/// Between two measurements of the venue's clock.
+const MEASURE_EVERY: Duration = Duration::from_mins(1);
+
 /// Polymarket's CLOB for one account.
 pub struct PolymarketVenue {
-    rest: Rest,
-    contracts: &'static Contracts,
+    rest: Arc<Rest>,
     user_url: String,
 }
 
@@ -52,20 +57,33 @@ impl PolymarketVenue {
             signature_type: settings.signature_type,
         };
         let http = Http::new(base).map_err(|error| SetupError::Http(error.to_string()))?;
-        let rest = Rest::new(http, key, settings.chain_id, signatory);
+        let rest = Arc::new(Rest::new(http, key, contracts, signatory, settings.rates));
         let user_url = format!("{}/ws/user", socket.as_str().trim_end_matches('/'));
-        Ok(Arc::new(Self { rest, contracts, user_url }))
+        Ok(Arc::new(Self { rest, user_url }))
     }
 
     /// The wallet that the orders are made for.
     #[must_use]
-    pub const fn maker(&self) -> Address {
+    pub fn maker(&self) -> Address {
         self.rest.signatory().maker
     }
 
     fn order_of(&self, intent: &OrderIntent, market: &Market) -> Result<(Order, Exchange), SignError> {
         let order = intent::order_of(intent, market, self.rest.signatory())?;
-        Ok((order, self.contracts.exchange(market.protocol, market.neg_risk)))
+        Ok((order, self.rest.contracts().exchange(market.protocol, market.neg_risk)))
+    }
+
+    /// Nothing is signed for a contract that the venue has not named as its own.
+    fn check_exchange(&self, exchange: &Exchange) -> Result<(), SignError> {
+        match self.rest.is_confirmed(exchange.address()) {
+            Some(true) => Ok(()),
+            Some(false) => Err(SignError::Field {
+                field: "exchange",
+                value: exchange.address().to_checksum(None),
+                expected: "one of the contracts that the venue names as its own",
+            }),
+            None => Err(SignError::Signer("the venue has not passed every check: connect first".to_owned())),
+        }
     }
 }
 
@@ -76,6 +94,7 @@ impl ExecutionVenue for PolymarketVenue {
         let session =
             self.rest.session().ok_or_else(|| SignError::Signer("no API credentials yet: connect first".to_owned()))?;
         let (order, exchange) = self.order_of(intent, market)?;
+        self.check_exchange(&exchange)?;
         let signature = signing::sign_order(&order, &exchange, self.rest.key())?;
         let terms = OrderTerms {
             owner: session.credentials().key(),
@@ -100,16 +119,22 @@ impl ExecutionVenue for PolymarketVenue {
     }
 
     async fn post(&self, order: &SignedOrder, may_send: &(dyn Fn() -> Result<(), String> + Send + Sync)) -> PostAnswer {
+        let unsent = |code, reason, retry_after| PostAnswer::Transient { code, reason, retry_after };
+        let time_left = order.intent().deadline.since(clock::now());
+        if let Err(wait) = self.rest.admit_order(time_left).await {
+            let reason = format!("not sent: the budget of orders is used up for another {wait:?}");
+            return unsent(TransientCode::OverBudget, reason, Some(wait));
+        }
         let request = match self.rest.prepare_order(order.body().clone()) {
             Ok(request) => request,
             Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => {
-                return PostAnswer::NotSent { reason };
+                return unsent(TransientCode::Unreachable, reason, None);
             }
         };
         if let Err(reason) = may_send() {
             return PostAnswer::NotSent { reason };
         }
-        answer::classify(order.order(), &self.rest.send(request).await)
+        answer::classify(order.order(), &self.rest.send_order(request).await)
     }
 
     async fn cancel(&self, orders: &[OrderId]) -> Result<CancelAnswer, VenueError> {
@@ -132,12 +157,24 @@ impl ExecutionVenue for PolymarketVenue {
         self.rest.fills(since).await
     }
 
-    async fn collateral(&self) -> Result<Usd, VenueError> {
-        self.rest.collateral().await
+    async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError> {
+        self.rest.balances(tokens).await
+    }
+
+    async fn refresh_balances(&self, tokens: &[TokenId]) -> Result<(), VenueError> {
+        self.rest.refresh_balances(tokens).await
     }
 
     async fn heartbeat(&self) -> Result<(), VenueError> {
         self.rest.heartbeat().await
+    }
+
+    fn skew(&self) -> Option<ClockSkew> {
+        self.rest.skew()
+    }
+
+    fn limits(&self) -> Vec<CallLimit> {
+        self.rest.limits()
     }
 
     fn user_events(&self) -> mpsc::Receiver<UserEvent> {
@@ -147,7 +184,8 @@ impl ExecutionVenue for PolymarketVenue {
             maker: self.maker(),
             timing: Timing::default(),
         };
-        stream.spawn()
+        let rest = Arc::clone(&self.rest);
+        stream.spawn(async move { rest.keep_time(MEASURE_EVERY).await })
     }
 }
 

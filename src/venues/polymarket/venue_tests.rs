@@ -1,13 +1,12 @@
-use std::time::Duration;
-
 use rust_decimal::dec;
 use serde_json::{Value, json};
 
+use super::super::budget::Rates;
 use super::super::intent::tests::{NOW, UP, intent, market};
 use super::super::signing::SignatureType;
-use super::super::test_server::{API_KEY, CREDENTIALS, KEY, Seen, Server};
+use super::super::test_server::{API_KEY, CREDENTIALS, EXCHANGES, KEY, Seen, Server, collateral};
 use super::*;
-use crate::domain::{Book, Level, Price, Protocol, Side, Size, TokenId, TradingState};
+use crate::domain::{Book, CallClass, Level, Price, Protocol, RejectCode, Side, Size, TokenId, TradingState, Usd};
 use crate::exec::venue::VenueOrderStatus;
 use crate::risk::checks::bench;
 use crate::risk::{Equity, Holdings, Limits, Recent, RiskGate, RiskView};
@@ -21,6 +20,7 @@ fn settings(url: &str) -> Settings {
         chain_id: 137,
         signature_type: SignatureType::Eoa,
         wallet: None,
+        rates: Rates::STANDARD,
     }
 }
 
@@ -170,22 +170,137 @@ async fn credentials_are_derived_and_else_created() {
     assert_eq!(server.seen("/auth/api-key").len(), 1);
 }
 
+/// A venue whose answer to `path` is not the standard one, and how connecting to it ends.
+async fn connecting(path: &'static str, status: u16, body: String) -> (Server, Arc<PolymarketVenue>, VenueError) {
+    let server =
+        Server::start(move |seen, _| if seen.path == path { (status, body.clone()) } else { (0, String::new()) }).await;
+    let venue = venue(&server.url);
+    let error = venue.connect().await.expect_err(path);
+    (server, venue, error)
+}
+
 #[tokio::test]
-async fn a_venue_that_we_cannot_work_with_is_named() {
-    let fails = async |path: &'static str, status: u16, body: String| {
-        let server =
-            Server::start(move |seen, _| if seen.path == path { (status, body.clone()) } else { (0, String::new()) })
-                .await;
-        venue(&server.url).connect().await.expect_err(path)
-    };
-    let skewed = (crate::clock::now().secs() + 60).to_string();
-    assert!(fails("/time", 200, skewed).await.to_string().contains("ahead of ours and at most 2 s"));
-    assert!(fails("/version", 200, r#"{"version":4}"#.into()).await.to_string().contains("version 4"));
-    let limited = fails("/auth/derive-api-key", 429, r#"{"error":"Too Many Requests"}"#.into()).await;
+async fn a_venue_or_account_that_is_not_ours_is_named_and_nothing_is_signed_for_it() {
+    let skewed = (clock::now().secs() + 60).to_string();
+    let others = collateral("1", &[EXCHANGES[0], "0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E"]);
+    let rows = [
+        ("/time", skewed, "clock", "NTP", "ahead"),
+        ("/version", r#"{"version":4}"#.to_owned(), "version", "too old", "4"),
+        ("/auth/api-keys", r#"{"apiKeys":["another"]}"#.to_owned(), "API key", API_KEY, "another"),
+        ("/auth/api-keys", r#"{"apiKeys":[]}"#.to_owned(), "API key", API_KEY, "none"),
+        ("/balance-allowance", others, "exchange contracts", EXCHANGES[1], "0x4bFb41"),
+        ("/balance-allowance", collateral("1", &[]), "exchange contracts", "chain 137", "not named"),
+    ];
+    for (path, body, differs, said, shown) in rows {
+        let (server, venue, error) = connecting(path, 200, body).await;
+        assert!(error.is_permanent(), "{error}");
+        match &error {
+            VenueError::Mismatch { what, ours, theirs } => {
+                assert_eq!(*what, differs);
+                assert!(ours.contains(said) && theirs.contains(shown), "{error}");
+            }
+            other => panic!("{path}: {other}"),
+        }
+        let refused = venue.sign(&approved(intent(), &market()), &market()).expect_err("unverified");
+        assert!(refused.to_string().contains("connect first"), "{refused}");
+        // What rests can be cancelled all the same.
+        assert!(matches!(venue.cancel_all().await, Err(VenueError::Refused { status: 500, .. })));
+        assert_eq!(server.seen("/cancel-all").len(), 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_refused_is_told_from_a_venue_that_is_not_there() {
+    let (_server, _venue, error) =
+        connecting("/auth/ban-status/closed-only", 200, r#"{"closed_only":true}"#.into()).await;
+    assert!(matches!(&error, VenueError::Barred { code: RejectCode::ClosedOnly, .. }), "{error}");
+    let invalid = r#"{"error":"Invalid L1 Request headers"}"#;
+    let (_server, _venue, error) = connecting("/auth/derive-api-key", 401, invalid.into()).await;
+    assert!(matches!(&error, VenueError::Barred { code: RejectCode::Unauthorized, .. }) && error.is_permanent());
+    let (_server, _venue, error) = connecting("/auth/derive-api-key", 403, "<html>blocked</html>".into()).await;
+    assert!(matches!(&error, VenueError::Barred { code: RejectCode::Forbidden, .. }), "{error}");
+
+    let too_many = r#"{"error":"Too Many Requests"}"#;
+    let (_server, _venue, error) = connecting("/auth/derive-api-key", 429, too_many.into()).await;
     let wait = Some(Duration::from_secs(7));
-    assert_eq!(limited, VenueError::Refused { status: 429, reason: "Too Many Requests".into(), retry_after: wait });
-    let broken = fails("/auth/derive-api-key", 200, r#"{"apiKey":"k","secret":"hush"}"#.into()).await;
-    assert!(matches!(&broken, VenueError::Unreadable(text) if !text.contains("hush")), "{broken}");
+    assert_eq!(error, VenueError::Refused { status: 429, reason: "Too Many Requests".into(), retry_after: wait });
+    assert!(!error.is_permanent());
+    let (_server, _venue, error) =
+        connecting("/auth/derive-api-key", 200, r#"{"apiKey":"k","secret":"hush"}"#.into()).await;
+    assert!(matches!(&error, VenueError::Unreadable(text) if !text.contains("hush")), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_revoked_is_asked_for_anew() {
+    let (server, venue) = connected(|seen, before| match (seen.path.as_str(), before) {
+        ("/auth/api-keys", 1) => (401, r#"{"error":"Unauthorized/Invalid api key"}"#.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let market = market();
+    venue.sign(&approved(intent(), &market), &market).expect("signs");
+    let error = venue.connect().await.expect_err("revoked");
+    assert!(matches!(error, VenueError::Barred { code: RejectCode::Unauthorized, .. }), "{error}");
+    venue.sign(&approved(intent(), &market), &market).expect_err("not with those");
+    venue.connect().await.expect("with new ones");
+    assert_eq!(server.seen("/auth/derive-api-key").len(), 2);
+    venue.sign(&approved(intent(), &market), &market).expect("signs again");
+}
+
+#[tokio::test]
+async fn nothing_is_signed_for_an_exchange_that_the_venue_does_not_name() {
+    let (_server, venue) = connected(|seen, _| match seen.path.as_str() {
+        "/balance-allowance" => (200, collateral("1", &EXCHANGES[..2])),
+        _ => (0, String::new()),
+    })
+    .await;
+    let mut market = market();
+    venue.sign(&approved(intent(), &market), &market).expect("named");
+    market.protocol = Protocol::V3;
+    market.tokens[0].token = TokenId::new(POSITION);
+    let intent = OrderIntent { token: POSITION.into(), ..intent() };
+    let error = venue.sign(&approved(intent.clone(), &market), &market).expect_err("not named").to_string();
+    assert!(error.contains(EXCHANGES[2]), "{error}");
+    assert!(venue.identify(&intent, &market).is_ok());
+}
+
+#[tokio::test]
+async fn the_clock_is_measured_when_connecting() {
+    let server = Server::start(|seen, _| match seen.path.as_str() {
+        "/time" => (200, (clock::now().secs() - 1).to_string()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let venue = venue(&server.url);
+    assert_eq!(venue.skew(), None);
+    venue.connect().await.expect("a second is tolerated");
+    let skew = venue.skew().expect("measured");
+    assert!((-2_000_000..=0).contains(&skew.ahead_us) && skew.within_us >= 500_000, "{skew}");
+    assert!(skew.age(clock::now()) < Duration::from_mins(1));
+}
+
+#[tokio::test]
+async fn the_clock_is_measured_again_and_again_whatever_goes_wrong() {
+    let (_server, venue) = connected(|seen, before| match (seen.path.as_str(), before) {
+        ("/time", 0) => (0, String::new()),
+        ("/time", 1) => (500, String::new()),
+        ("/time", 2) => (200, "\"noon\"".into()),
+        ("/time", _) => (200, (clock::now().secs() + 30).to_string()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let first = venue.skew().expect("measured");
+    let changed = async {
+        while venue.skew() == Some(first) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = venue.rest.keep_time(Duration::from_millis(5)) => {}
+        done = tokio::time::timeout(Duration::from_secs(20), changed) => done.expect("measured again in time"),
+    }
+    let skew = venue.skew().expect("measured");
+    assert!(skew.exceeds(Duration::from_secs(2)) && skew.ahead_us > 28_000_000, "{skew}");
 }
 
 #[tokio::test]
@@ -204,7 +319,11 @@ async fn a_post_carries_exactly_the_signed_bytes() {
     let answer = venue.post(&order, &|| Ok(())).await;
     assert_eq!(
         answer,
-        PostAnswer::Transient { reason: "restarting".into(), retry_after: Some(Duration::from_secs(7)) }
+        PostAnswer::Transient {
+            code: TransientCode::Restarting,
+            reason: "restarting".into(),
+            retry_after: Some(Duration::from_secs(7)),
+        }
     );
     let [seen] = &server.seen("/order")[..] else { panic!("one POST") };
     seen.assert_l2();
@@ -234,7 +353,7 @@ async fn cancels_go_in_chunks_and_one_failure_stops_none() {
         _ => (0, String::new()),
     })
     .await;
-    let ids: Vec<_> = (0..1_201).map(|number| OrderId::new(format!("0x{number:064x}"))).collect();
+    let ids: Vec<_> = (0..201).map(|number| OrderId::new(format!("0x{number:064x}"))).collect();
     let error = venue.cancel(&ids).await.expect_err("the second chunk fails");
     assert!(matches!(error, VenueError::Refused { status: 500, .. }), "{error}");
     let seen = server.seen("/orders");
@@ -245,13 +364,51 @@ async fn cancels_go_in_chunks_and_one_failure_stops_none() {
             serde_json::from_slice::<Vec<String>>(&request.body).expect("ids").len()
         })
         .collect();
-    assert_eq!(sizes, [500, 500, 201]);
+    assert_eq!(sizes, [80, 80, 41]);
 
     let answer = venue.cancel(&ids[..3]).await.expect("cancels");
     assert_eq!(answer.cancelled, &ids[1..3]);
     assert_eq!(answer.not_cancelled, [(ids[0].clone(), "Order already matched".to_owned())]);
     assert_eq!(venue.cancel(&[]).await, Ok(CancelAnswer::default()));
     assert_eq!(server.seen("/orders").len(), 4);
+    let cancels = limit(&venue, CallClass::Cancels);
+    assert!(cancels.waited > 0 && cancels.refused == 0, "{cancels:?}");
+}
+
+fn limit(venue: &PolymarketVenue, class: CallClass) -> CallLimit {
+    venue.limits().into_iter().find(|limit| limit.class == class).expect("every class")
+}
+
+#[tokio::test]
+async fn an_order_over_the_budget_is_not_sent_and_holds_up_no_cancel() {
+    let (server, venue) = connected(|seen, _| match seen.path.as_str() {
+        "/order" => (429, r#"{"error":"Too Many Requests"}"#.into()),
+        "/cancel-all" => (200, r#"{"canceled":["0x1","0x2"],"not_canceled":{}}"#.into()),
+        "/v1/heartbeats" => (200, r#"{"heartbeat_id":"a"}"#.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let market = market();
+    let late = OrderIntent { deadline: clock::now().plus(Duration::from_mins(1)), ..intent() };
+    let order = venue.sign(&approved(late, &market), &market).expect("signs");
+    let code = |answer: PostAnswer| match answer {
+        PostAnswer::Transient { code, retry_after, .. } => (code, retry_after.expect("a wait")),
+        other => panic!("{other:?}"),
+    };
+    let (first, wait) = code(venue.post(&order, &|| Ok(())).await);
+    assert_eq!((first, wait), (TransientCode::RateLimited, Duration::from_secs(7)));
+    // The venue's 429 stands for its seven seconds: the next order does not even ask whether it may be sent.
+    let (second, wait) = code(venue.post(&order, &|| panic!("not asked")).await);
+    assert_eq!(second, TransientCode::OverBudget);
+    assert!(wait > Duration::from_secs(5), "{wait:?}");
+    assert_eq!(server.seen("/order").len(), 1);
+
+    venue.heartbeat().await.expect("a budget of its own");
+    assert_eq!(venue.cancel_all().await.expect("a budget of its own").cancelled.len(), 2);
+    let orders = limit(&venue, CallClass::Orders);
+    assert_eq!((orders.throttled, orders.refused, orders.waited), (1, 1, 0));
+    assert!((1..=7_000).contains(&orders.paused_ms), "{orders:?}");
+    assert!(limit(&venue, CallClass::Cancels).available < 120, "one and one for each cancelled order");
 }
 
 fn row(id: u32) -> Value {
@@ -302,6 +459,32 @@ async fn a_list_with_a_hole_or_without_an_end_is_no_list() {
 }
 
 #[tokio::test]
+async fn fills_with_a_hole_are_no_fills() {
+    let trade = |id: &str, market: &str| {
+        json!({ "id": id, "taker_order_id": "0xt", "market": market, "asset_id": UP, "side": "BUY", "size": "4",
+            "price": "0.5", "status": "CONFIRMED", "match_time": NOW.to_string(), "owner": API_KEY,
+            "trader_side": "TAKER", "maker_orders": [] })
+    };
+    let fails = async |second: (u16, String), said: &str| {
+        let first = page(&[trade("t-1", "0xm")], "Mg==");
+        let (server, venue) = connected(move |seen, before| match (seen.path.as_str(), before) {
+            ("/data/trades", 0) => first.clone(),
+            ("/data/trades", _) => second.clone(),
+            _ => (0, String::new()),
+        })
+        .await;
+        let error = venue.fills(Timestamp::from_secs(NOW)).await.expect_err(said).to_string();
+        assert!(error.contains(said), "{error}");
+        assert_eq!(server.seen("/data/trades").len(), 2);
+        assert!(server.seen("/data/trades").iter().all(|seen| !seen.query.contains("asset_id")));
+    };
+    fails(page(&[trade("t-2", "")], "LTE="), "trade.market is 'absent'").await;
+    fails(page(&[trade("t-2", "0xm")], "MA=="), "leads nowhere").await;
+    fails((200, r#"{"data":[{"id":"t-2""#.into()), "/data/trades").await;
+    fails((500, r#"{"error":"Internal server error"}"#.into()), "500").await;
+}
+
+#[tokio::test]
 async fn an_order_that_the_venue_does_not_know_is_nothing() {
     let ask =
         async |status: u16, body: String| {
@@ -346,16 +529,32 @@ async fn fills_are_asked_from_a_second_before_and_kept_from_the_second_itself() 
 }
 
 #[tokio::test]
-async fn collateral_is_millionths() {
+async fn balances_are_exact_and_name_what_each_spender_may_take() {
     let (server, venue) = connected(|seen, before| match (seen.path.as_str(), before) {
-        ("/balance-allowance", 0) => (200, r#"{"balance":"1000500001","allowances":{}}"#.into()),
-        ("/balance-allowance", _) => (200, r#"{"balance":"12.5"}"#.into()),
+        ("/balance-allowance", 2) => (200, format!(r#"{{"balance":5000001,"allowances":{{"0xE1":"{}"}}}}"#, u128::MAX)),
+        ("/balance-allowance", 3) => (200, r#"{"balance":"0"}"#.into()),
+        ("/balance-allowance", 5) => (200, r#"{"balance":"12.5"}"#.into()),
+        ("/balance-allowance/update", _) => (200, String::new()),
         _ => (0, String::new()),
     })
     .await;
+    let tokens = [TokenId::new(UP), TokenId::new(POSITION)];
+    let balances = venue.balances(&tokens).await.expect("balances");
+    assert_eq!(balances.collateral.balance, dec!(1000.500001));
+    assert_eq!(balances.collateral.allowances.len(), 3);
+    assert_eq!(balances.collateral.allowances[0].amount, Some(dec!(0)));
+    let (first, second) = (&balances.tokens[0], &balances.tokens[1]);
+    assert_eq!((&first.0, first.1.balance, first.1.allowances[0].amount), (&tokens[0], dec!(5.000001), None));
+    assert_eq!((&second.0, second.1.balance, second.1.allowances.len()), (&tokens[1], dec!(0), 0));
+    let queries: Vec<_> = server.seen("/balance-allowance").into_iter().skip(1).map(|seen| seen.query).collect();
+    let asked = |kind: &str, token: &str| format!("asset_type={kind}&signature_type=0&token_id={token}");
+    assert_eq!(queries[0], "asset_type=COLLATERAL&signature_type=0");
+    assert_eq!(queries[1..], [asked("CONDITIONAL", UP), asked("CONDITIONAL-V2", POSITION)]);
+
     assert_eq!(venue.collateral().await, Ok(Usd(dec!(1000.500001))));
-    assert_eq!(server.seen("/balance-allowance")[0].query, "asset_type=COLLATERAL&signature_type=0");
     assert!(venue.collateral().await.expect_err("not millionths").to_string().contains("'12.5'"));
+    venue.refresh_balances(&tokens).await.expect("refreshed");
+    assert_eq!(server.seen("/balance-allowance/update").len(), 3);
 }
 
 #[tokio::test]
@@ -373,13 +572,14 @@ async fn a_broken_heartbeat_chain_is_repaired_at_once() {
     venue.heartbeat().await.expect("the first");
     venue.heartbeat().await.expect("repaired");
     let twice = venue.heartbeat().await.expect_err("refused twice");
-    assert!(matches!(&twice, VenueError::Refused { status: 400, reason, .. } if reason == "Invalid Heartbeat ID"));
+    assert!(matches!(&twice, VenueError::HeartbeatBroken(words) if words.contains("Invalid Heartbeat ID")), "{twice}");
     venue.heartbeat().await.expect("with the adopted id");
-    venue.heartbeat().await.expect_err("refused without an id");
+    let refused = venue.heartbeat().await.expect_err("refused without an id, and a new chain too");
+    assert!(matches!(refused, VenueError::Refused { status: 400, .. }), "{refused}");
     let ids: Vec<Value> = server
         .seen("/v1/heartbeats")
         .iter()
         .map(|seen| serde_json::from_slice::<Value>(&seen.body).expect("json")["heartbeat_id"].clone())
         .collect();
-    assert_eq!(ids, ["", "a", "b", "c", "d", "d", "e"].map(Value::from));
+    assert_eq!(ids, ["", "a", "b", "c", "d", "d", "e", ""].map(Value::from));
 }

@@ -158,7 +158,9 @@ impl ExecutionVenue for TestVenue {
             Script::Fill => accepted("matched"),
             Script::LoseReply => PostAnswer::Unknown { reason: "connection reset".into() },
             Script::Hang => std::future::pending().await,
-            Script::Busy => PostAnswer::Transient { reason: "425".into(), retry_after: None },
+            Script::Busy => {
+                PostAnswer::Transient { code: TransientCode::Restarting, reason: "425".into(), retry_after: None }
+            }
         }
     }
 
@@ -201,13 +203,27 @@ impl ExecutionVenue for TestVenue {
         Ok(inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect())
     }
 
-    async fn collateral(&self) -> Result<Usd, VenueError> {
-        Ok(Usd::ZERO)
+    async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError> {
+        let nothing = AssetBalance { balance: Usd::ZERO.0, allowances: Vec::new() };
+        let tokens = tokens.iter().map(|token| (token.clone(), nothing.clone())).collect();
+        Ok(Balances { collateral: nothing, tokens })
+    }
+
+    async fn refresh_balances(&self, _: &[TokenId]) -> Result<(), VenueError> {
+        Ok(())
     }
 
     async fn heartbeat(&self) -> Result<(), VenueError> {
         self.beats.fetch_add(1, Ordering::SeqCst);
         Ok(())
+    }
+
+    fn skew(&self) -> Option<ClockSkew> {
+        Some(ClockSkew { ahead_us: 0, within_us: 0, measured_at: crate::clock::now() })
+    }
+
+    fn limits(&self) -> Vec<CallLimit> {
+        Vec::new()
     }
 
     fn user_events(&self) -> mpsc::Receiver<UserEvent> {

@@ -1,11 +1,16 @@
-//! The CLOB's REST interface, one call a method; `auth` gets credentials, `orders` and `account` use them.
+//! The CLOB's REST interface, one call a method. `connect` gets credentials and checks the venue; `orders`, `account`,
+//! `balances` and `heartbeat` use them. Every call is counted against the budget of its class.
 
 mod account;
-mod auth;
+mod balances;
+mod check;
+mod connect;
+mod heartbeat;
 mod orders;
 mod pages;
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -13,17 +18,22 @@ use bytes::Bytes;
 use reqwest::{Method, Request};
 use tokio::sync::watch;
 
+use super::budget::{Budget, Rates};
 use super::http::{Call, Http, Reply, TransportError};
 use super::intent::Signatory;
 use super::parse::Account;
-use super::signing::{L2Signer, LocalKey};
+use super::signing::{Contracts, L2Signer, LocalKey};
 use crate::clock;
+use crate::domain::{CallClass, CallLimit, ClockSkew};
 use crate::exec::venue::VenueError;
+use heartbeat::Chain;
 
 /// Orders, cancels and heartbeats: what is late here is worthless.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lists and everything else.
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+/// An order waits no longer than this for its budget: it had better be tried again with a fresh look at its deadline.
+const ORDER_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Credentials once they are known; readers can wait for them.
 pub(super) type Session = watch::Sender<Option<Arc<L2Signer>>>;
@@ -33,21 +43,44 @@ pub(super) type Session = watch::Sender<Option<Arc<L2Signer>>>;
 pub(super) struct Rest {
     http: Http,
     key: LocalKey,
-    chain_id: u64,
+    contracts: &'static Contracts,
     signatory: Signatory,
     session: Session,
-    /// The id that the next heartbeat must carry; empty before the first.
-    heartbeat_id: Mutex<String>,
+    /// The exchanges that the venue has named as its own; nothing until every check has passed.
+    confirmed: Mutex<Option<BTreeSet<Address>>>,
+    skew: Mutex<Option<ClockSkew>>,
+    heartbeat: Mutex<Chain>,
+    budget: Budget,
 }
 
 impl Rest {
-    pub(super) fn new(http: Http, key: LocalKey, chain_id: u64, signatory: Signatory) -> Self {
+    pub(super) fn new(
+        http: Http,
+        key: LocalKey,
+        contracts: &'static Contracts,
+        signatory: Signatory,
+        rates: Rates,
+    ) -> Self {
         let (session, _) = watch::channel(None);
-        Self { http, key, chain_id, signatory, session, heartbeat_id: Mutex::default() }
+        Self {
+            http,
+            key,
+            contracts,
+            signatory,
+            session,
+            confirmed: Mutex::default(),
+            skew: Mutex::default(),
+            heartbeat: Mutex::default(),
+            budget: Budget::new(rates, clock::monotonic()),
+        }
     }
 
     pub(super) const fn key(&self) -> &LocalKey {
         &self.key
+    }
+
+    pub(super) const fn contracts(&self) -> &'static Contracts {
+        self.contracts
     }
 
     pub(super) const fn signatory(&self) -> &Signatory {
@@ -63,6 +96,11 @@ impl Rest {
         self.session.borrow().clone()
     }
 
+    /// What each class of calls has left.
+    pub(super) fn limits(&self) -> Vec<CallLimit> {
+        self.budget.limits(clock::monotonic())
+    }
+
     fn account(&self, signer: &L2Signer) -> Account {
         account_of(signer, self.signatory.maker)
     }
@@ -71,41 +109,91 @@ impl Rest {
         self.session().ok_or_else(|| VenueError::Unreachable("no API credentials yet: connect first".to_owned()))
     }
 
+    /// Waits for the budget of one order, at most half a second and never beyond `deadline`; an error is the wait that
+    /// would have been needed.
+    pub(super) async fn admit_order(&self, deadline: Duration) -> Result<(), Duration> {
+        let now = clock::monotonic();
+        let wait = self.budget.take(CallClass::Orders, 1, now, ORDER_PATIENCE.min(deadline))?;
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
     /// A POST of an order, ready to be sent: all that is left is the socket.
     pub(super) fn prepare_order(&self, body: Bytes) -> Result<Request, TransportError> {
         let signer = self.session().ok_or_else(|| TransportError::NotSent("no API credentials yet".to_owned()))?;
-        self.prepare(&signer, &Method::POST, "/order", &[], body, ORDER_TIMEOUT)
+        let ask = Ask { body, ..Ask::of(CallClass::Orders, Method::POST, "/order") };
+        self.prepare(&signer, &ask, ORDER_TIMEOUT)
     }
 
-    pub(super) async fn send(&self, request: Request) -> Result<Reply, TransportError> {
-        self.http.send(request).await
+    pub(super) async fn send_order(&self, request: Request) -> Result<Reply, TransportError> {
+        self.send(CallClass::Orders, request).await
     }
 
-    fn prepare(
-        &self,
-        signer: &L2Signer,
-        method: &Method,
-        path: &str,
-        query: &[(&str, &str)],
-        body: Bytes,
-        timeout: Duration,
-    ) -> Result<Request, TransportError> {
-        let headers = signer.headers(clock::now().secs(), method.as_str(), path, &body);
-        let call = Call { method: method.clone(), path, query, headers: &headers.pairs(), body, timeout };
-        self.http.prepare(call)
+    fn prepare(&self, signer: &L2Signer, ask: &Ask<'_>, timeout: Duration) -> Result<Request, TransportError> {
+        let headers = signer.headers(clock::now().secs(), ask.method.as_str(), ask.path, &ask.body);
+        self.http.prepare(Call {
+            method: ask.method.clone(),
+            path: ask.path,
+            query: ask.query,
+            headers: &headers.pairs(),
+            body: ask.body.clone(),
+            timeout,
+        })
     }
 
-    /// An authenticated call.
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        body: impl Into<Bytes> + Send,
-        timeout: Duration,
-    ) -> Result<Reply, VenueError> {
-        let request = self.prepare(&*self.signer()?, &method, path, query, body.into(), timeout)?;
-        Ok(self.http.send(request).await?)
+    async fn send(&self, class: CallClass, request: Request) -> Result<Reply, TransportError> {
+        let reply = self.http.send(request).await?;
+        if reply.status == 429 {
+            tracing::warn!(%class, retry_after = ?reply.retry_after, "the venue says that we ask too often");
+            self.budget.throttle(class, reply.retry_after, clock::monotonic());
+        }
+        Ok(reply)
+    }
+
+    /// Waits for the budget of `cost` calls, at most half of what the call may take; gives what is left for the call.
+    async fn admit(&self, class: CallClass, cost: u32) -> Result<Duration, VenueError> {
+        let timeout = timeout_of(class);
+        let wait = self
+            .budget
+            .take(class, cost, clock::monotonic(), timeout / 2)
+            .map_err(|wait| VenueError::OverBudget { class, wait })?;
+        tokio::time::sleep(wait).await;
+        Ok(timeout.saturating_sub(wait))
+    }
+
+    /// An authenticated call that counts once.
+    async fn call(&self, ask: Ask<'_>) -> Result<Reply, VenueError> {
+        let signer = self.signer()?;
+        let timeout = self.admit(ask.class, 1).await?;
+        self.call_now(&signer, &ask, timeout).await
+    }
+
+    /// An authenticated call that is counted already.
+    async fn call_now(&self, signer: &L2Signer, ask: &Ask<'_>, timeout: Duration) -> Result<Reply, VenueError> {
+        let request = self.prepare(signer, ask, timeout)?;
+        Ok(self.send(ask.class, request).await?)
+    }
+}
+
+/// What is asked of the venue.
+struct Ask<'a> {
+    class: CallClass,
+    method: Method,
+    path: &'a str,
+    query: &'a [(&'a str, &'a str)],
+    body: Bytes,
+}
+
+impl<'a> Ask<'a> {
+    fn of(class: CallClass, method: Method, path: &'a str) -> Self {
+        Self { class, method, path, query: &[], body: Bytes::new() }
+    }
+}
+
+const fn timeout_of(class: CallClass) -> Duration {
+    match class {
+        CallClass::Orders | CallClass::Cancels | CallClass::Heartbeats => ORDER_TIMEOUT,
+        CallClass::Lists | CallClass::Balances | CallClass::Setup => LIST_TIMEOUT,
     }
 }
 
@@ -117,4 +205,9 @@ pub(super) fn account_of(signer: &L2Signer, maker: Address) -> Account {
 /// Reads a JSON document, or says which one could not be read.
 fn read<'a, T: serde::Deserialize<'a>>(what: &str, body: &'a [u8]) -> Result<T, VenueError> {
     serde_json::from_slice(body).map_err(|error| VenueError::Unreadable(format!("{what}: {error}")))
+}
+
+/// A value that is replaced whole: nobody can leave it half written, so a panic elsewhere does not spoil it.
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

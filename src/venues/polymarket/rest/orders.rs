@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde::Deserialize;
 
 use super::super::parse;
-use super::{LIST_TIMEOUT, ORDER_TIMEOUT, Rest, read};
-use crate::domain::OrderId;
+use super::{Ask, ORDER_TIMEOUT, Rest, read};
+use crate::clock;
+use crate::domain::{CallClass, OrderId};
 use crate::exec::venue::{CancelAnswer, VenueError, VenueOrder};
 
-/// Ids in one cancel. The venue's documents name 1,000 and 3,000 as its bound; half of the lower one is safe.
-const CANCEL_CHUNK: usize = 500;
 const CANCEL_REASON_CHARS: usize = 200;
 
 #[derive(Deserialize)]
@@ -21,12 +21,12 @@ struct Cancelled {
 }
 
 impl Rest {
-    /// Cancels these, all chunks even when one of them fails; then the first failure is the answer.
+    /// Cancels these, all chunks even when one of them fails; then the first failure is the answer. The venue counts ids,
+    /// and takes a chunk whole or not at all.
     pub(in super::super) async fn cancel(&self, orders: &[OrderId]) -> Result<CancelAnswer, VenueError> {
         let (mut all, mut failure) = (CancelAnswer::default(), None);
-        for chunk in orders.chunks(CANCEL_CHUNK) {
-            let body = serde_json::to_vec(chunk).map_err(|error| VenueError::Unreadable(error.to_string()))?;
-            match self.delete("/orders", body).await {
+        for chunk in orders.chunks(self.budget.cancel_chunk()) {
+            match self.cancel_chunk(chunk).await {
                 Ok(mut part) => {
                     all.cancelled.append(&mut part.cancelled);
                     all.not_cancelled.append(&mut part.not_cancelled);
@@ -37,13 +37,25 @@ impl Rest {
         failure.map_or(Ok(all), Err)
     }
 
-    /// Cancels everything that rests.
-    pub(in super::super) async fn cancel_all(&self) -> Result<CancelAnswer, VenueError> {
-        self.delete("/cancel-all", Vec::new()).await
+    async fn cancel_chunk(&self, chunk: &[OrderId]) -> Result<CancelAnswer, VenueError> {
+        let body = serde_json::to_vec(chunk).map_err(|error| VenueError::Unreadable(error.to_string()))?;
+        let timeout = self.admit(CallClass::Cancels, u32::try_from(chunk.len()).unwrap_or(u32::MAX)).await?;
+        self.delete("/orders", body, timeout).await
     }
 
-    async fn delete(&self, path: &str, body: Vec<u8>) -> Result<CancelAnswer, VenueError> {
-        let body = self.call(Method::DELETE, path, &[], body, ORDER_TIMEOUT).await?.success()?;
+    /// Cancels everything that rests. It never waits for a budget: whoever asks for it means now. What it costs at the
+    /// venue, one and one more for each order that it cancelled, is noted afterwards.
+    pub(in super::super) async fn cancel_all(&self) -> Result<CancelAnswer, VenueError> {
+        self.budget.charge(CallClass::Cancels, 1, clock::monotonic());
+        let answer = self.delete("/cancel-all", Vec::new(), ORDER_TIMEOUT).await?;
+        let cancelled = u32::try_from(answer.cancelled.len()).unwrap_or(u32::MAX);
+        self.budget.charge(CallClass::Cancels, cancelled, clock::monotonic());
+        Ok(answer)
+    }
+
+    async fn delete(&self, path: &str, body: Vec<u8>, timeout: Duration) -> Result<CancelAnswer, VenueError> {
+        let ask = Ask { body: body.into(), ..Ask::of(CallClass::Cancels, Method::DELETE, path) };
+        let body = self.call_now(&*self.signer()?, &ask, timeout).await?.success()?;
         let answer: Cancelled = read(path, &body)?;
         let reason = |value: serde_json::Value| match value {
             serde_json::Value::String(text) => text.chars().take(CANCEL_REASON_CHARS).collect(),
@@ -66,7 +78,7 @@ impl Rest {
 
     /// One order in whatever state.
     pub(in super::super) async fn order(&self, id: &OrderId) -> Result<Option<VenueOrder>, VenueError> {
-        let reply = self.call(Method::GET, &format!("/data/order/{id}"), &[], "", LIST_TIMEOUT).await?;
+        let reply = self.call(Ask::of(CallClass::Lists, Method::GET, &format!("/data/order/{id}"))).await?;
         if reply.status == 404 {
             return Ok(None);
         }

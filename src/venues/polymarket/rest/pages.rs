@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{LIST_TIMEOUT, Rest, read};
+use super::{Ask, Rest, read};
+use crate::domain::CallClass;
 use crate::exec::venue::VenueError;
 
 const FIRST: &str = "MA==";
@@ -39,7 +40,8 @@ impl Rest {
                 )));
             }
             let query = [query, &[("next_cursor", cursor.as_str())]].concat();
-            let body = self.call(Method::GET, path, &query, "", LIST_TIMEOUT).await?.success()?;
+            let ask = Ask { query: &query, ..Ask::of(CallClass::Lists, Method::GET, path) };
+            let body = self.call(ask).await?.success()?;
             let page: Page = read(path, &body)?;
             for row in &page.data {
                 rows.extend(map(row.get())?);

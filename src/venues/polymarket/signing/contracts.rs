@@ -9,6 +9,8 @@ pub const EXCHANGE_NAME: &str = "Polymarket CTF Exchange";
 /// The contracts of one chain. Source: `py-clob-client-v2` 1.2.1 and `polymarket-client` 0.14.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contracts {
+    /// Which edition of the venue's list of contracts this is: year and month.
+    pub set: &'static str,
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Exchange of CTF markets, domain version "2".
@@ -30,6 +32,7 @@ pub struct Contracts {
 }
 
 const POLYGON: Contracts = Contracts {
+    set: "2026-10",
     chain_id: 137,
     exchange_v2: address!("0xE111180000d2663C0091e4f400237545B87B996B"),
     neg_risk_exchange_v2: address!("0xe2222d279d744050d28e00520010520000310F59"),

@@ -64,6 +64,18 @@ impl SignatureType {
         }
     }
 
+    /// From the word in a configuration: `eoa`, `proxy`, `safe`, `deposit_wallet`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "eoa" => Some(Self::Eoa),
+            "proxy" => Some(Self::Proxy),
+            "safe" => Some(Self::Safe),
+            "deposit_wallet" => Some(Self::DepositWallet),
+            _ => None,
+        }
+    }
+
     /// From the number on the wire.
     #[must_use]
     pub const fn from_code(code: u8) -> Option<Self> {

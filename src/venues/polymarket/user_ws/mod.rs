@@ -67,10 +67,15 @@ pub(super) struct UserStream {
 }
 
 impl UserStream {
-    /// Starts the task that owns the socket; it ends when the receiver is dropped.
-    pub(super) fn spawn(self) -> mpsc::Receiver<UserEvent> {
+    /// Starts the task that owns the socket, and `beside` with it; it ends when the receiver is dropped.
+    pub(super) fn spawn(self, beside: impl Future<Output = ()> + Send + 'static) -> mpsc::Receiver<UserEvent> {
         let (events, receiver) = mpsc::channel(CAPACITY);
-        tokio::spawn(self.run(events));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = self.run(events) => {}
+                () = beside => {}
+            }
+        });
         receiver
     }
 

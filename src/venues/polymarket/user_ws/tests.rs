@@ -59,7 +59,7 @@ fn stream(address: SocketAddr, timing: Timing) -> mpsc::Receiver<UserEvent> {
     let signer = L2Signer::new(Address::ZERO, credentials).expect("signer");
     let (session, receiver) = watch::channel(None);
     let stream = UserStream { url: format!("ws://{address}/ws/user"), session: receiver, maker: Address::ZERO, timing };
-    let events = stream.spawn();
+    let events = stream.spawn(std::future::pending());
     session.send(Some(Arc::new(signer))).expect("the stream waits for credentials");
     events
 }
