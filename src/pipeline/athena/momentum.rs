@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::fair;
+use super::params::parameters;
 use super::rolling::Selector;
 use super::strategy::{Cause, Desk, Strategy, Wish};
 use super::window::{Direction, Push, Sample, Window};
@@ -24,7 +25,7 @@ const FUTURE_TOLERANCE: Duration = Duration::from_secs(5);
 /// Decimal places of the venue's size grid.
 const SIZE_DECIMALS: u32 = 2;
 
-crate::parameters! {
+parameters! {
     /// Thresholds of crypto momentum.
     pub struct MomentumParams {
         /// The pair that is watched.

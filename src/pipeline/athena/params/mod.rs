@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{ParamProblem, ParamSpec};
 
-/// A strategy's thresholds, as declared with [`parameters!`](crate::parameters).
+/// A strategy's thresholds, as declared with `parameters!`.
 pub trait Params: Clone + PartialEq + std::fmt::Debug + Send + Sized + 'static {
     /// Every parameter, in the order of its declaration.
     const TABLE: &'static [ParamSpec];
@@ -84,7 +84,6 @@ pub fn unknown(texts: &BTreeMap<String, String>, table: &[ParamSpec], problems: 
 /// Declares a strategy's parameters: a struct, its table, and the way from text and back.
 ///
 /// Each field is `name: Type = kind, "key", "unit";` with its meaning as doc comment.
-#[macro_export]
 macro_rules! parameters {
     (
         $(#[doc = $about:literal])+
@@ -138,6 +137,8 @@ macro_rules! parameters {
         }
     };
 }
+
+pub(crate) use parameters;
 
 /// Whether a parameter's kind is one that `T` can hold: checked once by each strategy's tests.
 #[cfg(test)]
