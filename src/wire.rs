@@ -194,6 +194,8 @@ impl Running {
                 reconcile_every: config.hermes.reconcile_every,
                 heartbeat_every: config.hermes.heartbeat_every,
                 claim_after: config.hermes.claim_after,
+                mismatch_limit: config.hermes.mismatch_limit,
+                breaker_rejections: config.hermes.breaker_rejections,
             },
             gate: RiskGate::new(config.limits.clone()),
             bus: self.bus(),

@@ -65,6 +65,8 @@ impl Config {
                 reconcile_every: Duration::from_secs(30),
                 heartbeat_every: Duration::from_secs(5),
                 claim_after: Duration::from_secs(30),
+                mismatch_limit: Usd(dec!(5)),
+                breaker_rejections: 5,
             },
             ui: Ui { keymap: None, max_fps: 30, mouse: true },
             log_filter: "info".to_owned(),

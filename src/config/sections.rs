@@ -142,7 +142,15 @@ fn hermes(r: &mut Reader) -> Option<Hermes> {
     let reconcile_every = r.seconds("hermes.reconcile_s", 1..=300);
     let heartbeat_every = r.seconds("hermes.heartbeat_s", 1..=9);
     let claim_after = r.seconds("hermes.claim_after_s", 1..=3600);
-    Some(Hermes { reconcile_every: reconcile_every?, heartbeat_every: heartbeat_every?, claim_after: claim_after? })
+    let mismatch_limit = r.decimal("hermes.mismatch_limit", "0", MOST);
+    let breaker_rejections = r.integer("hermes.breaker_rejections", 1..=1000);
+    Some(Hermes {
+        reconcile_every: reconcile_every?,
+        heartbeat_every: heartbeat_every?,
+        claim_after: claim_after?,
+        mismatch_limit: Usd(mismatch_limit?),
+        breaker_rejections: breaker_rejections?,
+    })
 }
 
 fn ui(r: &mut Reader) -> Option<Ui> {

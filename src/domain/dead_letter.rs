@@ -39,6 +39,8 @@ pub enum DeadLetterReason {
     Rejected,
     /// Transient refusals until the deadline.
     Exhausted,
+    /// Sent, and the venue provably never had it.
+    NeverArrived,
 }
 
 impl DeadLetterReason {
@@ -61,6 +63,7 @@ impl DeadLetterReason {
             Self::MarketClosed => "market_closed",
             Self::Rejected => "rejected",
             Self::Exhausted => "exhausted",
+            Self::NeverArrived => "never_arrived",
         }
     }
 

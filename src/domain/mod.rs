@@ -7,6 +7,7 @@ mod command;
 mod dead_letter;
 mod event;
 mod fill;
+mod holding;
 mod ids;
 mod journal;
 mod kill;
@@ -28,6 +29,7 @@ pub use command::{Ack, AckVerdict, Action, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
+pub use holding::{Held, Holding, fold};
 pub use ids::{IntentId, MarketId, OrderId, Slug, StrategyId, Symbol, TokenId, TradeId};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
@@ -35,7 +37,7 @@ pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData,
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
 pub use param::{ParamKind, ParamProblem, ParamSpec, ParamVersion};
-pub use position::{Exposure, Pnl, Position};
+pub use position::{Exposure, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
 pub use signal::{OrderIntent, Rationale, Signal, SignalEntry};
 pub use state::{

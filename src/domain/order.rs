@@ -69,6 +69,9 @@ pub enum OrderState {
     CancelPending,
     /// Matched in full.
     Filled,
+    /// Was matched in full, and settlement of some of it failed for good: less changed hands than was matched. Its fills tell
+    /// which part.
+    Voided,
     /// Ended by a cancel, ours or the venue's; may have been matched in part.
     Cancelled,
     /// Refused by the venue.
@@ -83,7 +86,7 @@ impl OrderState {
     /// Whether nothing more can happen to it, settlement of its fills apart.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Filled | Self::Cancelled | Self::Rejected | Self::Expired | Self::Denied)
+        matches!(self, Self::Filled | Self::Voided | Self::Cancelled | Self::Rejected | Self::Expired | Self::Denied)
     }
 
     /// Whether it may rest, or be about to rest, at the venue.
@@ -110,6 +113,7 @@ impl fmt::Display for OrderState {
             Self::PartiallyFilled => "partially_filled",
             Self::CancelPending => "cancel_pending",
             Self::Filled => "filled",
+            Self::Voided => "voided",
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Expired => "expired",

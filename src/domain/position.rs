@@ -1,9 +1,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MarketId, Price, Size, Slug, Timestamp, TokenId, Usd};
+use super::{MarketId, Price, Size, Slug, StrategyId, Timestamp, TokenId, Usd};
 
-/// What we hold of one token: the fold of its fills that have not failed, at average cost.
+/// What we hold of one token: the fold of its journals, at average cost. A fill is provisional until its trade is confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Position {
     /// Market.
@@ -14,8 +14,14 @@ pub struct Position {
     pub token: TokenId,
     /// The outcome it stands for.
     pub outcome: String,
-    /// Shares held.
+    /// Shares held, provisional ones included.
     pub size: Size,
+    /// Shares held when only confirmed fills count.
+    pub confirmed: Size,
+    /// Shares in provisional purchases: they may never come.
+    pub pending_buys: Size,
+    /// Shares in provisional sales: they may come back.
+    pub pending_sells: Size,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
     /// What it is valued at: the closing side of a fresh book, or the payout after resolution.
@@ -24,19 +30,40 @@ pub struct Position {
     pub mark_at: Option<Timestamp>,
     /// What each share pays, once the market is resolved.
     pub payout: Option<Price>,
-    /// Profit on shares sold, fees apart.
+    /// Profit on shares sold, fees apart, provisional sales included.
     pub realised: Usd,
+    /// The same when only confirmed fills count.
+    pub realised_confirmed: Usd,
     /// Profit on shares held, at the mark; absent without a mark.
     pub unrealised: Option<Usd>,
     /// Fees paid on this token.
+    pub fees: Usd,
+    /// Whose it is. Each strategy's part at its own average cost: only the shares and fees add up to the whole.
+    pub parts: Vec<PositionPart>,
+}
+
+/// A strategy's part in a position.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PositionPart {
+    /// Which; absent for what no intent of ours asked for.
+    pub strategy: Option<StrategyId>,
+    /// Shares held, provisional ones included.
+    pub size: Size,
+    /// Average price paid for them, fees apart.
+    pub avg_price: Price,
+    /// Profit on shares sold, fees apart.
+    pub realised: Usd,
+    /// Fees paid.
     pub fees: Usd,
 }
 
 /// Profit and loss over all positions. `total = realised + unrealised - fees`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pnl {
-    /// On shares sold, fees apart.
+    /// On shares sold, fees apart, provisional sales included.
     pub realised: Usd,
+    /// The same when only confirmed fills count.
+    pub realised_confirmed: Usd,
     /// On shares held, at their marks.
     pub unrealised: Usd,
     /// Fees paid.

@@ -45,6 +45,10 @@ pub enum Control {
     DailyLoss,
     /// Loss from the day's peak equity.
     DailyDrawdown,
+    /// A strategy with an order whose outcome has been unknown for too long.
+    StrategyHalt,
+    /// The venue refuses orders of this kind one after the other.
+    CircuitBreaker,
 }
 
 impl fmt::Display for Control {
@@ -69,6 +73,8 @@ impl fmt::Display for Control {
             Self::GrossExposure => "gross_exposure",
             Self::DailyLoss => "daily_loss",
             Self::DailyDrawdown => "daily_drawdown",
+            Self::StrategyHalt => "strategy_halt",
+            Self::CircuitBreaker => "circuit_breaker",
         })
     }
 }

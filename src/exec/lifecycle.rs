@@ -2,30 +2,21 @@
 //!
 //! Facts arrive from the POST's answer, the user socket and REST in any order and any number of times. Each is folded into a
 //! [`Standing`] by operations that commute and are idempotent (a flag is set, a maximum grows), and the state is derived from
-//! the standing, so the same set of facts always gives the same state. The table, first match wins:
+//! the standing, first match wins in [`Standing::state`], so the same set of facts always gives the same state. Which state
+//! may follow which on what news is [`TRANSITIONS`]; a test holds the two together over every standing that can be reached.
 //!
-//! | what is known | state |
-//! |---|---|
-//! | matched in full, or the venue says so and no more than dust is missing | `Filled` |
-//! | the venue ended it | `Cancelled` |
-//! | its deadline passed before the venue took it | `Expired` |
-//! | the venue refused it, or it provably never arrived | `Rejected` |
-//! | our gate refused it | `Denied` |
-//! | the venue has it, a cancel was asked for | `CancelPending` |
-//! | the venue has it, some of it matched | `PartiallyFilled` |
-//! | the venue has it | `Live` |
-//! | the outcome of its POST is not known | `Unknown` |
-//! | its POST has begun | `Sent` |
-//! | it is signed and durable | `Signed` |
-//! | nothing yet | `Pending` |
-//!
-//! Invariant: a terminal state is never left for one that is not terminal, and what is matched only grows.
+//! Invariant: a terminal state is never left for one that is not terminal, and what is matched only grows. What is matched
+//! and fails to settle makes a filled order `Voided`; what ended otherwise stays as it is, and its fills tell.
 
-use std::collections::BTreeMap;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use crate::domain::{Order, OrderState, Size, TradeId};
+use crate::domain::{Fill, FillStatus, Order, OrderState, Size, TradeId};
+
+pub use table::{TRANSITIONS, is_lawful};
 
 /// What rounding at the venue may leave of an order that it calls matched, in shares.
 const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
@@ -68,6 +59,13 @@ pub enum Fact {
         /// Shares of our leg.
         size: Size,
     },
+    /// A trade of it failed to settle for good.
+    Voided {
+        /// Which.
+        trade: TradeId,
+        /// Shares of our leg.
+        size: Size,
+    },
     /// We asked the venue to cancel it.
     CancelRequested,
     /// Its deadline passed and the venue does not have it.
@@ -76,6 +74,65 @@ pub enum Fact {
     Denied,
     /// Looked for long enough and often enough: the venue never had it.
     NeverArrived,
+}
+
+/// The kinds of facts that [`TRANSITIONS`] tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum News {
+    /// [`Fact::Signed`].
+    Signed,
+    /// [`Fact::Sending`].
+    Sending,
+    /// [`Fact::Accepted`].
+    Accepted,
+    /// [`Fact::Refused`] or [`Fact::NeverArrived`].
+    Refused,
+    /// [`Fact::OutcomeUnknown`].
+    OutcomeUnknown,
+    /// [`Fact::Seen`], open.
+    SeenOpen,
+    /// [`Fact::Seen`], matched.
+    SeenMatched,
+    /// [`Fact::Seen`], ended.
+    SeenEnded,
+    /// [`Fact::Fill`].
+    Fill,
+    /// [`Fact::Voided`].
+    Voided,
+    /// [`Fact::CancelRequested`].
+    CancelRequested,
+    /// [`Fact::Expired`].
+    Expired,
+    /// [`Fact::Denied`].
+    Denied,
+}
+
+impl Fact {
+    /// What a fill tells: that it happened, or that it failed.
+    #[must_use]
+    pub fn of_fill(trade: TradeId, size: Size, status: FillStatus) -> Self {
+        if status == FillStatus::Failed { Self::Voided { trade, size } } else { Self::Fill { trade, size } }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub const fn news(&self) -> News {
+        match self {
+            Self::Signed => News::Signed,
+            Self::Sending => News::Sending,
+            Self::Accepted => News::Accepted,
+            Self::Refused | Self::NeverArrived => News::Refused,
+            Self::OutcomeUnknown => News::OutcomeUnknown,
+            Self::Seen { sighting: Sighting::Open, .. } => News::SeenOpen,
+            Self::Seen { sighting: Sighting::Matched, .. } => News::SeenMatched,
+            Self::Seen { sighting: Sighting::Ended, .. } => News::SeenEnded,
+            Self::Fill { .. } => News::Fill,
+            Self::Voided { .. } => News::Voided,
+            Self::CancelRequested => News::CancelRequested,
+            Self::Expired => News::Expired,
+            Self::Denied => News::Denied,
+        }
+    }
 }
 
 /// How an order ended. Later ones overrule earlier ones, so that the verdict does not depend on which was heard first.
@@ -94,10 +151,12 @@ pub struct Applied {
     pub changed: bool,
     /// The venue shows signs of an order that had ended without it: our verdict was wrong.
     pub contradiction: bool,
+    /// The table allows it. It always does, or the table and the code have come apart and nothing may be trusted.
+    pub lawful: bool,
 }
 
 /// Everything that is known about an order's life.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Standing {
     size: Size,
     signed: bool,
@@ -109,6 +168,7 @@ pub struct Standing {
     complete: bool,
     venue_matched: Size,
     fills: BTreeMap<TradeId, Size>,
+    voided: BTreeSet<TradeId>,
 }
 
 impl Standing {
@@ -126,12 +186,13 @@ impl Standing {
             complete: false,
             venue_matched: Size::ZERO,
             fills: BTreeMap::new(),
+            voided: BTreeSet::new(),
         }
     }
 
     /// What a ledger row and the fills of that order tell.
     #[must_use]
-    pub fn restore(order: &Order, accepted: bool, fills: impl IntoIterator<Item = (TradeId, Size)>) -> Self {
+    pub fn restore<'a>(order: &Order, accepted: bool, fills: impl IntoIterator<Item = &'a Fill>) -> Self {
         let mut standing = Self::new(order.intent.size);
         standing.venue_matched = order.matched;
         standing.held = accepted;
@@ -140,7 +201,7 @@ impl Standing {
         match order.state {
             OrderState::Unknown => standing.unknown = true,
             OrderState::CancelPending => standing.cancel_requested = true,
-            OrderState::Filled => standing.complete = true,
+            OrderState::Filled | OrderState::Voided => standing.complete = true,
             OrderState::Cancelled => standing.end = Some(End::Cancelled),
             OrderState::Rejected => standing.end = Some(End::Rejected),
             OrderState::Expired => standing.end = Some(End::Expired),
@@ -151,13 +212,19 @@ impl Standing {
             | OrderState::Live
             | OrderState::PartiallyFilled => {}
         }
-        standing.fills.extend(fills);
+        for fill in fills {
+            standing.held = true;
+            standing.fills.insert(fill.trade.clone(), fill.size);
+            if fill.status == FillStatus::Failed {
+                standing.voided.insert(fill.trade.clone());
+            }
+        }
         standing
     }
 
     /// Folds in a fact.
     pub fn apply(&mut self, fact: Fact) -> Applied {
-        let before = (self.state(), self.matched());
+        let (before, news) = ((self.state(), self.matched()), fact.news());
         let contradiction = self.contradicts(&fact);
         match fact {
             Fact::Signed => self.signed = true,
@@ -168,10 +235,10 @@ impl Standing {
             Fact::Refused | Fact::NeverArrived => self.end(End::Rejected),
             Fact::Expired => self.end(End::Expired),
             Fact::Denied => self.end(End::Denied),
-            Fact::Fill { trade, size } => {
-                self.held = true;
-                let known = self.fills.entry(trade).or_default();
-                *known = (*known).max(size);
+            Fact::Fill { trade, size } => self.traded_in(trade, size),
+            Fact::Voided { trade, size } => {
+                self.voided.insert(trade.clone());
+                self.traded_in(trade, size);
             }
             Fact::Seen { sighting, matched } => {
                 self.held = true;
@@ -185,7 +252,14 @@ impl Standing {
                 }
             }
         }
-        Applied { changed: before != (self.state(), self.matched()), contradiction }
+        let after = (self.state(), self.matched());
+        Applied { changed: before != after, contradiction, lawful: is_lawful(before.0, news, after.0) }
+    }
+
+    fn traded_in(&mut self, trade: TradeId, size: Size) {
+        self.held = true;
+        let known = self.fills.entry(trade).or_default();
+        *known = (*known).max(size);
     }
 
     /// Where the order stands.
@@ -193,7 +267,7 @@ impl Standing {
     pub fn state(&self) -> OrderState {
         let matched = self.matched();
         if matched >= self.size || self.complete {
-            return OrderState::Filled;
+            return if self.voided.is_empty() { OrderState::Filled } else { OrderState::Voided };
         }
         match self.end {
             Some(End::Cancelled) => OrderState::Cancelled,
@@ -222,6 +296,25 @@ impl Standing {
         self.fills.values().copied().sum()
     }
 
+    /// Shares that the venue counts as matched and of which no trade is known.
+    #[must_use]
+    pub fn untraded(&self) -> Size {
+        let gap = self.matched() - self.traded();
+        if gap.0 <= DUST { Size::ZERO } else { gap }
+    }
+
+    /// Whether something was matched, every trade of it is known, and none of them failed.
+    #[must_use]
+    pub fn is_owned(&self) -> bool {
+        !self.traded().is_zero() && self.untraded().is_zero() && self.voided.is_empty()
+    }
+
+    /// Whether this trade of it is known.
+    #[must_use]
+    pub fn knows(&self, trade: &TradeId) -> bool {
+        self.fills.contains_key(trade)
+    }
+
     /// Whether the venue has, or had, it.
     #[must_use]
     pub const fn is_held(&self) -> bool {
@@ -232,120 +325,22 @@ impl Standing {
         self.end = self.end.max(Some(end));
     }
 
-    /// The venue speaks of an order as alive, or as traded, that had ended without it.
+    /// The venue has an order that ended without it, whichever of the two was heard first.
     fn contradicts(&self, fact: &Fact) -> bool {
+        let without = matches!(fact, Fact::Refused | Fact::NeverArrived | Fact::Expired | Fact::Denied);
+        if without {
+            return self.held && !self.state().is_terminal();
+        }
         let alive = matches!(
             fact,
-            Fact::Accepted | Fact::Fill { .. } | Fact::Seen { sighting: Sighting::Open | Sighting::Matched, .. }
+            Fact::Accepted
+                | Fact::Fill { .. }
+                | Fact::Voided { .. }
+                | Fact::Seen { sighting: Sighting::Open | Sighting::Matched, .. }
         );
         alive && !self.held && self.end.is_some_and(|end| end < End::Cancelled)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rust_decimal::dec;
-
-    const SIZE: i64 = 10;
-
-    fn size(shares: i64) -> Size {
-        Size(Decimal::from(shares))
-    }
-
-    fn fact() -> impl Strategy<Value = Fact> {
-        let sighting = prop_oneof![Just(Sighting::Open), Just(Sighting::Matched), Just(Sighting::Ended)];
-        prop_oneof![
-            Just(Fact::Signed),
-            Just(Fact::Sending),
-            Just(Fact::Accepted),
-            Just(Fact::Refused),
-            Just(Fact::OutcomeUnknown),
-            Just(Fact::CancelRequested),
-            Just(Fact::Expired),
-            Just(Fact::Denied),
-            Just(Fact::NeverArrived),
-            (sighting, proptest::option::of(0..=SIZE))
-                .prop_map(|(sighting, matched)| Fact::Seen { sighting, matched: matched.map(size) }),
-            (0..4_i64).prop_map(|trade| Fact::Fill { trade: TradeId::new(format!("t{trade}")), size: size(trade + 1) }),
-        ]
-    }
-
-    fn fold(facts: &[Fact]) -> Standing {
-        let mut standing = Standing::new(size(SIZE));
-        for fact in facts {
-            standing.apply(fact.clone());
-        }
-        standing
-    }
-
-    proptest! {
-        #[test]
-        fn the_same_set_of_facts_gives_the_same_state(
-            (facts, shuffled) in prop::collection::vec(fact(), 0..12).prop_flat_map(|facts| {
-                let twice: Vec<_> = facts.iter().chain(&facts).cloned().collect();
-                (Just(facts), Just(twice).prop_shuffle())
-            })
-        ) {
-            let (once, twice) = (fold(&facts), fold(&shuffled));
-            prop_assert_eq!(once.state(), twice.state());
-            prop_assert_eq!(once.matched(), twice.matched());
-        }
-
-        #[test]
-        fn terminal_stays_terminal_and_matched_only_grows(facts in prop::collection::vec(fact(), 0..20)) {
-            let mut standing = Standing::new(size(SIZE));
-            for fact in facts {
-                let (state, matched) = (standing.state(), standing.matched());
-                let applied = standing.apply(fact);
-                prop_assert!(!state.is_terminal() || standing.state().is_terminal());
-                prop_assert!(standing.matched() >= matched);
-                prop_assert_eq!(applied.changed, (state, matched) != (standing.state(), standing.matched()));
-            }
-        }
-    }
-
-    #[test]
-    fn a_fill_wins_the_race_against_a_cancel() {
-        let ended = Fact::Seen { sighting: Sighting::Ended, matched: None };
-        let fill = Fact::Fill { trade: "t".into(), size: size(SIZE) };
-        let asked = [Fact::Sending, Fact::Accepted, Fact::CancelRequested];
-        assert_eq!(fold(&asked).state(), OrderState::CancelPending);
-        let (mut one, mut other) = (asked.to_vec(), asked.to_vec());
-        one.extend([ended.clone(), fill.clone()]);
-        other.extend([fill, ended]);
-        assert_eq!(fold(&one).state(), OrderState::Filled);
-        assert_eq!(fold(&other).state(), OrderState::Filled);
-    }
-
-    #[test]
-    fn an_unknown_outcome_is_settled_only_by_evidence() {
-        let unknown = [Fact::Signed, Fact::Sending, Fact::OutcomeUnknown];
-        assert_eq!(fold(&unknown).state(), OrderState::Unknown);
-        for (fact, state) in [
-            (Fact::Seen { sighting: Sighting::Open, matched: None }, OrderState::Live),
-            (Fact::Seen { sighting: Sighting::Open, matched: Some(size(1)) }, OrderState::PartiallyFilled),
-            (Fact::Seen { sighting: Sighting::Matched, matched: None }, OrderState::Filled),
-            (Fact::Seen { sighting: Sighting::Matched, matched: Some(Size(dec!(9.99))) }, OrderState::Filled),
-            (Fact::Seen { sighting: Sighting::Matched, matched: Some(size(4)) }, OrderState::Cancelled),
-            (Fact::Seen { sighting: Sighting::Ended, matched: Some(size(3)) }, OrderState::Cancelled),
-            (Fact::NeverArrived, OrderState::Rejected),
-        ] {
-            let mut facts = unknown.to_vec();
-            facts.push(fact);
-            assert_eq!(fold(&facts).state(), state, "{facts:?}");
-        }
-    }
-
-    #[test]
-    fn signs_of_life_of_an_order_that_was_given_up_are_a_contradiction() {
-        let mut standing = fold(&[Fact::Signed, Fact::Sending, Fact::OutcomeUnknown, Fact::NeverArrived]);
-        let applied = standing.apply(Fact::Seen { sighting: Sighting::Open, matched: None });
-        assert!(applied.contradiction);
-        assert_eq!(standing.state(), OrderState::Rejected);
-        let mut killed = fold(&[Fact::Signed, Fact::Sending, Fact::Refused]);
-        assert!(!killed.apply(Fact::Seen { sighting: Sighting::Ended, matched: None }).contradiction);
-        assert_eq!(killed.state(), OrderState::Cancelled);
-    }
-}
+mod tests;

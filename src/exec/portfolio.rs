@@ -1,79 +1,101 @@
-//! Positions and profit as a fold of fills. Pure.
+//! Positions and profit: fills become journals, and what is held is the fold of the journals. Pure.
 //!
 //! Invariant: what is held is a function of the *set* of fills. A fill is known by `(trade, order)`; seeing it again, or seeing
 //! its settlement in another order, changes nothing, and a failed one has no effect at all.
 
+mod balances;
+mod journals;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::Signed;
 
 use crate::domain::{
-    Book, Fill, FillStatus, Market, OrderId, Pnl, Position, Price, Side, Size, Slug, Timestamp, TokenId, TradeId, Usd,
+    Book, Fill, Held, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Side, Size, Slug,
+    Timestamp, TokenId, TradeId, Usd, fold,
 };
+use crate::risk::Holdings;
+
+pub use balances::{Expected, Range};
+pub use journals::correction;
 
 /// What a sighting of a fill did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FillChange {
-    /// Not known before.
-    New(Fill),
-    /// Known, and it has moved on.
-    Moved(Fill),
+    /// Not known before. A journal is to be written, unless it failed at once.
+    New(Fill, Option<Journal>),
+    /// Known, and it has moved on; with a journal when that changes what is booked.
+    Moved(Fill, Option<Journal>),
     /// Known as it is.
     Same,
     /// Known with another size or price: the first sighting is kept.
     Conflict {
         /// What is kept.
         kept: Fill,
+        /// Whether that was found before.
+        told: bool,
     },
 }
 
-/// One token's fold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Holding {
-    shares: Size,
-    cost: Usd,
-    realised: Usd,
-    fees: Usd,
-    touched_at: Timestamp,
+/// A fill's name.
+type Leg = (TradeId, OrderId);
+
+/// One token: its fills, what was booked of them, and the fold of that.
+#[derive(Clone, Debug, Default)]
+struct Token {
+    fills: BTreeMap<Leg, Fill>,
+    journals: Vec<Journal>,
+    held: Held,
+    /// Shares in provisional purchases and sales.
+    pending: [Size; 2],
+    /// The fold without what is provisional; made when it is asked for.
+    confirmed: OnceLock<Held>,
 }
 
-impl Holding {
-    fn of<'a>(fills: impl Iterator<Item = &'a Fill>) -> Self {
-        let mut sorted: Vec<&Fill> = fills.filter(|fill| fill.status != FillStatus::Failed).collect();
-        sorted.sort_by(|a, b| (a.matched_at, &a.trade, &a.order).cmp(&(b.matched_at, &b.trade, &b.order)));
-        let mut holding = Self::default();
-        for fill in sorted {
-            holding.add(fill);
+impl Token {
+    /// Takes over the new state of a fill and what is booked for it.
+    fn take(&mut self, leg: Leg, fill: Fill, journal: Option<Journal>) {
+        let pending = |fill: &Fill| if fill.status.is_final() { Size::ZERO } else { fill.size };
+        let side = usize::from(fill.side == Side::Sell);
+        self.pending[side] += pending(&fill);
+        if let Some(before) = self.fills.insert(leg, fill) {
+            self.pending[side] -= pending(&before);
         }
-        holding
-    }
-
-    /// Average cost: what closes realises against the average of what is held, what opens adds to it.
-    fn add(&mut self, fill: &Fill) {
-        self.fees += fill.fee;
-        self.touched_at = self.touched_at.max(fill.matched_at);
-        let signed = if fill.side == Side::Buy { fill.size } else { -fill.size };
-        let opposite = self.shares.0.is_sign_negative() != signed.0.is_sign_negative() && !self.shares.is_zero();
-        let closing = if opposite { Size(self.shares.0.abs().min(signed.0.abs())) } else { Size::ZERO };
-        if !closing.is_zero() {
-            let released = if closing == self.shares.abs() { self.cost } else { self.share_of_cost(closing) };
-            let value = fill.price.notional(Size(closing.0 * self.shares.0.signum()));
-            self.realised += value - released;
-            self.cost -= released;
-            self.shares += Size(closing.0 * signed.0.signum());
+        self.confirmed = OnceLock::new();
+        if let Some(journal) = journal {
+            self.book(journal);
         }
-        let opening = Size((signed.0.abs() - closing.0) * signed.0.signum());
-        self.cost += fill.price.notional(opening);
-        self.shares += opening;
     }
 
-    fn share_of_cost(&self, closing: Size) -> Usd {
-        Usd(self.cost.0.saturating_mul(closing.0).checked_div(self.shares.0.abs()).unwrap_or_default())
+    fn book(&mut self, journal: Journal) {
+        self.confirmed = OnceLock::new();
+        let appended = self.held.append(&journal);
+        self.journals.push(journal);
+        if !appended {
+            self.held = fold(&self.journals);
+        }
     }
 
-    fn average(&self) -> Price {
-        Price(self.cost.0.checked_div(self.shares.0).unwrap_or_default())
+    fn holding(&self, token: &TokenId) -> Holding {
+        self.held.tokens.get(token).copied().unwrap_or_default()
+    }
+
+    fn confirmed(&self, token: &TokenId) -> Holding {
+        let is_final = |journal: &&Journal| {
+            let fill = journal.trade.clone().zip(journal.order.clone()).and_then(|leg| self.fills.get(&leg));
+            fill.is_none_or(|fill| fill.status.is_final())
+        };
+        let held = self.confirmed.get_or_init(|| fold(self.journals.iter().filter(is_final)));
+        held.tokens.get(token).copied().unwrap_or_default()
+    }
+
+    const fn bought(&self) -> Size {
+        self.pending[0]
+    }
+
+    const fn sold(&self) -> Size {
+        self.pending[1]
     }
 }
 
@@ -86,8 +108,14 @@ struct Mark {
 /// All fills of the account and what follows from them.
 #[derive(Clone, Debug, Default)]
 pub struct Portfolio {
-    fills: BTreeMap<TokenId, BTreeMap<(TradeId, OrderId), Fill>>,
-    holdings: BTreeMap<TokenId, Holding>,
+    tokens: BTreeMap<TokenId, Token>,
+    /// pUSD over all journals.
+    cash: Usd,
+    /// Whether what the desk began with is part of it.
+    opened: bool,
+    /// When fills last changed, as far as a cache of balances may not have seen it.
+    changed_at: HashMap<Leg, (TokenId, Timestamp)>,
+    conflicts: HashSet<Leg>,
     marks: HashMap<TokenId, Mark>,
     payouts: HashMap<TokenId, Price>,
     slugs: HashMap<TokenId, Slug>,
@@ -104,39 +132,56 @@ impl Portfolio {
     }
 
     /// Folds in a sighting of a fill.
-    pub fn apply(&mut self, fill: Fill) -> FillChange {
-        let fills = self.fills.entry(fill.token.clone()).or_default();
-        let key = (fill.trade.clone(), fill.order.clone());
-        let token = fill.token.clone();
-        let change = match fills.get_mut(&key) {
-            None => {
-                fills.insert(key, fill.clone());
-                self.count += 1;
-                FillChange::New(fill)
-            }
-            Some(known) if (known.size, known.price, known.side) != (fill.size, fill.price, fill.side) => {
-                FillChange::Conflict { kept: known.clone() }
-            }
-            Some(known) => {
-                let joined = join(known, &fill);
-                if joined == *known {
-                    FillChange::Same
-                } else {
-                    *known = joined.clone();
-                    FillChange::Moved(joined)
-                }
-            }
-        };
-        if matches!(change, FillChange::New(_) | FillChange::Moved(_)) {
-            self.holdings.insert(token.clone(), Holding::of(fills.values()));
-            self.dirty.insert(token);
+    pub fn apply(&mut self, fill: &Fill, now: Timestamp) -> FillChange {
+        let id = fill.token.clone();
+        let leg: Leg = (fill.trade.clone(), fill.order.clone());
+        let token = self.tokens.entry(id.clone()).or_default();
+        let known = token.fills.get(&leg);
+        let conflict =
+            known.filter(|known| (known.size, known.price, known.side) != (fill.size, fill.price, fill.side));
+        if let Some(kept) = conflict {
+            return FillChange::Conflict { kept: kept.clone(), told: !self.conflicts.insert(leg) };
         }
-        change
+        let after = known.map_or_else(|| fill.clone(), |known| join(known, fill));
+        if known == Some(&after) {
+            return FillChange::Same;
+        }
+        let journal = journals::of_fill(known, &after);
+        let new = known.is_none();
+        token.take(leg.clone(), after.clone(), journal.clone());
+        self.count += u64::from(new);
+        self.cash += journal.as_ref().map(|journal| fold([journal]).cash).unwrap_or_default();
+        self.changed_at.insert(leg, (id.clone(), now));
+        self.dirty.insert(id);
+        if new { FillChange::New(after, journal) } else { FillChange::Moved(after, journal) }
+    }
+
+    /// A fill as the ledger has it: booked long ago.
+    pub fn restore(&mut self, fill: &Fill) {
+        self.apply(fill, Timestamp::default());
+    }
+
+    /// Books a journal that is not a fill's: the venue's figure is taken over.
+    pub fn correct(&mut self, journal: Journal) {
+        self.cash += fold([&journal]).cash;
+        let Some(id) = journals::token_of(&journal).cloned() else {
+            self.opened = true;
+            return;
+        };
+        let token = self.tokens.entry(id.clone()).or_default();
+        token.book(journal);
+        self.dirty.insert(id);
+    }
+
+    /// Everything that is booked.
+    #[cfg(test)]
+    pub(super) fn journals(&self) -> impl Iterator<Item = &Journal> {
+        self.tokens.values().flat_map(|token| &token.journals)
     }
 
     /// Values what is held at the closing side of a book; a one-sided or older book leaves the mark as it is.
     pub fn on_book(&mut self, book: &Book) {
-        let Some(holding) = self.holdings.get(&book.token) else { return };
+        let Some(holding) = self.holding(&book.token) else { return };
         let level = if holding.shares < Size::ZERO { book.best_ask() } else { book.best_bid() };
         let Some(level) = level else { return };
         let mark = Mark { price: level.price, at: book.received_at };
@@ -168,7 +213,7 @@ impl Portfolio {
             let named = self.slugs.insert(outcome.token.clone(), market.slug.clone()).is_some();
             let payout = market.payout_of(&outcome.token);
             let resolved = payout.is_some_and(|payout| self.payouts.insert(outcome.token.clone(), payout).is_none());
-            if (resolved || !named) && self.holdings.contains_key(&outcome.token) {
+            if (resolved || !named) && self.tokens.contains_key(&outcome.token) {
                 self.dirty.insert(outcome.token.clone());
             }
         }
@@ -179,8 +224,11 @@ impl Portfolio {
         if market.fee.rate.is_zero() {
             return Vec::new();
         }
-        let fills =
-            market.tokens.iter().filter_map(|outcome| self.fills.get(&outcome.token)).flat_map(BTreeMap::values);
+        let fills = market
+            .tokens
+            .iter()
+            .filter_map(|outcome| self.tokens.get(&outcome.token))
+            .flat_map(|token| token.fills.values());
         fills
             .filter(|fill| fill.role == crate::domain::Role::Taker && fill.fee.is_zero())
             .map(|fill| Fill { fee: market.fee.taker_fee(fill.price, fill.size), ..fill.clone() })
@@ -196,74 +244,112 @@ impl Portfolio {
     /// The fills that may still change or that are the newest: the instant from which the venue must be asked again.
     #[must_use]
     pub fn ask_since(&self) -> Timestamp {
-        let all = || self.fills.values().flat_map(BTreeMap::values);
+        let all = || self.tokens.values().flat_map(|token| token.fills.values());
         let newest = all().map(|fill| fill.matched_at).max().unwrap_or_default();
         all().filter(|fill| !fill.status.is_final()).map(|fill| fill.matched_at).min().unwrap_or(newest).min(newest)
     }
 
-    /// The trades known of one order.
-    pub fn trades_of(&self, token: &TokenId, order: &OrderId) -> Vec<(TradeId, Size)> {
-        let fills = self.fills.get(token).into_iter().flat_map(BTreeMap::values);
-        fills.filter(|fill| fill.order == *order).map(|fill| (fill.trade.clone(), fill.size)).collect()
+    /// The fills known of one order.
+    pub fn fills_of<'a>(&'a self, token: &TokenId, order: &'a OrderId) -> impl Iterator<Item = &'a Fill> + 'a {
+        let fills = self.tokens.get(token).into_iter().flat_map(|token| token.fills.values());
+        fills.filter(move |fill| fill.order == *order)
+    }
+
+    fn holding(&self, token: &TokenId) -> Option<Holding> {
+        self.tokens.get(token).map(|known| known.holding(token))
     }
 
     /// One token's position.
     #[must_use]
     pub fn position(&self, token: &TokenId) -> Option<Position> {
-        let holding = self.holdings.get(token)?;
-        let any = self.fills.get(token)?.values().next()?;
+        let known = self.tokens.get(token)?;
+        let holding = known.holding(token);
+        let confirmed = known.confirmed(token);
+        let (market, outcome) = match known.fills.values().next() {
+            Some(fill) => (fill.market.clone(), fill.outcome.clone()),
+            None => (known.journals.first()?.market.clone(), String::new()),
+        };
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
-        let price = payout.or_else(|| mark.map(|mark| mark.price));
-        let unrealised = if holding.shares.is_zero() {
-            Some(Usd::ZERO)
-        } else {
-            price.map(|price| price.notional(holding.shares) - holding.cost)
-        };
         Some(Position {
-            market: any.market.clone(),
+            market,
             slug: self.slugs.get(token).cloned(),
             token: token.clone(),
-            outcome: any.outcome.clone(),
+            outcome,
             size: holding.shares,
+            confirmed: confirmed.shares,
+            pending_buys: known.bought(),
+            pending_sells: known.sold(),
             avg_price: holding.average(),
-            mark: price,
+            mark: self.price(token),
             mark_at: mark.map(|mark| mark.at),
             payout,
             realised: holding.realised,
-            unrealised,
+            realised_confirmed: confirmed.realised,
+            unrealised: self.unrealised(token, &holding),
             fees: holding.fees,
+            parts: known.held.parts.iter().map(|((_, strategy), part)| share_of(strategy.clone(), part)).collect(),
         })
     }
 
     /// Every position that is not zero, and those traded on the UTC day of `now`.
     #[must_use]
     pub fn positions(&self, now: Timestamp) -> Vec<Position> {
-        let shown = |holding: &Holding| !holding.shares.is_zero() || holding.touched_at.utc_day() == now.utc_day();
-        self.holdings.iter().filter(|(_, held)| shown(held)).filter_map(|(token, _)| self.position(token)).collect()
+        let shown = |token: &TokenId, known: &Token| {
+            let holding = known.holding(token);
+            !holding.shares.is_zero() || holding.touched_at.utc_day() == now.utc_day()
+        };
+        self.tokens.iter().filter(|(id, known)| shown(id, known)).filter_map(|(id, _)| self.position(id)).collect()
     }
 
     /// Whether shares of this token are held.
     #[must_use]
     pub fn holds(&self, token: &TokenId) -> bool {
-        self.holdings.get(token).is_some_and(|held| !held.shares.is_zero())
+        self.holding(token).is_some_and(|held| !held.shares.is_zero())
     }
 
-    /// Positions with shares, for the gate.
-    pub fn held(&self) -> impl Iterator<Item = Position> + '_ {
-        self.holdings.iter().filter(|(_, held)| !held.shares.is_zero()).filter_map(|(token, _)| self.position(token))
+    /// Adds everything that is at stake to what the gate looks at.
+    pub fn at_stake(&self, holdings: &mut Holdings) {
+        for (id, known) in &self.tokens {
+            let holding = known.holding(id);
+            if !holding.shares.is_zero() || !known.sold().is_zero() {
+                let resolved = self.payouts.contains_key(id);
+                holdings.add_shares(id, holding.shares, (known.bought(), known.sold()), holding.average(), resolved);
+            }
+        }
+    }
+
+    /// The total of [`Self::pnl`], without the work for its parts.
+    #[must_use]
+    pub fn total(&self) -> Usd {
+        let of = |(id, known): (&TokenId, &Token)| {
+            let holding = known.holding(id);
+            holding.realised + self.unrealised(id, &holding).unwrap_or_default() - holding.fees
+        };
+        self.tokens.iter().map(of).sum()
+    }
+
+    fn price(&self, token: &TokenId) -> Option<Price> {
+        self.payouts.get(token).copied().or_else(|| self.marks.get(token).map(|mark| mark.price))
+    }
+
+    fn unrealised(&self, token: &TokenId, holding: &Holding) -> Option<Usd> {
+        if holding.shares.is_zero() {
+            return Some(Usd::ZERO);
+        }
+        self.price(token).map(|price| price.notional(holding.shares) - holding.cost)
     }
 
     /// Profit and loss over everything. A position that was never marked counts at cost.
     #[must_use]
     pub fn pnl(&self) -> Pnl {
         let mut pnl = Pnl::default();
-        for (token, holding) in &self.holdings {
+        for (token, known) in &self.tokens {
+            let holding = known.holding(token);
             pnl.realised += holding.realised;
+            pnl.realised_confirmed += known.confirmed(token).realised;
             pnl.fees += holding.fees;
-            if let Some(unrealised) = self.position(token).and_then(|position| position.unrealised) {
-                pnl.unrealised += unrealised;
-            }
+            pnl.unrealised += self.unrealised(token, &holding).unwrap_or_default();
         }
         pnl.total = pnl.realised + pnl.unrealised - pnl.fees;
         pnl
@@ -276,15 +362,13 @@ impl Portfolio {
     }
 }
 
-/// Two sightings of one fill: the furthest settlement, the earliest time, the fee once it is known.
+/// Two sightings of one fill: the furthest settlement, and the fee once it is known. The rest was booked as it was first seen.
 fn join(known: &Fill, seen: &Fill) -> Fill {
-    Fill {
-        status: known.status.max(seen.status),
-        matched_at: known.matched_at.min(seen.matched_at),
-        fee: Usd(known.fee.0.max(seen.fee.0)),
-        strategy: known.strategy.clone().or_else(|| seen.strategy.clone()),
-        ..known.clone()
-    }
+    Fill { status: known.status.max(seen.status), fee: Usd(known.fee.0.max(seen.fee.0)), ..known.clone() }
+}
+
+fn share_of(strategy: Option<crate::domain::StrategyId>, part: &Holding) -> PositionPart {
+    PositionPart { strategy, size: part.shares, avg_price: part.average(), realised: part.realised, fees: part.fees }
 }
 
 /// The day's reference for the drawdown: total `PnL` when the UTC day began, and its highest since.

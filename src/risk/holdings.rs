@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 
+use rust_decimal::Decimal;
+
 use crate::domain::{IntentId, MarketId, Order, OrderIntent, Position, Price, Side, Size, TokenId, Usd};
 
 /// One token's part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenHolding {
-    /// Shares held.
+    /// Shares held, those in provisional sales included.
     pub held: Size,
     /// What they cost, in pUSD; nothing once the market is resolved.
     pub cost: Usd,
+    /// Shares held without those in provisional purchases.
+    owned: Size,
     /// Shares in buy orders that are open, unknown or on their way, at full remaining size.
     pub buying: Size,
     /// Shares in such sell orders.
@@ -24,10 +28,16 @@ impl TokenHolding {
         if self.held < Size::ZERO { Size::ZERO } else { self.held }
     }
 
+    /// Shares held for certain: those in provisional purchases and sales left out.
+    #[must_use]
+    pub const fn owned(&self) -> Size {
+        self.owned
+    }
+
     /// Shares held that are not on sale already.
     #[must_use]
     pub fn sellable(&self) -> Size {
-        let free = self.held - self.selling;
+        let free = self.owned - self.selling;
         if free < Size::ZERO { Size::ZERO } else { free }
     }
 }
@@ -66,11 +76,28 @@ impl Holdings {
 
     /// Counts a position. A resolved one is no longer at stake.
     pub fn add_position(&mut self, position: &Position) {
-        let holding = self.tokens.entry(position.token.clone()).or_default();
-        holding.held += position.size;
-        if position.payout.is_none() {
+        let pending = (position.pending_buys, position.pending_sells);
+        self.add_shares(&position.token, position.size, pending, position.avg_price, position.payout.is_some());
+    }
+
+    /// Counts shares held. Provisional fills, `(bought, sold)`, count as is worse for each limit: what was sold may come back,
+    /// what was bought may never come.
+    pub fn add_shares(
+        &mut self,
+        token: &TokenId,
+        shares: Size,
+        (bought, sold): (Size, Size),
+        avg_price: Price,
+        resolved: bool,
+    ) {
+        let holding = self.tokens.entry(token.clone()).or_default();
+        holding.held += shares + sold;
+        holding.owned += shares - bought;
+        if !resolved {
+            // Shares that may come back after all were sold have no average any more: at most one pUSD each.
+            let price = if shares.is_zero() { Price(Decimal::ONE) } else { avg_price };
+            let cost = avg_price.notional(shares.abs()) + price.notional(sold);
             // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
-            let cost = position.avg_price.notional(position.size.abs());
             let cost = Usd(cost.0.round_dp(6).normalize());
             holding.cost += cost;
             self.gross += cost;
@@ -151,5 +178,29 @@ impl Equity {
     pub fn drawdown(&self) -> Usd {
         let drawdown = self.peak - self.current;
         if drawdown < Usd::ZERO { Usd::ZERO } else { drawdown }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+
+    #[test]
+    fn a_provisional_fill_counts_as_is_worse_for_each_limit() {
+        let price = Price(dec!(0.40));
+        for (shares, bought, sold, held, sellable, gross) in [
+            (dec!(10), dec!(0), dec!(0), dec!(10), dec!(10), dec!(4.0)),
+            (dec!(10), dec!(4), dec!(0), dec!(10), dec!(6), dec!(4.0)),
+            (dec!(6), dec!(0), dec!(4), dec!(10), dec!(6), dec!(4.0)),
+            (dec!(0), dec!(0), dec!(4), dec!(4), dec!(0), dec!(4)),
+        ] {
+            let mut holdings = Holdings::new();
+            let average = if shares.is_zero() { Price::ZERO } else { price };
+            holdings.add_shares(&"1".into(), Size(shares), (Size(bought), Size(sold)), average, false);
+            let token = holdings.token(&"1".into());
+            assert_eq!((token.held, token.sellable(), holdings.gross()), (Size(held), Size(sellable), Usd(gross)));
+        }
     }
 }

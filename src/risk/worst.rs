@@ -6,7 +6,7 @@ use super::Holdings;
 /// orders matched that makes it worse, `wanted` included. Never below zero.
 ///
 /// Exact, not a bound: for one outcome each order either adds to the loss or lessens it, whatever the others do, so the worst
-/// subset is the one of all that add.
+/// subset is the one of all that add. Provisional fills count with their cost and without their payout.
 #[must_use]
 pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Option<(&TokenId, Side, Price, Size)>) -> Usd {
     let loss_if = |winner: &TokenId| {
@@ -14,7 +14,7 @@ pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Option<(&TokenId
         let held: Usd = (market.tokens.iter())
             .map(|outcome| {
                 let holding = holdings.token(&outcome.token);
-                holding.cost - pays(&outcome.token, holding.held)
+                holding.cost - pays(&outcome.token, holding.owned())
             })
             .sum();
         let matched = |token: &TokenId, side: Side, price: Price, shares: Size| {

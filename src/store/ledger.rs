@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    DeadLetter, Fill, IntentId, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price, Timestamp,
-    TokenId, Usd,
+    DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent, Order, OrderCounts, OrderState, Price,
+    Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -85,6 +85,8 @@ pub enum Write {
         /// When it was learned.
         at: Timestamp,
     },
+    /// A double entry, appended once: the same id again changes nothing.
+    Journal(Box<Journal>),
     /// A market that is traded.
     Market(Box<Market>),
     /// A change of the latch.
@@ -107,7 +109,7 @@ pub enum Write {
         /// When that was seen.
         at: Timestamp,
     },
-    /// A dead letter, not on the bus yet.
+    /// A dead letter's new state; a new one is not on the bus yet.
     DeadLetter(Box<DeadLetter>),
     /// That dead letter is on the bus.
     DeadLetterPublished {
@@ -146,8 +148,12 @@ pub struct Memory {
     pub latch: Option<KillLatch>,
     /// The newest day: day, start, peak.
     pub day: Option<(i64, Usd, Usd)>,
-    /// How many dead letters there are.
+    /// Journals that are no fill's: what was taken over from the venue, what the account began with included; oldest first.
+    pub corrections: Vec<Journal>,
+    /// How many dead letters wait for somebody to do something about them.
     pub dead_letters: u64,
+    /// The newest dead letters in whatever state, newest first; at most 1,000.
+    pub letters: Vec<DeadLetter>,
     /// Those that did not reach the bus.
     pub unpublished: Vec<DeadLetter>,
     /// The mode that it was made in.

@@ -184,13 +184,18 @@ pub(crate) fn position(token: &str, outcome: &str, size: Decimal, unrealised: Op
         token: token.into(),
         outcome: outcome.to_owned(),
         size: Size(size),
+        confirmed: Size(size),
+        pending_buys: Size::ZERO,
+        pending_sells: Size::ZERO,
         avg_price: Price(dec!(0.5217)),
         mark: Some(Price(dec!(0.55))),
         mark_at: Some(at(58)),
         payout: None,
         realised: Usd(dec!(-0.4)),
+        realised_confirmed: Usd(dec!(-0.4)),
         unrealised: unrealised.map(Usd),
         fees: Usd(dec!(0.35)),
+        parts: Vec::new(),
     }
 }
 
@@ -266,7 +271,13 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         recent_orders: orders,
         recent_fills: vec![fill(7, FillStatus::Confirmed, at(31)), fill(5, FillStatus::Mined, at(20))],
         positions: vec![position("71001", "Up", dec!(74), Some(dec!(2.09))), position("71002", "Down", dec!(0), None)],
-        pnl: Pnl { realised: Usd(dec!(-0.4)), unrealised: Usd(dec!(2.09)), fees: Usd(dec!(0.35)), total: Usd(total) },
+        pnl: Pnl {
+            realised: Usd(dec!(-0.4)),
+            realised_confirmed: Usd(dec!(-0.4)),
+            unrealised: Usd(dec!(2.09)),
+            fees: Usd(dec!(0.35)),
+            total: Usd(total),
+        },
         peak_today: Usd(dec!(2)),
         day_start: Usd(dec!(0)),
         exposure: Exposure { gross: Usd(dec!(120)), limit: Usd(dec!(500)) },

@@ -7,8 +7,8 @@ use std::time::Duration;
 use alloy_primitives::{U256, keccak256};
 use cockpit::clock;
 use cockpit::domain::{
-    Book, FeeSchedule, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Position, Price, Protocol, Side,
-    Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
+    Book, FeeSchedule, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Price, Protocol, Side, Size,
+    TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueFill, VenueOrder};
 use cockpit::risk::{Approved, Equity, Holdings, Limits, Recent, RiskGate, RiskView};
@@ -266,20 +266,7 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         received_at: now,
     };
     let mut holdings = Holdings::new();
-    holdings.add_position(&Position {
-        market: market.market.clone(),
-        slug: None,
-        token: intent.token.clone(),
-        outcome: String::new(),
-        size: Size(dec!(100_000)),
-        avg_price: Price(dec!(0.5)),
-        mark: None,
-        mark_at: None,
-        payout: None,
-        realised: Usd::ZERO,
-        unrealised: None,
-        fees: Usd::ZERO,
-    });
+    holdings.add_shares(&intent.token, Size(dec!(100_000)), (Size::ZERO, Size::ZERO), Price(dec!(0.5)), false);
     let plenty = Usd(dec!(10_000_000));
     let limits = Limits {
         order_size: Size(plenty.0),

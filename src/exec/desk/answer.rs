@@ -47,6 +47,10 @@ impl Desk {
     fn classify(&mut self, key: &Key, answer: PostAnswer, now: Timestamp, step: &mut Step) {
         match answer {
             PostAnswer::Accepted { status, .. } => {
+                if let Some(intent) = self.orders.get(key).map(|tracked| &tracked.row.order.intent) {
+                    self.pause.accepted(intent.post_only);
+                    self.breaker.accepted(&intent.market);
+                }
                 self.learn_always(key, Fact::Accepted, "accepted", now, step);
                 self.release(key, step);
                 self.check_later(key, &status, now);
@@ -60,12 +64,18 @@ impl Desk {
             PostAnswer::Duplicate => self.lose_sight(key, "the venue has it already".into(), now, step),
             PostAnswer::Unknown { reason } => self.lose_sight(key, reason, now, step),
             PostAnswer::Rejected { code, reason } => {
+                if let Some(tracked) = self.orders.get(key) {
+                    self.breaker.refused(&tracked.row.order.intent.market, code, now);
+                }
                 self.amend(key, |row| row.order.reason = Some(reason.clone()));
                 self.bury_order(key, code.dead_letter(), reason, now, step);
                 self.learn_always(key, Fact::Refused, "rejected", now, step);
                 self.release(key, step);
             }
-            PostAnswer::Transient { reason, retry_after, .. } => self.again(key, reason, retry_after, now, step),
+            PostAnswer::Transient { code, reason, retry_after } => {
+                let least = self.pause.refused(code, &reason, retry_after, now);
+                self.again(key, reason, least, now, step);
+            }
             PostAnswer::NotSent { reason } => {
                 let never = self.orders.get(key).is_some_and(|tracked| tracked.posts == 0);
                 let dead = if never { DeadLetterReason::Killed } else { DeadLetterReason::Exhausted };
@@ -100,7 +110,7 @@ impl Desk {
     }
 
     /// Refused for now: the same bytes again, later, while the deadline allows.
-    fn again(&mut self, key: &Key, reason: String, after: Option<Duration>, now: Timestamp, step: &mut Step) {
+    fn again(&mut self, key: &Key, reason: String, least: Duration, now: Timestamp, step: &mut Step) {
         let (first, most) = (self.rules.retry_first, self.rules.retry_most);
         let Some(tracked) = self.orders.get_mut(key) else { return };
         if tracked.state().is_terminal() || tracked.standing.is_held() {
@@ -108,8 +118,14 @@ impl Desk {
         }
         tracked.first_error.get_or_insert_with(|| reason.clone());
         let doubled = first.saturating_mul(1_u32 << tracked.posts.saturating_sub(1).min(16)).min(most);
-        let pause = jittered(doubled, key, tracked.posts).max(after.unwrap_or_default());
-        let retry_at = now.plus(pause);
+        let pause = jittered(doubled, key, tracked.posts).max(least + jittered(least, key, tracked.posts) / 8);
+        self.wait(key, reason, now.plus(pause), now, step);
+    }
+
+    /// Not before `retry_at`; what cannot wait for so long is given up.
+    pub(super) fn wait(&mut self, key: &Key, reason: String, retry_at: Timestamp, now: Timestamp, step: &mut Step) {
+        let Some(tracked) = self.orders.get_mut(key) else { return };
+        tracked.first_error.get_or_insert_with(|| reason.clone());
         if retry_at > tracked.row.order.intent.deadline {
             return self.give_up(key, &reason, DeadLetterReason::Exhausted, now, step);
         }

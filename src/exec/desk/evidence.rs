@@ -3,7 +3,7 @@
 use super::{Desk, Effect, Fact, Key, Lookup, Search, Sending, Standing, Step, Tracked};
 use crate::domain::{
     DeadLetterReason, Fill, FillStatus, IntentId, Order, OrderId, OrderIntent, Role, Slug, StrategyId, TimeInForce,
-    Timestamp, TradeEvent, Usd,
+    Timestamp, TradeEvent, TradeId, Usd,
 };
 use crate::exec::lifecycle::Sighting;
 use crate::exec::portfolio::FillChange;
@@ -12,6 +12,8 @@ use crate::store::ledger::{OrderRow, Write};
 
 /// How a cancel that was not confirmed is tried again.
 const CANCEL_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// Orders that are not in the books and of which a trade was told; more than these are not told apart any more.
+const STRANGERS: usize = 10_000;
 /// The strategy under which orders are shown that no intent of ours asked for.
 const ADOPTED: &str = "adopted";
 
@@ -22,6 +24,7 @@ impl Desk {
         match event {
             UserEvent::Connected => {
                 self.health.user = None;
+                self.breaker.authorized();
                 self.reconcile_now(now);
             }
             UserEvent::Disconnected { reason } => self.health.user = Some(format!("event socket down: {reason}")),
@@ -90,6 +93,7 @@ impl Desk {
         let standing = Standing::new(seen.size);
         self.track(&key, Tracked::new(row, standing));
         self.learn(&key, Fact::Seen { sighting: Sighting::Open, matched: seen.matched }, "adopted", now, step);
+        self.recognise(&key, now, step);
         let detail = format!("order {} at {} {} is not ours; adopted", seen.order, seen.price, seen.side);
         self.mismatch("order", detail, now, step);
     }
@@ -127,10 +131,13 @@ impl Desk {
         };
         match &key {
             Some(key) => {
-                let fact = Fact::Fill { trade: seen.trade.clone(), size: seen.size };
+                if let Some(tracked) = self.orders.get_mut(key) {
+                    tracked.settle(&seen.trade, seen.status);
+                }
+                let fact = Fact::of_fill(seen.trade.clone(), seen.size, seen.status);
                 self.learn(key, fact, "fill", now, step);
             }
-            None if self.strangers.insert(seen.order.clone()) => {
+            None if self.strangers.len() < STRANGERS && self.strangers.insert(seen.order.clone()) => {
                 let detail = format!("trade {} of order {}, which is not in the books", seen.trade, seen.order);
                 self.mismatch("fill", detail, now, step);
             }
@@ -141,16 +148,16 @@ impl Desk {
 
     /// Books a fill in the portfolio.
     pub(super) fn book(&mut self, fill: &Fill, now: Timestamp, step: &mut Step) {
-        let fill = match self.portfolio.apply(fill.clone()) {
-            FillChange::Same => return,
-            FillChange::Conflict { kept } => {
+        let (fill, journal) = match self.portfolio.apply(fill, now) {
+            FillChange::Same | FillChange::Conflict { told: true, .. } => return,
+            FillChange::Conflict { kept, told: false } => {
                 let detail = format!(
                     "trade {} was {} at {}, now it is {} at {}; the first is kept",
                     fill.trade, kept.size, kept.price, fill.size, fill.price
                 );
                 return self.mismatch("fill", detail, now, step);
             }
-            FillChange::New(fill) | FillChange::Moved(fill) => fill,
+            FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),
         };
         if fill.status == FillStatus::Failed {
             let detail = format!("trade {} failed on chain; its effect is undone", fill.trade);
@@ -158,8 +165,10 @@ impl Desk {
         }
         self.remember_fill(&fill);
         step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
+        if let Some(journal) = journal {
+            step.journal(journal);
+        }
         step.emit(TradeEvent::Fill(fill));
-        self.tell_positions(step);
     }
 
     fn remember_fill(&mut self, fill: &Fill) {
@@ -267,7 +276,7 @@ impl Desk {
         let why =
             format!("never arrived: {} lookups found nothing", tracked.search.map_or(needed, |found| found.absences));
         self.amend(key, |row| row.order.reason = Some(why.clone()));
-        self.bury_order(key, DeadLetterReason::Rejected, why, now, step);
+        self.bury_order(key, DeadLetterReason::NeverArrived, why, now, step);
         self.learn(key, Fact::NeverArrived, "never_arrived", now, step);
         self.release(key, step);
     }
@@ -300,5 +309,16 @@ impl Desk {
             }
         }
         step
+    }
+}
+
+impl Tracked {
+    /// Remembers which trades are not settled yet.
+    pub(super) fn settle(&mut self, trade: &TradeId, status: FillStatus) {
+        if status.is_final() {
+            self.unsettled.remove(trade);
+        } else if !self.standing.knows(trade) {
+            self.unsettled.insert(trade.clone());
+        }
     }
 }

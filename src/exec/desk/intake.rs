@@ -2,19 +2,37 @@
 
 use std::sync::Arc;
 
-use super::{BUILD, Desk, Effect, Fact, Key, Sending, Standing, Step, Tracked, clip};
-use crate::bus::{Entry, decode};
+use super::{Desk, Effect, Fact, Key, Sending, Standing, Step, Tracked, clip};
+use crate::bus::{Entry, EntryId, decode};
 use crate::domain::{
-    DeadLetter, DeadLetterReason, DeadLetterState, DeniedBy, Market, Order, OrderIntent, SignalEntry, Timestamp,
-    TradeEvent,
+    DeadLetterReason, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent,
 };
 use crate::exec::venue::{SignError, SignedOrder};
 use crate::risk::{Approved, Denied};
 use crate::store::ledger::{InboxRow, OrderRow, Write};
 
 /// How an approved intent is signed: a plain function, the same intent gives the same bytes.
-pub(in crate::exec) type Signer<'a> =
-    &'a (dyn Fn(&Approved<OrderIntent>, &Market) -> Result<SignedOrder, SignError> + 'a);
+pub(in crate::exec) type Signer<'a> = &'a (dyn Fn(&Approved<OrderIntent>, &Market) -> Result<Signed, SignError> + 'a);
+
+/// A signed order and how long that took, as the edge measured it.
+#[derive(Debug)]
+pub(in crate::exec) struct Signed {
+    /// The order.
+    pub(in crate::exec) order: SignedOrder,
+    /// When it was asked for: the gate had passed it.
+    pub(in crate::exec) begun: Timestamp,
+    /// When it was signed.
+    pub(in crate::exec) done: Timestamp,
+}
+
+/// The code under which something that cannot be signed is buried.
+const fn reason_of(error: &SignError) -> DeadLetterReason {
+    match error {
+        SignError::OffTick { .. } => DeadLetterReason::Tick,
+        SignError::Size { .. } => DeadLetterReason::Size,
+        SignError::Field { .. } | SignError::Signer(_) => DeadLetterReason::Unsignable,
+    }
+}
 
 impl Desk {
     /// A stream entry.
@@ -25,13 +43,13 @@ impl Desk {
         }
         let payload = clip(&String::from_utf8_lossy(&entry.payload));
         if entry.payload.is_empty() {
-            Self::refuse(entry, payload, None, (DeadLetterReason::Trimmed, "trimmed while pending"), now, &mut step);
+            self.refuse(entry, payload, None, (DeadLetterReason::Trimmed, "trimmed while pending"), now, &mut step);
             return step;
         }
         let intent = match decode::<SignalEntry>(&entry.payload) {
             Ok(envelope) => envelope.body.intent,
             Err(error) => {
-                Self::refuse(entry, payload, None, (DeadLetterReason::Malformed, &error.to_string()), now, &mut step);
+                self.refuse(entry, payload, None, (DeadLetterReason::Malformed, &error.to_string()), now, &mut step);
                 return step;
             }
         };
@@ -49,9 +67,18 @@ impl Desk {
             at: now,
         }));
         match self.obstacle(&intent, now) {
-            Some((reason, error)) => Self::refuse(entry, payload, Some(&intent), (reason, &error), now, &mut step),
+            Some((reason, error)) => self.refuse(entry, payload, Some(&intent), (reason, &error), now, &mut step),
             None => self.admit(entry, payload, intent, sign, now, &mut step),
         }
+        step
+    }
+
+    /// The inbox has this attempt already, from another run: nothing of what was planned for it is durable.
+    pub(in crate::exec) fn on_duplicate(&mut self, intent: &IntentId, attempt: u32) -> Step {
+        let mut step = Step::default();
+        let key: Key = (intent.clone(), attempt);
+        self.release(&key, &mut step);
+        self.forget(&key);
         step
     }
 
@@ -59,6 +86,7 @@ impl Desk {
     pub(in crate::exec) fn on_taken_before(&mut self, entry: &Entry) -> Step {
         let mut step = Step::default();
         self.in_hand.remove(&entry.id);
+        self.letters.forget(&entry.id.to_string());
         // Nothing of what was planned for it is durable: forget it.
         let key = self.orders.iter().find(|(_, tracked)| tracked.entry == Some(entry.id)).map(|(key, _)| key.clone());
         if let Some(key) = key {
@@ -79,7 +107,7 @@ impl Desk {
     }
 
     /// Why this intent must not even be judged.
-    fn obstacle(&self, intent: &OrderIntent, now: Timestamp) -> Option<(DeadLetterReason, String)> {
+    pub(super) fn obstacle(&self, intent: &OrderIntent, now: Timestamp) -> Option<(DeadLetterReason, String)> {
         if !self.latch.is_armed() {
             return Some((DeadLetterReason::Killed, format!("killed by {}: {}", self.latch.by, self.latch.why)));
         }
@@ -94,11 +122,17 @@ impl Desk {
         if !self.markets.contains_key(&intent.market) {
             return Some((DeadLetterReason::UnknownMarket, format!("market {} is not known", intent.market)));
         }
-        let alive = (1..intent.attempt).any(|attempt| {
-            let earlier = self.orders.get(&(intent.intent.clone(), attempt));
-            earlier.is_some_and(|earlier| !earlier.state().is_terminal() || !earlier.row.order.matched.is_zero())
-        });
+        if let Some(until) = self.post_only_until(intent, now).filter(|until| *until > intent.deadline) {
+            return Some((DeadLetterReason::Exhausted, format!("the venue takes only post-only orders until {until}")));
+        }
+        let alive = (1..intent.attempt).any(|attempt| self.is_alive(&(intent.intent.clone(), attempt)));
         alive.then(|| (DeadLetterReason::Malformed, format!("attempt {} while an earlier one lives", intent.attempt)))
+    }
+
+    /// Whether an order may still bring shares, or has brought some.
+    pub(super) fn is_alive(&self, key: &Key) -> bool {
+        let Some(tracked) = self.orders.get(key) else { return false };
+        !tracked.state().is_terminal() || !tracked.row.order.matched.is_zero() || self.risen.contains(key)
     }
 
     fn admit(
@@ -110,48 +144,91 @@ impl Desk {
         now: Timestamp,
         step: &mut Step,
     ) {
-        let key: Key = (intent.intent.clone(), intent.attempt);
         let order = Order::new(intent.clone(), now);
         let approved = match self.judge(intent, None, now) {
             Ok(approved) => approved,
             Err(denied) => return self.deny_at_intake(entry, order, *denied, now, step),
         };
         self.recent.note(approved.inner(), now);
-        let Some(market) = self.markets.get(&approved.inner().market).cloned() else { return };
-        let signed = match sign(&approved, &market) {
-            Ok(signed) => signed,
-            Err(error) => {
-                let why = (DeadLetterReason::Unsignable, error.to_string());
-                return Self::refuse(entry, payload, Some(approved.inner()), (why.0, &why.1), now, step);
+        match self.signed(&approved, sign) {
+            Ok(signed) => {
+                self.in_hand.insert(entry.id);
+                self.launch(order, Some(entry.id), payload, signed, now, step);
             }
+            Err((reason, error)) => {
+                self.refuse(entry, payload, Some(approved.inner()), (reason, &error), now, step);
+            }
+        }
+    }
+
+    /// Signs what was approved, for the exchange that its market is on.
+    pub(super) fn signed(
+        &self,
+        approved: &Approved<OrderIntent>,
+        sign: Signer<'_>,
+    ) -> Result<Signed, (DeadLetterReason, String)> {
+        let market = &approved.inner().market;
+        let Some(market) = self.markets.get(market) else {
+            return Err((DeadLetterReason::UnknownMarket, format!("market {market} is not known")));
         };
-        if self.index.contains_key(signed.order()) {
-            let error = format!("its order id {} belongs to another order", signed.order());
-            return Self::refuse(
-                entry,
-                payload,
-                Some(approved.inner()),
-                (DeadLetterReason::Unsignable, &error),
-                now,
-                step,
-            );
+        let signed = sign(approved, market).map_err(|error| (reason_of(&error), error.to_string()))?;
+        if self.index.contains_key(signed.order.order()) {
+            let error = format!("its order id {} belongs to another order", signed.order.order());
+            return Err((DeadLetterReason::Unsignable, error));
         }
-        if self.stored_markets.get(&market.market) != Some(&market) {
+        Ok(signed)
+    }
+
+    /// Takes a signed order into the books: durable first, then its POST.
+    pub(super) fn launch(
+        &mut self,
+        mut order: Order,
+        entry: Option<EntryId>,
+        payload: String,
+        signed: Signed,
+        now: Timestamp,
+        step: &mut Step,
+    ) {
+        let Signed { order: signed, begun, done } = signed;
+        let key: Key = (order.intent.intent.clone(), order.intent.attempt);
+        if let Some(market) = self.markets.get(&order.intent.market)
+            && self.stored_markets.get(&market.market) != Some(market)
+        {
             step.writes.push(Write::Market(Box::new(market.clone())));
-            self.stored_markets.insert(market.market.clone(), market);
+            self.stored_markets.insert(market.market.clone(), market.clone());
         }
-        let mut row = OrderRow { order, digest: Some(signed.digest().to_owned()), accepted: false, adopted: false };
-        row.order.order = Some(signed.order().clone());
-        row.order.times.signed_at = Some(now);
+        order.order = Some(signed.order().clone());
+        order.times.gated_at = Some(begun);
+        order.times.signed_at = Some(done);
+        let row = OrderRow { order, digest: Some(signed.digest().to_owned()), accepted: false, adopted: false };
         let mut tracked = Tracked::new(row, Standing::new(signed.intent().size));
-        tracked.entry = Some(entry.id);
+        tracked.entry = entry;
         tracked.payload = payload;
         tracked.signed = Some(Arc::new(signed));
         tracked.sending = Sending::Due;
-        self.in_hand.insert(entry.id);
         self.track(&key, tracked);
         self.learn(&key, Fact::Signed, "signed", now, step);
-        step.after.push(Effect::Post(key));
+        if !self.recognise(&key, now, step) {
+            step.after.push(Effect::Post(key));
+        }
+    }
+
+    /// Takes over trades that were heard of before their order was: then the venue has it, and it is not sent again.
+    pub(super) fn recognise(&mut self, key: &Key, now: Timestamp, step: &mut Step) -> bool {
+        let Some(tracked) = self.orders.get_mut(key) else { return false };
+        let Some(order) = tracked.row.order.order.clone() else { return false };
+        let known: Vec<Fill> = self.portfolio.fills_of(&tracked.row.order.intent.token, &order).cloned().collect();
+        for fill in &known {
+            tracked.settle(&fill.trade, fill.status);
+        }
+        for fill in &known {
+            let fact = Fact::of_fill(fill.trade.clone(), fill.size, fill.status);
+            self.learn(key, fact, "fill", now, step);
+        }
+        if !known.is_empty() {
+            self.release(key, step);
+        }
+        !known.is_empty()
     }
 
     fn deny_at_intake(&mut self, entry: &Entry, mut order: Order, denied: Denied, now: Timestamp, step: &mut Step) {
@@ -170,12 +247,15 @@ impl Desk {
     }
 
     /// Runs the gate with what is known now; `without` is the order itself when it is in the books already.
-    fn judge(
-        &self,
+    pub(super) fn judge(
+        &mut self,
         intent: OrderIntent,
         without: Option<&Key>,
         now: Timestamp,
     ) -> Result<Approved<OrderIntent>, Box<Denied>> {
+        if let Some(denial) = self.barrier(&intent, now) {
+            return Err(Box::new(Denied { intent, denial, checks: Vec::new() }));
+        }
         let holdings = self.holdings(without);
         let view = self.risk_view(&intent, &holdings, now);
         self.gate.check(intent, &view, now)
@@ -202,6 +282,8 @@ impl Desk {
             self.give_up(key, "its deadline passed", reason, now, &mut step);
         } else if let Some(trouble) = self.trouble(now) {
             self.postpone(key, trouble, now);
+        } else if let Some(until) = self.post_only_until(&intent, now) {
+            self.wait(key, "the venue takes only post-only orders".into(), until, now, &mut step);
         } else if let Err(denied) = self.judge(intent, Some(key), now) {
             let reason = denied.denial.to_string();
             self.amend(key, |row| row.order.reason = Some(reason));
@@ -232,35 +314,6 @@ impl Desk {
         self.bury_order(key, reason, why.to_owned(), now, step);
         self.learn(key, fact, "given_up", now, step);
         self.release(key, step);
-    }
-
-    /// A dead letter for an entry that becomes no order.
-    fn refuse(
-        entry: &Entry,
-        payload: String,
-        intent: Option<&OrderIntent>,
-        (reason, error): (DeadLetterReason, &str),
-        now: Timestamp,
-        step: &mut Step,
-    ) {
-        let entry_id = entry.id.to_string();
-        let letter = DeadLetter {
-            id: DeadLetter::id_of(&entry_id, reason),
-            entry: entry_id,
-            intent: intent.map(|intent| intent.intent.clone()),
-            attempt: intent.map_or(0, |intent| intent.attempt),
-            reason,
-            first_error: error.to_owned(),
-            last_error: error.to_owned(),
-            original: payload,
-            posts: 0,
-            first_at: now,
-            last_at: now,
-            build: BUILD.to_owned(),
-            state: DeadLetterState::Waiting,
-        };
-        Self::bury(letter, step);
-        step.after.push(Effect::Ack(entry.id));
     }
 
     /// Orders whose POST is asked for or under way.

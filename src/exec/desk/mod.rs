@@ -5,8 +5,14 @@
 //! only after what became of it is in the ledger: both are in [`Step::after`], which is performed after the commit.
 
 mod answer;
+mod balances;
+mod barrier;
+mod breaker;
 mod evidence;
+mod heartbeat;
 mod intake;
+mod letters;
+mod pause;
 mod reconcile;
 mod restore;
 mod timers;
@@ -21,17 +27,18 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::lifecycle::{Fact, Standing};
+use super::lifecycle::{Applied, Fact, Standing};
 use super::portfolio::{Day, Portfolio};
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, DeadLetter, DeadLetterReason, DeadLetterState, Fill, IntentId, KillLatch, Market, MarketId, MismatchEvent,
-    OrderCounts, OrderId, OrderState, Timestamp, TokenId, TradeEvent,
+    Book, ClockSkew, DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MarketId, MismatchEvent, OrderCounts,
+    OrderId, OrderState, Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
 use crate::risk::{Recent, RiskGate};
 use crate::store::ledger::{OrderRow, Write};
 
+pub(super) use intake::Signed;
 pub(super) use reconcile::Snapshot;
 pub(super) use restore::Origin;
 
@@ -62,8 +69,14 @@ pub(super) struct Rules {
     pub(super) retry_most: Duration,
     /// Pause after a reconciliation that failed.
     pub(super) reconcile_again: Duration,
-    /// An outcome that is unknown for longer than this is trouble.
+    /// An outcome that is unknown for longer than this halts its strategy.
     pub(super) unknown_too_old: Duration,
+    /// Books and balances may differ by this much before that kills.
+    pub(super) mismatch_limit: Usd,
+    /// So many permanent refusals of one kind within a minute open the circuit breaker.
+    pub(super) breaker_rejections: u32,
+    /// The venue's clock may differ from ours by this much.
+    pub(super) skew: Duration,
     /// Between two reconciliations.
     pub(super) reconcile_every: Duration,
     /// Between two heartbeats.
@@ -81,6 +94,10 @@ impl Rules {
             retry_most: Duration::from_secs(5),
             reconcile_again: Duration::from_secs(1),
             unknown_too_old: Duration::from_mins(1),
+            mismatch_limit: settings.mismatch_limit,
+            breaker_rejections: settings.breaker_rejections,
+            // GTD expiry and the L2 signature both rest on time; the venue refuses neither for less than this.
+            skew: Duration::from_secs(2),
             reconcile_every: settings.reconcile_every,
             heartbeat_every: settings.heartbeat_every,
         }
@@ -105,6 +122,13 @@ pub(super) enum Effect {
     Snapshot {
         /// From when on.
         since: Timestamp,
+    },
+    /// Ask the venue for pUSD and the shares of these tokens.
+    Balances {
+        /// Which tokens.
+        tokens: Vec<TokenId>,
+        /// Have the venue read them from the chain first.
+        refresh: bool,
     },
     /// Send a heartbeat.
     Heartbeat,
@@ -134,6 +158,10 @@ pub(super) struct Step {
 impl Step {
     fn emit(&mut self, event: TradeEvent) {
         self.after.push(Effect::Emit(Box::new(event)));
+    }
+
+    fn journal(&mut self, journal: Journal) {
+        self.writes.push(Write::Journal(Box::new(journal)));
     }
 
     #[cfg(test)]
@@ -182,6 +210,10 @@ struct Tracked {
     looking: bool,
     check_at: Option<Timestamp>,
     cancel_at: Option<Timestamp>,
+    /// The venue may have ended it without our hearing of it.
+    doubted: bool,
+    /// Trades that are not settled.
+    unsettled: HashSet<TradeId>,
 }
 
 impl Tracked {
@@ -199,11 +231,18 @@ impl Tracked {
             looking: false,
             check_at: None,
             cancel_at: None,
+            doubted: false,
+            unsettled: HashSet::new(),
         }
     }
 
     const fn state(&self) -> OrderState {
         self.row.order.state
+    }
+
+    /// Every share that was matched is settled and ours.
+    fn is_confirmed(&self) -> bool {
+        self.unsettled.is_empty() && self.standing.is_owned()
     }
 }
 
@@ -216,6 +255,10 @@ pub(super) struct Health {
     pub(super) ledger: Option<String>,
     /// The bus cannot be reached, or its latch is not known yet.
     pub(super) bus: Option<String>,
+    /// Another Hermes has the account, or nobody knows.
+    pub(super) lease: Option<String>,
+    /// The venue's clock is too far from ours.
+    pub(super) skew: Option<String>,
     /// The account's event socket is down.
     pub(super) user: Option<String>,
     /// The venue did not take the last heartbeat.
@@ -240,13 +283,24 @@ pub(super) struct Desk {
     ended: VecDeque<Key>,
     in_hand: HashSet<EntryId>,
     counts: OrderCounts,
-    dead_letters: u64,
+    letters: letters::Letters,
+    breaker: breaker::Breaker,
+    pause: pause::Pause,
+    /// Orders that we had given up and that the venue shows signs of: at stake until it says that they ended.
+    risen: HashSet<Key>,
+    /// Orders of which the venue counts more as matched than there are trades, and since when.
+    untraded: HashMap<Key, Timestamp>,
     portfolio: Portfolio,
     day: Day,
     day_dirty: bool,
     beyond_drawdown: u32,
-    /// Open orders in the last complete list of the venue.
-    venue_open: Option<u64>,
+    /// Open orders in the last complete list of the venue, and when that was begun.
+    venue_open: Option<(u64, Timestamp)>,
+    /// When an order was last opened or ended.
+    open_changed_at: Timestamp,
+    venue_skew: Option<ClockSkew>,
+    /// Which turn at the lease of the account this is.
+    pub(super) fencing_token: Option<u64>,
     markets: HashMap<MarketId, Market>,
     stored_markets: HashMap<MarketId, Market>,
     books: HashMap<TokenId, Book>,
@@ -255,13 +309,15 @@ pub(super) struct Desk {
     strangers: HashSet<OrderId>,
     latency: Histogram<u64>,
     reconcile: reconcile::Progress,
+    counting: balances::Counting,
+    beats: heartbeat::Beats,
     timers: timers::Timers,
 }
 
 impl Desk {
     /// Folds a fact into an order and records what changed: row, counters, event.
     fn learn(&mut self, key: &Key, fact: Fact, what: &'static str, now: Timestamp, step: &mut Step) {
-        let alive = matches!(fact, Fact::Seen { .. } | Fact::Fill { .. } | Fact::Accepted);
+        let alive = matches!(fact, Fact::Seen { .. } | Fact::Fill { .. } | Fact::Voided { .. } | Fact::Accepted);
         let Some(tracked) = self.orders.get_mut(key) else { return };
         let before = tracked.row.clone();
         let applied = tracked.standing.apply(fact);
@@ -290,15 +346,47 @@ impl Desk {
             tracked.check_at = None;
             tracked.cancel_at = None;
         }
-        if applied.contradiction {
-            let detail = format!("order {} was {} and shows signs of life at the venue", key.0, before.order.state);
-            self.mismatch("order", detail, now, step);
+        if order.state.is_terminal() && tracked.is_confirmed() && tracked.row.order.times.confirmed_at.is_none() {
+            tracked.row.order.times.confirmed_at = Some(now);
         }
+        self.examine(key, &before, applied, now, step);
         if self.orders.get(key).is_some_and(|tracked| tracked.row != before) {
             self.record(key, &before, what, now, step);
         }
         if ended {
             self.retire(key);
+        }
+    }
+
+    /// What a fact says beside the order's new state.
+    fn examine(&mut self, key: &Key, before: &OrderRow, applied: Applied, now: Timestamp, step: &mut Step) {
+        let Some(tracked) = self.orders.get(key) else { return };
+        let (state, untraded) = (tracked.state(), !tracked.standing.untraded().is_zero());
+        let (order, was) = (tracked.row.order.order.clone(), before.order.state);
+        if state.is_open() != was.is_open() {
+            self.open_changed_at = now;
+        }
+        if untraded {
+            self.untraded.entry(key.clone()).or_insert(now);
+        } else {
+            self.untraded.remove(key);
+        }
+        if applied.contradiction {
+            let detail = format!("order {} was {was} and shows signs of life at the venue", key.0);
+            self.mismatch("order", detail, now, step);
+        }
+        if !matches!(state, OrderState::Rejected | OrderState::Expired | OrderState::Denied) {
+            self.risen.remove(key);
+        } else if applied.contradiction {
+            // Terminal in our books and perhaps alive: at stake, and not for long.
+            self.risen.insert(key.clone());
+            step.urgent.extend(order.map(|order| Effect::Cancel(vec![order])));
+        }
+        if !applied.lawful {
+            let why =
+                format!("order {} went from {was} to {state}, which the table of transitions does not have", key.0);
+            self.mismatch("order", why.clone(), now, step);
+            step.urgent.push(Effect::Kill(why));
         }
     }
 
@@ -327,6 +415,8 @@ impl Desk {
         self.ended.push_back(key.clone());
         while self.ended.len() > ENDED_KEPT {
             let Some(oldest) = self.ended.pop_front() else { break };
+            self.risen.remove(&oldest);
+            self.untraded.remove(&oldest);
             if let Some(order) = self.orders.remove(&oldest).and_then(|tracked| tracked.row.order.order) {
                 self.index.remove(&order);
             }
@@ -352,35 +442,6 @@ impl Desk {
         step.writes.push(Write::Mismatch(event.clone()));
         step.emit(TradeEvent::Mismatch(event));
         tracing::warn!(boot = %self.origin.boot, "books and venue disagree");
-    }
-
-    /// A dead letter: durable, told, and on its stream.
-    fn bury(letter: DeadLetter, step: &mut Step) {
-        step.writes.push(Write::DeadLetter(Box::new(letter.clone())));
-        step.emit(TradeEvent::DeadLetter(letter.clone()));
-        step.after.push(Effect::DeadLetter(Box::new(letter)));
-    }
-
-    /// The dead letter of an order that was in our hands.
-    fn bury_order(&self, key: &Key, reason: DeadLetterReason, error: String, now: Timestamp, step: &mut Step) {
-        let Some(tracked) = self.orders.get(key) else { return };
-        let entry = tracked.entry.map_or_else(|| format!("{}#{}", key.0, key.1), |entry| entry.to_string());
-        let letter = DeadLetter {
-            id: DeadLetter::id_of(&entry, reason),
-            entry,
-            intent: Some(key.0.clone()),
-            attempt: key.1,
-            reason,
-            first_error: tracked.first_error.clone().unwrap_or_else(|| error.clone()),
-            last_error: error,
-            original: tracked.payload.clone(),
-            posts: tracked.posts,
-            first_at: tracked.row.order.times.consumed_at.unwrap_or(now),
-            last_at: now,
-            build: BUILD.to_owned(),
-            state: DeadLetterState::Waiting,
-        };
-        Self::bury(letter, step);
     }
 
     /// The entry of this order has led to something durable: acknowledge it.

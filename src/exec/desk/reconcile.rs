@@ -9,6 +9,10 @@ use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
 
 /// How far before the last known fill the venue is asked again: a trade may appear late in its list.
 const OVERLAP: Duration = Duration::from_mins(2);
+/// How soon a list of open orders is renewed that an order has overtaken.
+const OVERTAKEN: Duration = Duration::from_secs(5);
+/// A match of which no trade is found for so long is a disagreement.
+const UNTRADED_TOLD: Duration = Duration::from_mins(1);
 
 /// What the venue showed.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub(in crate::exec) struct Snapshot {
 #[derive(Debug)]
 pub(super) struct Progress {
     next_at: Timestamp,
+    /// After a failure.
+    not_before: Timestamp,
     asking: bool,
     /// Asked for again while one was under way.
     again: bool,
@@ -39,6 +45,7 @@ impl Progress {
     pub(super) fn at_start(now: Timestamp) -> Self {
         Self {
             next_at: now,
+            not_before: now,
             asking: false,
             again: false,
             begun: now,
@@ -75,7 +82,14 @@ impl Desk {
 
     /// Asks for a snapshot when one is due.
     pub(super) fn reconcile(&mut self, now: Timestamp, step: &mut Step) {
-        if self.reconcile.asking || !self.reconcile.waiting.is_empty() || now < self.reconcile.next_at {
+        if self.reconcile.asking || !self.reconcile.waiting.is_empty() {
+            return;
+        }
+        // A list that an order has overtaken is renewed soon: what the venue has open is shown only while it is true.
+        let overtaken = self.venue_open.filter(|(_, begun)| self.open_changed_at > *begun);
+        let due =
+            overtaken.map_or(self.reconcile.next_at, |(_, begun)| begun.plus(OVERTAKEN).min(self.reconcile.next_at));
+        if now < due.max(self.reconcile.not_before) {
             return;
         }
         self.reconcile.asking = true;
@@ -102,7 +116,7 @@ impl Desk {
         };
         self.health.venue = None;
         self.reconcile.begun = begun;
-        self.venue_open = Some(snapshot.orders.len() as u64);
+        self.venue_open = Some((snapshot.orders.len() as u64, begun));
         for fill in &snapshot.fills {
             self.fill(fill, now, &mut step);
         }
@@ -110,13 +124,47 @@ impl Desk {
         for order in &snapshot.orders {
             self.listed(order, begun, now, &mut step);
         }
-        for key in self.missing(&listed, begun) {
+        self.absolve(&listed, begun);
+        let untraded = self.tell_untraded(now, &mut step);
+        for key in self.missing(&listed, begun).into_iter().chain(untraded) {
             if let Some(order) = self.look(&key, &mut step) {
                 self.reconcile.waiting.insert(order);
             }
         }
         self.conclude();
         step
+    }
+
+    /// Orders in doubt that the list shows are as they were. An order risen from the dead that it does not show is gone.
+    fn absolve(&mut self, listed: &HashSet<&OrderId>, begun: Timestamp) {
+        for order in listed {
+            let tracked = self.index.get(*order).and_then(|key| self.orders.get_mut(key));
+            if let Some(tracked) = tracked.filter(|tracked| tracked.doubted) {
+                tracked.doubted = false;
+                tracked.row.order.reason = None;
+            }
+        }
+        let (orders, changed) = (&self.orders, begun);
+        self.risen.retain(|key| {
+            let Some(tracked) = orders.get(key) else { return false };
+            let order = tracked.row.order.order.as_ref();
+            let late = tracked.row.order.times.ended_at.is_none_or(|at| at >= changed);
+            late || order.is_some_and(|order| listed.contains(order))
+        });
+    }
+
+    /// Orders of which more was matched than was traded: looked up each time, and told once when that lasts.
+    fn tell_untraded(&mut self, now: Timestamp, step: &mut Step) -> Vec<Key> {
+        let keys: Vec<Key> = self.untraded.keys().cloned().collect();
+        for key in &keys {
+            let Some(since) = self.untraded.get(key).copied() else { continue };
+            let Some(tracked) = self.orders.get(key).filter(|_| now.since(since) > UNTRADED_TOLD) else { continue };
+            let (matched, traded) = (tracked.standing.matched(), tracked.standing.traded());
+            let detail = format!("order {} is matched for {matched}, its trades add up to {traded}", key.0);
+            self.mismatch("fill", detail, now, step);
+            self.untraded.insert(key.clone(), Timestamp::from_micros(i64::MAX));
+        }
+        keys
     }
 
     /// An open order in the list. One that ended since the list was begun is merely late news.
@@ -171,5 +219,6 @@ impl Desk {
     fn failed(&mut self, error: &str, now: Timestamp) {
         self.health.venue = Some(format!("the books cannot be compared: {error}"));
         self.reconcile.next_at = now.plus(self.rules.reconcile_again);
+        self.reconcile.not_before = self.reconcile.next_at;
     }
 }

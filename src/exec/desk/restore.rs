@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use hdrhistogram::Histogram;
 
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
-use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp};
+use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
 use crate::exec::portfolio::{Day, Portfolio};
 use crate::risk::{Recent, RiskGate};
 use crate::store::ledger::Memory;
@@ -38,13 +38,16 @@ impl Desk {
             portfolio.on_market(market);
         }
         for fill in &memory.fills {
-            portfolio.apply(fill.clone());
+            portfolio.restore(fill);
+        }
+        for journal in &memory.corrections {
+            portfolio.correct(journal.clone());
         }
         for (token, price, at) in &memory.marks {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let total = portfolio.pnl().total;
+        let total = portfolio.total();
         let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
@@ -60,13 +63,19 @@ impl Desk {
             ended: VecDeque::new(),
             in_hand: HashSet::new(),
             counts: OrderCounts::default(),
-            // Those that are still to be published are counted then.
-            dead_letters: memory.dead_letters.saturating_sub(memory.unpublished.len() as u64),
+            letters: super::letters::Letters::of(memory.letters.iter().cloned(), memory.dead_letters),
+            breaker: super::breaker::Breaker::new(rules.breaker_rejections),
+            pause: super::pause::Pause::default(),
+            risen: HashSet::new(),
+            untraded: HashMap::new(),
             portfolio,
             day: day.after(now, total),
             day_dirty: true,
             beyond_drawdown: 0,
             venue_open: None,
+            open_changed_at: now,
+            venue_skew: None,
+            fencing_token: None,
             stored_markets: markets.clone(),
             markets,
             books: HashMap::new(),
@@ -75,6 +84,8 @@ impl Desk {
             strangers: HashSet::new(),
             latency,
             reconcile: super::reconcile::Progress::at_start(now),
+            counting: super::balances::Counting::at(now),
+            beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };
         let step = desk.recover(memory, now);
@@ -88,13 +99,25 @@ impl Desk {
         for row in memory.orders {
             let key = (row.order.intent.intent.clone(), row.order.intent.attempt);
             let fills = match &row.order.order {
-                Some(order) => self.portfolio.trades_of(&row.order.intent.token, order),
+                Some(order) => self.portfolio.fills_of(&row.order.intent.token, order).collect(),
                 None => Vec::new(),
             };
             if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| !row.adopted) {
                 self.recent.note(&row.order.intent, consumed_at);
             }
-            let mut tracked = Tracked::new(row.clone(), Standing::restore(&row.order, row.accepted, fills));
+            let standing = Standing::restore(&row.order, row.accepted, fills.iter().copied());
+            let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
+            let unsettled: HashSet<TradeId> = unsettled.collect();
+            let mut tracked = Tracked::new(row.clone(), standing);
+            tracked.unsettled = unsettled;
+            let given_up = matches!(row.order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
+            if given_up && row.accepted {
+                // It had shown signs of life: at stake until the venue's list says otherwise.
+                self.risen.insert(key.clone());
+            }
+            if !tracked.standing.untraded().is_zero() {
+                self.untraded.insert(key.clone(), now);
+            }
             tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
             self.track(&key, tracked);
             self.doubt(&key, now, &mut step);

@@ -1,4 +1,11 @@
-//! Longer than 600 lines because every case tells the whole of one story and all of them share one world.
+//! The desk's decisions, case by case; what the cases share is here too.
+
+mod health;
+mod joined;
+mod letters;
+mod money;
+mod restore;
+mod unknown;
 
 use std::time::Duration;
 
@@ -104,9 +111,11 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the signature of a signer")]
-fn sign(approved: &Approved<OrderIntent>, _market: &Market) -> Result<SignedOrder, SignError> {
-    let id = OrderId::new(format!("0x{}", approved.inner().intent));
-    Ok(SignedOrder::new(approved, id, Bytes::from_static(b"body"), "digest".into()))
+fn sign(approved: &Approved<OrderIntent>, _market: &Market) -> Result<Signed, SignError> {
+    let (intent, attempt) = (&approved.inner().intent, approved.inner().attempt);
+    let id = if attempt == 1 { format!("0x{intent}") } else { format!("0x{intent}#{attempt}") };
+    let order = SignedOrder::new(approved, OrderId::new(id), Bytes::from_static(b"body"), "digest".into());
+    Ok(Signed { order, begun: at(2), done: at(2) })
 }
 
 fn latch(epoch: u64, state: KillState) -> KillLatch {
@@ -120,6 +129,8 @@ fn restored(memory: Memory) -> (Desk, Step) {
         reconcile_every: Duration::from_secs(30),
         heartbeat_every: Duration::from_secs(5),
         claim_after: Duration::from_secs(5),
+        mismatch_limit: Usd(dec!(5)),
+        breaker_rejections: 5,
     };
     let origin = Origin { mode: Mode::Sim, boot: "boot".into() };
     let rules = Rules::of(&settings);
@@ -314,11 +325,12 @@ fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
     let step = answered(&mut desk, "a", busy(), 5);
     assert_eq!(acks(&step), 0, "still in hand");
     assert!(posts(&desk.on_tick(at(20))).is_empty(), "backs off");
-    let step = desk.on_tick(at(200));
+    assert!(posts(&desk.on_tick(at(1_000))).is_empty(), "a restart is given a second at least");
+    let step = desk.on_tick(at(1_300));
     assert_eq!((lookups(&step), posts(&step).len()), (1, 0), "asks before it sends again");
-    let step = desk.on_lookup(&"0xa".into(), at(200), absent(), at(210));
+    let step = desk.on_lookup(&"0xa".into(), at(1_300), absent(), at(1_310));
     assert_eq!(posts(&step), [key("a")]);
-    let (signed, _) = desk.clear_to_send(&key("a"), at(211)).expect("clear");
+    let (signed, _) = desk.clear_to_send(&key("a"), at(1_311)).expect("clear");
     assert_eq!(signed.body().as_ref(), b"body", "identical bytes");
     let step = desk.on_posted(
         &key("a"),
@@ -327,8 +339,8 @@ fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
             reason: "429".into(),
             retry_after: Some(Duration::from_secs(9)),
         },
-        Some(at(212)),
-        at(213),
+        Some(at(1_312)),
+        at(1_313),
     );
     assert_eq!((letters(&step), acks(&step)), (vec![DeadLetterReason::Exhausted], 1));
     assert_eq!(state(&desk, "a"), OrderState::Expired);
@@ -379,7 +391,7 @@ fn only_three_absences_and_the_late_window_prove_that_an_order_never_arrived() {
     let step = desk.on_lookup(&"0xa".into(), at(20_000), Err(VenueError::Unreachable("x".into())), at(20_001));
     assert_eq!((state(&desk, "a"), letters(&step).len()), (OrderState::Unknown, 0), "an error is no evidence");
     let step = desk.on_lookup(&"0xa".into(), at(22_000), absent(), at(22_001));
-    assert_eq!((state(&desk, "a"), letters(&step)), (OrderState::Rejected, vec![DeadLetterReason::Rejected]));
+    assert_eq!((state(&desk, "a"), letters(&step)), (OrderState::Rejected, vec![DeadLetterReason::NeverArrived]));
 }
 
 #[test]
@@ -550,73 +562,4 @@ fn a_drawdown_must_last_to_kill() {
     assert!(!crash(&mut desk, dec!(0.01), 4_000));
     assert!(!crash(&mut desk, dec!(0.01), 5_000));
     assert!(crash(&mut desk, dec!(0.01), 6_000));
-}
-
-#[test]
-fn the_dead_man_switch_is_fed_only_while_all_is_well() {
-    let mut desk = desk();
-    let beats = |step: &Step| step.urgent.iter().filter(|effect| matches!(effect, Effect::Heartbeat)).count();
-    assert_eq!(beats(&desk.on_tick(at(100))), 1);
-    assert_eq!(beats(&desk.on_tick(at(20_000))), 0, "one at a time");
-    desk.on_heartbeat(Err("lost".into()), at(20_000));
-    assert_eq!(desk.trading_state(at(20_000)), TradingState::Halted);
-    assert_eq!(beats(&desk.on_tick(at(22_500))), 1);
-    desk.on_heartbeat(Ok(()), at(22_600));
-    assert!(desk.trouble(at(22_600)).expect("compare").contains("reconciling"), "the venue may have swept");
-    desk.on_tick(at(22_700));
-    desk.on_snapshot(at(22_700), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(22_800));
-    desk.on_latch(latch(1, KillState::Killed), at(22_900));
-    assert_eq!(beats(&desk.on_tick(at(40_000))), 0);
-}
-
-#[derive(Clone, Debug)]
-enum News {
-    Order(VenueOrderStatus, i64),
-    Fill(u8, FillStatus),
-    Answer,
-}
-
-/// All that the venue says about one order that was matched by `trades` and then ended: each part twice, in any order.
-fn history() -> impl Strategy<Value = (usize, Vec<News>)> {
-    (0..=4_usize).prop_flat_map(|trades| {
-        let mut news = vec![News::Answer, News::Order(VenueOrderStatus::Live, 0)];
-        for trade in 0..trades {
-            let number = u8::try_from(trade).expect("few");
-            let matched = (i64::from(number) + 1) * 2;
-            news.push(News::Order(VenueOrderStatus::Live, matched));
-            news.extend([FillStatus::Matched, FillStatus::Mined, FillStatus::Confirmed].map(|s| News::Fill(number, s)));
-        }
-        news.push(News::Order(VenueOrderStatus::Cancelled, i64::try_from(trades).expect("few") * 2));
-        let twice: Vec<News> = news.iter().chain(&news).cloned().collect();
-        (Just(trades), Just(twice).prop_shuffle())
-    })
-}
-
-proptest! {
-    #[test]
-    fn any_order_of_news_leads_to_the_same_books((trades, news) in history()) {
-        let mut desk = desk();
-        sent(&mut desk, "a", TimeInForce::Gtc);
-        let mut step_now = 5;
-        for item in news {
-            step_now += 1;
-            match item {
-                News::Answer => { answered(&mut desk, "a", accepted(), step_now); }
-                News::Order(status, matched) => {
-                    let order = venue_order("a", status, Some(Decimal::from(matched)));
-                    desk.on_user_event(UserEvent::Order(order), at(step_now));
-                }
-                News::Fill(trade, status) => {
-                    let fill = venue_fill("a", &format!("t{trade}"), dec!(2), status);
-                    desk.on_user_event(UserEvent::Fill(fill), at(step_now));
-                }
-            }
-        }
-        let shares = Size(Decimal::from(trades * 2));
-        prop_assert_eq!(state(&desk, "a"), OrderState::Cancelled);
-        prop_assert_eq!(desk.orders[&key("a")].row.order.matched, shares);
-        prop_assert_eq!(desk.portfolio.position(&"1".into()).map_or(Size::ZERO, |held| held.size), shares);
-        prop_assert_eq!(desk.counts, OrderCounts { sent: 1, accepted: 1, cancelled: 1, ..OrderCounts::default() });
-        prop_assert_eq!(desk.active.len(), 0);
-    }
 }

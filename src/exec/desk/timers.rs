@@ -24,17 +24,15 @@ const MARKET_KEPT: Duration = Duration::from_hours(24);
 /// When each thing was last done.
 #[derive(Debug)]
 pub(super) struct Timers {
-    equity_at: Timestamp,
-    marks_told_at: Timestamp,
-    marks_kept_at: Timestamp,
-    heartbeat_at: Option<Timestamp>,
-    beating: bool,
+    equity: Timestamp,
+    marks_told: Timestamp,
+    marks_kept: Timestamp,
 }
 
 impl Timers {
     /// Nothing done yet.
     pub(super) const fn at(now: Timestamp) -> Self {
-        Self { equity_at: now, marks_told_at: now, marks_kept_at: now, heartbeat_at: None, beating: false }
+        Self { equity: now, marks_told: now, marks_kept: now }
     }
 }
 
@@ -47,6 +45,7 @@ impl Desk {
         self.search(now, &mut step);
         self.cancel_rested(now, &mut step);
         self.heartbeat(now, &mut step);
+        self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
         self.tell_marks(now, &mut step);
         step
@@ -54,10 +53,12 @@ impl Desk {
 
     /// The latch has changed.
     pub(in crate::exec) fn on_latch(&mut self, latch: crate::domain::KillLatch, now: Timestamp) -> Step {
+        if latch.is_armed() && latch.epoch != self.latch.epoch {
+            self.breaker.reset();
+        }
         self.latch = latch;
         self.beyond_drawdown = 0;
-        // Nothing is sent while killed, so an old failure would stand for ever.
-        self.health.heartbeat = None;
+        self.forget_beats();
         let mut step = Step::default();
         self.retry(now, &mut step);
         step
@@ -184,44 +185,16 @@ impl Desk {
         step
     }
 
-    /// The dead-man switch is fed only while everything is well: armed, reconciled, and the loop alive, which asking proves.
-    fn heartbeat(&mut self, now: Timestamp, step: &mut Step) {
-        let due = self.timers.heartbeat_at.is_none_or(|last| now.since(last) >= self.rules.heartbeat_every);
-        let well = self.latch.is_armed() && !self.reconcile.is_required() && self.health.ledger.is_none();
-        if due && well && !self.timers.beating {
-            self.timers.beating = true;
-            self.timers.heartbeat_at = Some(now);
-            step.urgent.push(Effect::Heartbeat);
-        }
-    }
-
-    /// A heartbeat was answered. After a failure the venue may have cancelled everything, so the books are compared.
-    pub(in crate::exec) fn on_heartbeat(&mut self, result: Result<(), String>, now: Timestamp) {
-        self.timers.beating = false;
-        match result {
-            Ok(()) => {
-                if self.health.heartbeat.take().is_some() {
-                    self.reconcile_now(now);
-                }
-            }
-            Err(_) if !self.latch.is_armed() => {}
-            Err(error) => {
-                self.health.heartbeat = Some(format!("heartbeat: {error}"));
-                // Tried again at once rather than after a whole interval: the venue sweeps after ten seconds.
-                self.timers.heartbeat_at = Some(now.minus(self.rules.heartbeat_every / 2));
-            }
-        }
-    }
-
     fn watch_equity(&mut self, now: Timestamp, step: &mut Step) {
-        if now.since(self.timers.equity_at) < EQUITY_EVERY {
+        if now.since(self.timers.equity) < EQUITY_EVERY {
             return;
         }
-        self.timers.equity_at = now;
-        let total = self.portfolio.pnl().total;
+        self.timers.equity = now;
+        let total = self.portfolio.total();
         let day = self.day.after(now, total);
-        if day != self.day || self.day_dirty {
-            self.day = day;
+        self.day_dirty |= day != self.day;
+        self.day = day;
+        if self.day_dirty && self.health.ledger.is_none() {
             self.day_dirty = false;
             step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
         }
@@ -234,16 +207,20 @@ impl Desk {
 
     /// Total profit against the day's peak, as the gate wants it.
     pub(super) fn equity(&self) -> Equity {
-        Equity { current: self.portfolio.pnl().total, peak: self.day.peak, day_start: self.day.start }
+        Equity { current: self.portfolio.total(), peak: self.day.peak, day_start: self.day.start }
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
-        if now.since(self.timers.marks_told_at) >= MARKS_TOLD_EVERY {
-            self.timers.marks_told_at = now;
+        if now.since(self.timers.marks_told) >= MARKS_TOLD_EVERY {
+            self.timers.marks_told = now;
             self.tell_positions(step);
         }
-        if now.since(self.timers.marks_kept_at) >= MARKS_KEPT_EVERY {
-            self.timers.marks_kept_at = now;
+        // While the ledger is gone everything waits in memory: what can be had again later does not.
+        if self.health.ledger.is_some() {
+            return;
+        }
+        if now.since(self.timers.marks_kept) >= MARKS_KEPT_EVERY {
+            self.timers.marks_kept = now;
             let marks = self.portfolio.take_marks();
             step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
             self.prune(now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
-    Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, OrderState, Timestamp, TradingState,
+    ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp, TradingState,
 };
 use crate::risk::{Holdings, RiskView};
 
@@ -39,7 +39,15 @@ impl Desk {
     /// Why nothing may be sent now, the latch apart; absent when it may.
     pub(in crate::exec) fn trouble(&self, now: Timestamp) -> Option<String> {
         let health = &self.health;
-        let all = [&health.stopping, &health.ledger, &health.bus, &health.user, &health.heartbeat];
+        let all = [
+            &health.stopping,
+            &health.lease,
+            &health.ledger,
+            &health.bus,
+            &health.user,
+            &health.heartbeat,
+            &health.skew,
+        ];
         let first = all.into_iter().flatten().next();
         if let Some(trouble) = first {
             return Some(trouble.clone());
@@ -48,30 +56,29 @@ impl Desk {
             let why = health.venue.clone();
             return Some(why.unwrap_or_else(|| "reconciling with the venue".into()));
         }
-        self.stale_books(now).or_else(|| self.oldest_unknown(now))
+        self.stale_books(now).or_else(|| self.pause.trouble(now))
     }
 
     /// The venue has not confirmed the books for too long: they may be wrong.
-    fn stale_books(&self, now: Timestamp) -> Option<String> {
+    pub(super) fn stale_books(&self, now: Timestamp) -> Option<String> {
         let most = self.rules.reconcile_every.saturating_mul(3).max(STALE_AT_LEAST);
         let age = now.since(self.reconcile.clean_at()?);
         let why = self.health.venue.as_deref().unwrap_or("a comparison is under way");
         (age > most).then(|| format!("the books were last compared {} s ago: {why}", age.as_secs()))
     }
 
-    /// A dead letter is on its way to its stream.
-    pub(in crate::exec) const fn count_dead_letter(&mut self) {
-        self.dead_letters += 1;
+    /// The venue's clock was measured.
+    pub(in crate::exec) fn on_skew(&mut self, skew: ClockSkew) {
+        let bound = self.rules.skew;
+        let beyond = skew.exceeds(bound);
+        self.health.skew =
+            beyond.then(|| format!("the venue's clock is {skew} of ours; at most {} s are allowed", bound.as_secs()));
+        self.venue_skew = Some(skew);
     }
 
-    fn oldest_unknown(&self, now: Timestamp) -> Option<String> {
-        let ages = self.active.iter().filter_map(|key| {
-            let tracked = self.orders.get(key).filter(|tracked| tracked.state() == OrderState::Unknown)?;
-            tracked.search.map(|search| (now.since(search.since), key))
-        });
-        let (age, key) = ages.max_by_key(|(age, _)| *age)?;
-        let old = age > self.rules.unknown_too_old;
-        old.then(|| format!("the outcome of order {} is unknown for {} s", key.0, age.as_secs()))
+    /// Open orders as the venue listed them last, unless one was opened or has ended since.
+    fn venue_open(&self) -> Option<u64> {
+        self.venue_open.filter(|(_, begun)| self.open_changed_at <= *begun).map(|(open, _)| open)
     }
 
     /// What may be sent.
@@ -101,13 +108,15 @@ impl Desk {
     /// What is at stake, without one order.
     pub(super) fn holdings(&self, without: Option<&Key>) -> Holdings {
         let mut holdings = Holdings::new();
-        for position in self.portfolio.held() {
-            holdings.add_position(&position);
-        }
+        self.portfolio.at_stake(&mut holdings);
         for key in self.active.iter().filter(|key| Some(*key) != without) {
             if let Some(tracked) = self.orders.get(key) {
                 holdings.add_order(&tracked.row.order);
             }
+        }
+        for tracked in self.risen.iter().filter_map(|key| self.orders.get(key)) {
+            let order = &tracked.row.order;
+            holdings.add_intent(&OrderIntent { size: order.remaining(), ..order.intent.clone() });
         }
         holdings
     }
@@ -136,7 +145,7 @@ impl Desk {
     pub(in crate::exec) fn snapshot(&self, kill: KillReport, seq: u64, now: Timestamp) -> HermesState {
         let pnl = self.portfolio.pnl();
         let trouble = if kill.latch.is_armed() {
-            self.trouble(now)
+            self.trouble(now).or_else(|| self.breaker.words(now))
         } else {
             Some(format!("killed by {}: {}", kill.latch.by, kill.latch.why))
         };
@@ -146,7 +155,7 @@ impl Desk {
             seq,
             mode: self.origin.mode,
             trading_state: self.trading_state(now),
-            kill: KillReport { venue_open_orders: kill.venue_open_orders.or(self.venue_open), ..kill },
+            kill: KillReport { venue_open_orders: kill.venue_open_orders.or(self.venue_open()), ..kill },
             reconciled_at: self.reconcile.clean_at(),
             trouble,
             orders: self.counts,
@@ -158,11 +167,11 @@ impl Desk {
             peak_today: self.day.peak,
             day_start: self.day.start,
             exposure: Exposure { gross: self.holdings(None).gross(), limit: self.gate.limits().gross_exposure },
-            dlq: self.dead_letters,
-            dead_letters: Vec::new(),
-            halted: Vec::new(),
-            fencing_token: None,
-            venue_skew_ms: None,
+            dlq: self.letters.waiting(),
+            dead_letters: self.letters.shown(),
+            halted: self.halted(now),
+            fencing_token: self.fencing_token,
+            venue_skew_ms: self.venue_skew.map(|skew| skew.ahead_us / 1_000),
             tick_to_order: self.tick_to_order(),
         }
     }

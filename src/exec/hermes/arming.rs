@@ -15,8 +15,11 @@ impl Runner {
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
             Action::Kill { .. } => AckVerdict::Applied,
-            Action::DlqRetry { id } | Action::DlqDrop { id, .. } => {
-                AckVerdict::Denied { reasons: vec![format!("dead letter {id} is not known")] }
+            Action::DlqRetry { .. } | Action::DlqDrop { .. } => {
+                match self.letter(&command.action, &command.actor).await {
+                    Ok(()) => AckVerdict::Applied,
+                    Err(reasons) => AckVerdict::Denied { reasons },
+                }
             }
         };
         Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() }

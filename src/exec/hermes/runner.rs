@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::super::desk::{Desk, Effect, Step};
+use super::super::desk::{Desk, Effect, Signed, Step};
 use super::super::kill::{KillSwitch, LatchFile};
-use super::super::venue::UserEvent;
+use super::super::venue::{ExecutionVenue, SignError, UserEvent};
 use super::commands::Ask;
 use super::consumer::{Acks, Consumed};
 use super::feed::Feed;
@@ -18,7 +18,8 @@ use super::outbox::Outbox;
 use super::venue_calls::{Calls, Report};
 use crate::bus::{BusLink, BusRef, Entry, Origin};
 use crate::clock;
-use crate::domain::{KillLatch, KillState, KillStep, TradeEvent};
+use crate::domain::{Action, KillLatch, KillState, KillStep, Market, OrderIntent, TradeEvent};
+use crate::risk::Approved;
 use crate::store::ledger::{Ledger, LedgerError, Write};
 
 const TICK: Duration = Duration::from_millis(50);
@@ -187,6 +188,7 @@ impl Runner {
             Report::Cancelled { orders, result } => self.desk.on_cancelled(&orders, &result, now),
             Report::LookedUp { order, begun, result } => self.desk.on_lookup(&order, begun, result, now),
             Report::Snapshot { begun, result } => self.desk.on_snapshot(begun, result, now),
+            Report::Balances(result) => self.desk.on_balances(result, now),
             Report::Heartbeat(result) => {
                 self.desk.on_heartbeat(result.map_err(|error| error.to_string()), now);
                 Step::default()
@@ -207,6 +209,9 @@ impl Runner {
             self.flush_ledger().await;
         }
         self.take_data().await;
+        if let Some(skew) = self.calls.venue().skew() {
+            self.desk.on_skew(skew);
+        }
         let step = self.desk.on_tick(clock::now());
         self.perform(step, None).await;
         let due = if self.dirty { STATE_AFTER } else { STATE_EVERY };
@@ -232,7 +237,7 @@ impl Runner {
             Consumed::Entry(entry) => {
                 self.take_data().await;
                 let venue = self.calls.venue();
-                let step = self.desk.on_entry(&entry, &|approved, market| venue.sign(approved, market), clock::now());
+                let step = self.desk.on_entry(&entry, &|approved, market| sign(venue, approved, market), clock::now());
                 self.perform(step, Some(entry)).await;
             }
         }
@@ -268,6 +273,7 @@ impl Runner {
             Err(LedgerError::Duplicate { .. }) if waiting.entry.is_some() => {
                 waiting.entry.map(|entry| self.desk.on_taken_before(&entry)).into_iter().collect()
             }
+            Err(LedgerError::Duplicate { intent, attempt }) => vec![self.desk.on_duplicate(&intent, attempt)],
             Err(error) => {
                 self.ledger_failed(&error);
                 self.backlog.push_back(waiting);
@@ -315,13 +321,13 @@ impl Runner {
             Effect::Cancel(orders) => self.calls.cancel(orders),
             Effect::Lookup { order, since } => self.calls.lookup(order, since),
             Effect::Snapshot { since } => self.calls.snapshot(since),
+            Effect::Balances { tokens, refresh } => self.calls.balances(tokens, refresh),
             Effect::Heartbeat => self.calls.heartbeat(),
             Effect::Emit(event) => {
                 self.outbox.event(&event);
                 self.dirty = true;
             }
             Effect::DeadLetter(letter) => {
-                self.desk.count_dead_letter();
                 self.outbox.dead_letter(letter);
             }
             Effect::Ack(id) => {
@@ -339,10 +345,31 @@ impl Runner {
         None
     }
 
+    /// Does what a person wants done about a dead letter.
+    pub(super) async fn letter(&mut self, action: &Action, by: &str) -> Result<(), Vec<String>> {
+        let now = clock::now();
+        let step = match action {
+            Action::DlqRetry { id } => {
+                let venue = self.calls.venue();
+                self.desk.retry_dead_letter(id, by, &|approved, market| sign(venue, approved, market), now)?
+            }
+            Action::DlqDrop { id, why } => self.desk.drop_dead_letter(id, by, why, now)?,
+            Action::Kill { .. } | Action::Arm { .. } => Step::default(),
+        };
+        self.perform(step, None).await;
+        Ok(())
+    }
+
     fn tell_state(&mut self) {
         let state = self.desk.snapshot(self.switch.report(), self.outbox.seq(), clock::now());
         self.outbox.state(&state);
         self.dirty = false;
         self.told_at = Some(Instant::now());
     }
+}
+
+/// Signs, and says how long that took.
+fn sign(venue: &dyn ExecutionVenue, approved: &Approved<OrderIntent>, market: &Market) -> Result<Signed, SignError> {
+    let begun = clock::now();
+    venue.sign(approved, market).map(|order| Signed { order, begun, done: clock::now() })
 }

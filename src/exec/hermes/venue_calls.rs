@@ -11,10 +11,10 @@ use tokio_util::task::TaskTracker;
 use super::super::desk::{Key, Lookup, Snapshot};
 use super::super::kill::KillSwitch;
 use super::super::venue::{
-    CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
 };
 use crate::clock;
-use crate::domain::{OrderId, Timestamp, TransientCode};
+use crate::domain::{OrderId, Timestamp, TokenId, TransientCode};
 
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
@@ -35,6 +35,8 @@ pub(super) enum Report {
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
     Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError> },
+    /// pUSD and shares.
+    Balances(Result<Balances, VenueError>),
     /// A heartbeat.
     Heartbeat(Result<(), VenueError>),
 }
@@ -118,6 +120,19 @@ impl Calls {
                 Ok(Snapshot { orders, fills })
             };
             Report::Snapshot { begun, result: bounded(read).await }
+        });
+    }
+
+    pub(super) fn balances(&self, tokens: Vec<TokenId>, refresh: bool) {
+        let venue = Arc::clone(&self.venue);
+        self.spawn(async move {
+            let read = async {
+                if refresh {
+                    venue.refresh_balances(&tokens).await?;
+                }
+                venue.balances(&tokens).await
+            };
+            Report::Balances(bounded(read).await)
         });
     }
 

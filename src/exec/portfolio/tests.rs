@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 
 use super::*;
-use crate::domain::{FeeSchedule, Level, OutcomeToken, Protocol, Role};
+use crate::domain::{FeeSchedule, FillStatus, Level, OutcomeToken, Protocol, Role};
 
 fn fill(trade: u32, side: Side, shares: Decimal, price: Decimal, at: i64) -> Fill {
     Fill {
@@ -49,7 +49,7 @@ fn market(payouts: Option<[Price; 2]>) -> Market {
 fn portfolio(fills: &[Fill]) -> Portfolio {
     let mut portfolio = Portfolio::new();
     for fill in fills {
-        portfolio.apply(fill.clone());
+        portfolio.apply(fill, Timestamp::default());
     }
     portfolio
 }
@@ -96,7 +96,7 @@ fn a_failed_fill_has_exactly_no_effect() {
     let mut with = portfolio(&[one, two.clone()]);
     assert_ne!(with.pnl(), without.pnl());
     two.status = FillStatus::Failed;
-    assert!(matches!(with.apply(two), FillChange::Moved(_)));
+    assert!(matches!(with.apply(&two, Timestamp::default()), FillChange::Moved(..)));
     assert_eq!(with.pnl(), without.pnl());
     assert_eq!(with.position(&"1".into()), without.position(&"1".into()));
 }
@@ -108,7 +108,7 @@ fn a_taker_fee_is_booked_once_its_market_is_known() {
     let mut portfolio = portfolio(&[taker, fill(2, Side::Buy, dec!(100), dec!(0.5), 1)]);
     let late = portfolio.late_fees(&market(None));
     assert_eq!(late.len(), 1, "makers pay none");
-    portfolio.apply(late[0].clone());
+    portfolio.apply(&late[0], Timestamp::default());
     assert_eq!(portfolio.pnl().fees, Usd(dec!(1.75)));
     assert!(portfolio.late_fees(&market(None)).is_empty());
 }
@@ -175,5 +175,32 @@ proptest! {
         let held = position.avg_price.notional(position.size);
         let gap = (position.realised - held - cash).abs();
         prop_assert!(gap < Usd(dec!(0.000000000000001)), "{} {} {}", position.realised, held, cash);
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_journals_balance_and_tell_what_the_positions_tell((_, steps) in histories()) {
+        let (mut portfolio, mut journals) = (Portfolio::new(), Vec::new());
+        for mut fill in steps {
+            // The fee becomes known with the trade's second step.
+            fill.fee = if fill.status == FillStatus::Matched { Usd::ZERO } else { Usd(dec!(0.03)) };
+            if let FillChange::New(_, journal) | FillChange::Moved(_, journal) =
+                portfolio.apply(&fill, Timestamp::default())
+            {
+                journals.extend(journal);
+            }
+        }
+        for journal in &journals {
+            prop_assert_eq!(journal.imbalance(), None);
+        }
+        let ids: std::collections::HashSet<&str> = journals.iter().map(|journal| journal.id.as_str()).collect();
+        prop_assert_eq!(ids.len(), journals.len(), "each is written once");
+        let held = fold(&journals);
+        prop_assert_eq!(held.cash, portfolio.cash());
+        let position = portfolio.position(&"1".into());
+        let whole = held.tokens.get(&TokenId::from("1")).copied().unwrap_or_default();
+        let told = position.map_or((Size::ZERO, Usd::ZERO, Usd::ZERO), |told| (told.size, told.realised, told.fees));
+        prop_assert_eq!((whole.shares, whole.realised, whole.fees), told);
     }
 }

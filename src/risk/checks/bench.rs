@@ -142,13 +142,18 @@ pub(crate) fn position(token: &str, size: &str, avg_price: &str) -> Position {
         token: token.into(),
         outcome: "Up".into(),
         size: size.parse().expect("a size"),
+        confirmed: size.parse().expect("a size"),
+        pending_buys: Size::ZERO,
+        pending_sells: Size::ZERO,
         avg_price: avg_price.parse().expect("a price"),
         mark: None,
         mark_at: None,
         payout: None,
         realised: Usd::ZERO,
+        realised_confirmed: Usd::ZERO,
         unrealised: None,
         fees: Usd::ZERO,
+        parts: Vec::new(),
     }
 }
 

@@ -19,6 +19,9 @@ const ORDERS: &str = "SELECT document FROM (
         )
     ) ORDER BY created_at";
 
+const WAITING: &str =
+    "SELECT COUNT(*) AS n FROM dead_letters WHERE json_extract(document, '$.state.state') = 'waiting'";
+
 /// Mirrors [`OrderRow::counts`]; a test holds the two together.
 const COUNTS: &str = "SELECT
         COALESCE(SUM(NOT adopted AND sent), 0) AS sent,
@@ -33,7 +36,8 @@ const COUNTS: &str = "SELECT
 
 pub(super) async fn memory(pool: &SqlitePool, ended: u32) -> Result<Memory, LedgerError> {
     let orders = query(ORDERS).bind(ended).fetch_all(pool).await.map_err(|error| unavailable(&error))?;
-    let dead: i64 = all(pool, "SELECT COUNT(*) AS n FROM dead_letters").await?.first().map_or(0, |row| row.get("n"));
+    let dead: i64 = all(pool, WAITING).await?.first().map_or(0, |row| row.get("n"));
+    let newest = all(pool, "SELECT document FROM dead_letters ORDER BY seq DESC LIMIT 1000").await?;
     let documents = |rows: Vec<SqliteRow>| rows.into_iter().map(|row| row.get("document")).collect::<Vec<String>>();
     let latch = documents(all(pool, "SELECT document FROM kill_latch ORDER BY seq DESC LIMIT 1").await?);
     let fills = documents(all(pool, "SELECT document FROM fills ORDER BY matched_at, trade_id, order_id").await?);
@@ -48,7 +52,9 @@ pub(super) async fn memory(pool: &SqlitePool, ended: u32) -> Result<Memory, Ledg
         marks: marks(pool).await?,
         latch: parse("latch", &latch)?.pop(),
         day: day(pool).await?,
+        corrections: Vec::new(),
         dead_letters: dead.cast_unsigned(),
+        letters: parse("dead letter", &documents(newest))?,
         unpublished: parse("dead letter", &letters)?,
         mode: mode.first().map(|row| row.get("value")),
     })

@@ -24,6 +24,7 @@ async fn one(connection: &mut SqliteConnection, write: &Write) -> Outcome {
         Write::Inbox(row) => inbox(connection, row).await,
         Write::Order { row, what, at } => order(connection, row, what, *at).await,
         Write::Fill { fill, at } => self::fill(connection, fill, *at).await,
+        Write::Journal(_) => Ok(()),
         Write::Market(market) => {
             let sql = "INSERT INTO markets (market_id, document) VALUES (?, ?)
                        ON CONFLICT (market_id) DO UPDATE SET document = excluded.document";
@@ -147,7 +148,7 @@ async fn fill(connection: &mut SqliteConnection, fill: &Fill, at: Timestamp) -> 
 
 async fn dead_letter(connection: &mut SqliteConnection, letter: &DeadLetter) -> Outcome {
     let sql = "INSERT INTO dead_letters (entry, reason, document) VALUES (?, ?, ?)
-               ON CONFLICT (entry, reason) DO NOTHING";
+               ON CONFLICT (entry, reason) DO UPDATE SET document = excluded.document";
     run(connection, query(sql).bind(letter.entry.clone()).bind(code(&letter.reason)?).bind(json(letter)?)).await
 }
 

@@ -160,6 +160,7 @@ pub(crate) const fn order_state(state: OrderState) -> (&'static str, Role) {
         OrderState::PartiallyFilled => ("partial", Role::Good),
         OrderState::CancelPending => ("cancel…", Role::Warn),
         OrderState::Filled => ("filled", Role::Text),
+        OrderState::Voided => ("VOIDED", Role::Bad),
         OrderState::Cancelled => ("cancelled", Role::Dim),
         OrderState::Rejected => ("rejected", Role::Bad),
         OrderState::Expired => ("expired", Role::Dim),

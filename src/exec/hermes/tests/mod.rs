@@ -93,6 +93,8 @@ impl World {
                 reconcile_every: Duration::from_secs(1),
                 heartbeat_every: Duration::from_millis(200),
                 claim_after: Duration::from_secs(1),
+                mismatch_limit: Usd(dec!(5)),
+                breaker_rejections: 5,
             },
             gate: RiskGate::new(limits),
             bus: self.bus.clone(),

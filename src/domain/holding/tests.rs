@@ -1,0 +1,160 @@
+use proptest::prelude::*;
+use rust_decimal::dec;
+
+use super::*;
+use crate::domain::Posting;
+
+fn posting(account: Account, asset: Asset, amount: Decimal) -> Posting {
+    Posting { account, asset, amount }
+}
+
+fn journal(kind: JournalKind, trade: u32, what: &str, at: i64, postings: Vec<Posting>) -> Journal {
+    Journal {
+        id: format!("t{trade}/o/{what}"),
+        kind,
+        at: Timestamp::from_secs(at),
+        market: "0xm".into(),
+        trade: Some(TradeId::new(format!("t{trade}"))),
+        order: Some("o".into()),
+        reverses: None,
+        postings,
+        note: None,
+    }
+}
+
+/// `shares` of token 1 for `owner`, at `price` each; negative when sold.
+fn fill(trade: u32, owner: &str, shares: Decimal, price: Decimal, at: i64) -> Journal {
+    let (token, paid) = (|| Asset::Token("1".into()), shares * price);
+    let postings = vec![
+        posting(Account::Position(Some(owner.into())), token(), shares),
+        posting(Account::Venue, token(), -shares),
+        posting(Account::Cash, Asset::Usd, -paid),
+        posting(Account::Venue, Asset::Usd, paid),
+    ];
+    journal(JournalKind::Fill, trade, "fill", at, postings)
+}
+
+fn fee(trade: u32, fee: Decimal, at: i64) -> Journal {
+    let postings = vec![posting(Account::Cash, Asset::Usd, -fee), posting(Account::Fees, Asset::Usd, fee)];
+    journal(JournalKind::Fee, trade, "fee", at, postings)
+}
+
+fn reversal(of: &Journal, trade: u32) -> Journal {
+    let back = of.postings.iter().map(|posting| Posting { amount: -posting.amount, ..posting.clone() }).collect();
+    Journal { reverses: Some(of.id.clone()), ..journal(JournalKind::Reversal, trade, "reversal", 1, back) }
+}
+
+#[test]
+fn each_strategy_has_its_part_at_its_own_average_and_the_shares_add_up() {
+    let journals = [
+        fill(1, "momentum", dec!(10), dec!(0.40), 1),
+        fill(2, "weather", dec!(10), dec!(0.60), 2),
+        fill(3, "weather", dec!(-5), dec!(0.70), 3),
+        fee(2, dec!(0.10), 2),
+    ];
+    let held = fold(&journals);
+    let whole = held.tokens[&TokenId::from("1")];
+    assert_eq!((whole.shares, whole.average(), whole.realised), (Size(dec!(15)), Price(dec!(0.5)), Usd(dec!(1.00))));
+    let part = |strategy: &str| held.parts[&("1".into(), Some(strategy.into()))];
+    let (momentum, weather) = (part("momentum"), part("weather"));
+    assert_eq!((momentum.shares, momentum.average(), momentum.realised), (Size(dec!(10)), Price(dec!(0.4)), Usd::ZERO));
+    assert_eq!(
+        (weather.shares, weather.average(), weather.realised),
+        (Size(dec!(5)), Price(dec!(0.6)), Usd(dec!(0.50)))
+    );
+    assert_eq!((whole.fees, momentum.fees, weather.fees), (Usd(dec!(0.10)), Usd::ZERO, Usd(dec!(0.10))));
+    assert_eq!(held.cash, Usd(dec!(-6.60)));
+}
+
+#[test]
+fn a_position_may_pass_through_zero() {
+    let held = fold(&[fill(1, "s", dec!(10), dec!(0.40), 1), fill(2, "s", dec!(-15), dec!(0.60), 2)]);
+    let whole = held.tokens[&TokenId::from("1")];
+    assert_eq!((whole.shares, whole.cost, whole.realised), (Size(dec!(-5)), Usd(dec!(-3.00)), Usd(dec!(2.00))));
+}
+
+#[test]
+fn a_correction_of_cash_is_no_profit_and_shares_that_vanish_bring_nothing() {
+    let deposit = Journal {
+        trade: None,
+        order: None,
+        ..journal(
+            JournalKind::Correction,
+            0,
+            "deposit",
+            0,
+            vec![posting(Account::Cash, Asset::Usd, dec!(100)), posting(Account::Venue, Asset::Usd, dec!(-100))],
+        )
+    };
+    let token = || Asset::Token("1".into());
+    let gone = Journal {
+        trade: None,
+        order: None,
+        ..journal(
+            JournalKind::Correction,
+            9,
+            "gone",
+            9,
+            vec![posting(Account::Position(None), token(), dec!(-10)), posting(Account::Venue, token(), dec!(10))],
+        )
+    };
+    let held = fold(&[deposit, fill(1, "s", dec!(10), dec!(0.40), 1), gone]);
+    let whole = held.tokens[&TokenId::from("1")];
+    assert_eq!((held.cash, whole.shares, whole.realised), (Usd(dec!(96.00)), Size::ZERO, Usd(dec!(-4.00))));
+}
+
+/// Fills of two strategies, some with a fee that came later, some undone.
+fn histories() -> impl Strategy<Value = (Vec<Journal>, Vec<Journal>)> {
+    let one = (any::<bool>(), -20..20_i64, 1..99_i64, 0..4_i64, any::<bool>(), any::<bool>());
+    prop::collection::vec(one, 0..8).prop_flat_map(|drawn| {
+        let mut journals = Vec::new();
+        for (number, (momentum, shares, cents, at, late_fee, undone)) in (0_u32..).zip(drawn) {
+            let owner = if momentum { "momentum" } else { "weather" };
+            let booked = fill(number, owner, Decimal::from(shares), Decimal::new(cents, 2), at);
+            if late_fee && !undone {
+                journals.push(fee(number, dec!(0.01), at));
+            }
+            if undone {
+                journals.push(reversal(&booked, number));
+            }
+            journals.push(booked);
+        }
+        let twice: Vec<Journal> = journals.iter().chain(&journals).cloned().collect();
+        (Just(journals), Just(twice).prop_shuffle())
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_fold_is_a_function_of_the_set((journals, shuffled) in histories()) {
+        prop_assert_eq!(fold(&journals), fold(&shuffled));
+    }
+
+    #[test]
+    fn what_is_undone_leaves_no_trace((journals, _) in histories()) {
+        let undone: HashSet<Leg<'_>> =
+            journals.iter().filter(|journal| journal.kind == JournalKind::Reversal).filter_map(leg).collect();
+        let without = journals.iter().filter(|journal| leg(journal).is_none_or(|leg| !undone.contains(&leg)));
+        prop_assert_eq!(fold(&journals), fold(without));
+    }
+
+    #[test]
+    fn appending_gives_what_folding_gives((journals, shuffled) in histories()) {
+        for order in [journals, shuffled] {
+            let (fills, rest): (Vec<Journal>, Vec<Journal>) =
+                order.into_iter().partition(|journal| journal.kind == JournalKind::Fill);
+            let (mut held, mut known) = (Held::default(), Vec::<Journal>::new());
+            for journal in fills.into_iter().chain(rest) {
+                if known.iter().any(|other| other.id == journal.id) {
+                    continue;
+                }
+                let appended = held.append(&journal);
+                known.push(journal);
+                if !appended {
+                    held = fold(&known);
+                }
+            }
+            prop_assert_eq!(held, fold(&known));
+        }
+    }
+}

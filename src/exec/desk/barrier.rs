@@ -1,0 +1,55 @@
+//! What stands before single orders besides the risk gate: a strategy with an order of unknown fate, and the circuit breaker.
+
+use std::collections::BTreeMap;
+
+use super::{Desk, Key};
+use crate::domain::{Control, Denial, OrderIntent, OrderState, StrategyHalt, StrategyId, Timestamp};
+
+impl Desk {
+    /// Why this order must not be sent although the desk trades.
+    pub(super) fn barrier(&mut self, intent: &OrderIntent, now: Timestamp) -> Option<Denial> {
+        if let Some((age, key)) = self.stuck(now).remove(&intent.strategy) {
+            return Some(Denial {
+                control: Control::StrategyHalt,
+                value: words(&key, age),
+                limit: format!("{} s", self.rules.unknown_too_old.as_secs()),
+            });
+        }
+        let key: Key = (intent.intent.clone(), intent.attempt);
+        self.breaker.check(&key, &intent.market, now)
+    }
+
+    /// Strategies whose orders are refused, each with its reason.
+    pub(super) fn halted(&self, now: Timestamp) -> Vec<StrategyHalt> {
+        let halt = |(strategy, (age, key))| StrategyHalt { strategy, why: words(&key, age) };
+        self.stuck(now).into_iter().map(halt).collect()
+    }
+
+    /// By strategy the order that has been of unknown fate for the longest, in seconds, when that is too long.
+    fn stuck(&self, now: Timestamp) -> BTreeMap<StrategyId, (u64, Key)> {
+        let mut stuck: BTreeMap<StrategyId, (u64, Key)> = BTreeMap::new();
+        if self.counts.unknown == 0 {
+            return stuck;
+        }
+        for key in &self.active {
+            let Some(tracked) = self.orders.get(key).filter(|tracked| tracked.state() == OrderState::Unknown) else {
+                continue;
+            };
+            let times = tracked.row.order.times;
+            let since = times.answered_at.or(times.sent_at).or(times.signed_at);
+            let age = now.since(since.unwrap_or(now));
+            if age <= self.rules.unknown_too_old {
+                continue;
+            }
+            let longest = stuck.entry(tracked.row.order.intent.strategy.clone()).or_insert((0, key.clone()));
+            if age.as_secs() > longest.0 {
+                *longest = (age.as_secs(), key.clone());
+            }
+        }
+        stuck
+    }
+}
+
+fn words(key: &Key, age: u64) -> String {
+    format!("the outcome of order {} is unknown for {age} s", key.0)
+}

@@ -1,0 +1,174 @@
+//! The dead man's switch, what a miss of it means, and what else closes the gate.
+
+use super::*;
+use crate::domain::ClockSkew;
+
+fn beats(step: &Step) -> usize {
+    step.urgent.iter().filter(|effect| matches!(effect, Effect::Heartbeat)).count()
+}
+
+fn snapshots(step: &Step) -> usize {
+    step.urgent.iter().filter(|effect| matches!(effect, Effect::Snapshot { .. })).count()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a snapshot gives")]
+fn nothing() -> Result<Snapshot, VenueError> {
+    Ok(Snapshot { orders: Vec::new(), fills: Vec::new() })
+}
+
+/// Lets the loop tick every half second until `to`, answering every heartbeat, and counts them.
+fn run(desk: &mut Desk, from: i64, to: i64) -> usize {
+    let mut sent = 0;
+    for now in (from..=to).step_by(500) {
+        let step = desk.on_tick(at(now));
+        for _ in 0..beats(&step) {
+            sent += 1;
+            desk.on_heartbeat(Ok(()), at(now + 10));
+        }
+        if snapshots(&step) > 0 {
+            desk.on_snapshot(at(now), nothing(), at(now + 20));
+        }
+    }
+    sent
+}
+
+#[test]
+fn it_is_fed_every_interval_while_all_is_well() {
+    let mut desk = desk();
+    assert_eq!(run(&mut desk, 500, 20_000), 4);
+    assert_eq!(desk.trouble(at(20_000)), None);
+}
+
+#[test]
+fn each_part_of_the_health_predicate_withholds_it() {
+    type Spoil = fn(&mut Desk);
+    let spoil: [(&str, Spoil); 6] = [
+        ("killed", |desk| drop(desk.on_latch(latch(1, KillState::Killed), at(500)))),
+        ("lease", |desk| desk.health.lease = Some("the lease is lost".into())),
+        ("ledger", |desk| desk.health.ledger = Some("the ledger is gone".into())),
+        ("loop", |desk| drop(desk.on_tick(at(-1_500)))),
+        ("books", |desk| desk.reconcile = super::super::reconcile::Progress::at_start(at(0))),
+        ("truth", |desk| {
+            desk.health.user = Some("the socket is down".into());
+            desk.reconcile = super::super::reconcile::Progress::at_start(at(0));
+        }),
+    ];
+    for (what, spoil) in spoil {
+        let mut desk = desk();
+        spoil(&mut desk);
+        assert_eq!(beats(&desk.on_tick(at(500))), 0, "{what}");
+        assert!(desk.unfit(at(500)).is_some(), "{what}");
+    }
+    let mut desk = desk();
+    desk.health.user = Some("the socket is down".into());
+    assert_eq!(beats(&desk.on_tick(at(500))), 1, "REST is fresh");
+    desk.on_heartbeat(Ok(()), at(501));
+    desk.health.user = None;
+    desk.reconcile_now(at(502));
+    assert_eq!(run(&mut desk, 1_000, 5_500), 1, "a comparison that is under way does not let the venue sweep");
+}
+
+#[test]
+fn a_failed_one_is_tried_again_soon_and_the_books_are_compared_before_anything_is_sent() {
+    let mut desk = desk();
+    assert_eq!(beats(&desk.on_tick(at(500))), 1);
+    assert_eq!(beats(&desk.on_tick(at(1_000))), 0, "one at a time");
+    desk.on_heartbeat(Err("lost".into()), at(1_000));
+    assert!(desk.trouble(at(1_000)).expect("halted").contains("lost"));
+    assert_eq!(run(&mut desk, 1_500, 3_500), 1);
+    assert!(desk.trouble(at(3_520)).expect("compare").contains("reconciling"));
+    let step = desk.on_tick(at(4_000));
+    assert_eq!(snapshots(&step), 1);
+    desk.on_snapshot(at(4_000), nothing(), at(4_100));
+    assert_eq!(desk.trouble(at(4_100)), None);
+}
+
+#[test]
+fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
+    let mut desk = desk();
+    for name in ["a", "b"] {
+        sent(&mut desk, name, TimeInForce::Gtc);
+        answered(&mut desk, name, accepted(), 5);
+    }
+    assert_eq!(beats(&desk.on_tick(at(500))), 1);
+    desk.on_heartbeat(Ok(()), at(501));
+    desk.health.ledger = Some("gone".into());
+    for now in (1_000..=10_500).step_by(500) {
+        let step = desk.on_tick(at(now));
+        assert_eq!(beats(&step), 0);
+        if snapshots(&step) > 0 {
+            let orders = ["a", "b"].map(|name| venue_order(name, VenueOrderStatus::Live, None)).to_vec();
+            desk.on_snapshot(at(now), Ok(Snapshot { orders, fills: Vec::new() }), at(now));
+        }
+    }
+    assert!(!desk.orders[&key("a")].doubted, "ten seconds exactly");
+    desk.health.ledger = None;
+    desk.on_tick(at(10_501));
+    assert!(desk.orders[&key("a")].doubted && desk.orders[&key("b")].doubted);
+    assert!(desk.trouble(at(10_501)).expect("halted").contains("heartbeat"));
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.00)), "reserved whole");
+    desk.on_heartbeat(Ok(()), at(10_600));
+    let step = desk.on_tick(at(10_700));
+    let asked = snapshots(&step);
+    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+    let step = desk.on_snapshot(at(10_700), Ok(Snapshot { orders, fills: Vec::new() }), at(10_800));
+    assert_eq!((asked, lookups(&step)), (1, 1), "the one that is not listed is asked for");
+    assert!(!desk.orders[&key("a")].doubted && desk.trouble(at(10_800)).is_some());
+    let swept = venue_order("b", VenueOrderStatus::Cancelled, None);
+    desk.on_lookup(&"0xb".into(), at(10_800), Ok(Lookup { order: Some(swept), fills: Vec::new() }), at(10_900));
+    assert_eq!((state(&desk, "b"), desk.trouble(at(10_900))), (OrderState::Cancelled, None));
+}
+
+#[test]
+fn a_clock_beyond_its_bound_closes_the_gate_and_one_at_the_bound_does_not() {
+    let mut desk = desk();
+    let skew = |ahead_us| ClockSkew { ahead_us, within_us: 500_000, measured_at: at(0) };
+    for ahead in [2_500_000, -2_500_000] {
+        desk.on_skew(skew(ahead));
+        assert_eq!(desk.trouble(at(1)), None);
+    }
+    for ahead in [2_500_001, -2_500_001] {
+        desk.on_skew(skew(ahead));
+        let trouble = desk.trouble(at(1)).expect("closed");
+        assert!(trouble.contains("clock") && trouble.contains("2 s"), "{trouble}");
+    }
+    let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(1));
+    assert_eq!(shown.venue_skew_ms, Some(-2_500));
+}
+
+#[test]
+fn without_a_ledger_cancels_go_on_and_nothing_piles_up() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(20), FillStatus::Confirmed)), at(100));
+    desk.on_tick(at(9_000));
+    desk.health.ledger = Some("gone".into());
+    let step = desk.on_tick(at(10_000));
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(_))), "at once, not after the commit");
+    assert!(desk.trouble(at(10_000)).expect("closed").contains("gone"));
+    let mut written = 0;
+    for now in (10_500..=60_000).step_by(500) {
+        desk.on_data(PolymarketData::Book(book(at(now))), at(now));
+        written += desk.on_tick(at(now)).writes.len();
+    }
+    assert_eq!(written, 0, "marks and the day's peak wait");
+}
+
+#[test]
+fn what_the_venue_has_open_is_shown_only_while_no_order_has_overtaken_it() {
+    let mut desk = desk();
+    let shown =
+        |desk: &Desk| desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(50)).kill.venue_open_orders;
+    assert_eq!(shown(&desk), Some(0));
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    assert_eq!(shown(&desk), None);
+    assert_eq!(snapshots(&desk.on_tick(at(4_999))), 0);
+    assert_eq!(snapshots(&desk.on_tick(at(5_000))), 1, "renewed soon");
+    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+    desk.on_snapshot(at(5_000), Ok(Snapshot { orders, fills: Vec::new() }), at(5_010));
+    assert_eq!(shown(&desk), Some(1));
+    desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(5_020));
+    assert_eq!(shown(&desk), None);
+}

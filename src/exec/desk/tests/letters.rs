@@ -1,0 +1,237 @@
+//! Dead letters and what a person does about them; retries by class; the circuit breaker at work.
+
+use super::*;
+
+fn rejected(code: RejectCode) -> PostAnswer {
+    PostAnswer::Rejected { code, reason: code.to_string() }
+}
+
+fn transient(code: TransientCode, after: Option<Duration>) -> PostAnswer {
+    PostAnswer::Transient { code, reason: code.to_string(), retry_after: after }
+}
+
+/// Buries `name` as `code`; gives the letter's id.
+fn buried(desk: &mut Desk, name: &str, code: RejectCode) -> String {
+    sent(desk, name, TimeInForce::Gtc);
+    let step = answered(desk, name, rejected(code), 5);
+    let id = step.effects().find_map(|effect| match effect {
+        Effect::DeadLetter(letter) => Some(letter.id.clone()),
+        _ => None,
+    });
+    id.expect("a dead letter")
+}
+
+fn refusal(result: Result<Step, Vec<String>>) -> String {
+    result.expect_err("refused").join("; ")
+}
+
+fn shown(desk: &Desk) -> HermesState {
+    desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(50))
+}
+
+#[test]
+fn a_refusal_is_buried_under_the_venues_code() {
+    use DeadLetterReason as R;
+    for (code, reason) in [
+        (RejectCode::Balance, R::Balance),
+        (RejectCode::Allowance, R::Allowance),
+        (RejectCode::Tick, R::Tick),
+        (RejectCode::MinSize, R::Size),
+        (RejectCode::Banned, R::Banned),
+        (RejectCode::MarketNotAccepting, R::MarketClosed),
+        (RejectCode::Other, R::Rejected),
+    ] {
+        let mut desk = desk();
+        buried(&mut desk, "a", code);
+        let state = shown(&desk);
+        assert_eq!((state.dlq, state.dead_letters[0].reason), (1, reason));
+    }
+    let mut desk = desk();
+    let off_tick = |_: &Approved<OrderIntent>, _: &Market| {
+        Err(SignError::OffTick { price: Price(dec!(0.505)), tick: Price(dec!(0.01)) })
+    };
+    let step = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &off_tick, at(2));
+    assert_eq!(letters(&step), [R::Tick]);
+}
+
+#[test]
+fn a_retry_is_a_new_attempt_with_a_fresh_deadline_through_every_gate() {
+    let mut desk = desk();
+    let id = buried(&mut desk, "a", RejectCode::Balance);
+    let step = desk.retry_dead_letter(&id, "cockpit:alice", &sign, at(1_000)).expect("tried again");
+    let again: Key = ("a".into(), 2);
+    assert_eq!(posts(&step), std::slice::from_ref(&again));
+    assert!(matches!(&step.writes[0], Write::Inbox(row) if row.attempt == 2 && row.entry == format!("dlq:{id}")));
+    let order = &desk.orders[&again].row.order;
+    assert_eq!((order.order.clone(), order.intent.created_at), (Some("0xa#2".into()), at(1_000)));
+    assert_eq!((order.intent.deadline, order.intent.rest_until), (at(3_000), at(11_000)), "as long as before");
+    let letter = &shown(&desk).dead_letters[0];
+    let retried = DeadLetterState::Retried { attempt: 2, by: "cockpit:alice".into(), at: at(1_000) };
+    assert_eq!((letter.state.clone(), shown(&desk).dlq), (retried, 0));
+    assert!(step.writes.iter().any(|write| matches!(write, Write::DeadLetter(letter) if letter.id == id)), "durable");
+    assert!(refusal(desk.retry_dead_letter(&id, "bob", &sign, at(1_001))).contains("alice"), "only once");
+
+    desk.clear_to_send(&again, at(1_002)).expect("clear");
+    let step = desk.on_posted(&again, rejected(RejectCode::Balance), Some(at(1_002)), at(1_003));
+    assert_eq!(letters(&step), [DeadLetterReason::Balance]);
+    let second = shown(&desk).dead_letters[0].clone();
+    assert_eq!((second.attempt, shown(&desk).dlq), (2, 1));
+    let step = desk.retry_dead_letter(&second.id, "alice", &sign, at(1_010)).expect("a third time");
+    assert_eq!(posts(&step), [("a".into(), 3)]);
+}
+
+#[test]
+fn a_retry_is_refused_with_the_reason_and_the_letter_stays() {
+    let mut desk = desk();
+    assert!(refusal(desk.retry_dead_letter("nothing", "a", &sign, at(9))).contains("not among"));
+    let raw = Entry { id: EntryId { millis: 77, index: 0 }, payload: Bytes::from_static(b"{"), deliveries: 1 };
+    desk.on_entry(&raw, &sign, at(2));
+    assert!(refusal(desk.retry_dead_letter("77-0.malformed", "a", &sign, at(9))).contains("never"));
+    let id = buried(&mut desk, "a", RejectCode::Other);
+
+    desk.on_latch(latch(1, KillState::Killed), at(10));
+    assert!(refusal(desk.retry_dead_letter(&id, "a", &sign, at(11))).contains("killed"));
+    desk.on_latch(latch(2, KillState::Armed), at(12));
+    desk.health.user = Some("socket down".into());
+    assert!(refusal(desk.retry_dead_letter(&id, "a", &sign, at(13))).contains("socket down"));
+    desk.health.user = None;
+    desk.on_data(PolymarketData::Book(Book { asks: Vec::new(), bids: Vec::new(), ..book(at(14)) }), at(14));
+    assert!(refusal(desk.retry_dead_letter(&id, "a", &sign, at(15))).contains("denied: price_collar"));
+    desk.on_data(PolymarketData::Book(book(at(16))), at(16));
+    let broken = |_: &Approved<OrderIntent>, _: &Market| Err(SignError::Signer("no key".into()));
+    assert!(refusal(desk.retry_dead_letter(&id, "a", &broken, at(17))).contains("no key"));
+
+    let state = shown(&desk);
+    assert_eq!((state.dlq, desk.orders.len()), (2, 1), "still waiting, no attempt was made");
+    let step = desk.retry_dead_letter(&id, "a", &sign, at(18)).expect("now");
+    let epoch = desk.orders[&("a".into(), 2)].row.order.intent.epoch;
+    assert_eq!((posts(&step).len(), epoch), (1, 2), "in the present epoch");
+}
+
+#[test]
+fn a_retry_is_refused_while_the_earlier_attempt_may_live() {
+    let mut desk = desk();
+    let id = buried(&mut desk, "a", RejectCode::Other);
+    desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Live, None)), at(20));
+    assert!(refusal(desk.retry_dead_letter(&id, "a", &sign, at(21))).contains("not proven dead"));
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.00)), "at stake while it lives");
+    desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(22));
+    assert_eq!(desk.holdings(None).gross(), Usd::ZERO);
+    desk.retry_dead_letter(&id, "a", &sign, at(23)).expect("dead now");
+
+    let id = buried(&mut desk, "b", RejectCode::Other);
+    desk.on_user_event(UserEvent::Fill(venue_fill("b", "t1", dec!(3), FillStatus::Matched)), at(30));
+    assert!(refusal(desk.retry_dead_letter(&id, "a", &sign, at(31))).contains("not proven dead"));
+}
+
+#[test]
+fn a_dropped_letter_is_done_with() {
+    let mut desk = desk();
+    let id = buried(&mut desk, "a", RejectCode::Other);
+    let step = desk.drop_dead_letter(&id, "alice", "stale", at(9)).expect("dropped");
+    assert!(matches!(&step.writes[..], [Write::DeadLetter(_)]));
+    assert_eq!(shown(&desk).dlq, 0);
+    assert!(refusal(desk.drop_dead_letter(&id, "bob", "x", at(10))).contains("alice dropped it"));
+    assert!(refusal(desk.retry_dead_letter(&id, "bob", &sign, at(10))).contains("alice dropped it"));
+}
+
+#[test]
+fn the_newest_hundred_letters_are_shown_and_all_that_wait_are_counted() {
+    let mut desk = desk();
+    for n in 1..=150 {
+        desk.on_entry(&entry(n, intent(&format!("i{n}"), TimeInForce::Gtc)), &sign, at(2_001));
+    }
+    let state = shown(&desk);
+    assert_eq!((state.dlq, state.dead_letters.len()), (150, 100));
+    assert_eq!(state.dead_letters[0].intent, Some("i150".into()));
+    desk.on_entry(&entry(150, intent("i150", TimeInForce::Gtc)), &sign, at(2_001));
+    assert_eq!(shown(&desk).dlq, 150, "the same letter again");
+    desk.on_taken_before(&entry(150, intent("i150", TimeInForce::Gtc)));
+    assert_eq!(shown(&desk).dlq, 149, "another run had it");
+}
+
+#[test]
+fn a_window_for_post_only_orders_lets_those_through_and_buries_what_cannot_wait() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    let step = answered(&mut desk, "a", transient(TransientCode::PostOnlyMode, None), 5);
+    assert_eq!(letters(&step), [DeadLetterReason::Exhausted]);
+    let step = desk.on_entry(&entry(7, intent("b", TimeInForce::Gtc)), &sign, at(10));
+    assert_eq!((letters(&step), posts(&step).len()), (vec![DeadLetterReason::Exhausted], 0), "without asking again");
+    let patient = OrderIntent { deadline: at(200_000), ..intent("c", TimeInForce::Gtc) };
+    desk.on_entry(&entry(8, patient), &sign, at(10));
+    let step = desk.clear_to_send(&key("c"), at(11)).expect_err("waits");
+    assert!(letters(&step).is_empty());
+    let passive = OrderIntent { post_only: true, price: Price(dec!(0.48)), ..intent("d", TimeInForce::Gtc) };
+    desk.on_entry(&entry(9, passive), &sign, at(12));
+    desk.clear_to_send(&key("d"), at(13)).expect("allowed");
+    desk.on_data(PolymarketData::Book(book(at(120_004))), at(120_004));
+    desk.on_tick(at(119_000));
+    desk.on_snapshot(at(119_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(119_001));
+    assert!(posts(&desk.on_tick(at(120_004))).is_empty());
+    assert_eq!(posts(&desk.on_tick(at(120_005))), [key("c")], "two minutes after it was first told");
+}
+
+#[test]
+fn a_rate_limit_or_maintenance_closes_the_gate_for_its_time_and_cancels_go_on() {
+    let mut desk = desk();
+    sent(&mut desk, "r", TimeInForce::Gtc);
+    answered(&mut desk, "r", accepted(), 5);
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    sent(&mut desk, "b", TimeInForce::Gtc);
+    let step = answered(&mut desk, "a", transient(TransientCode::RateLimited, Some(Duration::from_secs(1))), 5);
+    assert_eq!(acks(&step), 0, "inside its deadline");
+    assert!(desk.trouble(at(1_004)).expect("closed").contains("rate_limited"));
+    assert_eq!(desk.trouble(at(1_005)), None);
+    answered(&mut desk, "b", transient(TransientCode::CancelOnly, Some(Duration::from_mins(1))), 1_006);
+    assert!(desk.trouble(at(10_000)).expect("closed").contains("cancel_only"));
+    let step = desk.on_tick(at(10_000));
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(_))));
+}
+
+#[test]
+fn refusals_one_after_the_other_open_the_breaker_and_an_accepted_probe_closes_it() {
+    let mut desk = desk();
+    for n in 0..5 {
+        buried(&mut desk, &format!("n{n}"), RejectCode::Balance);
+    }
+    let step = desk.on_entry(&entry(50, intent("x", TimeInForce::Gtc)), &sign, at(6));
+    let denial = step.effects().find_map(|effect| match effect {
+        Effect::Emit(event) => match &**event {
+            TradeEvent::Denied { denial, .. } => Some(denial.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let denial = denial.expect("denied");
+    assert_eq!(
+        (denial.control, denial.value.as_str()),
+        (Control::CircuitBreaker, "5 refused as balance for the account")
+    );
+    assert!(denial.limit.contains("fewer than 5 in 60 s; open until"), "{}", denial.limit);
+    assert_eq!((state(&desk, "x"), acks(&step)), (OrderState::Denied, 1));
+    assert!(shown(&desk).trouble.expect("said").contains("circuit breaker"));
+
+    desk.on_data(PolymarketData::Book(book(at(30_010))), at(30_010));
+    let late = |name: &str| OrderIntent { deadline: at(40_000), ..intent(name, TimeInForce::Gtc) };
+    let step = desk.on_entry(&entry(51, late("probe")), &sign, at(30_010));
+    assert_eq!(posts(&step), [key("probe")]);
+    assert!(posts(&desk.on_entry(&entry(52, late("second")), &sign, at(30_011))).is_empty(), "one probe at a time");
+    desk.clear_to_send(&key("probe"), at(30_012)).expect("clear");
+    desk.on_posted(&key("probe"), accepted(), Some(at(30_013)), at(30_014));
+    assert_eq!(posts(&desk.on_entry(&entry(53, late("third")), &sign, at(30_015))), [key("third")]);
+}
+
+#[test]
+fn an_account_that_is_banned_stays_closed_until_a_person_arms() {
+    let mut desk = desk();
+    buried(&mut desk, "a", RejectCode::Banned);
+    desk.on_user_event(UserEvent::Connected, at(6));
+    ready(&mut desk);
+    desk.on_entry(&entry(50, intent("x", TimeInForce::Gtc)), &sign, at(7));
+    assert_eq!(state(&desk, "x"), OrderState::Denied);
+    desk.on_latch(latch(1, KillState::Killed), at(8));
+    desk.on_latch(latch(2, KillState::Armed), at(9));
+    let armed = OrderIntent { epoch: 2, ..intent("y", TimeInForce::Gtc) };
+    assert_eq!(posts(&desk.on_entry(&entry(51, armed), &sign, at(10))), [key("y")]);
+}

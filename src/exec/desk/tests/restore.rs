@@ -1,0 +1,232 @@
+//! A desk that was rebuilt from its ledger equals one that was never interrupted.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::{Held, fold};
+use crate::store::ledger::{InboxRow, OrderRow};
+
+/// A ledger as plain maps: what the writes of steps come to.
+#[derive(Default)]
+struct Paper {
+    orders: BTreeMap<(String, u32), OrderRow>,
+    inbox: Vec<InboxRow>,
+    fills: BTreeMap<(TradeId, OrderId), Fill>,
+    markets: BTreeMap<MarketId, Market>,
+    letters: BTreeMap<String, DeadLetter>,
+    journals: Vec<Journal>,
+}
+
+impl Paper {
+    fn keep(&mut self, step: Step) -> Vec<Effect> {
+        for write in step.writes {
+            match write {
+                Write::Order { row, .. } => {
+                    let name = (row.order.intent.intent.to_string(), row.order.intent.attempt);
+                    self.orders.insert(name, *row);
+                }
+                Write::Inbox(row) => self.inbox.push(row),
+                Write::Fill { fill, .. } => {
+                    self.fills.insert((fill.trade.clone(), fill.order.clone()), *fill);
+                }
+                Write::Market(market) => {
+                    self.markets.insert(market.market.clone(), *market);
+                }
+                Write::DeadLetter(letter) => {
+                    self.letters.insert(letter.id.clone(), *letter);
+                }
+                Write::Journal(journal) => self.journals.push(*journal),
+                _ => {}
+            }
+        }
+        step.urgent.into_iter().chain(step.after).collect()
+    }
+
+    fn memory(&self) -> Memory {
+        let mut counts = OrderCounts::default();
+        for row in self.orders.values() {
+            super::super::view::add(&mut counts, row.counts());
+        }
+        Memory {
+            orders: self.orders.values().cloned().collect(),
+            counts,
+            entries: self.inbox.clone(),
+            fills: self.fills.values().cloned().collect(),
+            markets: self.markets.values().cloned().collect(),
+            corrections: self.journals.iter().filter(|journal| journal.trade.is_none()).cloned().collect(),
+            dead_letters: self.letters.len() as u64,
+            ..Memory::default()
+        }
+    }
+}
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// What may happen to one of a few orders.
+#[derive(Clone, Debug)]
+enum Event {
+    Entry,
+    Accepted,
+    Rejected,
+    Lost,
+    Seen(VenueOrderStatus, i64),
+    Fill(u8, FillStatus),
+    Absent,
+    Tick,
+}
+
+fn events() -> impl Strategy<Value = Vec<(usize, Event)>> {
+    let status = prop_oneof![
+        Just(VenueOrderStatus::Live),
+        Just(VenueOrderStatus::Matched),
+        Just(VenueOrderStatus::Cancelled),
+        Just(VenueOrderStatus::Delayed),
+    ];
+    let settled = prop_oneof![
+        Just(FillStatus::Matched),
+        Just(FillStatus::Mined),
+        Just(FillStatus::Retrying),
+        Just(FillStatus::Confirmed),
+        Just(FillStatus::Failed),
+    ];
+    let event = prop_oneof![
+        4 => Just(Event::Entry),
+        2 => Just(Event::Accepted),
+        1 => Just(Event::Rejected),
+        2 => Just(Event::Lost),
+        3 => (status, 0..=10_i64).prop_map(|(status, matched)| Event::Seen(status, matched)),
+        4 => (0..3_u8, settled).prop_map(|(trade, status)| Event::Fill(trade, status)),
+        1 => Just(Event::Absent),
+        1 => Just(Event::Tick),
+    ];
+    prop::collection::vec((0..NAMES.len(), event), 0..40)
+}
+
+fn apply(desk: &mut Desk, name: &str, number: usize, event: &Event, now: Timestamp) -> Step {
+    match event {
+        Event::Entry => desk.on_entry(&entry(number as u64 + 1, intent(name, TimeInForce::Gtc)), &sign, at(2)),
+        Event::Accepted => desk.on_posted(&key(name), accepted(), Some(now), now),
+        Event::Rejected => {
+            let answer = PostAnswer::Rejected { code: RejectCode::NotFilled, reason: "no".into() };
+            desk.on_posted(&key(name), answer, Some(now), now)
+        }
+        Event::Lost => desk.on_posted(&key(name), unknown(), Some(now), now),
+        Event::Seen(status, matched) => {
+            let order = venue_order(name, *status, Some(Decimal::from(*matched)));
+            desk.on_user_event(UserEvent::Order(order), now)
+        }
+        Event::Fill(trade, status) => {
+            let fill = venue_fill(name, &format!("{name}{trade}"), Decimal::from(*trade) + dec!(3), *status);
+            desk.on_user_event(UserEvent::Fill(fill), now)
+        }
+        Event::Absent => desk.on_lookup(&OrderId::new(format!("0x{name}")), now, absent(), now),
+        Event::Tick => desk.on_tick(now),
+    }
+}
+
+/// All that a restart must not change; what may have been sent is of unknown fate afterwards.
+#[derive(Debug, PartialEq)]
+struct Shown {
+    orders: BTreeMap<String, (OrderState, Size, bool)>,
+    positions: Vec<Position>,
+    pnl: Pnl,
+    counts: OrderCounts,
+    reserved: Usd,
+    letters: u64,
+    untraded: usize,
+}
+
+fn shown(desk: &Desk) -> Shown {
+    let state = |state| match state {
+        OrderState::Signed | OrderState::Sent => OrderState::Unknown,
+        other => other,
+    };
+    let orders = desk.orders.iter().map(|(key, tracked)| {
+        let order = &tracked.row.order;
+        let confirmed = order.times.confirmed_at.is_some();
+        (key.0.to_string(), (state(order.state), order.matched, confirmed))
+    });
+    Shown {
+        orders: orders.collect(),
+        positions: desk.portfolio.positions(at(100)),
+        pnl: desk.portfolio.pnl(),
+        // What was signed or sent counts as unknown, and only then.
+        counts: OrderCounts { unknown: 0, open: 0, sent: 0, ..desk.counts },
+        reserved: desk.holdings(None).gross(),
+        letters: desk.letters.waiting(),
+        untraded: desk.untraded.len(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn restored_from_the_ledger_it_is_as_if_it_had_never_stopped(events in events()) {
+        let mut paper = Paper::default();
+        let mut desk = desk();
+        paper.markets.insert("0xm".into(), market());
+        for (number, (which, event)) in events.iter().enumerate() {
+            let mut step = apply(&mut desk, NAMES[*which], number, event, at(10 + i64::try_from(number).expect("few")));
+            // What follows from a commit, to its end: POSTs begin at once.
+            loop {
+                let posts: Vec<Key> = posts(&step);
+                paper.keep(step);
+                let Some(post) = posts.first() else { break };
+                step = desk.clear_to_send(post, at(3)).map_or_else(|step| step, |(_, step)| step);
+            }
+        }
+        let (mut again, recovery) = restored(paper.memory());
+        prop_assert!(posts(&recovery).is_empty(), "nothing is sent again");
+        prop_assert_eq!(shown(&desk), shown(&again));
+        prop_assert_eq!(&fold(&paper.journals).tokens, &folded(&desk).tokens, "the journals tell the same");
+
+        // And whatever comes next leads both to the same.
+        ready(&mut desk);
+        ready(&mut again);
+        for name in NAMES {
+            for event in [Event::Fill(0, FillStatus::Confirmed), Event::Seen(VenueOrderStatus::Cancelled, 10)] {
+                apply(&mut desk, name, 0, &event, at(200));
+                apply(&mut again, name, 0, &event, at(200));
+            }
+        }
+        let without_letters = |shown: Shown| Shown { letters: 0, ..shown };
+        prop_assert_eq!(without_letters(shown(&desk)), without_letters(shown(&again)));
+    }
+}
+
+fn folded(desk: &Desk) -> Held {
+    fold(desk.portfolio.journals())
+}
+
+#[test]
+fn two_hundred_open_orders_twenty_positions_and_fifty_missed_fills_are_right_at_once() {
+    let mut paper = Paper::default();
+    let mut before = desk();
+    before.gate =
+        RiskGate::new(Limits { position_cap: Size(dec!(1_000_000)), gross_exposure: Usd(dec!(1_000_000)), ..limits() });
+    let token = |n: usize| if n.is_multiple_of(2) { "1" } else { "2" };
+    for n in 0..200_usize {
+        let name = format!("o{n}");
+        let step = before.on_entry(&entry(n as u64 + 1, intent(&name, TimeInForce::Gtc)), &sign, at(2));
+        paper.keep(step);
+        paper.keep(before.clear_to_send(&key(&name), at(3)).expect("clear").1);
+        paper.keep(answered(&mut before, &name, accepted(), 5));
+    }
+    for n in 0..20_usize {
+        let fill = VenueFill {
+            token: format!("{}{n}", token(n)).as_str().into(),
+            ..venue_fill("x", &format!("p{n}"), dec!(9), FillStatus::Confirmed)
+        };
+        paper.keep(before.on_user_event(UserEvent::Fill(fill), at(6)));
+    }
+    let (mut desk, _) = restored(paper.memory());
+    assert_eq!((desk.counts.open, desk.portfolio.positions(at(7)).len()), (200, 20));
+    let name = |n: usize| format!("o{n}");
+    let fills = (0..50).map(|n| venue_fill(&name(n), &format!("m{n}"), dec!(10), FillStatus::Matched)).collect();
+    let open = (50..200).map(|n| venue_order(&name(n), VenueOrderStatus::Live, None)).collect();
+    desk.on_tick(at(10));
+    let step = desk.on_snapshot(at(10), Ok(Snapshot { orders: open, fills }), at(11));
+    assert_eq!((lookups(&step), mismatches(&step), desk.trouble(at(11))), (0, 0, None));
+    assert_eq!((desk.counts.open, desk.counts.filled), (150, 50));
+    assert_eq!(desk.portfolio.position(&"1".into()).expect("held").size, Size(dec!(500)));
+    assert_eq!(desk.holdings(None).token(&"1".into()).buying, Size(dec!(1500)));
+}

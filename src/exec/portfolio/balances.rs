@@ -1,0 +1,116 @@
+//! What the venue's balances may be if the books are right. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::{Portfolio, journals};
+use crate::domain::{Fill, Side, Timestamp, TokenId};
+
+/// What a balance at the venue may be: every value between the ends can be explained by fills that are not settled, or that
+/// the venue's cache may not have seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// The least.
+    pub low: Decimal,
+    /// The most.
+    pub high: Decimal,
+}
+
+impl Range {
+    /// How far outside a figure lies: negative below, positive above, zero inside.
+    #[must_use]
+    pub fn miss(self, figure: Decimal) -> Decimal {
+        if figure < self.low {
+            figure - self.low
+        } else if figure > self.high {
+            figure - self.high
+        } else {
+            Decimal::ZERO
+        }
+    }
+
+    /// Widens the range by something that may or may not have happened: booked as `effect`.
+    fn doubt(&mut self, effect: Decimal) {
+        if effect > Decimal::ZERO {
+            self.low -= effect;
+        } else {
+            self.high -= effect;
+        }
+    }
+
+    /// Widens the range by something that is not booked and may still show.
+    fn may_show(&mut self, effect: Decimal) {
+        if effect > Decimal::ZERO {
+            self.high += effect;
+        } else {
+            self.low += effect;
+        }
+    }
+}
+
+/// What the books expect of the venue's balances.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// pUSD; nothing before the first balance was taken over.
+    pub cash: Option<Range>,
+    /// Shares of the tokens that were asked for.
+    pub tokens: BTreeMap<TokenId, Range>,
+}
+
+impl Portfolio {
+    /// Tokens whose balance is worth asking for: what is held and not resolved, and what changed within `lag`; at most `most`.
+    #[must_use]
+    pub fn countable(&self, most: usize) -> Vec<TokenId> {
+        let recent = |token: &TokenId| self.changed_at.values().any(|(changed, _)| changed == token);
+        let open = |token: &&TokenId| !self.payouts.contains_key(*token) && (self.holds(token) || recent(token));
+        self.tokens.keys().filter(open).take(most).cloned().collect()
+    }
+
+    /// What the balances of these tokens, and the pUSD, may be at `now` when the venue's cache lags by up to `lag`.
+    pub fn expected(&mut self, tokens: &[TokenId], lag: Duration, now: Timestamp) -> Expected {
+        self.changed_at.retain(|_, (_, at)| now.since(*at) <= lag);
+        let mut cash = Range { low: self.cash.0, high: self.cash.0 };
+        let mut expected = Expected::default();
+        for (id, token) in &self.tokens {
+            let held = token.holding(id).shares.0;
+            let mut shares = Range { low: held, high: held };
+            for (leg, fill) in &token.fills {
+                if fill.status.is_final() && !self.changed_at.contains_key(leg) {
+                    continue;
+                }
+                let (paid, moved) = (journals::cash_of(fill).0, shares_of(fill));
+                if fill.status == crate::domain::FillStatus::Failed {
+                    cash.may_show(paid);
+                    shares.may_show(moved);
+                } else {
+                    cash.doubt(paid);
+                    shares.doubt(moved);
+                }
+            }
+            if tokens.contains(id) {
+                expected.tokens.insert(id.clone(), shares);
+            }
+        }
+        expected.cash = self.opened.then_some(cash);
+        expected
+    }
+
+    /// Whether a balance could be explained in more than one way: something is not settled, or was only just.
+    #[must_use]
+    pub fn is_in_flux(&self) -> bool {
+        let pending = |token: &super::Token| !token.bought().is_zero() || !token.sold().is_zero();
+        !self.changed_at.is_empty() || self.tokens.values().any(pending)
+    }
+
+    /// pUSD over everything that was booked.
+    #[must_use]
+    pub const fn cash(&self) -> crate::domain::Usd {
+        self.cash
+    }
+}
+
+fn shares_of(fill: &Fill) -> Decimal {
+    if fill.side == Side::Buy { fill.size.0 } else { -fill.size.0 }
+}
