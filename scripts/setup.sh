@@ -3,6 +3,7 @@
 set -euo pipefail
 
 missing=()
+# The same program is the sentinel: `redis-server --sentinel`.
 command -v redis-server >/dev/null || missing+=(redis-server)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
 command -v openssl >/dev/null || missing+=(openssl)

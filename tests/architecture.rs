@@ -21,7 +21,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("venues", &["domain", "clock", "venues", "exec"]),
     ("sim", &["domain", "clock", "sim"]),
     ("ui", &["domain", "bus", "clock", "ui"]),
-    ("config", &["domain", "risk", "pipeline", "sim", "config"]),
+    ("config", &["domain", "risk", "bus", "pipeline", "sim", "config"]),
     ("telemetry", &[]),
 ];
 

@@ -10,6 +10,7 @@ pub mod control;
 pub mod memory;
 mod names;
 pub mod redis;
+pub mod url;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+
+use crate::domain::Timestamp;
 
 pub use codec::{CodecError, Envelope, Origin, SCHEMA_VERSION, decode, encode};
 pub use names::{Channel, Group, Key, Stream};
@@ -39,6 +42,12 @@ pub struct EntryId {
 impl EntryId {
     /// Before every entry.
     pub const START: Self = Self { millis: 0, index: 0 };
+
+    /// Before every entry that is appended at this time or later.
+    #[must_use]
+    pub fn at(time: Timestamp) -> Self {
+        Self { millis: u64::try_from(time.millis()).unwrap_or(0), index: 0 }
+    }
 
     /// From `millis-index`, or nothing when it is not of that form.
     #[must_use]
@@ -149,6 +158,15 @@ pub struct PendingSummary {
     pub oldest: Option<EntryId>,
 }
 
+/// What came of trimming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Entries that are gone.
+    pub removed: u64,
+    /// Everything from here on was kept. Before what was asked for when a group still needs older entries.
+    pub kept_from: EntryId,
+}
+
 /// What can go wrong on the bus. No message holds a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BusError {
@@ -169,7 +187,10 @@ pub enum BusError {
         /// The group.
         group: Group,
     },
-    /// The server refused: out of memory, read-only, wrong type, no permission.
+    /// The server answers but takes no writes for now: too few replicas, no memory, no disk. May work again later.
+    #[error("bus degraded: {0}")]
+    Degraded(String),
+    /// The server refused: wrong type, no permission.
     #[error("bus refused: {0}")]
     Refused(String),
 }
@@ -178,7 +199,7 @@ impl BusError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Timeout(_) | Self::NoGroup { .. })
+        matches!(self, Self::Unreachable(_) | Self::Timeout(_) | Self::Degraded(_) | Self::NoGroup { .. })
     }
 }
 
@@ -197,7 +218,9 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Appends an entry; a capped stream loses its oldest beyond [`Stream::cap`].
     async fn append(&self, stream: Stream, payload: Bytes) -> Result<EntryId, BusError>;
 
-    /// Entries after `after`, oldest first, at most `count`; waits up to `block` for the first one.
+    /// Entries after `after`, oldest first, at most `count`; waits up to `block` for the first one. When the server has lost the
+    /// entry `after` (a failover or a restart can take the newest ones), reading goes on behind the newest entry before it that is
+    /// left: what is appended from then on arrives, even with lower ids; what was lost shows in [`Envelope::seq`].
     async fn read(&self, stream: Stream, after: EntryId, count: usize, block: Duration)
     -> Result<Vec<Entry>, BusError>;
 
@@ -239,6 +262,12 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// The group's unacknowledged entries.
     async fn pending(&self, stream: Stream, group: Group) -> Result<PendingSummary, BusError>;
 
+    /// Removes the entries before `keep_from`, except those that a group still needs: whatever is pending, or not yet delivered, in
+    /// any group stays, and all behind it. A stream that is read by a group ([`Stream::group`]) is not trimmed while that group is
+    /// missing ([`BusError::NoGroup`]): nobody knows then what was delivered. Done as a whole: no entry can be handed out
+    /// between the look and the cut.
+    async fn trim(&self, stream: Stream, keep_from: EntryId) -> Result<Trimmed, BusError>;
+
     /// Reads a key.
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, BusError>;
 
@@ -247,6 +276,12 @@ pub trait Bus: Send + Sync + fmt::Debug {
 
     /// Whether the server can be reached, in words when it cannot; changes are seen at once.
     fn link(&self) -> tokio::sync::watch::Receiver<BusLink>;
+
+    /// What is wrong with the server's settings, each with the right value: under them it may lose what it was given. Checked with
+    /// every connection; nothing when all is well or the settings may not be read.
+    fn concerns(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Whether the bus can be reached.
@@ -254,6 +289,8 @@ pub trait Bus: Send + Sync + fmt::Debug {
 pub enum BusLink {
     /// It answers.
     Up,
+    /// It answers but takes no writes, and why; reading, publishing and a kill that needs no bus go on.
+    Degraded(String),
     /// It does not, and why; attempts go on.
     Down(String),
 }

@@ -79,8 +79,17 @@ impl Stream {
         }
     }
 
+    /// The group whose members read it, each entry by one of them; nothing when every reader follows it for itself.
+    #[must_use]
+    pub const fn group(self) -> Option<Group> {
+        match self {
+            Self::Signals => Some(Group::Hermes),
+            Self::Rejected | Self::Events | Self::Dlq | Self::Commands | Self::Acks => None,
+        }
+    }
+
     /// How many entries it keeps at least; the oldest beyond that go. Streams whose loss would lose an order or a dead
-    /// letter have none: a cap would trim what is pending.
+    /// letter have none: a cap would trim what is pending; they are trimmed with [`Bus::trim`](super::Bus::trim).
     #[must_use]
     pub const fn cap(self) -> Option<usize> {
         match self {

@@ -7,6 +7,7 @@ mod sections;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::bus::url::RedisUrl;
 use crate::domain::{Mode, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
@@ -21,7 +22,7 @@ pub struct Config {
     pub mode: Mode,
     /// Where ledger, latch, socket and logs lie; nothing for the user's default place.
     pub state_dir: Option<PathBuf>,
-    /// Bus address: `memory://`, `redis://...` or `rediss://...`. May hold a password.
+    /// Bus address: `memory://`, or one of [`RedisUrl`]. May hold passwords.
     pub bus_url: BusUrl,
     /// The simulated venues.
     pub sim: crate::sim::Settings,
@@ -43,7 +44,7 @@ pub struct Config {
     pub log_filter: String,
 }
 
-/// A bus address; shows itself without its password.
+/// A bus address; shows itself without its passwords.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BusUrl(String);
 
@@ -69,11 +70,13 @@ impl BusUrl {
 
 impl fmt::Display for BusUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(mut url) = url::Url::parse(&self.0) else { return f.write_str("(unreadable address)") };
-        if url.password().is_some() && url.set_password(Some("***")).is_err() {
-            return f.write_str("(address with a password)");
+        if self.is_memory() {
+            return f.write_str(&self.0);
         }
-        write!(f, "{url}")
+        match RedisUrl::parse(&self.0) {
+            Ok(url) => write!(f, "{url}"),
+            Err(_) => f.write_str("(unreadable address)"),
+        }
     }
 }
 

@@ -82,6 +82,28 @@ impl Reader {
         self.read(key, allowed, |value| value.as_str().filter(|text| accept(text)).map(str::to_owned))
     }
 
+    /// A text that may hold a secret: `check` says what is wrong with it, and `shown` how much of it may be repeated.
+    pub(super) fn secret(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        check: impl Fn(&str) -> Result<(), String>,
+        shown: impl Fn(&str) -> String,
+    ) -> Option<String> {
+        let value = self.take(key, allowed)?;
+        let Some(text) = value.as_str() else {
+            self.problem(key, &value, allowed);
+            return None;
+        };
+        match check(text) {
+            Ok(()) => Some(text.to_owned()),
+            Err(wrong) => {
+                self.problem(key, shown(text), wrong);
+                None
+            }
+        }
+    }
+
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
         self.read(key, "true or false", Value::as_bool)
     }

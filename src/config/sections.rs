@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 
+use crate::bus::BusError;
+use crate::bus::url::RedisUrl;
 use crate::domain::{Mode, Size, Symbol, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
 
 use super::reader::Reader;
 use super::{Account, Argos, BusUrl, Config, Hermes, Ui, Venues};
+
+/// What a bus address may be; `config.toml` explains each.
+const BUS_URLS: &str =
+    "\"memory://\", \"redis://...\", \"rediss://...\", \"redis+sentinel://...\" or \"rediss+sentinel://...\"";
 
 /// Most that an amount in the configuration may be.
 const MOST: &str = "1000000000";
@@ -16,7 +22,7 @@ const MOST: &str = "1000000000";
 pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let mode = r.text("mode", "\"sim\"; paper and live are not in this version", |text| text == "sim");
     let state_dir = r.text("state_dir", "a path, or \"auto\"", |text| !text.is_empty());
-    let bus_url = r.text("bus.url", "\"memory://\", \"redis://...\" or \"rediss://...\"", is_bus_url);
+    let bus_url = r.secret("bus.url", BUS_URLS, check_bus_url, shown_bus_url);
     let sim = sim(r);
     let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
     let argos = argos(r);
@@ -161,9 +167,24 @@ fn ui(r: &mut Reader) -> Option<Ui> {
     Some(Ui { keymap: keymap?, max_fps: max_fps?, mouse: mouse? })
 }
 
-fn is_bus_url(text: &str) -> bool {
-    text == "memory://"
-        || url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host())
+fn check_bus_url(text: &str) -> Result<(), String> {
+    if text == "memory://" {
+        return Ok(());
+    }
+    RedisUrl::parse(text).map(drop).map_err(|error| match error {
+        BusError::Url(wrong) => format!("{BUS_URLS}; {wrong}"),
+        other => other.to_string(),
+    })
+}
+
+/// In quotes, unless what stands there may be a password.
+fn shown_bus_url(text: &str) -> String {
+    let behind = text.split_once("://").map_or(text, |(_scheme, behind)| behind);
+    if behind.contains(['@', ':', '?', '#']) {
+        "(not shown: it may hold a password)".to_owned()
+    } else {
+        format!("{text:?}")
+    }
 }
 
 fn is_ws_url(text: &str) -> bool {

@@ -78,8 +78,26 @@ fn a_strategy_may_only_watch_what_is_collected() {
 
 #[test]
 fn a_password_is_never_shown() {
-    let url = BusUrl::new("redis://desk:s3cret@localhost:6379/0".into());
-    assert_eq!(format!("{url} {url:?}"), "redis://desk:***@localhost:6379/0 redis://desk:***@localhost:6379/0");
+    let url = BusUrl::new("redis://desk:s3cret@localhost:6379/1".into());
+    assert_eq!(format!("{url} {url:?}"), "redis://desk@localhost:6379/1 redis://desk@localhost:6379/1");
+    let url = BusUrl::new("redis+sentinel://:s3cret@a,b:7000/desk?sentinel_password=s3cret".into());
+    assert_eq!(url.to_string(), "redis+sentinel://a:26379,b:7000/desk");
+}
+
+#[test]
+fn a_wrong_bus_address_is_explained_without_its_password() {
+    for (url, named) in [
+        ("redis+sentinel://u:s3cret@a:1,b:2", "service"),
+        ("redis://u:s3cret@a/x", "database 'x'"),
+        ("redis://u:s3cret", "port"),
+        ("redis://u:s3cret@a?sentinel_password=s3cret", "only with redis+sentinel"),
+        ("http://localhost", "scheme 'http'"),
+    ] {
+        let found = problems(&DEFAULT_TOML.replace("memory://", url));
+        let told = format!("{found:?}");
+        assert!(found.len() == 1 && found[0].key == "bus.url" && found[0].allowed.contains(named), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
 }
 
 #[test]

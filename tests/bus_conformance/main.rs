@@ -1,13 +1,16 @@
-//! One suite for both buses, the real server included, and what only a server can do to us.
+//! One suite for every bus, real servers and real sentinels included, and what only a server can do to us.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cases;
+mod failover;
 mod model;
 mod outage;
+mod resume;
 mod security;
 #[path = "../support/mod.rs"]
 mod support;
+mod trim;
 
 use std::time::Duration;
 
@@ -18,53 +21,64 @@ use tokio::sync::watch;
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The same cases against both.
+/// The same cases against every bus.
 macro_rules! conformance {
-    ($($case:ident),+ $(,)?) => {
+    ($($file:ident::$case:ident),+ $(,)?) => {
         mod memory {
             $(#[tokio::test]
             async fn $case() {
-                super::cases::$case(cockpit::bus::memory::MemoryBus::new()).await;
+                super::$file::$case(cockpit::bus::memory::MemoryBus::new()).await;
             })+
         }
         mod redis {
             $(#[tokio::test]
             async fn $case() {
                 let server = crate::support::redis_server::RedisServer::start();
-                super::cases::$case(cockpit::bus::redis::RedisBus::new(&server.url()).unwrap()).await;
+                super::$file::$case(cockpit::bus::redis::RedisBus::new(&server.url()).unwrap()).await;
+            })+
+        }
+        mod sentinel {
+            $(#[tokio::test]
+            async fn $case() {
+                use crate::support::sentinel_cluster::{Layout, SentinelCluster};
+                let cluster = SentinelCluster::start_with(Layout::QUIET);
+                super::$file::$case(cockpit::bus::redis::RedisBus::new(&cluster.url()).unwrap()).await;
             })+
         }
     };
 }
 
 conformance!(
-    published_messages_reach_whoever_listens_and_nobody_else,
-    a_dropped_subscription_disturbs_nobody,
-    a_slow_subscriber_loses_the_oldest_and_is_told_how_many,
-    a_jump_in_the_sequence_shows_a_gap,
-    a_subscription_ends_with_its_bus,
-    entries_are_kept_in_order,
-    tail_gives_the_newest,
-    a_read_waits_for_the_first_entry,
-    a_wait_in_vain_ends_with_nothing,
-    asking_for_nothing_gives_nothing_at_once,
-    a_capped_stream_keeps_its_newest,
-    order_streams_are_never_trimmed,
-    a_group_hands_each_entry_to_one_consumer,
-    a_blocked_member_is_woken_by_an_entry,
-    making_a_group_twice_forgets_nothing,
-    own_pending_entries_come_again_and_are_counted,
-    acknowledged_entries_are_gone,
-    idle_entries_are_claimed_and_fresh_ones_are_not,
-    claims_go_on_where_the_cursor_stands,
-    an_entry_trimmed_while_pending_is_reported,
-    a_missing_group_is_named,
-    keys_hold_what_was_written_last,
-    the_link_is_up,
-    blocking_readers_do_not_wait_for_one_another,
-    kill_latch_travels_by_key_and_by_push,
-    a_latch_that_cannot_be_read_is_an_error,
-    commands_are_numbered_and_expire,
+    cases::published_messages_reach_whoever_listens_and_nobody_else,
+    cases::a_dropped_subscription_disturbs_nobody,
+    cases::a_slow_subscriber_loses_the_oldest_and_is_told_how_many,
+    cases::a_jump_in_the_sequence_shows_a_gap,
+    cases::a_subscription_ends_with_its_bus,
+    cases::entries_are_kept_in_order,
+    cases::tail_gives_the_newest,
+    cases::a_read_waits_for_the_first_entry,
+    cases::a_wait_in_vain_ends_with_nothing,
+    cases::asking_for_nothing_gives_nothing_at_once,
+    cases::a_capped_stream_keeps_its_newest,
+    cases::order_streams_are_never_trimmed,
+    cases::a_group_hands_each_entry_to_one_consumer,
+    cases::a_blocked_member_is_woken_by_an_entry,
+    cases::making_a_group_twice_forgets_nothing,
+    cases::own_pending_entries_come_again_and_are_counted,
+    cases::acknowledged_entries_are_gone,
+    cases::idle_entries_are_claimed_and_fresh_ones_are_not,
+    cases::claims_go_on_where_the_cursor_stands,
+    cases::an_entry_trimmed_while_pending_is_reported,
+    cases::a_missing_group_is_named,
+    cases::keys_hold_what_was_written_last,
+    cases::the_link_is_up,
+    cases::blocking_readers_do_not_wait_for_one_another,
+    cases::kill_latch_travels_by_key_and_by_push,
+    cases::a_latch_that_cannot_be_read_is_an_error,
+    cases::commands_are_numbered_and_expire,
+    trim::trimming_takes_what_is_done_with_and_nothing_else,
+    trim::a_stream_without_readers_in_groups_is_trimmed_by_age,
+    trim::orders_are_not_trimmed_while_their_group_is_missing,
 );
 
 fn text(payload: &str) -> Bytes {

@@ -26,6 +26,7 @@ enum Call {
     Own { consumer: usize, after: usize, count: usize },
     Claim { consumer: usize, from: usize, count: usize },
     Ack { position: usize },
+    Trim { keep_from: usize },
     Summary,
 }
 
@@ -40,7 +41,8 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (consumer.clone(), position.clone(), count.clone())
             .prop_map(|(consumer, after, count)| Call::Own { consumer, after, count }),
         2 => (consumer, position.clone(), count).prop_map(|(consumer, from, count)| Call::Claim { consumer, from, count }),
-        3 => position.prop_map(|position| Call::Ack { position }),
+        3 => position.clone().prop_map(|position| Call::Ack { position }),
+        2 => position.prop_map(|keep_from| Call::Trim { keep_from }),
         1 => Just(Call::Summary),
     ]
 }
@@ -82,6 +84,10 @@ impl Side {
             Call::Summary => {
                 let summary = bus.pending(STREAM, GROUP).await;
                 return format!("{:?}", summary.map(|it| (it.count, it.oldest.map(|id| self.position(id)))));
+            }
+            Call::Trim { keep_from } => {
+                let trimmed = bus.trim(STREAM, self.id(keep_from)).await;
+                return format!("{:?}", trimmed.map(|it| (it.removed, self.position(it.kept_from))));
             }
             Call::Ack { position } => return format!("{:?}", bus.ack(STREAM, GROUP, &[self.id(position)]).await),
             Call::Claim { consumer, from, count } => {

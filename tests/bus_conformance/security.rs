@@ -10,6 +10,7 @@ use cockpit::bus::{Bus, BusError, BusLink, BusRef, Channel, Delivery, EntryId, G
 use cockpit::clock;
 
 use crate::support::redis_server::RedisServer;
+use crate::support::sentinel_cluster::Sentinel;
 use crate::{PATIENCE, append, payloads, text, until_down, until_up};
 
 #[tokio::test]
@@ -95,7 +96,7 @@ async fn a_kill_that_cannot_be_kept_is_pushed_all_the_same() {
 }
 
 #[tokio::test]
-async fn refusals_of_the_server_are_permanent_errors() {
+async fn refusals_of_the_server_are_permanent_errors_and_a_full_one_is_degraded() {
     let server = RedisServer::start();
     let bus = RedisBus::new(&server.url()).unwrap();
     server.command("SET trade.signals text");
@@ -111,7 +112,7 @@ async fn refusals_of_the_server_are_permanent_errors() {
     }
     server.command("CONFIG SET maxmemory 1");
     let full = bus.set(&Key::HERMES, text("x")).await;
-    assert!(matches!(&full, Err(BusError::Refused(reason)) if reason.starts_with("OOM")), "{full:?}");
+    assert!(matches!(&full, Err(BusError::Degraded(reason)) if reason.starts_with("OOM")), "{full:?}");
     assert_eq!(bus.get(&Key::Kill).await, Ok(None), "reading goes on");
 }
 
@@ -130,6 +131,36 @@ async fn an_entry_that_somebody_else_wrote_is_handed_over_with_what_it_says() {
 async fn tls_is_spoken_to_a_server_whose_authority_is_trusted() {
     // An error means that another test was first.
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let server = tls_server();
+    let authority = server.folder().join("ca.pem");
+    let bus = RedisBus::new(&format!("{}/?ca={}", server.tls_url(), authority.display())).unwrap();
+    works(&*bus).await;
+
+    let stranger = RedisBus::new(&server.tls_url()).unwrap();
+    let told = until_down(&mut refused(&*stranger).await).await;
+    assert!(told.contains("certificate"), "{told}");
+    let plain = RedisBus::new(&server.url()).unwrap();
+    assert!(refused(&*plain).await.borrow().clone() != BusLink::Up);
+}
+
+#[tokio::test]
+async fn tls_is_spoken_to_sentinels_and_to_the_master_that_they_name() {
+    // An error means that another test was first.
+    let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let server = tls_server();
+    let (folder, port) = (server.folder().display(), server.port());
+    let sentinel = Sentinel::start_with(&format!(
+        "port 0\ntls-port {{port}}\nbind 127.0.0.1\ntls-auth-clients no\ntls-replication yes\n\
+         tls-cert-file {folder}/leaf.pem\ntls-key-file {folder}/leaf.key\ntls-ca-cert-file {folder}/ca.pem\n\
+         sentinel monitor desk 127.0.0.1 {port} 1\nsentinel down-after-milliseconds desk 600000\n"
+    ));
+    let (place, authority) = (sentinel.port(), server.folder().join("ca.pem"));
+    let bus = RedisBus::new(&format!("rediss+sentinel://127.0.0.1:{place}/desk?ca={}", authority.display())).unwrap();
+    works(&*bus).await;
+}
+
+/// A server that speaks nothing but TLS, with an authority of its own.
+fn tls_server() -> RedisServer {
     let mut server = RedisServer::down_with(&[
         "--port",
         "0",
@@ -146,15 +177,7 @@ async fn tls_is_spoken_to_a_server_whose_authority_is_trusted() {
     ]);
     certify(server.folder());
     server.up();
-    let authority = server.folder().join("ca.pem");
-    let bus = RedisBus::new(&format!("{}/?ca={}", server.tls_url(), authority.display())).unwrap();
-    works(&*bus).await;
-
-    let stranger = RedisBus::new(&server.tls_url()).unwrap();
-    let told = until_down(&mut refused(&*stranger).await).await;
-    assert!(told.contains("certificate"), "{told}");
-    let plain = RedisBus::new(&server.url()).unwrap();
-    assert!(refused(&*plain).await.borrow().clone() != BusLink::Up);
+    server
 }
 
 /// Every kind of connection, once.

@@ -80,6 +80,11 @@ impl RedisServer {
         format!("rediss://127.0.0.1:{}", self.port)
     }
 
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its directory.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
@@ -186,7 +191,8 @@ impl RedisServer {
         }
     }
 
-    fn log(&self) -> String {
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("redis.log")).unwrap_or_default()
     }
 }
@@ -202,7 +208,7 @@ impl Drop for RedisServer {
 }
 
 /// A port below those that the system hands to outgoing connections, one of which could otherwise take it while the server is down.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let port = rand::rng().random_range(12_000..32_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::bus::{Claimed, Entry, EntryId, Group, PendingSummary};
+use crate::bus::{Claimed, Entry, EntryId, Group, PendingSummary, Trimmed};
 
 /// A claim looks at this many pending entries for each one that it may take, as Redis does.
 const SCAN_FACTOR: usize = 10;
@@ -155,9 +155,29 @@ impl Log {
         ids.iter().filter(|id| members.pending.remove(id).is_some()).count() as u64
     }
 
+    /// Removes what lies before `keep_from` and before all that any group still needs. The error names the group that must be there.
+    pub(super) fn trim(&mut self, keep_from: EntryId, wanted: Option<Group>) -> Result<Trimmed, Group> {
+        if let Some(missing) = wanted.filter(|group| !self.groups.contains_key(group)) {
+            return Err(missing);
+        }
+        let needed = self.groups.values().map(Members::needed_from);
+        let kept_from = needed.fold(keep_from, EntryId::min);
+        let kept = self.entries.split_off(&kept_from);
+        let removed = std::mem::replace(&mut self.entries, kept);
+        Ok(Trimmed { removed: removed.len() as u64, kept_from })
+    }
+
     pub(super) fn pending(&self, group: Group) -> Option<PendingSummary> {
         let pending = &self.groups.get(&group)?.pending;
         Some(PendingSummary { count: pending.len() as u64, oldest: pending.keys().next().copied() })
+    }
+}
+
+impl Members {
+    /// The first entry that the group still needs: the oldest that is pending, else the last that was delivered, behind which all is
+    /// undelivered.
+    fn needed_from(&self) -> EntryId {
+        self.pending.keys().next().map_or(self.delivered, |oldest| self.delivered.min(*oldest))
     }
 }
 

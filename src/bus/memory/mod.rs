@@ -13,7 +13,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use self::log::Log;
 use super::{
     Bus, BusError, BusLink, Channel, Claimed, Delivery, Entry, EntryId, Group, Key, MAX_SUBSCRIPTION, PendingSummary,
-    ReadFrom, Stream, Subscription,
+    ReadFrom, Stream, Subscription, Trimmed,
 };
 use crate::clock;
 
@@ -193,6 +193,10 @@ impl Bus for MemoryBus {
 
     async fn pending(&self, stream: Stream, group: Group) -> Result<PendingSummary, BusError> {
         self.log(stream).pending(group).ok_or(BusError::NoGroup { stream, group })
+    }
+
+    async fn trim(&self, stream: Stream, keep_from: EntryId) -> Result<Trimmed, BusError> {
+        self.log(stream).trim(keep_from, stream.group()).map_err(|group| BusError::NoGroup { stream, group })
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, BusError> {

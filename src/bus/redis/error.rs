@@ -12,15 +12,24 @@ pub(super) type Scope = Option<(Stream, Group)>;
 /// Answers of a server that is there but not ready; the same call may succeed in a moment.
 const NOT_READY: [&str; 5] = ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"];
 
+/// Answers of a server that is there and takes no writes for now: too few replicas, no memory, no disk.
+const NO_WRITES: [&str; 3] = ["NOREPLICAS", "OOM", "MISCONF"];
+/// The answer of a replica to a write: the master is elsewhere.
+const REPLICA: &str = "READONLY";
+
 /// What a failed call means to the caller; `limit` is how long it was waited for.
 pub(super) fn translate(error: &RedisError, limit: Duration, scope: Scope) -> BusError {
     if error.is_timeout() {
         return BusError::Timeout(limit);
     }
     match (error.code(), scope) {
-        // A reader that is blocked while its stream is deleted is told that instead of NOGROUP.
-        (Some("NOGROUP" | "UNBLOCKED"), Some((stream, group))) => BusError::NoGroup { stream, group },
+        (Some("NOGROUP"), Some((stream, group))) => BusError::NoGroup { stream, group },
+        // A reader that is blocked while its stream is deleted is told that instead of NOGROUP; one that is blocked while its
+        // master becomes a replica is told of that with the same code.
+        (Some("UNBLOCKED"), Some((stream, group))) if is_deletion(error) => BusError::NoGroup { stream, group },
+        (Some(code @ ("UNBLOCKED" | REPLICA)), _) => BusError::Unreachable(answer(code, error)),
         (Some(code), _) if NOT_READY.contains(&code) => BusError::Unreachable(answer(code, error)),
+        (Some(code), _) if NO_WRITES.contains(&code) => BusError::Degraded(answer(code, error)),
         (Some(code), _) => BusError::Refused(answer(code, error)),
         (None, _) if error.kind() == ErrorKind::AuthenticationFailed => BusError::Refused(error.to_string()),
         (None, _) if error.kind() == ErrorKind::UnexpectedReturnType => BusError::Refused(error.to_string()),
@@ -33,9 +42,23 @@ pub(super) fn is_answer(error: &RedisError) -> bool {
     error.code().is_some()
 }
 
-/// Whether an error to a PING shows a server with which nothing can be done.
+/// Whether the error calls for a look at the server: there was no answer, or one that concerns every other call as well.
+pub(super) fn is_suspect(error: &RedisError) -> bool {
+    error.code().is_none_or(|code| code == REPLICA || code == "UNBLOCKED" || NO_WRITES.contains(&code))
+}
+
+/// Whether an error to a probe shows a server with which nothing can be done.
 pub(super) fn is_fatal(error: &RedisError) -> bool {
-    error.code().is_none_or(|code| code == "NOAUTH" || NOT_READY.contains(&code))
+    error.code().is_none_or(|code| code == "NOAUTH" || code == REPLICA || NOT_READY.contains(&code))
+}
+
+/// Whether an error to a probe shows a server that takes no writes for now.
+pub(super) fn is_degraded(error: &RedisError) -> bool {
+    error.code().is_some_and(|code| NO_WRITES.contains(&code))
+}
+
+fn is_deletion(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.contains("no longer exists"))
 }
 
 fn answer(code: &str, error: &RedisError) -> String {
@@ -61,7 +84,15 @@ mod tests {
             translated("-LOADING Redis is loading the dataset in memory\r\n"),
             BusError::Unreachable("LOADING Redis is loading the dataset in memory".into())
         );
-        for code in ["OOM", "MISCONF", "READONLY", "NOAUTH", "NOPERM", "WRONGTYPE", "ERR", "NOREPLICAS"] {
+        for line in ["-READONLY You can't write\r\n", "-UNBLOCKED force unblock, instance state changed\r\n"] {
+            assert!(matches!(translated(line), BusError::Unreachable(_)), "{line}");
+        }
+        for code in ["NOREPLICAS", "OOM", "MISCONF"] {
+            let error = translated(&format!("-{code} because\r\n"));
+            assert_eq!(error, BusError::Degraded(format!("{code} because")));
+            assert!(error.is_transient());
+        }
+        for code in ["NOAUTH", "NOPERM", "WRONGTYPE", "ERR"] {
             let error = translated(&format!("-{code} because\r\n"));
             assert_eq!(error, BusError::Refused(format!("{code} because")));
             assert!(!error.is_transient());
@@ -69,9 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_ping_still_proves_a_server() {
-        assert!(!is_fatal(&raised(b"-NOPERM no ping for you\r\n")));
-        assert!(!is_fatal(&raised(b"-MISCONF disk full\r\n")));
+    fn a_refused_probe_still_proves_a_server() {
+        assert!(!is_fatal(&raised(b"-NOPERM no writes for you\r\n")));
+        assert!(!is_fatal(&raised(b"-MISCONF disk full\r\n")) && is_degraded(&raised(b"-MISCONF disk full\r\n")));
+        assert!(is_fatal(&raised(b"-READONLY You can't write against a read only replica.\r\n")));
         assert!(is_fatal(&raised(b"-NOAUTH Authentication required.\r\n")));
         assert!(is_fatal(&raised(b"-LOADING\r\n")));
     }

@@ -8,9 +8,11 @@ use redis::{AsyncConnectionConfig, Cmd, PushInfo, PushKind, Value};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::address::Address;
 use super::backoff::Backoff;
-use super::error::{Scope, is_answer, is_fatal, translate};
+use super::error::{Scope, is_suspect, translate};
+use super::health::{self, Health};
+use super::node::Node;
+use super::target::Target;
 use crate::bus::{BusError, BusLink};
 
 /// How long one dial may take, handshake included.
@@ -32,27 +34,62 @@ enum State {
     Down(BusError),
 }
 
+/// Where the server is; nothing until the sentinels have told. A change is a failover: what is connected to the former place is to
+/// be given up.
+pub(super) type Place = watch::Receiver<Option<Arc<Node>>>;
+
 /// What calls, blocking readers and the keeper share.
 pub(super) struct Link {
-    pub(super) address: Address,
+    target: Target,
+    place: watch::Sender<Option<Arc<Node>>>,
     state: watch::Sender<State>,
     reported: watch::Sender<BusLink>,
     /// Somebody met a failure: look at the connection now.
     suspect: Notify,
+    /// A sentinel has news: ask for the master now.
+    news: Notify,
     /// Connections of blocking readers that are between two reads.
     pub(super) idle_readers: Mutex<Vec<MultiplexedConnection>>,
+    /// What is wrong with the server's settings.
+    concerns: Mutex<Vec<String>>,
+}
+
+/// A connection that answers, to a server that may be used.
+struct Dialled {
+    node: Arc<Node>,
+    connection: MultiplexedConnection,
+    /// Fires when the connection is lost.
+    lost: Arc<Notify>,
+    health: Health,
 }
 
 impl Link {
-    pub(super) fn new(address: Address) -> Self {
-        let reported = watch::Sender::new(BusLink::Down(format!("{address}: connecting")));
+    pub(super) fn new(target: Target) -> Self {
+        let reported = watch::Sender::new(BusLink::Down(format!("{target}: connecting")));
         Self {
-            address,
+            place: watch::Sender::new(target.server()),
+            target,
             state: watch::Sender::new(State::Connecting),
             reported,
             suspect: Notify::new(),
+            news: Notify::new(),
             idle_readers: Mutex::default(),
+            concerns: Mutex::default(),
         }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.place.subscribe()
+    }
+
+    /// The sentinels to listen to.
+    pub(super) fn sentinels(&self) -> Vec<Arc<Node>> {
+        self.target.sentinels().map(|sentinels| sentinels.each().cloned().collect()).unwrap_or_default()
+    }
+
+    /// What is wrong with the server's settings, in words.
+    pub(super) fn concerns(&self) -> Vec<String> {
+        self.concerns.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn reported(&self) -> watch::Receiver<BusLink> {
@@ -71,9 +108,9 @@ impl Link {
         commands.query_async(&mut connection).await.map_err(|error| self.failed(&error, CALL_LIMIT, scope))
     }
 
-    /// Words for a failed call; has the connection looked at when the call failed for want of an answer.
+    /// Words for a failed call; has the connection looked at when other calls will fail in the same way.
     pub(super) fn failed(&self, error: &redis::RedisError, limit: Duration, scope: Scope) -> BusError {
-        if !is_answer(error) {
+        if is_suspect(error) {
             self.suspect_now();
         }
         translate(error, limit, scope)
@@ -82,6 +119,18 @@ impl Link {
     /// Has the connection looked at without delay.
     pub(super) fn suspect_now(&self) {
         self.suspect.notify_one();
+    }
+
+    /// Has the sentinels asked for the master without delay.
+    pub(super) fn master_may_have_changed(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits, within limits, for the outcome of the very first attempt.
+    pub(super) async fn first_attempt(&self) {
+        if matches!(*self.state.borrow(), State::Connecting) {
+            self.settled().await;
+        }
     }
 
     /// A connection if there is one; waits only for the very first attempt.
@@ -94,7 +143,7 @@ impl Link {
         match settled {
             State::Up(connection) => Ok(connection),
             State::Down(error) => Err(error),
-            State::Connecting => Err(BusError::Unreachable(format!("{}: still connecting", self.address))),
+            State::Connecting => Err(BusError::Unreachable(format!("{}: still connecting", self.target))),
         }
     }
 
@@ -122,13 +171,21 @@ impl Link {
             Err(_elapsed) => match &*self.state.borrow() {
                 State::Up(_) => Ok(()),
                 State::Down(error) => Err(error.clone()),
-                State::Connecting => Err(BusError::Unreachable(format!("{}: still connecting", self.address))),
+                State::Connecting => Err(BusError::Unreachable(format!("{}: still connecting", self.target))),
             },
         }
     }
 
-    /// Dials and asks for a sign of life. The notification fires when the connection is lost.
-    async fn dial(&self) -> Result<(MultiplexedConnection, Arc<Notify>), BusError> {
+    /// Finds the server, dials it and makes sure that it may be used.
+    async fn dial(&self) -> Result<Dialled, BusError> {
+        let node = self.target.find().await?;
+        match self.reach(&node).await {
+            Ok((connection, lost, health)) => Ok(Dialled { node, connection, lost, health }),
+            Err(error) => Err(about(&node, error)),
+        }
+    }
+
+    async fn reach(&self, node: &Node) -> Result<(MultiplexedConnection, Arc<Notify>, Health), BusError> {
         let lost = Arc::new(Notify::new());
         let teller = Arc::clone(&lost);
         let config = AsyncConnectionConfig::new()
@@ -140,73 +197,168 @@ impl Link {
                 }
                 Ok(())
             });
-        let dialled = self.address.pushing.get_multiplexed_async_connection_with_config(&config).await;
-        let mut connection = dialled.map_err(|error| self.about_server(translate(&error, DIAL_LIMIT, None)))?;
-        self.ping(&mut connection).await?;
-        Ok((connection, lost))
+        let dialled = node.pushing.get_multiplexed_async_connection_with_config(&config).await;
+        let mut connection = dialled.map_err(|error| translate(&error, DIAL_LIMIT, None))?;
+        let health = self.look(&mut connection).await?;
+        let found = health::concerns(&mut connection, self.target.sentinels().is_some()).await;
+        self.note_concerns(node, found);
+        Ok((connection, lost, health))
     }
 
-    async fn ping(&self, connection: &mut MultiplexedConnection) -> Result<(), BusError> {
-        match redis::cmd("PING").query_async::<Value>(connection).await {
-            Err(error) if is_fatal(&error) => Err(self.about_server(translate(&error, CALL_LIMIT, None))),
-            Ok(_) | Err(_) => Ok(()),
+    /// Fails when the server cannot be used, or, where sentinels name it, when it is not the master.
+    async fn look(&self, connection: &mut MultiplexedConnection) -> Result<Health, BusError> {
+        if self.target.sentinels().is_some() {
+            health::must_be_master(connection).await?;
+        }
+        health::look(connection).await
+    }
+
+    /// Remembers what is wrong with the settings; says each thing once, until the list changes.
+    fn note_concerns(&self, node: &Node, found: Vec<String>) {
+        let mut known = self.concerns.lock().unwrap_or_else(PoisonError::into_inner);
+        for concern in found.iter().filter(|concern| !known.contains(concern)) {
+            tracing::warn!(server = %node, concern, "unsafe setting");
+        }
+        *known = found;
+    }
+
+    /// The same error, saying which server it was: the one in use, else what the address names.
+    pub(super) fn about_server(&self, error: BusError) -> BusError {
+        let place = self.place.borrow().clone();
+        match (place, error) {
+            (Some(node), error) => about(&node, error),
+            (None, BusError::Unreachable(reason)) => BusError::Unreachable(format!("{}: {reason}", self.target)),
+            (None, other) => other,
         }
     }
 
-    /// The same error, saying which server it was.
-    pub(super) fn about_server(&self, error: BusError) -> BusError {
-        let address = &self.address;
+    /// The same error, saying that it happened on the way to a new master, when there was one before.
+    fn in_failover(&self, error: BusError) -> BusError {
         match error {
-            BusError::Unreachable(reason) => BusError::Unreachable(format!("{address}: {reason}")),
-            BusError::Refused(reason) => BusError::Refused(format!("{address}: {reason}")),
-            BusError::Timeout(limit) => BusError::Unreachable(format!("{address}: no answer within {limit:?}")),
+            BusError::Unreachable(reason) if self.has_failed_over() => {
+                BusError::Unreachable(format!("failover: {reason}"))
+            }
             other => other,
         }
     }
 
+    fn has_failed_over(&self) -> bool {
+        self.target.sentinels().is_some() && self.place.borrow().is_some()
+    }
+
     /// Watches over a connection until it is lost; says how.
-    async fn lost(&self, mut connection: MultiplexedConnection, lost: &Notify) -> BusError {
+    async fn lost(&self, mut dialled: Dialled) -> BusError {
         loop {
             tokio::select! {
-                () = lost.notified() => {
-                    return BusError::Unreachable(format!("{}: the connection was closed", self.address));
+                () = dialled.lost.notified() => {
+                    return about(&dialled.node, BusError::Unreachable("the connection was closed".into()));
                 }
+                () = self.news.notified() => if let Some(other) = self.other_master(&dialled.node).await {
+                    return BusError::Unreachable(format!("{other} is the master now, no longer {}", dialled.node.host));
+                },
                 () = self.suspect.notified() => {}
                 () = tokio::time::sleep(PING_EVERY) => {}
             }
-            if let Err(error) = self.ping(&mut connection).await {
-                return error;
+            match self.look(&mut dialled.connection).await {
+                Ok(health) => self.report(&dialled.node, &health),
+                Err(error) => return about(&dialled.node, error),
             }
         }
     }
 
-    fn set_up(&self, connection: MultiplexedConnection) {
-        self.state.send_replace(State::Up(connection));
-        self.reported.send_replace(BusLink::Up);
-        tracing::info!(server = %self.address, "bus up");
+    /// The master that the sentinels name, when it is another one. Without an answer the present one is kept.
+    async fn other_master(&self, present: &Node) -> Option<Arc<Node>> {
+        match self.target.find().await {
+            Ok(found) => (found.host != present.host).then_some(found),
+            Err(error) => {
+                tracing::debug!(%error, "the sentinels do not name a master; keeping the present one");
+                None
+            }
+        }
+    }
+
+    fn set_up(&self, dialled: &Dialled, outage: Duration) {
+        let former = self.move_to(&dialled.node);
+        self.state.send_replace(State::Up(dialled.connection.clone()));
+        if let Some(former) = former {
+            let (old, new, outage_ms) = (&former.host, &dialled.node.host, outage.as_millis());
+            tracing::warn!(%old, %new, outage_ms, "the bus has failed over to a new master; its newest writes may be lost");
+        }
+        self.report(&dialled.node, &dialled.health);
+    }
+
+    /// Makes this the server in use; gives the one before when it was another.
+    fn move_to(&self, node: &Arc<Node>) -> Option<Arc<Node>> {
+        // Held throughout, so that no connection to the former server is kept or taken in between.
+        let mut idle = self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut former = None;
+        let moved = self.place.send_if_modified(|place| {
+            let moves = place.as_ref().is_none_or(|place| place.host != node.host);
+            if moves {
+                former = place.replace(Arc::clone(node));
+            }
+            moves
+        });
+        if moved {
+            idle.clear();
+        }
+        former
+    }
+
+    /// Tells of an answering server; logs when that is news.
+    fn report(&self, node: &Node, health: &Health) {
+        let now = match health {
+            Health::Sound => BusLink::Up,
+            Health::Degraded(error) => BusLink::Degraded(about(node, error.clone()).to_string()),
+        };
+        if self.change_report(&now) {
+            if let BusLink::Degraded(reason) = now {
+                tracing::warn!(server = %node, reason, "bus degraded");
+            } else {
+                tracing::info!(server = %node, "bus up");
+            }
+        }
     }
 
     fn set_down(&self, error: BusError) {
+        let error = self.in_failover(error);
         let reason = error.to_string();
+        // Reported first: whoever is told by a failed call finds the reason there.
+        if self.change_report(&BusLink::Down(reason.clone())) {
+            tracing::warn!(server = %self.target, reason, "bus down; trying again");
+        }
         self.state.send_replace(State::Down(error));
         // What idled through the loss of the shared connection is most likely dead as well.
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let news = self.reported.send_if_modified(|link| {
-            let down = BusLink::Down(reason.clone());
-            let changed = *link != down;
-            *link = down;
+    }
+
+    /// Whether it was news.
+    fn change_report(&self, now: &BusLink) -> bool {
+        self.reported.send_if_modified(|link| {
+            let changed = link != now;
+            if changed {
+                link.clone_from(now);
+            }
             changed
-        });
-        if news {
-            tracing::warn!(server = %self.address, reason, "bus down; trying again");
-        }
+        })
+    }
+}
+
+/// The same error, saying which server it was.
+fn about(node: &Node, error: BusError) -> BusError {
+    match error {
+        BusError::Unreachable(reason) => BusError::Unreachable(format!("{node}: {reason}")),
+        BusError::Refused(reason) => BusError::Refused(format!("{node}: {reason}")),
+        BusError::Degraded(reason) => BusError::Degraded(format!("{node}: {reason}")),
+        BusError::Timeout(limit) => BusError::Unreachable(format!("{node}: no answer within {limit:?}")),
+        other => other,
     }
 }
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link")
-            .field("address", &self.address)
+            .field("target", &self.target.to_string())
             .field("reported", &*self.reported.borrow())
             .finish_non_exhaustive()
     }
@@ -215,23 +367,30 @@ impl std::fmt::Debug for Link {
 /// Keeps the shared connection for as long as the bus lives.
 pub(super) async fn keep(link: Arc<Link>) {
     let mut backoff = Backoff::new();
+    let mut down_since = Instant::now();
     loop {
         match link.dial().await {
-            Ok((connection, lost)) => {
+            Ok(dialled) => {
                 let since = Instant::now();
-                link.set_up(connection.clone());
-                link.set_down(link.lost(connection, &lost).await);
+                link.set_up(&dialled, since.duration_since(down_since));
+                let error = link.lost(dialled).await;
+                down_since = Instant::now();
+                link.set_down(error);
                 if since.elapsed() >= LASTING {
                     backoff.reset();
                 }
             }
             Err(error) => link.set_down(error),
         }
-        tokio::time::sleep(backoff.next()).await;
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next()) => {}
+            // A sentinel names a new master: the wait was for the old one.
+            () = link.news.notified() => backoff.reset(),
+        }
     }
 }
 
-/// Sleeps for `pause`, or less when the bus comes up meanwhile. False when the bus is gone.
+/// Sleeps for `pause`, or less when the server answers meanwhile. False when the bus is gone.
 pub(super) async fn pause(link: &mut watch::Receiver<BusLink>, pause: Duration) -> bool {
     link.borrow_and_update();
     let news = async {
@@ -239,7 +398,7 @@ pub(super) async fn pause(link: &mut watch::Receiver<BusLink>, pause: Duration) 
             if link.changed().await.is_err() {
                 return false;
             }
-            if *link.borrow_and_update() == BusLink::Up {
+            if !matches!(*link.borrow_and_update(), BusLink::Down(_)) {
                 return true;
             }
         }

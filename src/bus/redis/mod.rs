@@ -2,14 +2,22 @@
 //!
 //! Ordinary calls share one connection. Each blocking read has one to itself, and so has each subscription: market data never delays
 //! a kill. A task keeps the shared connection and reports what it sees through [`Bus::link`].
+//!
+//! Behind sentinels that task also finds the master, asks it for its role, and moves every connection when another server becomes
+//! the master.
 
-mod address;
 mod backoff;
 mod error;
+mod health;
 mod link;
+mod node;
 mod reader;
 mod reply;
+mod resume;
+mod sentinel;
 mod subscription;
+mod target;
+mod trim;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +28,13 @@ use redis::{Cmd, FromRedisValue, Value};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::address::Address;
 use self::error::Scope;
 use self::link::Link;
+use self::resume::Resumes;
+use self::target::Target;
 use super::{
     Bus, BusError, BusLink, Channel, Claimed, Entry, EntryId, Group, Key, PendingSummary, ReadFrom, Stream,
-    Subscription,
+    Subscription, Trimmed,
 };
 
 /// The server counts in signed numbers and reserves room for what a claim may take: no call asks for more entries than this.
@@ -35,20 +44,24 @@ const MOST: usize = 1_000_000;
 #[derive(Debug)]
 pub struct RedisBus {
     link: Arc<Link>,
-    _keeper: AbortOnDropHandle<()>,
+    resumes: Resumes,
+    _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl RedisBus {
-    /// Begins to connect to `redis://[user][:password@]host[:port][/db]`, or `rediss://` for TLS, where `?ca=/path/to/ca.pem`
-    /// trusts that authority alone. A server that is down is no error: attempts go on for as long as the bus lives. Must be called
-    /// within a Tokio runtime.
+    /// Begins to connect to the server that the address names, or to the master that the sentinels in it know; see
+    /// [`RedisUrl`](super::url::RedisUrl). A server that is down is no error: attempts go on for as long as the bus lives. Must be
+    /// called within a Tokio runtime.
     ///
     /// # Errors
-    /// [`BusError::Url`] when the URL cannot be used.
+    /// [`BusError::Url`] when the address cannot be used.
     pub fn new(url: &str) -> Result<Arc<Self>, BusError> {
-        let link = Arc::new(Link::new(Address::parse(url)?));
-        let keeper = tokio::spawn(link::keep(Arc::clone(&link)));
-        Ok(Arc::new(Self { link, _keeper: AbortOnDropHandle::new(keeper) }))
+        let link = Arc::new(Link::new(Target::parse(url)?));
+        let listeners =
+            link.sentinels().into_iter().map(|node| tokio::spawn(sentinel::listen(Arc::clone(&link), node)));
+        let mut tasks: Vec<_> = listeners.map(AbortOnDropHandle::new).collect();
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(link::keep(Arc::clone(&link)))));
+        Ok(Arc::new(Self { link, resumes: Resumes::default(), _tasks: tasks }))
     }
 
     async fn typed<T: FromRedisValue>(&self, command: &Cmd, name: &str) -> Result<T, BusError> {
@@ -141,16 +154,11 @@ impl Bus for RedisBus {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let command = |wait: Option<u64>| {
-            let mut command = redis::cmd("XREAD");
-            command.arg("COUNT").arg(count.min(MOST));
-            if let Some(millis) = wait {
-                command.arg("BLOCK").arg(millis);
-            }
-            command.arg("STREAMS").arg(stream.name()).arg(after.to_string());
-            command
-        };
-        reply::streams("XREAD", self.waiting(block, None, command).await?)
+        if after == EntryId::START {
+            self.read_from(stream, after, count, block).await
+        } else {
+            self.read_on(stream, after, count, block).await
+        }
     }
 
     async fn tail(&self, stream: Stream, count: usize) -> Result<Vec<Entry>, BusError> {
@@ -246,6 +254,11 @@ impl Bus for RedisBus {
         reply::summary(self.link.call(&command, Some((stream, group))).await?)
     }
 
+    async fn trim(&self, stream: Stream, keep_from: EntryId) -> Result<Trimmed, BusError> {
+        let scope = stream.group().map(|group| (stream, group));
+        trim::trimmed(self.link.call(&trim::command(stream, keep_from), scope).await?)
+    }
+
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, BusError> {
         let kept: Option<Vec<u8>> = self.typed(redis::cmd("GET").arg(key.to_string()), "GET").await?;
         Ok(kept.map(Bytes::from))
@@ -257,5 +270,9 @@ impl Bus for RedisBus {
 
     fn link(&self) -> watch::Receiver<BusLink> {
         self.link.reported()
+    }
+
+    fn concerns(&self) -> Vec<String> {
+        self.link.concerns()
     }
 }

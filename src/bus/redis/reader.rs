@@ -9,7 +9,8 @@ use redis::{AsyncConnectionConfig, Cmd, Value};
 use tokio::time::Instant;
 
 use super::error::{Scope, is_answer, translate};
-use super::link::{DIAL_LIMIT, Link, pause};
+use super::link::{DIAL_LIMIT, Link, Place, pause};
+use super::node::Node;
 use crate::bus::BusError;
 
 /// No read blocks longer, whatever was asked: the server cannot count to the end of time.
@@ -33,23 +34,33 @@ impl Link {
     ) -> Result<Value, BusError> {
         let begun = Instant::now();
         self.up_within(block).await?;
-        let mut connection = match self.idle_reader() {
-            Some(connection) => connection,
-            None => self.dial_reader(block).await?,
+        let mut place = self.place();
+        let node = place.borrow_and_update().clone();
+        let mut connection = match (self.idle_reader(), node) {
+            (Some(connection), _) => connection,
+            (None, Some(node)) => self.dial_reader(&node, block).await?,
+            (None, None) => return Err(self.about_server(BusError::Unreachable("the master is not known yet".into()))),
         };
         let left = block.saturating_sub(begun.elapsed()).min(LONGEST);
         // Zero would mean for ever.
         let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
         let limit = Duration::from_millis(millis).saturating_add(GRACE);
         let command = command(millis);
-        match tokio::time::timeout(limit, command.query_async(&mut connection)).await {
+        let answered = tokio::select! {
+            answered = tokio::time::timeout(limit, command.query_async(&mut connection)) => answered,
+            // An old master may go on answering for ever.
+            _moved = place.changed() => {
+                return Err(self.about_server(BusError::Unreachable("the master is another server now".into())));
+            }
+        };
+        match answered {
             Ok(Ok(answer)) => {
-                self.put_back(connection);
+                self.put_back(connection, &place);
                 Ok(answer)
             }
             Ok(Err(error)) => {
                 if is_answer(&error) {
-                    self.put_back(connection);
+                    self.put_back(connection, &place);
                 }
                 Err(self.failed(&error, limit, scope))
             }
@@ -64,17 +75,18 @@ impl Link {
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn put_back(&self, connection: MultiplexedConnection) {
+    /// Keeps a connection for the next read, unless the server is another one now.
+    fn put_back(&self, connection: MultiplexedConnection, place: &Place) {
         let mut idle = self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < KEPT {
+        if idle.len() < KEPT && place.has_changed().is_ok_and(|changed| !changed) {
             idle.push(connection);
         }
     }
 
-    async fn dial_reader(&self, block: Duration) -> Result<MultiplexedConnection, BusError> {
+    async fn dial_reader(&self, node: &Node, block: Duration) -> Result<MultiplexedConnection, BusError> {
         // The limit on an answer is set per read: it depends on how long the read may block.
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(DIAL_LIMIT)).set_response_timeout(None);
-        match self.address.plain.get_multiplexed_async_connection_with_config(&config).await {
+        match node.plain.get_multiplexed_async_connection_with_config(&config).await {
             Ok(connection) => Ok(connection),
             Err(error) => {
                 self.suspect_now();

@@ -11,17 +11,19 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::backoff::Backoff;
 use super::error::{is_fatal, translate};
-use super::link::{CALL_LIMIT, DIAL_LIMIT, Link, PING_EVERY, pause};
+use super::link::{CALL_LIMIT, DIAL_LIMIT, Link, PING_EVERY, Place, pause};
 use crate::bus::{BusError, BusLink, Channel, Delivery, MAX_SUBSCRIPTION, Subscription};
 
-type Feed = (PubSubSink, PubSubStream);
+/// Both ends of a connection that is subscribed.
+pub(super) type Feed = (PubSubSink, PubSubStream);
 
 /// Begins a subscription. It is in force when this returns, unless the server is out of reach.
 pub(super) async fn subscribe(link: &Link, channels: &[Channel], capacity: usize) -> Result<Subscription, BusError> {
     if channels.is_empty() {
         return Err(BusError::Refused("subscribe needs at least one channel".into()));
     }
-    let dialler = Dialler { client: link.address.plain.clone(), channels: channels.into() };
+    link.first_attempt().await;
+    let mut dialler = Dialler { place: link.place(), channels: channels.into() };
     let first = match dialler.dial().await {
         Ok(feed) => Some(feed),
         Err(BusError::Refused(reason)) => return Err(link.about_server(BusError::Refused(reason))),
@@ -33,28 +35,37 @@ pub(super) async fn subscribe(link: &Link, channels: &[Channel], capacity: usize
 }
 
 struct Dialler {
-    client: redis::Client,
+    /// Where the server is; changes with a failover.
+    place: Place,
     channels: Arc<[Channel]>,
 }
 
 impl Dialler {
-    async fn dial(&self) -> Result<Feed, BusError> {
-        let attempt = async {
-            let (mut sink, stream) = self.client.get_async_pubsub().await?.split();
-            let names: Vec<&str> = self.channels.iter().map(|channel| channel.name()).collect();
-            sink.subscribe(names).await?;
-            Ok::<_, RedisError>((sink, stream))
+    async fn dial(&mut self) -> Result<Feed, BusError> {
+        let Some(node) = self.place.borrow_and_update().clone() else {
+            return Err(BusError::Unreachable("the master is not known yet".into()));
         };
-        match tokio::time::timeout(DIAL_LIMIT, attempt).await {
-            Ok(dialled) => dialled.map_err(|error| translate(&error, DIAL_LIMIT, None)),
-            Err(_elapsed) => Err(BusError::Timeout(DIAL_LIMIT)),
-        }
+        let names: Vec<&str> = self.channels.iter().map(|channel| channel.name()).collect();
+        dial(&node.plain, &names).await
+    }
+}
+
+/// A connection that is subscribed to channels of those names.
+pub(super) async fn dial(client: &redis::Client, names: &[&str]) -> Result<Feed, BusError> {
+    let attempt = async {
+        let (mut sink, stream) = client.get_async_pubsub().await?.split();
+        sink.subscribe(names).await?;
+        Ok::<_, RedisError>((sink, stream))
+    };
+    match tokio::time::timeout(DIAL_LIMIT, attempt).await {
+        Ok(dialled) => dialled.map_err(|error| translate(&error, DIAL_LIMIT, None)),
+        Err(_elapsed) => Err(BusError::Timeout(DIAL_LIMIT)),
     }
 }
 
 /// Hands on messages, renewing the connection after each loss. Ends with the bus.
 async fn feed(
-    dialler: Dialler,
+    mut dialler: Dialler,
     mut current: Option<Feed>,
     sender: broadcast::Sender<Delivery>,
     mut link: watch::Receiver<BusLink>,
@@ -63,7 +74,7 @@ async fn feed(
     loop {
         if let Some(feed) = current.take() {
             let begun = tokio::time::Instant::now();
-            if !hand_on(feed, &sender, &mut link).await {
+            if !hand_on(feed, &sender, &mut link, &mut dialler.place).await {
                 return;
             }
             tracing::warn!(channels = ?dialler.channels, "subscription lost; trying again");
@@ -82,11 +93,12 @@ async fn feed(
     }
 }
 
-/// Until the connection is lost (true) or the bus is gone (false).
+/// Until the connection is lost or the server is another one (true), or the bus is gone (false).
 async fn hand_on(
     (sink, mut stream): Feed,
     sender: &broadcast::Sender<Delivery>,
     link: &mut watch::Receiver<BusLink>,
+    place: &mut Place,
 ) -> bool {
     let mut silent = std::pin::pin!(until_silent(sink));
     loop {
@@ -96,6 +108,7 @@ async fn hand_on(
                 None => return true,
             },
             () = &mut silent => return true,
+            moved = place.changed() => return moved.is_ok(),
             changed = link.changed() => if changed.is_err() { return false },
         }
     }
@@ -109,7 +122,7 @@ fn deliver(message: &Msg, sender: &broadcast::Sender<Delivery>) {
 }
 
 /// Returns when the server no longer answers.
-async fn until_silent(mut sink: PubSubSink) {
+pub(super) async fn until_silent(mut sink: PubSubSink) {
     loop {
         tokio::time::sleep(PING_EVERY).await;
         match tokio::time::timeout(CALL_LIMIT, sink.ping::<Value>()).await {

@@ -202,6 +202,7 @@ impl Runner {
         let link = self.link.borrow().clone();
         self.desk.health.bus = match link {
             BusLink::Down(why) => Some(format!("bus unreachable: {why}")),
+            BusLink::Degraded(why) => Some(why),
             BusLink::Up if self.switch.is_bus_known() => None,
             BusLink::Up => Some("the latch on the bus is not known yet".into()),
         };

@@ -45,7 +45,7 @@ impl Publisher {
     /// for a timeout holds up all behind it. The state writer goes on trying, so that the bus is found again.
     pub(super) async fn publish<T: Serialize + Sync>(&mut self, channel: Channel, body: &T) -> bool {
         let down = match &*self.link.borrow() {
-            BusLink::Up => None,
+            BusLink::Up | BusLink::Degraded(_) => None,
             BusLink::Down(reason) => Some(reason.clone()),
         };
         if let Some(reason) = down {

@@ -22,7 +22,7 @@ use super::state::Counts;
 use super::{ArgosError, Settings, run};
 use crate::bus::{
     Bus, BusError, BusLink, BusRef, Channel, Claimed, Entry, EntryId, Envelope, Group, Key, PendingSummary, ReadFrom,
-    Stream, Subscription, decode,
+    Stream, Subscription, Trimmed, decode,
 };
 use crate::domain::{ArgosState, FeedLink, PolymarketData, RejectedPayload, Symbol, Tick, TickKind};
 use crate::venues::strict::Refusal;
@@ -176,6 +176,9 @@ impl Bus for RecordingBus {
         unused()
     }
     async fn pending(&self, _: Stream, _: Group) -> Result<PendingSummary, BusError> {
+        unused()
+    }
+    async fn trim(&self, _: Stream, _: EntryId) -> Result<Trimmed, BusError> {
         unused()
     }
     async fn get(&self, _: &Key) -> Result<Option<Bytes>, BusError> {

@@ -69,7 +69,7 @@ async fn link(mut link: watch::Receiver<BusLink>, news: mpsc::Sender<Feed>) {
     loop {
         let state = match &*link.borrow_and_update() {
             BusLink::Up => Ok(()),
-            BusLink::Down(reason) => Err(reason.clone()),
+            BusLink::Down(reason) | BusLink::Degraded(reason) => Err(reason.clone()),
         };
         if news.send(Feed::Link(state)).await.is_err() || link.changed().await.is_err() {
             return;

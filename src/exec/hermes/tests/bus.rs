@@ -135,6 +135,10 @@ impl Bus for TestBus {
         self.of(stream).pending(stream, group).await
     }
 
+    async fn trim(&self, stream: Stream, keep_from: EntryId) -> Result<Trimmed, BusError> {
+        self.of(stream).trim(stream, keep_from).await
+    }
+
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, BusError> {
         self.inner.get(key).await
     }

@@ -13,7 +13,9 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::bus::{Bus, BusError, BusLink, Claimed, Entry, EntryId, Group, Key, PendingSummary, ReadFrom, control};
+use crate::bus::{
+    Bus, BusError, BusLink, Claimed, Entry, EntryId, Group, Key, PendingSummary, ReadFrom, Trimmed, control,
+};
 use crate::domain::{HermesState, KillState, Mode, Price};
 use crate::pipeline::athena::scene;
 use crate::risk::Limits;
@@ -168,6 +170,10 @@ impl Bus for TestBus {
 
     async fn pending(&self, stream: Stream, group: Group) -> Result<PendingSummary, BusError> {
         Err(BusError::NoGroup { stream, group })
+    }
+
+    async fn trim(&self, _: Stream, keep_from: EntryId) -> Result<Trimmed, BusError> {
+        Ok(Trimmed { removed: 0, kept_from: keep_from })
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, BusError> {
