@@ -30,6 +30,7 @@ use crate::domain::*;
 use crate::exec::socket::{Reply, Request, SocketError, ask, path_in};
 use crate::risk::Limits;
 use crate::store::ledger::Lease;
+use crate::risk::checks::bench;
 use crate::store::sqlite::SqliteLedger;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -143,6 +144,7 @@ impl World {
             gross_exposure: Usd(dec!(10000)),
             daily_drawdown: Usd(dec!(50)),
             data_age: Duration::from_mins(1),
+            ..bench::wide()
         };
         Parts {
             settings: Settings {
@@ -357,6 +359,8 @@ fn rationale() -> Rationale {
         first: Price(dec!(1)),
         last: Price(dec!(2)),
         reference: Price(dec!(0.5)),
+        fair: None,
+        edge: None,
         note: String::new(),
     }
 }
