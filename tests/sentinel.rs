@@ -41,8 +41,7 @@ async fn the_master_dies_in_the_middle_and_no_order_is_lost_or_doubled() {
     let servers = tokio::task::spawn_blocking(|| (SentinelCluster::start(), Sim::start("0.1")));
     let (mut cluster, sim) = servers.await.expect("servers");
     let home = Home::new(&cluster.url(), &sim);
-    home.edit("gross_exposure = \"500\"", "gross_exposure = \"100000\"");
-    home.edit("position_cap = \"200\"", "position_cap = \"100000\"");
+    home.allow_everything();
     home.edit("claim_after_s = 30", "claim_after_s = 1");
     let bus: BusRef = RedisBus::new(&cluster.url()).expect("an address");
     let market = scene::market(sim.url("gamma"), scene::QUIET).await;

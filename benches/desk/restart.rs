@@ -7,14 +7,14 @@ use std::time::Duration;
 use cockpit::clock;
 use cockpit::domain::{Book, HermesState, Level, Market, Price, Side, Size, TimeInForce, TradingState, Usd};
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer};
-use cockpit::risk::{Equity, Holdings, Limits, RiskGate, RiskView};
+use cockpit::risk::{Equity, Holdings, Limits, Recent, RiskGate, RiskView};
 use cockpit::venues::polymarket::signing::{LocalKey, SignatureType};
 use cockpit::venues::polymarket::{PolymarketVenue, Rates, Settings};
 use rust_decimal::{Decimal, dec};
 
 use super::desk::decimal;
 use super::stage::{self, Stage, Store};
-use super::support::scene::Wish;
+use super::support::scene::{self, Wish};
 
 /// Resting orders of each of the twenty tokens.
 const RESTING: usize = 10;
@@ -130,6 +130,14 @@ impl Stranger {
             price_collar: dec!(0.5),
             position_cap: Size(dec!(1000)),
             gross_exposure: Usd(dec!(10000)),
+            market_loss: Usd(dec!(10000)),
+            open_orders: 10_000,
+            strategy_rate: 10_000,
+            account_rate: 10_000,
+            duplicate_within: Duration::ZERO,
+            markets: scene::quiet_slugs().collect(),
+            blackout: Duration::ZERO,
+            daily_loss: Usd(dec!(10000)),
             daily_drawdown: Usd(dec!(10000)),
             data_age: Duration::from_mins(1),
         });
@@ -166,7 +174,8 @@ impl Stranger {
             book: Some(&book),
             source_at: Some(now),
             holdings: &Holdings::new(),
-            equity: Some(Equity { current: Usd::ZERO, peak: Usd::ZERO }),
+            recent: &Recent::new(),
+            equity: Some(Equity::default()),
         };
         let approved = self.gate.check(intent, &view, now).expect("nothing stands against it");
         let signed = self.venue.sign(&approved, market).expect("signed");

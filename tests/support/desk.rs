@@ -185,6 +185,26 @@ impl Home {
         fs::write(self.config(), text.replace(from, to)).expect("a config file");
     }
 
+    /// Sets keys of `[risk]` so that no intent of a test comes near a limit, on any market.
+    pub(crate) fn allow_everything(&self) {
+        let text = fs::read_to_string(self.config()).expect("a config file");
+        let (before, risk) = text.split_once("[risk]\n").expect("a section of limits");
+        let (risk, after) = risk.split_once("\n[").expect("a section behind it");
+        let widest = |line: &str| match line.split_once(" = ").map_or("", |(key, _)| key) {
+            "markets" => {
+                "markets = [\"btc-updown-5m-{start}\", \"quiet-sample-market\", \"quiet-sample-market-{start}\"]"
+                    .to_owned()
+            }
+            key @ ("order_size" | "order_notional" | "position_cap" | "gross_exposure" | "market_loss"
+            | "daily_loss" | "daily_drawdown") => format!("{key} = \"1000000\""),
+            key @ ("open_orders" | "strategy_rate" | "account_rate") => format!("{key} = 10000"),
+            key @ ("duplicate_ms" | "blackout_s") => format!("{key} = 0"),
+            _ => line.to_owned(),
+        };
+        let risk: Vec<String> = risk.lines().map(widest).collect();
+        fs::write(self.config(), format!("{before}[risk]\n{}\n[{after}", risk.join("\n"))).expect("a config file");
+    }
+
     /// Starts daemons or whatever the arguments say, with this configuration.
     pub(crate) fn start(&self, name: &str, args: &[&str]) -> Process {
         self.start_with(name, args, &[])

@@ -94,6 +94,8 @@ pub(crate) fn rationale() -> Rationale {
         first: Price(dec!(60000)),
         last: Price(dec!(60060)),
         reference: Price(dec!(0.60)),
+        fair: None,
+        edge: None,
         note: "made by a test".to_owned(),
     }
 }

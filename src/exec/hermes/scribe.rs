@@ -251,7 +251,7 @@ mod tests {
         let mut order = Vec::new();
         while !scribe.is_empty() {
             order.push(match scribe.next().await {
-                Outcome::Durable(done) if done.after.is_empty() => "durable",
+                Outcome::Durable(done) if done.iter().all(|waiting| waiting.after.is_empty()) => "durable",
                 Outcome::Durable(_) => "effect",
                 Outcome::Failed(_) => "failed",
                 Outcome::Taken(..) => "taken",

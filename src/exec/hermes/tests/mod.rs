@@ -29,8 +29,8 @@ use crate::bus::{Bus, Channel, Key, Origin as Writer, Stream, control, encode};
 use crate::domain::*;
 use crate::exec::socket::{Reply, Request, SocketError, ask, path_in};
 use crate::risk::Limits;
-use crate::store::ledger::Lease;
 use crate::risk::checks::bench;
+use crate::store::ledger::Lease;
 use crate::store::sqlite::SqliteLedger;
 
 const WAIT: Duration = Duration::from_secs(20);
