@@ -92,7 +92,8 @@ impl SqlLedger<Postgres> {
             what: format!("schema of {}", engine.place()),
             reason: error.to_string(),
         };
-        migrations().run(&mut connection).await.map_err(|error| schema(&error))?;
+        // Directly: through the library's pooling trait the future could not be spawned.
+        migrations().run_direct(None, &mut connection, false).await.map_err(|error| schema(&error))?;
         let fsync: String =
             sqlx::query("SHOW fsync").fetch_one(&mut connection).await.map_err(|error| storage(&error))?.get(0);
         if fsync != "on" {
@@ -163,9 +164,9 @@ fn values(row: &PgRow) -> Result<Vec<Value>, sqlx::Error> {
 fn storage(error: &sqlx::Error) -> LedgerError {
     let permanent = match error {
         // Classes of SQLSTATE: 22 and 23 data and constraints, 42 names and rights, P0 raised by a trigger, XX damage.
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| ["22", "23", "42", "P0", "XX"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| ["22", "23", "42", "P0", "XX"].iter().any(|class| code.starts_with(class)))
+        }
         sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
         _ => false,
     };
