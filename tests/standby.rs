@@ -152,6 +152,49 @@ fn one_that_stood_still_sends_nothing_more(ledger: &str) {
     pair.finish(first);
 }
 
+mod postgres {
+    use crate::support::postgres::PostgresServer;
+
+    #[test]
+    fn a_killed_one_is_replaced() {
+        let server = PostgresServer::start();
+        super::a_killed_one_is_replaced(&server.url());
+    }
+
+    #[test]
+    fn one_that_stood_still_sends_nothing_more() {
+        let server = PostgresServer::start();
+        super::one_that_stood_still_sends_nothing_more(&server.url());
+    }
+
+    /// The server is gone, then silent: nothing is sent, the kill is proved, and afterwards everything is caught up.
+    #[test]
+    fn without_the_server_nothing_is_sent_and_a_kill_is_proved() {
+        let mut server = PostgresServer::start();
+        let pair = super::Pair::start(&server.url());
+        let hermes = super::Pair::hermes(&pair.first);
+        let orders = |least: u64| move |state: &super::Value| super::sent(state) >= least;
+        pair.until("the first orders", super::PATIENCE, orders(2));
+        server.kill();
+        let halted = |state: &super::Value| state["trading_state"] == "halted";
+        let state = pair.until("it says so", super::PATIENCE, halted);
+        let why = state["trouble"].as_str().expect("words");
+        assert!(why.contains("ledger") || why.contains("lease"), "{why}");
+        server.up();
+        let before = super::sent(&pair.state().expect("a snapshot"));
+        pair.until("it goes on", super::PATIENCE, orders(before + 1));
+
+        server.signal("STOP");
+        pair.until("it says so again", super::PATIENCE, halted);
+        assert!(pair.first.run(&["kill", "--why", "the ledger is silent"]).status.success(), "proved without it");
+        server.signal("CONT");
+        let kept = |state: &super::Value| state["kill"]["steps"].to_string().contains("latch_ledger");
+        pair.until("the latch is in the ledger", super::PATIENCE, kept);
+        pair.until("nothing is open", super::PATIENCE, |state| state["orders"]["open"] == 0);
+        pair.finish(hermes);
+    }
+}
+
 mod sqlite {
     fn ledger(dir: &tempfile::TempDir) -> String {
         format!("sqlite://{}", dir.path().join("ledger.db").display())
