@@ -1,6 +1,11 @@
 //! Two Hermes processes on one ledger: one works, the other takes its place when it dies or stands still.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells its figures"
+)]
 
 use std::time::Duration;
 
