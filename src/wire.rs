@@ -16,6 +16,9 @@ use crate::bus::redis::RedisBus;
 use crate::config::{Config, Venues};
 use crate::pipeline::{argos, athena};
 use crate::risk::RiskGate;
+use crate::store::books::Books;
+use crate::store::ledger::Ledger;
+use crate::store::postgres::PostgresLedger;
 use crate::store::sqlite::SqliteLedger;
 use crate::venues::polymarket::signing::{LocalKey, SignatureType};
 use crate::venues::polymarket::{self, PolymarketVenue};
@@ -169,11 +172,7 @@ impl Running {
     async fn start_hermes(&mut self, config: &Config, venues: &Venues) -> anyhow::Result<()> {
         let state_dir = config.state_dir()?;
         self.lock = Some(lock(&state_dir)?);
-        let path = match self.sim {
-            Some(_) => fresh_world(&state_dir)?,
-            None => state_dir.join("ledger.db"),
-        };
-        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
+        let ledger = open_ledger(config, &state_dir).await?;
         let key = LocalKey::from_hex(sim::DESK_KEY)?;
         let account = &config.account;
         let signature_type = SignatureType::from_word(&account.signature_type)
@@ -199,7 +198,7 @@ impl Running {
             },
             gate: RiskGate::new(config.limits.clone()),
             bus: self.bus(),
-            ledger: Arc::new(ledger),
+            ledger,
             venue,
         };
         let stop = self.stop.clone();
@@ -218,6 +217,35 @@ pub fn connect(config: &Config) -> anyhow::Result<BusRef> {
     }
     let bus = RedisBus::new(config.bus_url.reveal()).with_context(|| format!("bus.url = {}", config.bus_url))?;
     Ok(bus)
+}
+
+/// The ledger that the configuration names; an embedded world's begins anew.
+async fn open_ledger(config: &Config, state_dir: &Path) -> anyhow::Result<Arc<dyn Ledger>> {
+    let path = ledger_file(config, state_dir);
+    if config.venues.is_none() {
+        set_aside(&path)?;
+    }
+    if config.ledger_url.is_file() {
+        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
+        return Ok(Arc::new(ledger));
+    }
+    let ledger = PostgresLedger::open(config.ledger_url.reveal()).await;
+    Ok(Arc::new(ledger.with_context(|| format!("ledger.url = {}", config.ledger_url))?))
+}
+
+/// The same ledger, to be looked at while Hermes works, or while nobody does.
+///
+/// # Errors
+/// When there is none yet.
+pub fn books(config: &Config) -> anyhow::Result<Books> {
+    if config.ledger_url.is_file() {
+        return Ok(Books::sqlite(&ledger_file(config, &config.state_dir()?))?);
+    }
+    Books::postgres(config.ledger_url.reveal()).with_context(|| format!("ledger.url = {}", config.ledger_url))
+}
+
+fn ledger_file(config: &Config, state_dir: &Path) -> PathBuf {
+    state_dir.join(if config.venues.is_some() { "ledger.db" } else { "embedded.db" })
 }
 
 /// Cancels the token at the first SIGTERM, SIGINT or SIGHUP.
@@ -270,16 +298,17 @@ fn lock(state_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// The ledger of an embedded world. That world begins anew with each process, so its ledger does too; the one before is
-/// kept aside. The kill latch is not part of it and lives on.
-fn fresh_world(state_dir: &Path) -> anyhow::Result<PathBuf> {
-    let path = state_dir.join("embedded.db");
+/// Keeps the ledger of an earlier embedded world aside. Such a world begins anew with each process, so its ledger does too. The
+/// kill latch is not part of it and lives on.
+fn set_aside(path: &Path) -> anyhow::Result<()> {
     for suffix in ["", "-wal", "-shm"] {
-        let current = state_dir.join(format!("embedded.db{suffix}"));
+        let mut current = path.as_os_str().to_owned();
+        current.push(suffix);
+        let current = PathBuf::from(current);
         if current.exists() {
-            let previous = state_dir.join(format!("embedded.previous.db{suffix}"));
+            let previous = path.with_file_name(format!("embedded.previous.db{suffix}"));
             std::fs::rename(&current, &previous).with_context(|| format!("{}", current.display()))?;
         }
     }
-    Ok(path)
+    Ok(())
 }

@@ -6,7 +6,7 @@ use crate::domain::{Mode, Size, Symbol, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
 
-use super::{Account, Argos, BusUrl, Config, Hermes, Ui};
+use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui};
 
 const UP_DOWN: &str = "btc-updown-5m-{start}";
 
@@ -18,6 +18,7 @@ impl Config {
             mode: Mode::Sim,
             state_dir: None,
             bus_url: BusUrl::new("memory://".to_owned()),
+            ledger_url: LedgerUrl::new("sqlite://auto".to_owned()),
             sim: crate::sim::Settings { speed: 1.0, seed: 7, history: None, port: 0 },
             venues: None,
             argos: Argos {

@@ -150,8 +150,7 @@ impl Fold {
 
     fn chain(&mut self, row: &Chained, computed: &str) {
         let genesis = Head::genesis();
-        let (before, said, had) =
-            self.before.take().unwrap_or((genesis.seq, genesis.hash.clone(), genesis.hash));
+        let (before, said, had) = self.before.take().unwrap_or((genesis.seq, genesis.hash.clone(), genesis.hash));
         let name = row.seq.to_string();
         if row.seq != before + 1 {
             self.report.differ("log", &name, format!("it comes behind row {before}: what was between them is gone"));

@@ -278,7 +278,8 @@ async fn fills_of(session: &mut dyn Session, order: &str) -> Result<Vec<FillEven
 }
 
 async fn journals_of(session: &mut dyn Session, order: &str) -> Result<Vec<(i64, Journal)>, LedgerError> {
-    let sql = "SELECT j.seq, l.document FROM journals j JOIN log l ON l.seq = j.seq WHERE j.order_id = $1 ORDER BY j.seq";
+    let sql =
+        "SELECT j.seq, l.document FROM journals j JOIN log l ON l.seq = j.seq WHERE j.order_id = $1 ORDER BY j.seq";
     let found = rows(session, sql, vec![order.into()]).await?;
     found.iter().map(|row| Ok((row.int(0)?, parse("journal", row.text(1)?)?))).collect()
 }

@@ -95,9 +95,7 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
             let name = order_name(&row.order.intent.intent, row.order.intent.attempt);
             of(Kind::Order, name, what, Some(*at), json(row)?)
         }
-        Write::Fill { fill, at } => {
-            of(Kind::Fill, fill_name(fill), &fill.status.to_string(), Some(*at), json(fill)?)
-        }
+        Write::Fill { fill, at } => of(Kind::Fill, fill_name(fill), &fill.status.to_string(), Some(*at), json(fill)?),
         Write::Journal(journal) => {
             balanced(journal)?;
             let document = json(journal)?;
@@ -115,7 +113,9 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
         Write::Mark { token, price, at } => {
             of(Kind::Mark, token.to_string(), "marked", Some(*at), json(&Marked { price: *price, at: *at })?)
         }
-        Write::DeadLetter(letter) => of(Kind::DeadLetter, letter.id.clone(), BURIED, Some(letter.last_at), json(letter)?),
+        Write::DeadLetter(letter) => {
+            of(Kind::DeadLetter, letter.id.clone(), BURIED, Some(letter.last_at), json(letter)?)
+        }
         Write::DeadLetterPublished { id } => of(Kind::DeadLetter, id.clone(), PUBLISHED, None, "{}".into()),
         Write::DeadLetterState { id, state } => {
             let (what, at) = done_about(state);

@@ -163,9 +163,9 @@ fn values(row: &PgRow) -> Result<Vec<Value>, sqlx::Error> {
 fn storage(error: &sqlx::Error) -> LedgerError {
     let permanent = match error {
         // Classes of SQLSTATE: 22 and 23 data and constraints, 42 names and rights, P0 raised by a trigger, XX damage.
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| ["22", "23", "42", "P0", "XX"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| ["22", "23", "42", "P0", "XX"].iter().any(|class| code.starts_with(class)))
+        }
         sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
         _ => false,
     };

@@ -21,8 +21,7 @@ enum Table {
 }
 
 impl Table {
-    const ALL: [Self; 6] =
-        [Self::Inbox, Self::Orders, Self::Fills, Self::Journals, Self::DeadLetters, Self::Facts];
+    const ALL: [Self; 6] = [Self::Inbox, Self::Orders, Self::Fills, Self::Journals, Self::DeadLetters, Self::Facts];
 
     const fn name(self) -> &'static str {
         match self {
@@ -40,8 +39,18 @@ impl Table {
         match self {
             Self::Inbox => &["intent_id", "attempt", "entry", "boot", "seq"],
             Self::Orders => &[
-                "intent_id", "attempt", "order_id", "strategy", "market_id", "state", "adopted", "sent", "accepted",
-                "open", "created_at", "seq",
+                "intent_id",
+                "attempt",
+                "order_id",
+                "strategy",
+                "market_id",
+                "state",
+                "adopted",
+                "sent",
+                "accepted",
+                "open",
+                "created_at",
+                "seq",
             ],
             Self::Fills => &["trade_id", "order_id", "strategy", "market_id", "status", "matched_at", "seq"],
             Self::Journals => &["id", "kind", "at", "trade_id", "order_id", "seq"],
@@ -173,11 +182,7 @@ fn expected(table: Table, row: &Row, place: LetterPlace, document: &str) -> Resu
             Ok(plan::journal_columns(&journal, seq))
         }
         Table::DeadLetters => Ok(plan::letter_columns(&parse::<DeadLetter>("its document", document)?, place)),
-        Table::Facts => Ok(vec![
-            ("kind", row.text(0)?.into()),
-            ("subject", row.text(1)?.into()),
-            ("seq", seq.into()),
-        ]),
+        Table::Facts => Ok(vec![("kind", row.text(0)?.into()), ("subject", row.text(1)?.into()), ("seq", seq.into())]),
     }
 }
 

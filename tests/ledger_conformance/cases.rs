@@ -103,7 +103,7 @@ pub(crate) async fn history_cannot_be_changed(place: &Place) {
         let error = place.tamper(sql).await.expect_err(sql);
         assert!(error.contains("append-only"), "{error}");
     }
-    if let Place::Postgres(_) = place {
+    if let Place::Postgres(..) = place {
         assert!(place.tamper("TRUNCATE log").await.expect_err("kept").contains("append-only"));
     }
 }
@@ -147,7 +147,8 @@ pub(crate) async fn a_journal_is_booked_once_and_never_with_another_content(plac
     let ledger = place.open().await;
     commit(&*ledger, &[book(&correction(dec!(1))), book(&correction(dec!(1)))]).await;
     commit(&*ledger, &[book(&correction(dec!(1)))]).await;
-    for batch in [vec![book(&correction(dec!(2)))], vec![book(&journal(4)), book(&Journal { at: at(0), ..journal(4) })]] {
+    for batch in [vec![book(&correction(dec!(2)))], vec![book(&journal(4)), book(&Journal { at: at(0), ..journal(4) })]]
+    {
         let error = ledger.commit(&batch).await.expect_err("another content");
         assert!(error.to_string().contains("booked before"), "{error}");
     }

@@ -133,7 +133,8 @@ async fn a_file_that_another_writes_is_waited_for_and_given_up() {
     let place = Place::sqlite();
     let ledger = SqliteLedger::open(&place.file()).await.expect("opens");
     commit(&ledger, &batch(1)).await;
-    let other = sqlx::sqlite::SqlitePool::connect(&format!("sqlite://{}", place.file().display())).await.expect("opens");
+    let other =
+        sqlx::sqlite::SqlitePool::connect(&format!("sqlite://{}", place.file().display())).await.expect("opens");
     let lock = other.begin_with("BEGIN IMMEDIATE").await.expect("locks");
     refused(&ledger, &batch(2)).await;
     lock.rollback().await.expect("unlocks");

@@ -106,10 +106,7 @@ pub(crate) fn correction(amount: Decimal) -> Journal {
         kind: JournalKind::Correction,
         trade: None,
         order: None,
-        postings: vec![
-            posting(Account::Cash, Asset::Usd, amount),
-            posting(Account::Venue, Asset::Usd, -amount),
-        ],
+        postings: vec![posting(Account::Cash, Asset::Usd, amount), posting(Account::Venue, Asset::Usd, -amount)],
         note: Some("the venue's balance".into()),
         ..journal(0)
     }
@@ -145,13 +142,8 @@ pub(crate) fn bury(letter: &DeadLetter) -> Write {
 
 pub(crate) fn command(n: u32) -> Write {
     let action = Action::Arm { why: "a new day".into() };
-    let command = Command {
-        id: format!("c{n}"),
-        actor: "cli:alice".into(),
-        issued_at: at(1),
-        expires_at: at(60),
-        action,
-    };
+    let command =
+        Command { id: format!("c{n}"), actor: "cli:alice".into(), issued_at: at(1), expires_at: at(60), action };
     Write::Command { command: Box::new(command), verdict: AckVerdict::Applied, epoch: 2, at: at(2) }
 }
 

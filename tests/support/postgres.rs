@@ -82,9 +82,29 @@ impl PostgresServer {
 
     /// Runs SQL as the superuser; what it prints.
     pub(crate) fn sql(&self, sql: &str) -> String {
+        self.sql_in("postgres", sql)
+    }
+
+    /// The same in another database.
+    pub(crate) fn sql_in(&self, database: &str, sql: &str) -> String {
         let port = self.port.to_string();
         let output = Command::new(self.binaries.join("psql"))
-            .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &port, "-U", USER, "postgres", "-c", sql])
+            .args([
+                "-X",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                USER,
+                database,
+                "-c",
+                sql,
+            ])
             .output()
             .expect("psql runs");
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
@@ -171,7 +191,8 @@ impl PostgresServer {
 
     fn answers(&self) -> bool {
         let port = self.port.to_string();
-        let asked = Command::new(self.binaries.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port]).status();
+        let asked =
+            Command::new(self.binaries.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port]).status();
         asked.is_ok_and(|status| status.success())
     }
 

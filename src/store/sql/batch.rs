@@ -44,11 +44,7 @@ pub(super) async fn stand(session: &mut dyn Session, dialect: &Dialect) -> Resul
 }
 
 /// Writes a batch and gives the new end of the chain.
-pub(super) async fn apply(
-    session: &mut dyn Session,
-    items: Vec<Item<'_>>,
-    stand: Stand,
-) -> Result<Head, LedgerError> {
+pub(super) async fn apply(session: &mut dyn Session, items: Vec<Item<'_>>, stand: Stand) -> Result<Head, LedgerError> {
     let mut head = stand.head;
     let mut log: Vec<Chained> = Vec::with_capacity(items.len());
     for Item { draft, write } in items {
@@ -108,7 +104,8 @@ async fn put(
         Write::DeadLetterState { id, state } => settle(session, id, state, seq).await,
         Write::Command { .. } | Write::Mismatch(_) => Ok(true),
         Write::Meta { .. } => {
-            let sql = "INSERT INTO facts (kind, subject, seq) VALUES ($1, $2, $3) ON CONFLICT (kind, subject) DO NOTHING";
+            let sql =
+                "INSERT INTO facts (kind, subject, seq) VALUES ($1, $2, $3) ON CONFLICT (kind, subject) DO NOTHING";
             let values = vec![draft.kind.word().into(), draft.subject.as_str().into(), seq.into()];
             Ok(run(session, sql, values).await? == 1)
         }
@@ -124,12 +121,7 @@ async fn put(
 }
 
 /// Inserts a row, or puts it in the place of the one with the same key.
-async fn upsert(
-    session: &mut dyn Session,
-    table: &str,
-    key: &[&str],
-    columns: Columns,
-) -> Result<(), LedgerError> {
+async fn upsert(session: &mut dyn Session, table: &str, key: &[&str], columns: Columns) -> Result<(), LedgerError> {
     let (sql, values) = insert(table, key, columns);
     run(session, AssertSqlSafe(sql), values).await.map(|_| ())
 }
@@ -137,11 +129,8 @@ async fn upsert(
 fn insert(table: &str, key: &[&str], columns: Columns) -> (String, Vec<Value>) {
     let (names, values): (Vec<&str>, Vec<Value>) = columns.into_iter().unzip();
     let places: Vec<String> = (1..=names.len()).map(|at| format!("${at}")).collect();
-    let changed: Vec<String> = names
-        .iter()
-        .filter(|name| !key.contains(name))
-        .map(|name| format!("{name} = excluded.{name}"))
-        .collect();
+    let changed: Vec<String> =
+        names.iter().filter(|name| !key.contains(name)).map(|name| format!("{name} = excluded.{name}")).collect();
     let sql = format!(
         "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}",
         names.join(", "),
@@ -156,11 +145,8 @@ fn insert(table: &str, key: &[&str], columns: Columns) -> (String, Vec<Value>) {
 async fn insert_new(session: &mut dyn Session, table: &str, columns: Columns) -> Result<bool, LedgerError> {
     let (names, values): (Vec<&str>, Vec<Value>) = columns.into_iter().unzip();
     let places: Vec<String> = (1..=names.len()).map(|at| format!("${at}")).collect();
-    let sql = format!(
-        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO NOTHING",
-        names.join(", "),
-        places.join(", ")
-    );
+    let sql =
+        format!("INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT DO NOTHING", names.join(", "), places.join(", "));
     Ok(run(session, AssertSqlSafe(sql), values).await? == 1)
 }
 
@@ -216,12 +202,7 @@ async fn bury(session: &mut dyn Session, letter: &DeadLetter, seq: i64) -> Resul
     insert_new(session, "dead_letters", letter_columns(letter, place)).await
 }
 
-async fn settle(
-    session: &mut dyn Session,
-    id: &str,
-    state: &DeadLetterState,
-    seq: i64,
-) -> Result<bool, LedgerError> {
+async fn settle(session: &mut dyn Session, id: &str, state: &DeadLetterState, seq: i64) -> Result<bool, LedgerError> {
     let sql = "UPDATE dead_letters SET waiting = $1, state_seq = $2 WHERE id = $3";
     let waiting = *state == DeadLetterState::Waiting;
     if run(session, sql, vec![waiting.into(), seq.into(), id.into()]).await? == 1 {

@@ -85,11 +85,8 @@ impl<E: Engine> SqlLedger<E> {
             return Ok(());
         }
         let mut session = self.engine.begin(Access::Write).await?;
-        let given = run(
-            session.as_mut(),
-            "UPDATE lease SET expires_at = 0 WHERE token = $1",
-            vec![ours.cast_signed().into()],
-        );
+        let given =
+            run(session.as_mut(), "UPDATE lease SET expires_at = 0 WHERE token = $1", vec![ours.cast_signed().into()]);
         match given.await {
             Ok(_) => session.commit().await,
             Err(error) => {
