@@ -42,8 +42,7 @@ impl Pair {
         let sim = Sim::start("3");
         let home = || {
             let home = Home::new(&redis.url(), &sim);
-            home.edit("[ledger]", "[ledger] # shared");
-            home.edit("\nurl = \"\"\n", &format!("\nurl = \"{ledger}\"\n"));
+            home.edit("url = \"sqlite://auto\"", &format!("url = \"{ledger}\""));
             home
         };
         let (first, second) = (home(), home());
