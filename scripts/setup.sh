@@ -6,6 +6,7 @@ missing=()
 # The same program is the sentinel: `redis-server --sentinel`.
 command -v redis-server >/dev/null || missing+=(redis-server)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 command -v openssl >/dev/null || missing+=(openssl)
 command -v cc >/dev/null || missing+=(build-essential)
 [ ${#missing[@]} -eq 0 ] && exit 0

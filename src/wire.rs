@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +14,11 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::BusRef;
 use crate::bus::memory::MemoryBus;
 use crate::bus::redis::RedisBus;
-use crate::config::{Config, Venues};
+use crate::config::{Config, LedgerUrl, Venues};
 use crate::pipeline::{argos, athena};
 use crate::risk::RiskGate;
+use crate::store::ledger::{Ledger, LedgerError};
+use crate::store::postgres::PostgresLedger;
 use crate::store::sqlite::SqliteLedger;
 use crate::venues::polymarket::signing::{LocalKey, SignatureType};
 use crate::venues::polymarket::{self, PolymarketVenue};
@@ -25,6 +28,9 @@ use crate::{exec, sim};
 const CHAIN_ID: u64 = 137;
 /// How long the daemons may take to stop before they are abandoned.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// Pause between two tries to reach the ledger's server at start.
+const LEDGER_AGAIN: Duration = Duration::from_secs(1);
 
 /// The daemons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -169,11 +175,7 @@ impl Running {
     async fn start_hermes(&mut self, config: &Config, venues: &Venues) -> anyhow::Result<()> {
         let state_dir = config.state_dir()?;
         self.lock = Some(lock(&state_dir)?);
-        let path = match self.sim {
-            Some(_) => fresh_world(&state_dir)?,
-            None => state_dir.join("ledger.db"),
-        };
-        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
+        let books = self.books(config, &state_dir)?.open_file().await?;
         let key = LocalKey::from_hex(sim::DESK_KEY)?;
         let account = &config.account;
         let signature_type = SignatureType::from_word(&account.signature_type)
@@ -187,26 +189,84 @@ impl Running {
             rates: polymarket::Rates { orders: account.orders_per_s, cancels: account.cancels_per_s },
         };
         let venue = PolymarketVenue::new(&settings, key)?;
-        let parts = exec::Parts {
-            settings: exec::Settings {
-                mode: config.mode,
-                state_dir,
-                reconcile_every: config.hermes.reconcile_every,
-                heartbeat_every: config.hermes.heartbeat_every,
-                claim_after: config.hermes.claim_after,
-                signals_kept: config.hermes.signals_kept,
-                dead_letters_kept: config.hermes.dead_letters_kept,
-                mismatch_limit: config.hermes.mismatch_limit,
-                breaker_rejections: config.hermes.breaker_rejections,
-            },
-            gate: RiskGate::new(config.limits.clone()),
-            bus: self.bus(),
-            ledger: Arc::new(ledger),
-            venue,
+        let settings = exec::Settings {
+            mode: config.mode,
+            state_dir,
+            reconcile_every: config.hermes.reconcile_every,
+            heartbeat_every: config.hermes.heartbeat_every,
+            claim_after: config.hermes.claim_after,
+            signals_kept: config.hermes.signals_kept,
+            dead_letters_kept: config.hermes.dead_letters_kept,
+            mismatch_limit: config.hermes.mismatch_limit,
+            breaker_rejections: config.hermes.breaker_rejections,
         };
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move { (Daemon::Hermes, exec::run(parts, stop).await.map_err(Into::into)) });
+        let (gate, bus, stop) = (RiskGate::new(config.limits.clone()), self.bus(), self.stop.clone());
+        let waiting = books.wait(self.stop.clone());
+        self.tasks.spawn(async move {
+            let ended = match waiting.await {
+                Ok(Some(ledger)) => {
+                    exec::run(exec::Parts { settings, gate, bus, ledger, venue }, stop).await.map_err(Into::into)
+                }
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            (Daemon::Hermes, ended)
+        });
         Ok(())
+    }
+
+    /// Where the books are. An embedded world has its own, always.
+    fn books(&self, config: &Config, state_dir: &Path) -> anyhow::Result<Books> {
+        match (&self.sim, &config.ledger_url) {
+            (Some(_), LedgerUrl::StateDir) => Ok(Books::File(fresh_world(state_dir)?)),
+            (Some(_), url) => bail!(
+                "ledger.url names {url}, but without [venues] the simulated world begins anew with this process: its ledger \
+                 is a file in state_dir"
+            ),
+            (None, LedgerUrl::StateDir) => Ok(Books::File(state_dir.join("ledger.db"))),
+            (None, LedgerUrl::Sqlite(path)) => Ok(Books::File(path.clone())),
+            (None, url @ LedgerUrl::Postgres(address)) => {
+                Ok(Books::Server { name: url.to_string(), address: address.clone() })
+            }
+        }
+    }
+}
+
+/// A ledger that may have to be waited for.
+enum Books {
+    File(PathBuf),
+    Server { name: String, address: String },
+    Open(Arc<dyn Ledger>),
+}
+
+impl Books {
+    /// A file is there or it is wrong: that is told at once.
+    async fn open_file(self) -> anyhow::Result<Self> {
+        let Self::File(path) = self else { return Ok(self) };
+        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
+        Ok(Self::Open(Arc::new(ledger)))
+    }
+
+    /// A server may come later: it is asked until it answers. Nothing when the desk stops first.
+    fn wait(self, stop: CancellationToken) -> BoxFuture<'static, anyhow::Result<Option<Arc<dyn Ledger>>>> {
+        Box::pin(async move {
+            let (name, address) = match self {
+                Self::Open(ledger) => return Ok(Some(ledger)),
+                Self::Server { name, address } => (name, address),
+                Self::File(path) => bail!("ledger {} was not opened", path.display()),
+            };
+            loop {
+                match PostgresLedger::open(&address).await {
+                    Ok(ledger) => return Ok(Some(Arc::new(ledger) as Arc<dyn Ledger>)),
+                    Err(error @ LedgerError::Unavailable(_)) => tracing::warn!(%error, "hermes waits for its ledger"),
+                    Err(error) => return Err(anyhow!(error).context(format!("ledger {name}"))),
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(LEDGER_AGAIN) => {}
+                    () = stop.cancelled() => return Ok(None),
+                }
+            }
+        })
     }
 }
 

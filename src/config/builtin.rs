@@ -6,7 +6,7 @@ use crate::domain::{Mode, Size, Symbol, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
 
-use super::{Account, Argos, BusUrl, Config, Hermes, Ui};
+use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui};
 
 const UP_DOWN: &str = "btc-updown-5m-{start}";
 
@@ -18,6 +18,7 @@ impl Config {
             mode: Mode::Sim,
             state_dir: None,
             bus_url: BusUrl::new("memory://".to_owned()),
+            ledger_url: LedgerUrl::StateDir,
             sim: crate::sim::Settings { speed: 1.0, seed: 7, history: None, port: 0 },
             venues: None,
             argos: Argos {
@@ -53,8 +54,8 @@ impl Config {
                 reconcile_every: Duration::from_secs(30),
                 heartbeat_every: Duration::from_secs(5),
                 claim_after: Duration::from_secs(30),
-                signals_kept: Duration::from_secs(3600),
-                dead_letters_kept: Duration::from_secs(2_592_000),
+                signals_kept: Duration::from_hours(1),
+                dead_letters_kept: Duration::from_hours(720),
                 mismatch_limit: Usd(dec!(5)),
                 breaker_rejections: 5,
             },

@@ -1,8 +1,11 @@
 //! Settings: `config.toml` into typed values, every error at once with its key, its value and what is allowed.
 
 mod builtin;
+mod ledger;
 mod reader;
 mod sections;
+
+pub use ledger::LedgerUrl;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,8 +25,10 @@ pub struct Config {
     pub mode: Mode,
     /// Where ledger, latch, socket and logs lie; nothing for the user's default place.
     pub state_dir: Option<PathBuf>,
-    /// Bus address: `memory://`, or one of [`RedisUrl`](crate::bus::url::RedisUrl). May hold passwords.
+    /// Bus address: `memory://`, or one of [`RedisUrl`]. May hold passwords.
     pub bus_url: BusUrl,
+    /// `ledger.url`.
+    pub ledger_url: LedgerUrl,
     /// The simulated venues.
     pub sim: crate::sim::Settings,
     /// Venues that run elsewhere.

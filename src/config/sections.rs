@@ -8,8 +8,9 @@ use crate::domain::{Mode, Size, Symbol, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
 
+use super::ledger::LEDGER_URLS;
 use super::reader::Reader;
-use super::{Account, Argos, BusUrl, Config, Hermes, Ui, Venues};
+use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui, Venues};
 
 /// What a bus address may be; `config.toml` explains each.
 const BUS_URLS: &str =
@@ -23,6 +24,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let mode = r.text("mode", "\"sim\"; paper and live are not in this version", |text| text == "sim");
     let state_dir = r.text("state_dir", "a path, or \"auto\"", |text| !text.is_empty());
     let bus_url = r.secret("bus.url", BUS_URLS, check_bus_url, shown_bus_url);
+    let ledger_url = r.secret("ledger.url", LEDGER_URLS, |text| LedgerUrl::parse(text).map(drop), LedgerUrl::shown);
     let sim = sim(r);
     let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
     let argos = argos(r);
@@ -40,6 +42,8 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
         mode: Mode::Sim,
         state_dir: state_dir.filter(|text| text != "auto").map(PathBuf::from),
         bus_url: BusUrl::new(bus_url?),
+        // Parsed once to be checked, once to be kept.
+        ledger_url: LedgerUrl::parse(&ledger_url?).ok()?,
         sim: sim?,
         venues: venues?,
         argos,

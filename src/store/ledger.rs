@@ -173,12 +173,13 @@ pub struct Memory {
     pub latch: Option<KillLatch>,
     /// The newest day: day, start, peak.
     pub day: Option<(i64, Usd, Usd)>,
-    /// Journals that no fill accounts for, oldest first. Those of fills follow from the fills.
+    /// Journals that no fill accounts for, what the account began with included; oldest first. Those of fills follow from the
+    /// fills.
     pub corrections: Vec<Journal>,
-    /// The newest [`LETTERS_LOADED`] dead letters, newest first.
-    pub dead_letters: Vec<DeadLetter>,
-    /// How many of all dead letters are waiting for a person.
-    pub dead_letters_waiting: u64,
+    /// How many dead letters wait for somebody to do something about them.
+    pub dead_letters: u64,
+    /// The newest [`LETTERS_LOADED`] dead letters in whatever state, newest first.
+    pub letters: Vec<DeadLetter>,
     /// Those that did not reach the bus, oldest first.
     pub unpublished: Vec<DeadLetter>,
     /// The mode that it was made in.

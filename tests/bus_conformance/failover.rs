@@ -103,16 +103,19 @@ async fn a_master_that_falls_silent_is_left_and_gets_no_write_when_it_wakes() {
     let cluster = SentinelCluster::start_with(Layout::SMALL);
     let bus = in_use(&cluster).await;
     let mut link = bus.link();
+    let mut subscription = bus.subscribe(&[Channel::Crypto], 8).await.unwrap();
     let member = waiting_member(&bus);
     until_waiting(&cluster, 0).await;
     link.mark_unchanged();
     cluster.servers[0].signal("STOP");
     until_moved(&mut link).await;
-    cluster.servers[0].signal("CONT");
     append(&*bus, ORDERS, "after").await;
     let (read, _) = tokio::time::timeout(PATIENCE, member).await.expect("read in time").unwrap();
-    assert_eq!(payloads(&read), ["after"], "the blocked reader has left the silent master");
-    assert_eq!(cluster.servers[1].command("XLEN trade.signals"), ":2", "{}", cluster.logs());
+    assert_eq!(payloads(&read), ["after"], "the blocked reader has left a master that tells it nothing");
+    hears_again(&bus, &mut subscription).await;
+    cluster.servers[0].signal("CONT");
+    append(&*bus, ORDERS, "while the old master believes it is one").await;
+    assert_eq!(cluster.servers[1].command("XLEN trade.signals"), ":3", "{}", cluster.logs());
     assert_eq!(*link.borrow(), BusLink::Up);
 }
 

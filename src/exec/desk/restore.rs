@@ -63,7 +63,7 @@ impl Desk {
             ended: VecDeque::new(),
             in_hand: HashSet::new(),
             counts: OrderCounts::default(),
-            letters: super::letters::Letters::of(memory.dead_letters.iter().cloned(), memory.dead_letters_waiting),
+            letters: super::letters::Letters::of(memory.letters.iter().cloned(), memory.dead_letters),
             breaker: super::breaker::Breaker::new(rules.breaker_rejections),
             pause: super::pause::Pause::default(),
             risen: HashSet::new(),

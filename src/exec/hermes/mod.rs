@@ -131,11 +131,11 @@ impl Tuning {
 /// # Errors
 /// [`HermesError`] when it cannot start.
 pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<(), HermesError> {
-    let tuning = Tuning::of(&parts.settings);
+    let tuning = Box::new(Tuning::of(&parts.settings));
     run_tuned(parts, tuning, shutdown).await
 }
 
-async fn run_tuned(parts: Parts, tuning: Tuning, shutdown: CancellationToken) -> Result<(), HermesError> {
+async fn run_tuned(parts: Parts, tuning: Box<Tuning>, shutdown: CancellationToken) -> Result<(), HermesError> {
     let state_dir = parts.settings.state_dir.clone();
     let listener = socket::listen(&state_dir).await?;
     let file = LatchFile::in_dir(&state_dir);
@@ -167,7 +167,7 @@ async fn wait_for(tasks: &TaskTracker) {
 /// What outlives a turn at the account.
 struct House {
     parts: Parts,
-    tuning: Tuning,
+    tuning: Box<Tuning>,
     file: LatchFile,
     office: Arc<Office>,
 }

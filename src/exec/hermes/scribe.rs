@@ -182,3 +182,112 @@ async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), 
     failpoint::hit_any(|| committed.is_ok().then(|| passage::durable(&writes)).into_iter().flatten());
     committed
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::{Price, Timestamp, Usd};
+    use crate::store::ledger::{Lease, Memory};
+
+    /// Keeps what it is given, after as many failures as it is told.
+    #[derive(Debug, Default)]
+    struct Paper {
+        failures: Mutex<u32>,
+        kept: Mutex<Vec<Write>>,
+    }
+
+    #[async_trait]
+    impl Ledger for Paper {
+        async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
+            let mut failures = self.failures.lock().expect("lock");
+            if *failures > 0 {
+                *failures -= 1;
+                return Err(LedgerError::Unavailable("scripted".into()));
+            }
+            self.kept.lock().expect("lock").extend_from_slice(writes);
+            Ok(())
+        }
+
+        async fn load(&self, _: u32) -> Result<Memory, LedgerError> {
+            Ok(Memory::default())
+        }
+
+        async fn lease(&self, _: &str, _: Duration) -> Result<Lease, LedgerError> {
+            Ok(Lease::Ours { token: 1 })
+        }
+
+        async fn release_lease(&self) -> Result<(), LedgerError> {
+            Ok(())
+        }
+
+        async fn close(&self) {}
+    }
+
+    fn mark(token: &str, at: i64) -> Write {
+        Write::Mark { token: token.into(), price: Price(rust_decimal::dec!(0.5)), at: Timestamp::from_secs(at) }
+    }
+
+    fn meta(value: &str) -> Write {
+        Write::Meta { key: "k", value: value.into() }
+    }
+
+    fn batch(writes: Vec<Write>) -> Waiting {
+        Waiting { writes: Arc::new(writes), ..Waiting::default() }
+    }
+
+    #[tokio::test]
+    async fn what_failed_keeps_its_place_and_what_has_nothing_to_write_keeps_its_own() {
+        let paper = Arc::new(Paper { failures: Mutex::new(2), ..Paper::default() });
+        let mut scribe = Scribe::new(paper.clone(), 10);
+        assert!(scribe.push(batch(Vec::new())).is_some(), "done at once");
+        assert!(scribe.push(batch(vec![meta("1")])).is_none());
+        let then = Waiting { after: vec![Effect::Heartbeat], ..Waiting::default() };
+        assert!(scribe.push(then).is_none(), "behind the first");
+        assert!(scribe.push(batch(vec![meta("2")])).is_none());
+        let mut order = Vec::new();
+        while !scribe.is_empty() {
+            match scribe.next().await {
+                Outcome::Durable(done) => {
+                    order.extend(done.iter().map(|done| if done.after.is_empty() { "durable" } else { "effect" }));
+                }
+                Outcome::Failed(_) => order.push("failed"),
+                Outcome::Taken(..) => order.push("taken"),
+            }
+        }
+        assert_eq!(order, ["failed", "failed", "durable", "effect", "durable"]);
+        assert_eq!(*paper.kept.lock().expect("lock"), [meta("1"), meta("2")]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_given_up_in_the_middle_goes_on_where_it_was() {
+        let mut scribe = Scribe::new(Arc::new(Paper { failures: Mutex::new(1), ..Paper::default() }), 10);
+        scribe.push(batch(vec![meta("1")]));
+        assert!(matches!(scribe.next().await, Outcome::Failed(_)));
+        let given_up = tokio::time::timeout(Duration::from_millis(1), scribe.next()).await;
+        assert!(given_up.is_err(), "it pauses after a failure");
+        assert!(matches!(scribe.next().await, Outcome::Durable(_)));
+    }
+
+    #[test]
+    fn marks_that_wait_take_the_room_of_one_batch_and_the_newest_counts() {
+        let mut scribe = Scribe::new(Arc::new(Paper::default()), 3);
+        scribe.push(batch(vec![meta("under way")]));
+        for at in 0..100 {
+            let day = Write::Day { day: 1, start: Usd::ZERO, peak: Usd::ZERO };
+            scribe.push(batch(vec![mark("a", at), day]));
+            scribe.push(batch(vec![mark("b", at)]));
+        }
+        assert_eq!(scribe.len(), 2);
+        let last = &scribe.queue[1].writes;
+        assert_eq!(last.len(), 3);
+        assert!(last.contains(&mark("a", 99)) && last.contains(&mark("b", 99)));
+        scribe.push(batch(vec![meta("2")]));
+        assert!(scribe.is_full());
+        scribe.push(batch(vec![mark("a", 100)]));
+        assert_eq!(scribe.len(), 4, "not before what came between");
+    }
+}

@@ -68,8 +68,10 @@ fn a_retry_is_a_new_attempt_with_a_fresh_deadline_through_every_gate() {
     let letter = &shown(&desk).dead_letters[0];
     let retried = DeadLetterState::Retried { attempt: 2, by: "cockpit:alice".into(), at: at(1_000) };
     assert_eq!((letter.state.clone(), shown(&desk).dlq), (retried, 0));
-    let durable = |write: &Write| matches!(write, Write::DeadLetterState { id: of, .. } if *of == id);
-    assert!(step.writes.iter().any(durable), "durable");
+    assert!(
+        step.writes.iter().any(|write| matches!(write, Write::DeadLetterState { id: known, .. } if *known == id)),
+        "durable"
+    );
     assert!(refusal(desk.retry_dead_letter(&id, "bob", &sign, at(1_001))).contains("alice"), "only once");
 
     desk.clear_to_send(&again, at(1_002)).expect("clear");

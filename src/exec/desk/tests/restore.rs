@@ -35,6 +35,9 @@ impl Paper {
                 Write::DeadLetter(letter) => {
                     self.letters.insert(letter.id.clone(), *letter);
                 }
+                Write::DeadLetterState { id, state } => {
+                    self.letters.entry(id).and_modify(|letter| letter.state = state);
+                }
                 Write::Journal(journal) => self.journals.push(*journal),
                 _ => {}
             }
@@ -54,7 +57,7 @@ impl Paper {
             fills: self.fills.values().cloned().collect(),
             markets: self.markets.values().cloned().collect(),
             corrections: self.journals.iter().filter(|journal| journal.trade.is_none()).cloned().collect(),
-            dead_letters_waiting: self.letters.len() as u64,
+            dead_letters: self.letters.len() as u64,
             ..Memory::default()
         }
     }

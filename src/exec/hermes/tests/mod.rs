@@ -5,6 +5,7 @@ mod house;
 mod kill;
 mod ledger;
 mod letters;
+mod many;
 mod scribe;
 mod standby;
 mod trading;
@@ -182,7 +183,7 @@ impl World {
     /// Starts a Hermes and waits for nothing.
     fn launch(&self, parts: Parts) -> Running {
         let shutdown = CancellationToken::new();
-        let mut tuning = Tuning::of(&parts.settings);
+        let mut tuning = Box::new(Tuning::of(&parts.settings));
         quicken(&mut tuning);
         tuning.backlog = self.backlog;
         Running { task: tokio::spawn(run_tuned(parts, tuning, shutdown.clone())), shutdown }
@@ -208,6 +209,10 @@ impl World {
     }
 
     async fn until(&self, what: &str, check: impl Fn(&HermesState) -> bool) -> HermesState {
+        self.until_within(WAIT, what, check).await
+    }
+
+    async fn until_within(&self, time: Duration, what: &str, check: impl Fn(&HermesState) -> bool) -> HermesState {
         let found = async {
             loop {
                 if let Some(state) = self.state().filter(&check) {
@@ -216,7 +221,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(WAIT, found).await.unwrap_or_else(|_| panic!("never: {what}; {:#?}", self.state()))
+        tokio::time::timeout(time, found).await.unwrap_or_else(|_| panic!("never: {what}; {:#?}", self.state()))
     }
 
     async fn signal(&self, name: &str) {

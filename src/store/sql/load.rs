@@ -1,0 +1,139 @@
+//! Reading everything back at start.
+
+use serde::Deserialize;
+
+use super::super::engine::{Row, Session, Value};
+use super::super::ledger::{InboxRow, LETTERS_LOADED, LedgerError, Memory, OrderRow};
+use super::super::plan::{DayRow, Marked, Received, parse};
+use super::rows;
+use crate::domain::{DeadLetter, KillLatch, OrderCounts, Timestamp};
+
+const ENTRIES: &str = "SELECT i.intent_id, i.attempt, l.at, l.document FROM orders o
+    JOIN inbox i ON i.intent_id = o.intent_id AND i.attempt = o.attempt JOIN log l ON l.seq = i.seq WHERE o.open";
+
+const ORDERS: &str = "SELECT l.document, l.token FROM (
+        SELECT created_at, seq FROM orders WHERE open
+        UNION ALL
+        SELECT created_at, seq FROM (
+            SELECT created_at, seq FROM orders WHERE NOT open ORDER BY created_at DESC LIMIT $1
+        ) ended
+    ) o JOIN log l ON l.seq = o.seq ORDER BY o.created_at, o.seq";
+
+/// Mirrors [`OrderRow::counts`]; a test holds the two together.
+const COUNTS: &str = "SELECT
+        COUNT(*) FILTER (WHERE NOT adopted AND sent),
+        COUNT(*) FILTER (WHERE NOT adopted AND accepted),
+        COUNT(*) FILTER (WHERE state IN ('sent', 'live', 'partially_filled', 'cancel_pending')),
+        COUNT(*) FILTER (WHERE NOT adopted AND state = 'filled'),
+        COUNT(*) FILTER (WHERE NOT adopted AND (state = 'cancelled' OR (state = 'expired' AND sent))),
+        COUNT(*) FILTER (WHERE NOT adopted AND state = 'rejected'),
+        COUNT(*) FILTER (WHERE state = 'unknown'),
+        COUNT(*) FILTER (WHERE NOT adopted AND state = 'denied')
+    FROM orders";
+
+const FILLS: &str = "SELECT l.document FROM fills f JOIN log l ON l.seq = f.seq
+    ORDER BY f.matched_at, f.trade_id, f.order_id";
+
+/// Those that no fill accounts for.
+const CORRECTIONS: &str = "SELECT l.document FROM journals j JOIN log l ON l.seq = j.seq
+    WHERE j.trade_id IS NULL ORDER BY j.at, j.id";
+
+const LETTERS: &str = "SELECT a.document, b.document, d.state_seq - d.seq FROM dead_letters d
+    JOIN log a ON a.seq = d.seq JOIN log b ON b.seq = d.state_seq ORDER BY d.seq DESC LIMIT $1";
+
+const UNPUBLISHED: &str = "SELECT a.document, b.document, d.state_seq - d.seq FROM dead_letters d
+    JOIN log a ON a.seq = d.seq JOIN log b ON b.seq = d.state_seq WHERE NOT d.published ORDER BY d.seq";
+
+/// The newest of each subject of a kind.
+const FACTS: &str =
+    "SELECT f.subject, l.document FROM facts f JOIN log l ON l.seq = f.seq WHERE f.kind = $1 ORDER BY f.subject";
+
+pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memory, LedgerError> {
+    let orders = rows(session, ORDERS, vec![ended.into()]).await?;
+    let waiting = rows(session, "SELECT COUNT(*) FROM dead_letters WHERE waiting", Vec::new()).await?;
+    let waiting = waiting.first().map_or(Ok(0), |row| row.int(0))?;
+    let letters = rows(session, LETTERS, vec![LETTERS_LOADED.into()]).await?;
+    let unpublished = rows(session, UNPUBLISHED, Vec::new()).await?;
+    let latches = facts::<KillLatch>(session, "latch").await?;
+    let days = facts::<DayRow>(session, "day").await?;
+    let modes = facts::<String>(session, "meta").await?;
+    let marks = facts::<Marked>(session, "mark").await?;
+    Ok(Memory {
+        orders: orders.iter().map(order).collect::<Result<_, _>>()?,
+        counts: counts(session).await?,
+        entries: rows(session, ENTRIES, Vec::new()).await?.iter().map(entry).collect::<Result<_, _>>()?,
+        fills: documents(session, FILLS, "fill").await?,
+        markets: facts(session, "market").await?.into_iter().map(|(_, market)| market).collect(),
+        marks: marks.into_iter().map(|(token, mark)| (token.into(), mark.price, mark.at)).collect(),
+        latch: latches.into_iter().next().map(|(_, latch)| latch),
+        day: days.into_iter().next().map(|(_, day)| (day.day, day.start, day.peak)),
+        corrections: documents(session, CORRECTIONS, "journal").await?,
+        dead_letters: waiting.cast_unsigned(),
+        letters: letters.iter().map(letter).collect::<Result<_, _>>()?,
+        unpublished: unpublished.iter().map(letter).collect::<Result<_, _>>()?,
+        mode: modes.into_iter().find(|(key, _)| key == "mode").map(|(_, mode)| mode),
+    })
+}
+
+async fn documents<T: for<'de> Deserialize<'de>>(
+    session: &mut dyn Session,
+    sql: &'static str,
+    what: &str,
+) -> Result<Vec<T>, LedgerError> {
+    rows(session, sql, Vec::new()).await?.iter().map(|row| parse(what, row.text(0)?)).collect()
+}
+
+/// The newest of each subject of a kind, with its subject.
+pub(in crate::store) async fn facts<T: for<'de> Deserialize<'de>>(
+    session: &mut dyn Session,
+    kind: &str,
+) -> Result<Vec<(String, T)>, LedgerError> {
+    let found = rows(session, FACTS, vec![Value::from(kind)]).await?;
+    found.iter().map(|row| Ok((row.text(0)?.to_owned(), parse(kind, row.text(1)?)?))).collect()
+}
+
+/// From a document and its token.
+pub(in crate::store) fn order(row: &Row) -> Result<OrderRow, LedgerError> {
+    let order: OrderRow = parse("order", row.text(0)?)?;
+    Ok(OrderRow { token: row.int(1)?.cast_unsigned(), ..order })
+}
+
+/// From a letter's document, the document of its last state, and how far apart they are.
+pub(in crate::store) fn letter(row: &Row) -> Result<DeadLetter, LedgerError> {
+    let letter: DeadLetter = parse("dead letter", row.text(0)?)?;
+    if row.int(2)? == 0 {
+        return Ok(letter);
+    }
+    Ok(DeadLetter { state: parse("dead letter's state", row.text(1)?)?, ..letter })
+}
+
+fn entry(row: &Row) -> Result<InboxRow, LedgerError> {
+    let intent = row.text(0)?;
+    let received: Received = parse("inbox", row.text(3)?)?;
+    let attempt = u32::try_from(row.int(1)?)
+        .map_err(|error| LedgerError::Corrupt { what: format!("attempt of {intent}"), reason: error.to_string() })?;
+    Ok(InboxRow {
+        intent: intent.into(),
+        attempt,
+        entry: received.entry,
+        boot: received.boot,
+        payload: received.payload,
+        at: Timestamp::from_micros(row.int(2)?),
+    })
+}
+
+async fn counts(session: &mut dyn Session) -> Result<OrderCounts, LedgerError> {
+    let found = rows(session, COUNTS, Vec::new()).await?;
+    let Some(row) = found.first() else { return Ok(OrderCounts::default()) };
+    let count = |at| row.int(at).map(i64::cast_unsigned);
+    Ok(OrderCounts {
+        sent: count(0)?,
+        accepted: count(1)?,
+        open: count(2)?,
+        filled: count(3)?,
+        cancelled: count(4)?,
+        rejected: count(5)?,
+        unknown: count(6)?,
+        denied: count(7)?,
+    })
+}

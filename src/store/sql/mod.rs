@@ -1,0 +1,152 @@
+//! The ledger over either database: what happens in a commit, and in which order.
+//!
+//! Invariant: a commit whose outcome was not learned may be repeated. It is known again by what it says and by the hash that
+//! the chain ends with since, so that it is not logged twice.
+
+mod batch;
+mod lease;
+mod load;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::SqlSafeStr;
+
+use super::chain::Head;
+use super::engine::{Access, Engine, Row, Session, Value};
+use super::ledger::{Lease, Ledger, LedgerError, Memory, Write};
+use super::plan::{fingerprint, plan};
+pub(super) use load::{facts, letter, order};
+
+/// The longest that a commit may take before its outcome counts as unknown.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest that reading everything back may take.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A ledger in a database.
+#[derive(Debug)]
+pub struct SqlLedger<E> {
+    engine: E,
+    turn: Mutex<Turn>,
+}
+
+/// What this ledger value knows of its own writing.
+#[derive(Clone, Debug, Default)]
+struct Turn {
+    /// The fencing token of the last turn; 0 before the first.
+    token: u64,
+    /// The last commit, when its outcome is not known.
+    unsure: Option<Unsure>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unsure {
+    batch: [u8; 32],
+    /// The end of the chain when it did commit.
+    head: Head,
+}
+
+impl<E: Engine> SqlLedger<E> {
+    pub(super) const fn new(engine: E) -> Self {
+        Self { engine, turn: Mutex::new(Turn { token: 0, unsure: None }) }
+    }
+
+    /// A panic while the lock was held leaves plain data behind, which is still right.
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn attempt(&self, writes: &[Write]) -> Result<(), LedgerError> {
+        let items = plan(writes)?;
+        let batch = fingerprint(&items);
+        let mut session = self.engine.begin(Access::Write).await?;
+        let Turn { token, unsure } = self.turn().clone();
+        let applied = async {
+            let stand = batch::stand(session.as_mut(), self.engine.dialect()).await?;
+            if stand.token != token {
+                return Err(LedgerError::Fenced { ours: token, newest: stand.token });
+            }
+            if unsure.is_some_and(|unsure| unsure.batch == batch && unsure.head == stand.head) {
+                return Ok(None);
+            }
+            batch::apply(session.as_mut(), items, stand).await.map(Some)
+        };
+        match applied.await {
+            Ok(Some(head)) => self.finish(session, Some(Unsure { batch, head })).await,
+            Ok(None) => {
+                self.turn().unsure = None;
+                session.roll_back().await;
+                Ok(())
+            }
+            Err(error) => {
+                session.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits, and remembers what it was for as long as the outcome is open.
+    async fn finish(&self, session: Box<dyn Session>, unsure: Option<Unsure>) -> Result<(), LedgerError> {
+        self.turn().unsure = unsure;
+        session.commit().await?;
+        self.turn().unsure = None;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Ledger for SqlLedger<E> {
+    async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
+        within(COMMIT_TIMEOUT, "commit", self.attempt(writes)).await
+    }
+
+    async fn load(&self, ended: u32) -> Result<Memory, LedgerError> {
+        let load = async {
+            let mut session = self.engine.begin(Access::Read).await?;
+            let memory = load::memory(session.as_mut(), ended).await;
+            session.roll_back().await;
+            memory
+        };
+        within(LOAD_TIMEOUT, "complete reading", load).await
+    }
+
+    async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {
+        within(COMMIT_TIMEOUT, "answer about the lease", self.take_lease(holder, ttl)).await
+    }
+
+    async fn release_lease(&self) -> Result<(), LedgerError> {
+        within(COMMIT_TIMEOUT, "end of the lease", self.give_lease_up()).await
+    }
+
+    async fn close(&self) {
+        self.engine.close().await;
+    }
+}
+
+/// Bounds a wait. What is given up halfway closes its connection.
+async fn within<T>(
+    limit: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, LedgerError>>,
+) -> Result<T, LedgerError> {
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(LedgerError::Unavailable(format!("no {what} within {limit:?}"))))
+}
+
+pub(super) async fn run(
+    session: &mut dyn Session,
+    sql: impl SqlSafeStr,
+    values: Vec<Value>,
+) -> Result<u64, LedgerError> {
+    session.run(sql.into_sql_str(), values).await
+}
+
+pub(super) async fn rows(
+    session: &mut dyn Session,
+    sql: impl SqlSafeStr,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, LedgerError> {
+    session.rows(sql.into_sql_str(), values).await
+}

@@ -1,0 +1,142 @@
+//! The ledger in one `SQLite` file: WAL, and an fsync for every commit.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Decode, Row as _, SqlSafeStr, SqlStr, SqliteConnection, TypeInfo,
+    ValueRef,
+};
+
+use super::engine::{Access, Dialect, Engine, Row, Session, Shelf, Value, session};
+use super::ledger::LedgerError;
+use super::sql::SqlLedger;
+
+/// How long a writer waits for another's lock.
+const BUSY: Duration = Duration::from_secs(2);
+
+static DIALECT: Dialect = Dialect { now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)" };
+
+/// A ledger in a file.
+pub type SqliteLedger = SqlLedger<Sqlite>;
+
+/// A file.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    options: SqliteConnectOptions,
+    shelf: Arc<Shelf<SqliteConnection>>,
+}
+
+impl Sqlite {
+    fn new(path: &Path, options: SqliteConnectOptions) -> Self {
+        let options = options.filename(path).busy_timeout(BUSY).disable_statement_logging();
+        Self { path: path.to_owned(), options, shelf: Arc::new(Shelf::new()) }
+    }
+
+    /// A file that is only looked at. It must be there.
+    pub(super) fn to_read(path: &Path) -> Self {
+        Self::new(path, SqliteConnectOptions::new().read_only(true))
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection, LedgerError> {
+        let connected = self.options.connect().await;
+        connected.map_err(|error| LedgerError::Unavailable(format!("{}: {error}", self.path.display())))
+    }
+}
+
+impl SqlLedger<Sqlite> {
+    /// Opens the file, making it when it is absent, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unavailable`] when it cannot be opened, [`LedgerError::Corrupt`] when its schema is not ours.
+    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+        let options = SqliteConnectOptions::new()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let engine = Sqlite::new(path, options);
+        let mut connection = engine.connect().await?;
+        migrations().run(&mut connection).await.map_err(|error| LedgerError::Corrupt {
+            what: format!("schema of {}", path.display()),
+            reason: error.to_string(),
+        })?;
+        // A new shelf has room.
+        let _room = engine.shelf.put(connection);
+        Ok(Self::new(engine))
+    }
+}
+
+fn migrations() -> Migrator {
+    let ledger = include_str!("../../migrations/sqlite/0001_ledger.sql");
+    let step = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, AssertSqlSafe(sql).into_sql_str(), false)
+    };
+    Migrator { migrations: vec![step(1, "ledger", ledger)].into(), ..Migrator::DEFAULT }
+}
+
+#[async_trait]
+impl Engine for Sqlite {
+    fn dialect(&self) -> &'static Dialect {
+        &DIALECT
+    }
+
+    async fn begin(&self, access: Access) -> Result<Box<dyn Session>, LedgerError> {
+        let mut connection = match self.shelf.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let sql = if access == Access::Write { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        sqlx::raw_sql(sql).execute(&mut connection).await.map_err(|error| storage(&error))?;
+        Ok(Box::new(SqliteSession { connection, shelf: Arc::clone(&self.shelf) }))
+    }
+
+    async fn close(&self) {
+        while let Some(connection) = self.shelf.take() {
+            if let Err(error) = connection.close().await {
+                tracing::warn!(%error, ledger = %self.path.display(), "the ledger did not close cleanly");
+            }
+        }
+    }
+}
+
+session!(SqliteSession, SqliteConnection, values, storage);
+
+/// Texts are taken as they lie there: a byte that was changed must be found by the audit, not hidden by an error.
+fn values(row: &SqliteRow) -> Result<Vec<Value>, sqlx::Error> {
+    let value = |at| {
+        let raw = row.try_get_raw(at)?;
+        if raw.is_null() {
+            return Ok(Value::Text(None));
+        }
+        let number = matches!(raw.type_info().name(), "INTEGER" | "BOOLEAN" | "INT4" | "INT8");
+        let decoded = if number {
+            <i64 as Decode<sqlx::Sqlite>>::decode(raw).map(Value::Int)
+        } else {
+            <&[u8] as Decode<sqlx::Sqlite>>::decode(raw)
+                .map(|bytes| Value::Text(Some(String::from_utf8_lossy(bytes).into_owned())))
+        };
+        decoded.map_err(sqlx::Error::Decode)
+    };
+    (0..row.len()).map(value).collect()
+}
+
+fn storage(error: &sqlx::Error) -> LedgerError {
+    let permanent = match error {
+        // The low byte is the kind of the error: 11 damaged, 19 refused by a constraint or trigger, 26 another format.
+        sqlx::Error::Database(error) => error
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .is_some_and(|code| matches!(code & 0xff, 1 | 11 | 19 | 20 | 25 | 26)),
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
+        _ => false,
+    };
+    if permanent {
+        return LedgerError::Corrupt { what: "statement".into(), reason: error.to_string() };
+    }
+    LedgerError::Unavailable(error.to_string())
+}
