@@ -61,7 +61,8 @@ impl SqlLedger<Sqlite> {
             .synchronous(SqliteSynchronous::Full);
         let engine = Sqlite::new(path, options);
         let mut connection = engine.connect().await?;
-        migrations().run(&mut connection).await.map_err(|error| LedgerError::Corrupt {
+        // Directly: through the library's pooling trait the future could not be spawned.
+        migrations().run_direct(None, &mut connection, false).await.map_err(|error| LedgerError::Corrupt {
             what: format!("schema of {}", path.display()),
             reason: error.to_string(),
         })?;
