@@ -12,6 +12,7 @@
 //! - [`venues`]: clients of the real venues (Kraken, Polymarket).
 //! - [`sim`]: the same venues on loopback, speaking their real protocols.
 //! - [`ui`]: the cockpit on the terminal; a bus client like any other.
+//! - [`failpoint`]: where a test may kill the process; nothing in an ordinary build.
 //! - [`config`], [`cli`], [`telemetry`]: arguments and settings in, exit codes and logs out.
 //! - [`wire`]: the composition root, the only place that names adapters and starts tasks.
 
@@ -21,6 +22,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod exec;
+pub mod failpoint;
 pub mod pipeline;
 pub mod risk;
 pub mod sim;

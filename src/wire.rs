@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use crate::config::{Config, Venues};
 use crate::pipeline::{argos, athena};
 use crate::risk::RiskGate;
 use crate::store::books::Books;
-use crate::store::ledger::Ledger;
+use crate::store::ledger::{Ledger, LedgerError};
 use crate::store::postgres::PostgresLedger;
 use crate::store::sqlite::SqliteLedger;
 use crate::venues::polymarket::signing::{LocalKey, SignatureType};
@@ -28,6 +29,9 @@ use crate::{exec, sim};
 const CHAIN_ID: u64 = 137;
 /// How long the daemons may take to stop before they are abandoned.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// Pause between two tries to reach the ledger's server at start.
+const LEDGER_AGAIN: Duration = Duration::from_secs(1);
 
 /// The daemons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -172,7 +176,7 @@ impl Running {
     async fn start_hermes(&mut self, config: &Config, venues: &Venues) -> anyhow::Result<()> {
         let state_dir = config.state_dir()?;
         self.lock = Some(lock(&state_dir)?);
-        let ledger = open_ledger(config, &state_dir).await?;
+        let waiting = open_ledger(config, &state_dir, &self.stop).await?;
         let key = LocalKey::from_hex(sim::DESK_KEY)?;
         let account = &config.account;
         let signature_type = SignatureType::from_word(&account.signature_type)
@@ -186,23 +190,28 @@ impl Running {
             rates: polymarket::Rates { orders: account.orders_per_s, cancels: account.cancels_per_s },
         };
         let venue = PolymarketVenue::new(&settings, key)?;
-        let parts = exec::Parts {
-            settings: exec::Settings {
-                mode: config.mode,
-                state_dir,
-                reconcile_every: config.hermes.reconcile_every,
-                heartbeat_every: config.hermes.heartbeat_every,
-                claim_after: config.hermes.claim_after,
-                mismatch_limit: config.hermes.mismatch_limit,
-                breaker_rejections: config.hermes.breaker_rejections,
-            },
-            gate: RiskGate::new(config.limits.clone()),
-            bus: self.bus(),
-            ledger,
-            venue,
+        let settings = exec::Settings {
+            mode: config.mode,
+            state_dir,
+            reconcile_every: config.hermes.reconcile_every,
+            heartbeat_every: config.hermes.heartbeat_every,
+            claim_after: config.hermes.claim_after,
+            signals_kept: config.hermes.signals_kept,
+            dead_letters_kept: config.hermes.dead_letters_kept,
+            mismatch_limit: config.hermes.mismatch_limit,
+            breaker_rejections: config.hermes.breaker_rejections,
         };
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move { (Daemon::Hermes, exec::run(parts, stop).await.map_err(Into::into)) });
+        let (gate, bus, stop) = (RiskGate::new(config.limits.clone()), self.bus(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let ended = match waiting.await {
+                Ok(Some(ledger)) => {
+                    exec::run(exec::Parts { settings, gate, bus, ledger, venue }, stop).await.map_err(Into::into)
+                }
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            (Daemon::Hermes, ended)
+        });
         Ok(())
     }
 }
@@ -219,18 +228,34 @@ pub fn connect(config: &Config) -> anyhow::Result<BusRef> {
     Ok(bus)
 }
 
-/// The ledger that the configuration names; an embedded world's begins anew.
-async fn open_ledger(config: &Config, state_dir: &Path) -> anyhow::Result<Arc<dyn Ledger>> {
-    let path = ledger_file(config, state_dir);
-    if config.venues.is_none() {
-        set_aside(&path)?;
-    }
+/// A ledger, or nothing when the desk stopped before it could be reached.
+type Waiting = BoxFuture<'static, anyhow::Result<Option<Arc<dyn Ledger>>>>;
+
+/// The ledger that the configuration names. A file is there or it is wrong, which is told at once; a server is asked until it
+/// answers.
+async fn open_ledger(config: &Config, state_dir: &Path, stop: &CancellationToken) -> anyhow::Result<Waiting> {
     if config.ledger_url.is_file() {
+        let path = ledger_file(config, state_dir);
+        if config.venues.is_none() {
+            set_aside(&path)?;
+        }
         let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
-        return Ok(Arc::new(ledger));
+        return Ok(Box::pin(std::future::ready(Ok(Some(Arc::new(ledger) as Arc<dyn Ledger>)))));
     }
-    let ledger = PostgresLedger::open(config.ledger_url.reveal()).await;
-    Ok(Arc::new(ledger.with_context(|| format!("ledger.url = {}", config.ledger_url))?))
+    let (url, stop) = (config.ledger_url.clone(), stop.clone());
+    Ok(Box::pin(async move {
+        loop {
+            match PostgresLedger::open(url.reveal()).await {
+                Ok(ledger) => return Ok(Some(Arc::new(ledger) as Arc<dyn Ledger>)),
+                Err(error @ LedgerError::Unavailable(_)) => tracing::warn!(%error, "hermes waits for its ledger"),
+                Err(error) => return Err(anyhow!(error).context(format!("ledger.url = {url}"))),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LEDGER_AGAIN) => {}
+                () = stop.cancelled() => return Ok(None),
+            }
+        }
+    }))
 }
 
 /// The same ledger, to be looked at while Hermes works, or while nobody does.
@@ -245,6 +270,9 @@ pub fn books(config: &Config) -> anyhow::Result<Books> {
 }
 
 fn ledger_file(config: &Config, state_dir: &Path) -> PathBuf {
+    if let Some(path) = config.ledger_url.file() {
+        return path.to_owned();
+    }
     state_dir.join(if config.venues.is_some() { "ledger.db" } else { "embedded.db" })
 }
 

@@ -15,13 +15,14 @@ const RULES: &[(&str, &[&str])] = &[
     ("pipeline/athena", &["domain", "risk", "pipeline"]),
     ("pipeline", &["domain", "bus", "clock", "venues", "pipeline"]),
     ("exec/lifecycle", &["domain"]),
-    ("exec", &["domain", "risk", "bus", "clock", "store", "exec"]),
+    ("exec", &["domain", "risk", "bus", "clock", "store", "failpoint", "exec"]),
     ("store", &["domain", "store"]),
     ("venues/polymarket/venue", &["domain", "clock", "venues", "exec", "risk"]),
     ("venues", &["domain", "clock", "venues", "exec"]),
     ("sim", &["domain", "clock", "sim"]),
     ("ui", &["domain", "bus", "clock", "ui"]),
     ("config", &["domain", "risk", "bus", "pipeline", "sim", "config"]),
+    ("failpoint", &[]),
     ("telemetry", &[]),
 ];
 

@@ -262,6 +262,13 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// The group's unacknowledged entries.
     async fn pending(&self, stream: Stream, group: Group) -> Result<PendingSummary, BusError>;
 
+    /// Removes the members of a group other than `keep` that have nothing pending: consumers of runs that are over. One that still
+    /// has entries stays until they were claimed: they would be lost with it. Done as a whole; returns how many went. A bus that
+    /// keeps no list of members has none to remove.
+    async fn retire(&self, _stream: Stream, _group: Group, _keep: &str) -> Result<u64, BusError> {
+        Ok(0)
+    }
+
     /// Removes the entries before `keep_from`, except those that a group still needs: whatever is pending, or not yet delivered, in
     /// any group stays, and all behind it. A stream that is read by a group ([`Stream::group`]) is not trimmed while that group is
     /// missing ([`BusError::NoGroup`]): nobody knows then what was delivered. Done as a whole: no entry can be handed out

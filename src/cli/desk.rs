@@ -111,18 +111,33 @@ impl Desk {
         Ok(())
     }
 
-    /// Asks Hermes to arm, over the bus when there is one, else over its socket.
+    /// Asks Hermes to arm, over the bus when there is one, else over its socket. While the bus is down Hermes' socket tells why it
+    /// refuses; when there is no socket here either, the bus is what is missing.
     pub(super) async fn arm(&self, actor: &str, why: &str) -> Result<Ack, CliError> {
         let action = Action::Arm { why: why.to_owned() };
         let Some(bus) = &self.bus else { return self.command_over_socket(actor, action).await };
-        let failed = |error: String| CliError::NoDaemon(format!("arm: {error}"));
-        let mut after = match bus.tail(Stream::Acks, 1).await {
-            Ok(newest) => newest.last().map_or(crate::bus::EntryId::START, |entry| entry.id),
-            Err(error) => return Err(failed(error.to_string())),
-        };
-        let command = control::command(bus, &self.origin, actor, action, clock::now())
-            .await
-            .map_err(|error| failed(error.to_string()))?;
+        match self.command_over_bus(bus, actor, action.clone()).await {
+            Err(BusDown(down)) => self.command_over_socket(actor, action).await.map_err(|socket| match socket {
+                CliError::NoDaemon(_) => {
+                    CliError::NoDaemon(format!("the bus is down, so nobody can be asked to arm: {down}"))
+                }
+                other => other,
+            }),
+            Ok(answered) => answered,
+        }
+    }
+
+    async fn command_over_bus(
+        &self,
+        bus: &BusRef,
+        actor: &str,
+        action: Action,
+    ) -> Result<Result<Ack, CliError>, BusDown> {
+        let down = |error: &dyn std::fmt::Display| BusDown(error.to_string());
+        let newest = bus.tail(Stream::Acks, 1).await.map_err(|error| down(&error))?;
+        let mut after = newest.last().map_or(crate::bus::EntryId::START, |entry| entry.id);
+        let command = control::command(bus, &self.origin, actor, action, clock::now()).await;
+        let command = command.map_err(|error| down(&error))?;
         let answered = tokio::time::timeout(ANSWER_WITHIN, async {
             loop {
                 for entry in bus.read(Stream::Acks, after, 100, ANSWER_WITHIN).await? {
@@ -137,9 +152,12 @@ impl Desk {
             }
         });
         match answered.await {
-            Ok(Ok(ack)) => Ok(ack),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed(format!("no answer within {} s", ANSWER_WITHIN.as_secs()))),
+            Ok(Ok(ack)) => Ok(Ok(ack)),
+            Ok(Err(error)) => Err(down(&error)),
+            Err(_) => Ok(Err(CliError::NoDaemon(format!(
+                "the bus is up, but no hermes answered within {} s",
+                ANSWER_WITHIN.as_secs()
+            )))),
         }
     }
 
@@ -167,6 +185,9 @@ impl Desk {
         }
     }
 }
+
+/// The bus did not take a command, or broke off before its answer.
+struct BusDown(String);
 
 fn unexpected(reply: &Reply) -> CliError {
     CliError::Failed(anyhow::anyhow!("hermes answered something else: {reply:?}"))

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 
 use url::Url;
 
 /// What an address may be; `config.toml` explains it.
-pub(super) const ALLOWED: &str =
-    "\"sqlite://auto\", or \"postgres://user:password@host:5432/database\" with ?sslmode=verify-full off this machine";
+pub(super) const ALLOWED: &str = "\"sqlite://auto\", \"sqlite:///path/of/ledger.db\", or \"postgres://user:password@host:5432/database\" with ?sslmode=verify-full off this machine";
 
+const AUTO: &str = "sqlite://auto";
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 /// Where the ledger is; shows itself without its password.
@@ -24,8 +25,20 @@ impl LedgerUrl {
 
     /// Whether it is the file in the state directory.
     #[must_use]
+    pub fn is_auto(&self) -> bool {
+        self.0 == AUTO
+    }
+
+    /// The file that it names itself.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.0.strip_prefix("sqlite://").filter(|_| !self.is_auto()).map(Path::new)
+    }
+
+    /// Whether it is a file at all.
+    #[must_use]
     pub fn is_file(&self) -> bool {
-        self.0 == "sqlite://auto"
+        self.0.starts_with("sqlite://")
     }
 
     /// The whole address, password included.
@@ -37,7 +50,7 @@ impl LedgerUrl {
     /// # Errors
     /// What is wrong, without the address itself.
     pub(super) fn check(text: &str) -> Result<(), String> {
-        if text == "sqlite://auto" {
+        if text == AUTO || text.starts_with("sqlite:///") {
             return Ok(());
         }
         let url = Url::parse(text).map_err(|error| format!("{ALLOWED}; {error}"))?;
@@ -86,6 +99,7 @@ mod tests {
     fn what_is_wrong_is_said_and_a_password_is_not() {
         for good in [
             "sqlite://auto",
+            "sqlite:///var/lib/desk/ledger.db",
             "postgres://desk@localhost/cockpit",
             "postgresql://desk:p%40ss@127.0.0.1:5433/cockpit",
             "postgres://desk@[::1]/cockpit",
@@ -94,7 +108,7 @@ mod tests {
             assert_eq!(LedgerUrl::check(good), Ok(()), "{good}");
         }
         for (bad, word) in [
-            ("sqlite:///var/lib/x.db", "sqlite://auto"),
+            ("sqlite://ledger.db", "sqlite://auto"),
             ("mysql://a:hunter2@b/c", "postgres://"),
             ("postgres://:hunter2@localhost/c", "user"),
             ("postgres://a:hunter2@localhost/", "database"),

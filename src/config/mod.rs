@@ -143,6 +143,10 @@ pub struct Hermes {
     pub breaker_rejections: u32,
     /// Idle time before another consumer's entry is taken over.
     pub claim_after: std::time::Duration,
+    /// How long a done intent stays on `trade.signals`.
+    pub signals_kept: std::time::Duration,
+    /// How long a dead letter stays on `trade.dlq`.
+    pub dead_letters_kept: std::time::Duration,
 }
 
 /// `[ui]`.

@@ -1,5 +1,6 @@
 //! Takes keys out of a TOML table one by one and remembers everything that was wrong.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use rust_decimal::Decimal;
 use toml::{Table, Value};
 
 use super::Problem;
+use crate::domain::ParamKind;
+use crate::pipeline::athena::Params;
 
 /// The table being read. What is left at the end is unknown.
 #[derive(Debug)]
@@ -138,6 +141,21 @@ impl Reader {
             let number = Decimal::from_str_exact(value.as_str()?).ok()?;
             (number >= bounds.0 && number <= bounds.1).then_some(number)
         })
+    }
+
+    /// A strategy's parameters, as its table declares them: times and counts as numbers, everything else in quotes.
+    pub(super) fn params<P: Params>(&mut self, section: &str) -> Option<P> {
+        let mut texts = BTreeMap::new();
+        for spec in P::TABLE {
+            let quoted = matches!(spec.kind, ParamKind::Decimal { .. } | ParamKind::Pair | ParamKind::Market);
+            let allowed = if quoted { format!("{}, in quotes", spec.allowed()) } else { spec.allowed() };
+            let text = self.read(&format!("{section}.{}", spec.name), &allowed, |value| {
+                let text = if quoted { value.as_str()?.to_owned() } else { value.as_integer()?.to_string() };
+                spec.admits(&text).then_some(text)
+            });
+            texts.extend(text.map(|text| (spec.name.to_owned(), text)));
+        }
+        P::from_texts(&texts).ok()
     }
 
     pub(super) fn texts(&mut self, key: &str, allowed: &str, accept: impl Fn(&str) -> bool) -> Option<Vec<String>> {

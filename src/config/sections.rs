@@ -27,7 +27,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let sim = sim(r);
     let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
     let argos = argos(r);
-    let momentum = momentum(r);
+    let momentum = r.params::<MomentumParams>("athena.momentum");
     let limits = limits(r);
     let account = account(r);
     let hermes = hermes(r);
@@ -38,7 +38,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let argos = argos?;
     consistent(r, &argos, &momentum);
     let ledger_url = LedgerUrl::new(ledger_url?);
-    if !ledger_url.is_file() && matches!(venues, Some(None)) {
+    if !ledger_url.is_auto() && matches!(venues, Some(None)) {
         r.problem(
             "ledger.url",
             &ledger_url,
@@ -102,39 +102,20 @@ fn argos(r: &mut Reader) -> Option<Argos> {
     })
 }
 
-fn momentum(r: &mut Reader) -> Option<MomentumParams> {
-    let symbol = r.text("athena.momentum.symbol", "a pair such as \"BTC/USD\"", is_symbol);
-    let market = r.text("athena.momentum.market", "a slug or a pattern such as \"btc-updown-5m-{start}\"", is_market);
-    let window = r.seconds("athena.momentum.window_s", 1..=3600);
-    let threshold = r.decimal("athena.momentum.threshold", "0.00001", "0.5");
-    let min_ticks = r.integer("athena.momentum.min_ticks", 2..=10_000);
-    let cooldown = r.seconds("athena.momentum.cooldown_s", 0..=3600);
-    let size = r.decimal("athena.momentum.size", "0.01", MOST);
-    let slippage = r.decimal("athena.momentum.slippage", "0", "0.2");
-    let send_within = r.millis("athena.momentum.send_within_ms", 10..=60_000);
-    let rest_for = r.seconds("athena.momentum.rest_s", 1..=3600);
-    let cutoff = r.seconds("athena.momentum.cutoff_s", 0..=3600);
-    Some(MomentumParams {
-        symbol: Symbol::from(symbol?),
-        market: market?,
-        window: window?,
-        threshold: threshold?,
-        min_ticks: min_ticks?,
-        cooldown: cooldown?,
-        size: Size(size?),
-        slippage: slippage?,
-        send_within: send_within?,
-        rest_for: rest_for?,
-        cutoff: cutoff?,
-    })
-}
-
 fn limits(r: &mut Reader) -> Option<Limits> {
     let order_size = r.decimal("risk.order_size", "0", MOST);
     let order_notional = r.decimal("risk.order_notional", "0", MOST);
     let price_collar = r.decimal("risk.price_collar", "0", "0.5");
     let position_cap = r.decimal("risk.position_cap", "0", MOST);
     let gross_exposure = r.decimal("risk.gross_exposure", "0", MOST);
+    let market_loss = r.decimal("risk.market_loss", "0", MOST);
+    let open_orders = r.integer("risk.open_orders", 1..=10_000);
+    let strategy_rate = r.integer("risk.strategy_rate", 1..=10_000);
+    let account_rate = r.integer("risk.account_rate", 1..=10_000);
+    let duplicate_within = r.millis("risk.duplicate_ms", 0..=60_000);
+    let markets = r.texts("risk.markets", "a list of slugs or patterns such as \"btc-updown-5m-{start}\"", is_market);
+    let blackout = r.seconds("risk.blackout_s", 0..=86_400);
+    let daily_loss = r.decimal("risk.daily_loss", "0", MOST);
     let daily_drawdown = r.decimal("risk.daily_drawdown", "0", MOST);
     let data_age = r.millis("risk.data_age_ms", 100..=60_000);
     Some(Limits {
@@ -143,6 +124,14 @@ fn limits(r: &mut Reader) -> Option<Limits> {
         price_collar: price_collar?,
         position_cap: Size(position_cap?),
         gross_exposure: Usd(gross_exposure?),
+        market_loss: Usd(market_loss?),
+        open_orders: open_orders?,
+        strategy_rate: strategy_rate?,
+        account_rate: account_rate?,
+        duplicate_within: duplicate_within?,
+        markets: markets?,
+        blackout: blackout?,
+        daily_loss: Usd(daily_loss?),
         daily_drawdown: Usd(daily_drawdown?),
         data_age: data_age?,
     })
@@ -169,12 +158,16 @@ fn hermes(r: &mut Reader) -> Option<Hermes> {
     let reconcile_every = r.seconds("hermes.reconcile_s", 1..=300);
     let heartbeat_every = r.seconds("hermes.heartbeat_s", 1..=9);
     let claim_after = r.seconds("hermes.claim_after_s", 1..=3600);
+    let signals_kept = r.seconds("hermes.signals_kept_s", 60..=604_800);
+    let dead_letters_kept = r.seconds("hermes.dlq_kept_s", 60..=31_536_000);
     let mismatch_limit = r.decimal("hermes.mismatch_limit", "0", MOST);
     let breaker_rejections = r.integer("hermes.breaker_rejections", 1..=1000);
     Some(Hermes {
         reconcile_every: reconcile_every?,
         heartbeat_every: heartbeat_every?,
         claim_after: claim_after?,
+        signals_kept: signals_kept?,
+        dead_letters_kept: dead_letters_kept?,
         mismatch_limit: Usd(mismatch_limit?),
         breaker_rejections: breaker_rejections?,
     })

@@ -15,7 +15,9 @@ mod kill;
 mod market;
 mod money;
 mod order;
+mod param;
 mod position;
+mod probability;
 mod signal;
 mod state;
 mod status;
@@ -36,7 +38,9 @@ pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
+pub use param::{ParamKind, ParamProblem, ParamSpec, ParamVersion};
 pub use position::{Exposure, Pnl, Position, PositionPart};
+pub use probability::{normal_cdf, normal_quantile};
 pub use signal::{OrderIntent, Rationale, Signal, SignalEntry};
 pub use state::{
     ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyHalt,

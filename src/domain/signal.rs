@@ -29,6 +29,10 @@ pub struct Rationale {
     pub last: Price,
     /// The book price it was priced against.
     pub reference: Price,
+    /// What a share is worth by the strategy's reckoning; absent when it does not reckon one.
+    pub fair: Option<Price>,
+    /// What of that price and fee leave, as a price difference.
+    pub edge: Option<Price>,
     /// The decision in one sentence for a person.
     pub note: String,
 }

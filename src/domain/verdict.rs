@@ -13,6 +13,10 @@ pub enum Control {
     ArmEpoch,
     /// The time by which it must be sent.
     Deadline,
+    /// Whether the market may be traded at all.
+    AllowList,
+    /// How close the market is to its end.
+    Blackout,
     /// Age of the data that it rests on.
     StaleData,
     /// Whether the market is known, open and on its tick and minimum size.
@@ -23,10 +27,22 @@ pub enum Control {
     OrderNotional,
     /// Distance of the price from a fresh book.
     PriceCollar,
+    /// The same order of a strategy again.
+    Duplicate,
+    /// Trading with an open order of our own.
+    SelfMatch,
+    /// Orders within a minute.
+    OrderRate,
+    /// Orders open at one time.
+    OpenOrders,
     /// Shares held of one token, open orders included.
     PositionCap,
+    /// What one market can lose in its worst outcome.
+    MarketLoss,
     /// pUSD at stake over all markets, open orders included.
     GrossExposure,
+    /// Loss since the UTC day began.
+    DailyLoss,
     /// Loss from the day's peak equity.
     DailyDrawdown,
     /// A strategy with an order whose outcome has been unknown for too long.
@@ -41,13 +57,21 @@ impl fmt::Display for Control {
             Self::TradingState => "trading_state",
             Self::ArmEpoch => "arm_epoch",
             Self::Deadline => "deadline",
+            Self::AllowList => "allow_list",
+            Self::Blackout => "blackout",
             Self::StaleData => "stale_data",
             Self::Market => "market",
             Self::OrderSize => "order_size",
             Self::OrderNotional => "order_notional",
             Self::PriceCollar => "price_collar",
+            Self::Duplicate => "duplicate",
+            Self::SelfMatch => "self_match",
+            Self::OrderRate => "order_rate",
+            Self::OpenOrders => "open_orders",
             Self::PositionCap => "position_cap",
+            Self::MarketLoss => "market_loss",
             Self::GrossExposure => "gross_exposure",
+            Self::DailyLoss => "daily_loss",
             Self::DailyDrawdown => "daily_drawdown",
             Self::StrategyHalt => "strategy_halt",
             Self::CircuitBreaker => "circuit_breaker",

@@ -20,4 +20,8 @@ pub struct Settings {
     pub breaker_rejections: u32,
     /// How old another consumer's unacknowledged entry must be before it is taken over.
     pub claim_after: Duration,
+    /// How long an intent stays on `trade.signals` after it was delivered and acknowledged.
+    pub signals_kept: Duration,
+    /// How long a dead letter stays on `trade.dlq`; the ledger keeps it for ever.
+    pub dead_letters_kept: Duration,
 }

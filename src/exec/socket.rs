@@ -14,11 +14,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::hermes::Ask;
-use super::kill::KillSwitch;
+use super::hermes::Office;
 use crate::bus::{BusRef, Envelope, Key, decode};
 use crate::clock;
 use crate::domain::{Ack, ArgosState, AthenaState, Command, HermesState, Mode, Status};
@@ -168,9 +167,8 @@ pub(super) async fn listen(state_dir: &Path) -> Result<UnixListener, SocketError
 #[derive(Clone, Debug)]
 pub(super) struct Door {
     pub(super) mode: Mode,
-    pub(super) switch: Arc<KillSwitch>,
     pub(super) bus: BusRef,
-    pub(super) asks: mpsc::Sender<Ask>,
+    pub(super) office: Arc<Office>,
 }
 
 /// Serves until the end, then removes the socket.
@@ -232,7 +230,7 @@ async fn answer(line: &str, door: &Door) -> Reply {
             Some(state) => Reply::Hermes(Box::new(state)),
             None => Reply::Error { error: "hermes has not written its snapshot yet".to_owned() },
         },
-        Ok(Request::Command(command)) => Reply::Ack(super::hermes::obey(command, &door.switch, &door.asks).await),
+        Ok(Request::Command(command)) => Reply::Ack(door.office.command(command).await),
         Err(error) => Reply::Error {
             error: format!("neither a command nor {{\"status\":true}} nor {{\"hermes\":true}}: {error}"),
         },

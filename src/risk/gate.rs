@@ -1,21 +1,29 @@
 use crate::domain::{Book, Denial, Market, OrderIntent, Timestamp, TradingState};
 
 use super::checks::{self, Check};
-use super::{Approved, Denied, Equity, Holdings, Limits};
+use super::{Approved, Denied, Equity, Holdings, Limits, Recent};
 
 /// The order in which the checks run: what stops everything first, then what is wrong with the intent itself, then what it
 /// would do to the account.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 19] = [
     checks::trading_state::check,
     checks::arm_epoch::check,
     checks::deadline::check,
     checks::market::check,
+    checks::allow_list::check,
+    checks::blackout::check,
     checks::stale_data::check,
     checks::order_size::check,
     checks::order_notional::check,
     checks::price_collar::check,
+    checks::duplicate::check,
+    checks::self_match::check,
+    checks::order_rate::check,
+    checks::open_orders::check,
     checks::position_cap::check,
+    checks::market_loss::check,
     checks::gross_exposure::check,
+    checks::daily_loss::check,
     checks::daily_drawdown::check,
 ];
 
@@ -34,6 +42,8 @@ pub struct RiskView<'a> {
     pub source_at: Option<Timestamp>,
     /// What is at stake, without this intent.
     pub holdings: &'a Holdings,
+    /// What this gate let through lately.
+    pub recent: &'a Recent,
     /// Equity against its peak; absent when it is not known, which denies.
     pub equity: Option<Equity>,
 }

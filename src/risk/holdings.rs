@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 
-use crate::domain::{Order, OrderIntent, Position, Price, Side, Size, TokenId, Usd};
+use crate::domain::{IntentId, MarketId, Order, OrderIntent, Position, Price, Side, Size, TokenId, Usd};
 
 /// One token's part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenHolding {
     /// Shares held, those in provisional sales included.
     pub held: Size,
+    /// What they cost, in pUSD; nothing once the market is resolved.
+    pub cost: Usd,
     /// Shares held without those in provisional purchases.
     owned: Size,
     /// Shares in buy orders that are open, unknown or on their way, at full remaining size.
@@ -26,6 +28,12 @@ impl TokenHolding {
         if self.held < Size::ZERO { Size::ZERO } else { self.held }
     }
 
+    /// Shares held for certain: those in provisional purchases and sales left out.
+    #[must_use]
+    pub const fn owned(&self) -> Size {
+        self.owned
+    }
+
     /// Shares held that are not on sale already.
     #[must_use]
     pub fn sellable(&self) -> Size {
@@ -34,10 +42,28 @@ impl TokenHolding {
     }
 }
 
+/// Shares that an order may still trade: open, unknown at full size, or on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    /// Of which intent.
+    pub intent: IntentId,
+    /// Its market.
+    pub market: MarketId,
+    /// Its token.
+    pub token: TokenId,
+    /// Its side.
+    pub side: Side,
+    /// Its limit price.
+    pub price: Price,
+    /// Shares not matched yet.
+    pub shares: Size,
+}
+
 /// Positions and commitments of the whole account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
     tokens: HashMap<TokenId, TokenHolding>,
+    commitments: Vec<Commitment>,
     gross: Usd,
 }
 
@@ -72,31 +98,47 @@ impl Holdings {
             let price = if shares.is_zero() { Price(Decimal::ONE) } else { avg_price };
             let cost = avg_price.notional(shares.abs()) + price.notional(sold);
             // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
-            self.gross += Usd(cost.0.round_dp(6).normalize());
+            let cost = Usd(cost.0.round_dp(6).normalize());
+            holding.cost += cost;
+            self.gross += cost;
         }
     }
 
     /// Counts an order that still reserves: its remaining size, whole when its outcome is unknown.
     pub fn add_order(&mut self, order: &Order) {
         if order.state.reserves() {
-            self.reserve(&order.intent.token, order.intent.side, order.intent.price, order.remaining());
+            self.reserve(&order.intent, order.remaining());
         }
     }
 
     /// Counts an intent that is approved but not an order yet.
     pub fn add_intent(&mut self, intent: &OrderIntent) {
-        self.reserve(&intent.token, intent.side, intent.price, intent.size);
+        self.reserve(intent, intent.size);
     }
 
-    fn reserve(&mut self, token: &TokenId, side: Side, price: Price, shares: Size) {
-        let holding = self.tokens.entry(token.clone()).or_default();
-        match side {
+    fn reserve(&mut self, intent: &OrderIntent, shares: Size) {
+        let holding = self.tokens.entry(intent.token.clone()).or_default();
+        match intent.side {
             Side::Buy => {
                 holding.buying += shares;
-                self.gross += price.notional(shares);
+                self.gross += intent.price.notional(shares);
             }
             Side::Sell => holding.selling += shares,
         }
+        self.commitments.push(Commitment {
+            intent: intent.intent.clone(),
+            market: intent.market.clone(),
+            token: intent.token.clone(),
+            side: intent.side,
+            price: intent.price,
+            shares,
+        });
+    }
+
+    /// Every order and every intent on its way, in no particular order.
+    #[must_use]
+    pub fn commitments(&self) -> &[Commitment] {
+        &self.commitments
     }
 
     /// One token's part; zero when nothing is held.
@@ -112,16 +154,25 @@ impl Holdings {
     }
 }
 
-/// Equity against the day's peak, both as total `PnL`.
+/// Equity against the day's peak and its beginning, all as total `PnL`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Equity {
     /// Now.
     pub current: Usd,
     /// The highest of the UTC day.
     pub peak: Usd,
+    /// When the UTC day began.
+    pub day_start: Usd,
 }
 
 impl Equity {
+    /// What the UTC day has lost so far; zero when it has not.
+    #[must_use]
+    pub fn day_loss(&self) -> Usd {
+        let loss = self.day_start - self.current;
+        if loss < Usd::ZERO { Usd::ZERO } else { loss }
+    }
+
     /// How far equity lies below the peak; zero at or above it.
     #[must_use]
     pub fn drawdown(&self) -> Usd {

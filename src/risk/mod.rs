@@ -8,8 +8,12 @@ pub mod checks;
 mod gate;
 mod holdings;
 mod limits;
+mod recent;
+mod worst;
 
 pub use approved::{Approved, Denied};
 pub use gate::{RiskGate, RiskView};
-pub use holdings::{Equity, Holdings, TokenHolding};
+pub use holdings::{Commitment, Equity, Holdings, TokenHolding};
 pub use limits::Limits;
+pub use recent::Recent;
+pub use worst::worst_loss;

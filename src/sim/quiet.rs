@@ -1,4 +1,5 @@
-//! The quiet market: a book that rests at 0.40 / 0.60 and is refilled when it was taken, for trying a client on.
+//! The quiet markets: books that rest at 0.40 / 0.60 and are refilled when they were taken, for trying a client on. The first is
+//! shown with the addresses; the others give a desk many positions.
 
 use rust_decimal::{Decimal, dec};
 
@@ -6,17 +7,22 @@ use crate::domain::{FeeSchedule, Market, Price, Side, Size};
 
 use super::rolling;
 
-/// Its slug.
+/// Slug of the first; the others have their number behind it.
 pub(super) const SLUG: &str = "quiet-sample-market";
+/// How many there are.
+const MARKETS: u64 = 10;
 
 const BID: Price = Price(dec!(0.40));
 const ASK: Price = Price(dec!(0.60));
 /// Shares at each price.
 const DEPTH: Size = Size(dec!(500));
 
-/// The market itself. It never closes.
-pub(super) fn market(seed: u64) -> Market {
-    rolling::market(seed, SLUG, ["Yes", "No"], FeeSchedule { rate: dec!(0.07), exponent: 1 })
+/// All of them with their numbers at Gamma, the one that is shown first.
+pub(super) fn markets(seed: u64) -> impl Iterator<Item = (u64, Market)> {
+    (1..=MARKETS).map(move |number| {
+        let slug = if number == 1 { SLUG.to_owned() } else { format!("{SLUG}-{number}") };
+        (number, rolling::market(seed, &slug, ["Yes", "No"], FeeSchedule { rate: dec!(0.07), exponent: 1 }))
+    })
 }
 
 /// The two places of each token's book.
@@ -34,7 +40,7 @@ mod tests {
 
     #[test]
     fn it_is_refilled_to_500_and_never_beyond() {
-        let market = market(1);
+        let (_, market) = markets(1).next().expect("the first");
         assert_eq!(missing(Size::ZERO, &market), Some(DEPTH));
         assert_eq!(missing(Size(dec!(400)), &market), Some(Size(dec!(100))));
         assert_eq!(missing(Size(dec!(496)), &market), None);

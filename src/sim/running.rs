@@ -216,7 +216,7 @@ pub async fn start(settings: Settings) -> Result<Running, SimError> {
         speed: settings.speed,
     };
     let world = World::new(parts, clock::now());
-    let markets = world.running().into_iter().chain([world.quiet()]).map(ListedMarket::from).collect();
+    let markets = world.running().into_iter().chain(world.quiet()).map(ListedMarket::from).collect();
     let shutdown = CancellationToken::new();
     let tasks = spawn(listeners, world, exchange, kraken, listings, &shutdown);
     tracing::info!(?endpoints, "simulated venues are up");

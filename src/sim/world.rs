@@ -35,8 +35,7 @@ const LAG: Duration = Duration::from_millis(250);
 const QUIET_EVERY: Duration = Duration::from_millis(250);
 /// The pair that the rolling market follows.
 pub(super) const PAIR: &str = "BTC/USD";
-/// Gamma's numbers: the quiet market's, and the series of the rolling one.
-const QUIET_NUMBER: u64 = 1;
+/// Gamma's series of the rolling market.
 const SERIES: (&str, &str) = ("10684", "btc-up-or-down-5m");
 
 /// Makers and strangers of one window.
@@ -72,7 +71,7 @@ pub(super) struct World {
     mids: VecDeque<(Timestamp, f64)>,
     rolling: Rolling,
     desks: BTreeMap<MarketId, Desk>,
-    quiet: Market,
+    quiet: Vec<Market>,
     quiet_at: Timestamp,
     house: AccountId,
     strangers: AccountId,
@@ -91,18 +90,7 @@ impl World {
         for account in [&house, &strangers] {
             parts.exchange.open_account(account, AccountKind::House, Usd::ZERO);
         }
-        let quiet = quiet::market(parts.seed);
-        parts.exchange.list_market(quiet.clone(), now);
-        parts.listings.add(Listing {
-            number: QUIET_NUMBER,
-            market: quiet.clone(),
-            question: "Does the quiet book move?".to_owned(),
-            description: "A book that rests at 0.40 and 0.60 and is refilled when it was taken. Never resolved."
-                .to_owned(),
-            series: None,
-            listed_at: now,
-            updated_at: now,
-        });
+        let quiet = list_quiet(&parts, now);
         let rolling = Rolling::new(parts.seed);
         let mut world = Self {
             parts,
@@ -127,9 +115,9 @@ impl World {
         self.rolling.windows().filter(|window| window.is_open()).map(|window| &window.market).next()
     }
 
-    /// The quiet market.
-    pub(super) const fn quiet(&self) -> &Market {
-        &self.quiet
+    /// The quiet market that is shown.
+    pub(super) fn quiet(&self) -> Option<&Market> {
+        self.quiet.first()
     }
 
     /// Takes every step that is due at `now`.
@@ -251,15 +239,35 @@ impl World {
 
     fn refill_quiet(&mut self, now: Timestamp) {
         let mut trader = Trader::new(&self.parts.exchange, &mut self.orders, self.parts.seed, now);
-        for OutcomeToken { token, .. } in &self.quiet.tokens {
-            for (side, price) in quiet::PLACES {
+        for market in &self.quiet {
+            for (OutcomeToken { token, .. }, (side, price)) in
+                market.tokens.iter().flat_map(|token| quiet::PLACES.map(|place| (token, place)))
+            {
                 let shown = shown(self.parts.exchange.book(token).as_ref(), side, price);
-                if let Some(size) = quiet::missing(shown, &self.quiet) {
+                if let Some(size) = quiet::missing(shown, market) {
                     trader.place(&self.house, token.clone(), side, price, size, TimeInForce::Gtc);
                 }
             }
         }
     }
+}
+
+fn list_quiet(parts: &Parts, now: Timestamp) -> Vec<Market> {
+    let list = |(number, market): (u64, Market)| {
+        parts.exchange.list_market(market.clone(), now);
+        parts.listings.add(Listing {
+            number,
+            market: market.clone(),
+            question: "Does the quiet book move?".to_owned(),
+            description: "A book that rests at 0.40 and 0.60 and is refilled when it was taken. Never resolved."
+                .to_owned(),
+            series: None,
+            listed_at: now,
+            updated_at: now,
+        });
+        market
+    };
+    quiet::markets(parts.seed).map(list).collect()
 }
 
 /// The fair value of "Up". Before its window begins nobody knows more than one half.

@@ -92,7 +92,8 @@ impl SqlLedger<Postgres> {
             what: format!("schema of {}", engine.place()),
             reason: error.to_string(),
         };
-        migrations().run(&mut connection).await.map_err(|error| schema(&error))?;
+        // Directly: through the library's pooling trait the future could not be spawned.
+        migrations().run_direct(None, &mut connection, false).await.map_err(|error| schema(&error))?;
         let fsync: String =
             sqlx::query("SHOW fsync").fetch_one(&mut connection).await.map_err(|error| storage(&error))?.get(0);
         if fsync != "on" {

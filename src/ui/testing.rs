@@ -137,6 +137,8 @@ pub(crate) fn signal(number: i64, created: Timestamp) -> SignalEntry {
             first: Price(dec!(86100.1)),
             last: Price(dec!(86153.5)),
             reference: Price(dec!(0.52)),
+            fair: None,
+            edge: None,
             note: "BTC/USD rose 0.062% in 30 s, above 0.05%: buy Up".to_owned(),
         },
         checks: vec![

@@ -69,6 +69,25 @@ pub(crate) async fn orders_are_not_trimmed_while_their_group_is_missing(bus: Bus
 }
 
 #[tokio::test]
+async fn members_that_are_gone_are_removed_only_when_nothing_of_theirs_is_left() {
+    let server = RedisServer::start();
+    let bus = RedisBus::new(&server.url()).unwrap();
+    bus.create_group(ORDERS, GROUP).await.unwrap();
+    let id = append(&*bus, ORDERS, "0").await;
+    for name in ["dead", "holds", "me"] {
+        let new = if name == "holds" { ReadFrom::New } else { ReadFrom::Pending(EntryId::START) };
+        bus.read_group(ORDERS, GROUP, name, new, 1, Duration::ZERO).await.unwrap();
+    }
+    server.command("XGROUP CREATECONSUMER trade.signals hermes dead");
+    server.command("XGROUP CREATECONSUMER trade.signals hermes me");
+    assert_eq!(bus.retire(ORDERS, GROUP, "me").await, Ok(1), "only the one with nothing pending");
+    assert_eq!(bus.pending(ORDERS, GROUP).await.unwrap().count, 1, "what is pending stays");
+    bus.ack(ORDERS, GROUP, &[id]).await.unwrap();
+    assert_eq!(bus.retire(ORDERS, GROUP, "me").await, Ok(1));
+    assert_eq!(bus.retire(ORDERS, GROUP, "me").await, Ok(0), "we stay");
+}
+
+#[tokio::test]
 async fn a_group_that_somebody_else_has_made_is_respected() {
     let server = RedisServer::start();
     let bus = RedisBus::new(&server.url()).unwrap();

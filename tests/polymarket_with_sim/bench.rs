@@ -11,7 +11,7 @@ use cockpit::domain::{
     TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueFill, VenueOrder};
-use cockpit::risk::{Approved, Equity, Holdings, Limits, RiskGate, RiskView};
+use cockpit::risk::{Approved, Equity, Holdings, Limits, Recent, RiskGate, RiskView};
 use cockpit::sim::clob;
 use cockpit::sim::exchange::{AccountId, AccountKind, Exchange, NewOrder};
 use cockpit::venues::polymarket::signing::{LocalKey, SignatureType};
@@ -274,6 +274,14 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         price_collar: dec!(0.99),
         position_cap: Size(plenty.0),
         gross_exposure: plenty,
+        market_loss: plenty,
+        open_orders: 1_000,
+        strategy_rate: 10_000,
+        account_rate: 10_000,
+        duplicate_within: Duration::ZERO,
+        markets: vec![market.slug.to_string()],
+        blackout: Duration::ZERO,
+        daily_loss: plenty,
         daily_drawdown: plenty,
         data_age: Duration::from_mins(1),
     };
@@ -284,6 +292,7 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         book: Some(&book),
         source_at: Some(now),
         holdings: &holdings,
+        recent: &Recent::new(),
         equity: Some(Equity::default()),
     };
     RiskGate::new(limits).check(intent, &view, now).unwrap_or_else(|denied| panic!("{denied:?}"))

@@ -6,7 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -24,9 +24,15 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `cockpit` with these arguments; its output goes to a file in `dir` named after it.
     pub(crate) fn start(name: &str, dir: &Path, args: &[&str]) -> Self {
+        Self::start_with(name, dir, args, &[])
+    }
+
+    /// The same with further environment variables.
+    pub(crate) fn start_with(name: &str, dir: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = fs::File::create(dir.join(format!("{name}.log"))).expect("a log file");
         let child = Command::new(COCKPIT)
             .args(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -49,6 +55,18 @@ impl Process {
             self.child.try_wait().expect("a child")
         });
         status.code().unwrap_or(-1)
+    }
+
+    /// How it ended; nothing while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
+    /// Sends it a signal, such as `STOP` or `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");
+        assert!(sent.success(), "{} had already ended", self.name);
     }
 
     /// Whether it is still running.
@@ -167,12 +185,37 @@ impl Home {
         fs::write(self.config(), text.replace(from, to)).expect("a config file");
     }
 
+    /// Sets keys of `[risk]` so that no intent of a test comes near a limit, on any market.
+    pub(crate) fn allow_everything(&self) {
+        let text = fs::read_to_string(self.config()).expect("a config file");
+        let (before, risk) = text.split_once("[risk]\n").expect("a section of limits");
+        let (risk, after) = risk.split_once("\n[").expect("a section behind it");
+        let widest = |line: &str| match line.split_once(" = ").map_or("", |(key, _)| key) {
+            "markets" => {
+                "markets = [\"btc-updown-5m-{start}\", \"quiet-sample-market\", \"quiet-sample-market-{start}\"]"
+                    .to_owned()
+            }
+            key @ ("order_size" | "order_notional" | "position_cap" | "gross_exposure" | "market_loss"
+            | "daily_loss" | "daily_drawdown") => format!("{key} = \"1000000\""),
+            key @ ("open_orders" | "strategy_rate" | "account_rate") => format!("{key} = 10000"),
+            key @ ("duplicate_ms" | "blackout_s") => format!("{key} = 0"),
+            _ => line.to_owned(),
+        };
+        let risk: Vec<String> = risk.lines().map(widest).collect();
+        fs::write(self.config(), format!("{before}[risk]\n{}\n[{after}", risk.join("\n"))).expect("a config file");
+    }
+
     /// Starts daemons or whatever the arguments say, with this configuration.
     pub(crate) fn start(&self, name: &str, args: &[&str]) -> Process {
+        self.start_with(name, args, &[])
+    }
+
+    /// The same with further environment variables.
+    pub(crate) fn start_with(&self, name: &str, args: &[&str], variables: &[(&str, &str)]) -> Process {
         let config = self.config();
         let mut all = args.to_vec();
         all.extend(["--config", config.to_str().expect("a UTF-8 path")]);
-        Process::start(name, self.dir.path(), &all)
+        Process::start_with(name, self.dir.path(), &all, variables)
     }
 
     /// Runs a command to its end.

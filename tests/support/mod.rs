@@ -2,4 +2,5 @@
 
 pub(crate) mod postgres;
 pub(crate) mod redis_server;
+pub(crate) mod scene;
 pub(crate) mod sentinel_cluster;

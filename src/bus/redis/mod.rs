@@ -14,6 +14,7 @@ mod node;
 mod reader;
 mod reply;
 mod resume;
+mod retire;
 mod sentinel;
 mod subscription;
 mod target;
@@ -252,6 +253,11 @@ impl Bus for RedisBus {
         let mut command = redis::cmd("XPENDING");
         command.arg(stream.name()).arg(group.name());
         reply::summary(self.link.call(&command, Some((stream, group))).await?)
+    }
+
+    async fn retire(&self, stream: Stream, group: Group, keep: &str) -> Result<u64, BusError> {
+        let answer = self.link.call(&retire::command(stream, group, keep), Some((stream, group))).await?;
+        redis::from_redis_value(answer).map_err(|_mismatch| reply::unexpected("EVAL of XGROUP DELCONSUMER"))
     }
 
     async fn trim(&self, stream: Stream, keep_from: EntryId) -> Result<Trimmed, BusError> {

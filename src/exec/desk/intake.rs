@@ -149,6 +149,7 @@ impl Desk {
             Ok(approved) => approved,
             Err(denied) => return self.deny_at_intake(entry, order, *denied, now, step),
         };
+        self.recent.note(approved.inner(), now);
         match self.signed(&approved, sign) {
             Ok(signed) => {
                 self.in_hand.insert(entry.id);

@@ -199,6 +199,7 @@ impl Desk {
         }
         let approved =
             self.judge(intent.clone(), None, now).map_err(|denied| vec![format!("denied: {}", denied.denial)])?;
+        self.recent.note(approved.inner(), now);
         let signed = self.signed(&approved, sign).map_err(|(_, error)| vec![error])?;
         envelope.body.intent = intent.clone();
         let payload = encode(&envelope).map_err(|error| vec![error.to_string()])?;

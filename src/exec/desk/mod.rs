@@ -35,7 +35,7 @@ use crate::domain::{
     Book, ClockSkew, DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MarketId, MismatchEvent, OrderCounts,
     OrderId, OrderState, Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
-use crate::risk::RiskGate;
+use crate::risk::{Recent, RiskGate};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use intake::Signed;
@@ -304,6 +304,7 @@ pub(super) struct Desk {
     markets: HashMap<MarketId, Market>,
     stored_markets: HashMap<MarketId, Market>,
     books: HashMap<TokenId, Book>,
+    recent: Recent,
     recent_fills: VecDeque<Fill>,
     strangers: HashSet<OrderId>,
     latency: Histogram<u64>,

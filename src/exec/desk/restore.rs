@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
 use crate::exec::portfolio::{Day, Portfolio};
-use crate::risk::RiskGate;
+use crate::risk::{Recent, RiskGate};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -79,6 +79,7 @@ impl Desk {
             stored_markets: markets.clone(),
             markets,
             books: HashMap::new(),
+            recent: Recent::new(),
             recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
             strangers: HashSet::new(),
             latency,
@@ -101,6 +102,9 @@ impl Desk {
                 Some(order) => self.portfolio.fills_of(&row.order.intent.token, order).collect(),
                 None => Vec::new(),
             };
+            if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| !row.adopted) {
+                self.recent.note(&row.order.intent, consumed_at);
+            }
             let standing = Standing::restore(&row.order, row.accepted, fills.iter().copied());
             let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
             let unsettled: HashSet<TradeId> = unsettled.collect();

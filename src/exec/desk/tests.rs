@@ -18,6 +18,7 @@ use crate::bus::{Entry, Origin as Writer, encode};
 use crate::domain::*;
 use crate::exec::Settings;
 use crate::exec::venue::{PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
+use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
 use crate::store::ledger::Memory;
 
@@ -34,6 +35,7 @@ fn limits() -> Limits {
         gross_exposure: Usd(dec!(10000)),
         daily_drawdown: Usd(dec!(50)),
         data_age: Duration::from_secs(30),
+        ..bench::wide()
     }
 }
 
@@ -99,6 +101,8 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
         first: Price(dec!(1)),
         last: Price(dec!(2)),
         reference: Price(dec!(0.5)),
+        fair: None,
+        edge: None,
         note: String::new(),
     };
     let body = SignalEntry { intent, rationale, checks: Vec::new() };
@@ -125,6 +129,8 @@ fn restored(memory: Memory) -> (Desk, Step) {
         reconcile_every: Duration::from_secs(30),
         heartbeat_every: Duration::from_secs(5),
         claim_after: Duration::from_secs(5),
+        signals_kept: Duration::from_mins(1),
+        dead_letters_kept: Duration::from_mins(1),
         mismatch_limit: Usd(dec!(5)),
         breaker_rejections: 5,
     };

@@ -207,7 +207,7 @@ impl Desk {
 
     /// Total profit against the day's peak, as the gate wants it.
     pub(super) fn equity(&self) -> Equity {
-        Equity { current: self.portfolio.total(), peak: self.day.peak }
+        Equity { current: self.portfolio.total(), peak: self.day.peak, day_start: self.day.start }
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {

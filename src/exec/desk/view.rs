@@ -136,6 +136,7 @@ impl Desk {
             book,
             source_at: book.map(|book| book.received_at),
             holdings,
+            recent: &self.recent,
             equity: Some(self.equity()),
         }
     }

@@ -1,50 +1,156 @@
-//! Lifting the latch: only when a person asks, only when everything is proved, and written everywhere before it counts.
+//! Commands that the loop answers. Arming lifts the latch: only when a person asks, only when everything is proved, and written
+//! everywhere before it counts.
 
-use super::runner::Runner;
-use crate::bus::control;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use super::super::desk::Step;
+use super::super::kill::{KillSwitch, LatchFile};
+use super::commands::Asked;
+use super::effects::sign;
+use super::runner::{Runner, answer};
+use super::scribe::Waiting;
+use crate::bus::{BusRef, Origin, control};
 use crate::clock;
 use crate::domain::{Ack, AckVerdict, Action, Command, KillLatch, KillProof, KillState, Timestamp};
-use crate::store::ledger::Write;
+use crate::store::ledger::{Ledger, Write};
+
+/// How long the latch may take to be written everywhere.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What arming works on, beside the loop.
+#[derive(Debug)]
+pub(super) struct Arming {
+    pub(super) places: Places,
+    pub(super) tasks: TaskTracker,
+    /// For the record of what came of it.
+    pub(super) asks: mpsc::Sender<Asked>,
+    pub(super) under_way: Option<JoinHandle<()>>,
+}
+
+/// Where the latch lies.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    pub(super) switch: Arc<KillSwitch>,
+    pub(super) file: LatchFile,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) bus: BusRef,
+    pub(super) origin: Arc<Origin>,
+}
 
 impl Runner {
     /// Answers a command that is not a kill.
-    pub(super) async fn command(&mut self, command: Command) -> Ack {
+    pub(super) fn command(&mut self, command: Command, reply: oneshot::Sender<Ack>) {
         let verdict = match &command.action {
-            Action::Arm { why } => match self.arm(&command.actor, why).await {
-                Ok(()) => AckVerdict::Applied,
+            Action::Kill { .. } => AckVerdict::Applied,
+            Action::Arm { .. } => match self.lifted(&command) {
+                Ok(latch) => return self.arm(latch, command, reply),
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
-            Action::Kill { .. } => AckVerdict::Applied,
-            Action::DlqRetry { .. } | Action::DlqDrop { .. } => {
-                match self.letter(&command.action, &command.actor).await {
-                    Ok(()) => AckVerdict::Applied,
-                    Err(reasons) => AckVerdict::Denied { reasons },
-                }
-            }
+            Action::DlqRetry { .. } | Action::DlqDrop { .. } => match self.letter(&command) {
+                Ok(step) => return self.settle_letter(step, command, reply),
+                Err(reasons) => AckVerdict::Denied { reasons },
+            },
         };
-        Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() }
+        self.record(&command, &verdict);
+        answer(reply, Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() });
     }
 
-    async fn arm(&mut self, by: &str, why: &str) -> Result<(), Vec<String>> {
-        if self.switch.is_armed() {
-            return Ok(());
+    /// What a person wants done about a dead letter.
+    fn letter(&mut self, command: &Command) -> Result<Step, Vec<String>> {
+        let (now, by) = (clock::now(), &command.actor);
+        match &command.action {
+            Action::DlqRetry { id } => {
+                let venue = self.hands.calls.venue();
+                self.hands.desk.retry_dead_letter(id, by, &|approved, market| sign(venue, approved, market), now)
+            }
+            Action::DlqDrop { id, why } => self.hands.desk.drop_dead_letter(id, by, why, now),
+            Action::Kill { .. } | Action::Arm { .. } => Ok(Step::default()),
+        }
+    }
+
+    /// Answered once it is durable, together with its record.
+    fn settle_letter(&mut self, step: Step, command: Command, reply: oneshot::Sender<Ack>) {
+        let mut step = step;
+        step.writes.push(self.recorded(&command, &AckVerdict::Applied));
+        let ack = Ack { id: command.id, by: "hermes".into(), verdict: AckVerdict::Applied, at: clock::now() };
+        self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
+    }
+
+    /// Keeps who asked for what and what came of it.
+    pub(super) fn record(&mut self, command: &Command, verdict: &AckVerdict) {
+        let write = self.recorded(command, verdict);
+        self.perform(Step { writes: vec![write], ..Step::default() }, None);
+    }
+
+    fn recorded(&self, command: &Command, verdict: &AckVerdict) -> Write {
+        tracing::info!(id = %command.id, actor = %command.actor, action = ?command.action, ?verdict, "command");
+        let epoch = self.hands.switch.latch().epoch;
+        Write::Command { command: Box::new(command.clone()), verdict: verdict.clone(), epoch, at: clock::now() }
+    }
+
+    /// The latch that arming would put in force.
+    fn lifted(&self, command: &Command) -> Result<KillLatch, Vec<String>> {
+        let killed = self.hands.switch.latch();
+        if self.hands.switch.is_armed() {
+            return Err(vec![format!("already armed in epoch {}", killed.epoch)]);
+        }
+        if self.hands.arming.under_way.as_ref().is_some_and(|task| !task.is_finished()) {
+            return Err(vec!["another arming is under way".into()]);
         }
         let now = clock::now();
-        let trips = self.switch.trips();
-        let killed = self.switch.latch();
         let reasons = self.reasons_against(now);
         if !reasons.is_empty() {
             return Err(reasons);
         }
-        let latch = KillLatch {
+        let why = if let Action::Arm { why } = &command.action { why.clone() } else { String::new() };
+        Ok(KillLatch {
             epoch: killed.epoch + 1,
             state: KillState::Armed,
-            by: by.to_owned(),
-            why: why.to_owned(),
+            by: command.actor.clone(),
+            why,
             // Later than the kill that it lifts, even when that was dated by a clock ahead of ours.
             at: now.max(killed.at),
+        })
+    }
+
+    fn reasons_against(&self, now: Timestamp) -> Vec<String> {
+        let mut reasons = match self.hands.switch.report().proof {
+            KillProof::Proved { .. } => Vec::new(),
+            KillProof::Incomplete { why } => vec![format!("the kill is not proved: {why}")],
+            KillProof::Proving { zero_seen } => vec![format!("the kill is not proved yet: zero seen {zero_seen}/3")],
+            KillProof::None => vec!["the kill is not proved yet".into()],
         };
-        let armed = match self.write_everywhere(&latch).await {
+        reasons.extend(self.hands.desk.objections(now));
+        reasons
+    }
+
+    fn arm(&mut self, latch: KillLatch, command: Command, reply: oneshot::Sender<Ack>) {
+        let (places, asks) = (self.hands.arming.places.clone(), self.hands.arming.asks.clone());
+        let trips = places.switch.trips();
+        let task = self.hands.arming.tasks.spawn(async move {
+            let verdict = match places.arm(latch, trips).await {
+                Ok(()) => AckVerdict::Applied,
+                Err(reason) => AckVerdict::Denied { reasons: vec![reason] },
+            };
+            let ack = Ack { id: command.id.clone(), by: "hermes".into(), verdict: verdict.clone(), at: clock::now() };
+            answer(reply, ack);
+            if asks.send(Asked::Answered { command, verdict }).await.is_err() {
+                tracing::warn!("the loop ended before an arming was recorded");
+            }
+        });
+        self.hands.arming.under_way = Some(task);
+    }
+}
+
+impl Places {
+    async fn arm(&self, latch: KillLatch, trips: u64) -> Result<(), String> {
+        let written = tokio::time::timeout(WRITE_WITHIN, self.write_everywhere(&latch)).await;
+        let armed = match written.unwrap_or_else(|_| Err(format!("not written everywhere within {WRITE_WITHIN:?}"))) {
             Ok(()) => self.switch.arm(latch.clone(), trips),
             Err(error) => Err(error),
         };
@@ -52,19 +158,8 @@ impl Runner {
             let why = format!("arming failed: {error}");
             let at = clock::now().max(latch.at);
             self.switch.refuse_arming(KillLatch { why: why.clone(), by: "hermes".into(), at, ..latch });
-            vec![why]
+            why
         })
-    }
-
-    fn reasons_against(&self, now: Timestamp) -> Vec<String> {
-        let mut reasons = match self.switch.report().proof {
-            KillProof::Proved { .. } => Vec::new(),
-            KillProof::Incomplete { why } => vec![format!("the kill is not proved: {why}")],
-            KillProof::Proving { zero_seen } => vec![format!("the kill is not proved yet: zero seen {zero_seen}/3")],
-            KillProof::None => vec!["the kill is not proved yet".into()],
-        };
-        reasons.extend(self.desk.objections(now));
-        reasons
     }
 
     async fn write_everywhere(&self, latch: &KillLatch) -> Result<(), String> {
@@ -72,6 +167,6 @@ impl Runner {
         let (file, copy) = (self.file.clone(), latch.clone());
         let written = tokio::task::spawn_blocking(move || file.write(&copy)).await;
         written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        control::put_latch(&self.bus, &self.control, latch, clock::now()).await.map_err(|error| error.to_string())
+        control::put_latch(&self.bus, &self.origin, latch, clock::now()).await.map_err(|error| error.to_string())
     }
 }

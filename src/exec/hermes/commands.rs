@@ -17,20 +17,30 @@ const BATCH: usize = 16;
 /// How long the loop may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// A command on its way to the loop.
+/// What reaches the loop of a command.
 #[derive(Debug)]
-pub(in crate::exec) struct Ask {
-    /// What is asked.
-    pub(in crate::exec) command: Command,
-    /// Where the answer goes.
-    pub(in crate::exec) reply: oneshot::Sender<Ack>,
+pub(in crate::exec) enum Asked {
+    /// It is to be carried out.
+    Question {
+        /// What is asked.
+        command: Command,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Ack>,
+    },
+    /// It was answered without the loop, and is to be kept for the record.
+    Answered {
+        /// What was asked.
+        command: Command,
+        /// What was answered.
+        verdict: AckVerdict,
+    },
 }
 
 /// Obeys what is appended from now on, until the end.
 pub(super) async fn tail(
     bus: BusRef,
     switch: Arc<KillSwitch>,
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Asked>,
     answers: mpsc::Sender<Ack>,
     end: CancellationToken,
 ) {
@@ -50,7 +60,7 @@ pub(super) async fn tail(
 async fn follow(
     bus: &BusRef,
     switch: &KillSwitch,
-    asks: &mpsc::Sender<Ask>,
+    asks: &mpsc::Sender<Asked>,
     answers: &mpsc::Sender<Ack>,
     after: &mut Option<EntryId>,
 ) -> Result<(), BusError> {
@@ -79,25 +89,39 @@ async fn follow(
 }
 
 /// Carries a command out and says what came of it.
-pub(in crate::exec) async fn obey(command: Command, switch: &KillSwitch, asks: &mpsc::Sender<Ask>) -> Ack {
+pub(super) async fn obey(command: Command, switch: &KillSwitch, asks: &mpsc::Sender<Asked>) -> Ack {
     let id = command.id.clone();
     let ack = |verdict| Ack { id: id.clone(), by: "hermes".into(), verdict, at: clock::now() };
-    let denied = |reason: &str| ack(AckVerdict::Denied { reasons: vec![reason.to_owned()] });
+    let denied = |reason: &str| AckVerdict::Denied { reasons: vec![reason.to_owned()] };
     if let Action::Kill { why } = &command.action {
-        let latch = switch.latch();
-        let at = clock::now().max(latch.at);
-        switch.trip(KillLatch { state: KillState::Killed, by: command.actor.clone(), why: why.clone(), at, ..latch });
-        return ack(AckVerdict::Applied);
+        trip(switch, &command.actor, why);
+        return ack(answered(asks, command, AckVerdict::Applied));
     }
     if command.expires_at < clock::now() {
-        return denied("it has expired");
+        return ack(answered(asks, command, denied("it has expired")));
     }
     let (reply, answer) = oneshot::channel();
-    if asks.try_send(Ask { command, reply }).is_err() {
-        return denied("hermes is too busy or is ending");
+    if asks.try_send(Asked::Question { command, reply }).is_err() {
+        return ack(denied("hermes is too busy or is ending"));
     }
     match tokio::time::timeout(ANSWER, answer).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(_)) | Err(_) => denied("hermes did not answer in time"),
+        Ok(Err(_)) | Err(_) => ack(denied("hermes did not answer in time")),
     }
+}
+
+/// Closes the gate, in the epoch in force.
+pub(super) fn trip(switch: &KillSwitch, by: &str, why: &str) {
+    let latch = switch.latch();
+    let at = clock::now().max(latch.at);
+    switch.trip(KillLatch { state: KillState::Killed, by: by.to_owned(), why: why.to_owned(), at, ..latch });
+}
+
+/// Has the loop keep the record. A loop that is too busy for it leaves it to the log: no command waits for its record.
+fn answered(asks: &mpsc::Sender<Asked>, command: Command, verdict: AckVerdict) -> AckVerdict {
+    let told = format!("{:?} of {} by {}: {verdict:?}", command.action, command.id, command.actor);
+    if asks.try_send(Asked::Answered { command, verdict: verdict.clone() }).is_err() {
+        tracing::error!(%told, "a command is only recorded here");
+    }
+    verdict
 }

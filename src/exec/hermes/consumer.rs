@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::{BusError, BusRef, Entry, EntryId, Group, ReadFrom, Stream};
+use crate::failpoint::{self, Failpoint};
 
 const STREAM: Stream = Stream::Signals;
 const GROUP: Group = Group::Hermes;
@@ -43,11 +44,7 @@ pub(super) struct Consumer {
 impl Consumer {
     /// A member of the group with a name that no other boot has.
     pub(super) fn new(bus: BusRef, boot: &str, claim_after: Duration) -> Self {
-        // Without a host name the boot id still makes the name unique; the host is for people.
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = host.trim();
-        let host = if host.is_empty() { "host" } else { host };
-        Self { bus, name: format!("hermes-{host}-{}-{boot}", std::process::id()), claim_after }
+        Self { bus, name: super::holder(boot), claim_after }
     }
 
     pub(super) fn start(self, tasks: &TaskTracker, end: &CancellationToken) -> (mpsc::Receiver<Consumed>, Acks) {
@@ -94,11 +91,15 @@ impl Consumer {
                 return Ok(());
             }
         }
-        let mut claim_at = Instant::now();
+        // Whoever has the lease is the only one at work: what others have in hand was left behind, however fresh it is.
+        if !self.claim(entries, Duration::ZERO).await? {
+            return Ok(());
+        }
+        let mut claim_at = Instant::now() + self.claim_after / 2;
         loop {
             if Instant::now() >= claim_at {
                 claim_at = Instant::now() + self.claim_after / 2;
-                if !self.claim(entries).await? {
+                if !self.claim(entries, self.claim_after).await? {
                     return Ok(());
                 }
             }
@@ -114,10 +115,11 @@ impl Consumer {
         self.bus.read_group(STREAM, GROUP, &self.name, from, BATCH, BLOCK).await
     }
 
-    async fn claim(&self, entries: &mpsc::Sender<Consumed>) -> Result<bool, BusError> {
+    /// Takes over what others have left for `idle`, and removes those who have nothing left.
+    async fn claim(&self, entries: &mpsc::Sender<Consumed>, idle: Duration) -> Result<bool, BusError> {
         let mut cursor = EntryId::START;
         loop {
-            let claimed = self.bus.claim(STREAM, GROUP, &self.name, self.claim_after, cursor, BATCH).await?;
+            let claimed = self.bus.claim(STREAM, GROUP, &self.name, idle, cursor, BATCH).await?;
             let trimmed =
                 claimed.deleted.into_iter().map(|id| Entry { id, payload: bytes::Bytes::new(), deliveries: 0 });
             let found: Vec<Entry> = trimmed.chain(claimed.entries).collect();
@@ -126,9 +128,14 @@ impl Consumer {
             }
             cursor = claimed.cursor;
             if cursor == EntryId::START {
-                return Ok(true);
+                break;
             }
         }
+        let retired = self.bus.retire(STREAM, GROUP, &self.name).await?;
+        if retired > 0 {
+            tracing::info!(retired, "consumers of earlier runs are removed; nothing of theirs is left");
+        }
+        Ok(true)
     }
 }
 
@@ -162,7 +169,10 @@ async fn acknowledge(bus: BusRef, mut done: mpsc::Receiver<EntryId>, end: Cancel
         if !ids.is_empty() {
             match bus.ack(STREAM, GROUP, &ids).await {
                 // Without the group its pending entries are gone too: nothing is left to acknowledge.
-                Ok(_) | Err(BusError::NoGroup { .. }) => waiting.clear(),
+                Ok(_) | Err(BusError::NoGroup { .. }) => {
+                    failpoint::hit(Failpoint::Acknowledged);
+                    waiting.clear();
+                }
                 Err(error) => tracing::warn!(%error, entries = ids.len(), "acknowledging failed, trying again"),
             }
         }

@@ -1,20 +1,31 @@
-//! Hermes at work: one task owns the [`Desk`] and performs what it decides; others read, post and publish
+//! Hermes at work: one task owns the [`Desk`] and performs what it decides; others commit, read, post and publish
 //! for it over bounded channels.
 //!
-//! Priorities of the loop: the kill, then answers, then the account's events, then commands, then time, then new signals.
+//! Priorities of the loop: the lease, the kill, then commits, then answers, then the account's events, then commands, then
+//! time, then new signals.
+//!
+//! One Hermes works for an account at a time: the one with the lease. Any other is a standby: it answers its socket, passes a
+//! kill on and asks for the lease; it sends nothing, consumes nothing and tells nothing.
 
 mod arming;
 mod commands;
 mod consumer;
+mod effects;
 mod feed;
+mod janitor;
+mod lease;
+mod office;
 mod outbox;
+mod passage;
 mod runner;
+mod scribe;
+mod standby;
 mod venue_calls;
 
 #[cfg(test)]
 mod tests;
 
-pub(super) use commands::{Ask, obey};
+pub(super) use office::Office;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +35,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use self::arming::{Arming, Places};
+use self::lease::{LeaseTimes, Pulse, Tenure};
+use self::office::Seat;
+use self::runner::Ended;
+use self::scribe::Scribe;
+use self::standby::Standby;
 use super::Settings;
-use super::desk::{self, Desk, Rules};
+use super::desk::{self, Desk, Rules, Step};
 use super::kill::procedure::{KillTimings, Procedure};
 use super::kill::{FileError, FileLatch, KillSwitch, LatchFile, Sources, start_latch, watch};
 use super::socket::{self, SocketError};
@@ -35,6 +52,11 @@ use crate::clock;
 use crate::domain::KillLatch;
 use crate::risk::RiskGate;
 use crate::store::ledger::{Ledger, LedgerError, Memory, Write};
+
+/// Commands on their way to the loop.
+const ASKS: usize = 32;
+/// How long the books may take to be read.
+const LOAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// What Hermes is made of.
 #[derive(Debug)]
@@ -71,6 +93,9 @@ pub enum HermesError {
     /// The control socket cannot be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// SIGUSR2 cannot be heard: one way to kill would be missing.
+    #[error("SIGUSR2: {0}")]
+    Signal(std::io::Error),
     /// The books in the ledger cannot be rebuilt.
     #[error("books: {0}")]
     Books(String),
@@ -81,89 +106,234 @@ pub enum HermesError {
 struct Tuning {
     rules: Rules,
     kill: KillTimings,
+    lease: LeaseTimes,
     drain: Duration,
+    /// Batches that wait for the ledger before Hermes stops listening.
+    backlog: usize,
 }
 
 impl Tuning {
     fn of(settings: &Settings) -> Self {
-        Self { rules: Rules::of(settings), kill: KillTimings::default(), drain: Duration::from_secs(8) }
+        Self {
+            rules: Rules::of(settings),
+            kill: KillTimings::default(),
+            lease: LeaseTimes::default(),
+            drain: Duration::from_secs(8),
+            backlog: 4_096,
+        }
     }
 }
 
-/// Runs Hermes until shutdown: rebuilds the books from the ledger, compares them with the venue, trades; at the end cancels
-/// what rests and flushes.
+/// Runs Hermes until shutdown. It waits for the lease of the account; then rebuilds the books from the ledger, compares them
+/// with the venue and trades; at the end it cancels what rests, flushes and gives the lease back. When another has taken the
+/// lease meanwhile, it waits again.
 ///
 /// # Errors
 /// [`HermesError`] when it cannot start.
 pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<(), HermesError> {
-    let tuning = Tuning::of(&parts.settings);
+    let tuning = Box::new(Tuning::of(&parts.settings));
     run_tuned(parts, tuning, shutdown).await
 }
 
-async fn run_tuned(parts: Parts, tuning: Tuning, shutdown: CancellationToken) -> Result<(), HermesError> {
-    let Parts { settings, gate, bus, ledger, venue } = parts;
-    let boot = Uuid::new_v4().simple().to_string();
-    let memory = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX)).await?;
-    let listener = socket::listen(&settings.state_dir).await?;
-    let file = LatchFile::in_dir(&settings.state_dir);
-    let latch = open_books(&settings, &memory, &file, ledger.as_ref()).await?;
-    let switch = Arc::new(KillSwitch::new(latch.clone()));
-    let now = clock::now();
-    let origin = desk::Origin { mode: settings.mode, boot: boot.clone() };
-    let (desk, recovery) = Desk::restore(origin, gate, tuning.rules, latch, memory, now).map_err(HermesError::Books)?;
+async fn run_tuned(parts: Parts, tuning: Box<Tuning>, shutdown: CancellationToken) -> Result<(), HermesError> {
+    let state_dir = parts.settings.state_dir.clone();
+    let listener = socket::listen(&state_dir).await?;
+    let file = LatchFile::in_dir(&state_dir);
+    let origin = Arc::new(Origin::new("hermes", &Uuid::new_v4().simple().to_string()));
+    let office = Arc::new(Office::new(Arc::clone(&parts.bus), file.clone(), origin));
+    let signals = office::hear_signal().map_err(HermesError::Signal)?;
 
     let tasks = TaskTracker::new();
-    // Ends what serves the loop; cancelled only after the loop has ended.
-    let after = CancellationToken::new();
-    let control = Arc::new(Origin::new("hermes", &boot));
-    let procedure = Procedure {
-        switch: Arc::clone(&switch),
-        file: file.clone(),
-        venue: Arc::clone(&venue),
-        ledger: Arc::clone(&ledger),
-        bus: Arc::clone(&bus),
-        origin: Arc::clone(&control),
-        timings: tuning.kill,
-    };
-    tasks.spawn(procedure.run(after.clone()));
-    tasks.spawn(watch::pushes(Arc::clone(&switch), Arc::clone(&bus), after.clone()));
-    let polls = watch::polls(Arc::clone(&switch), Arc::clone(&bus), Arc::clone(&control), file.clone(), after.clone());
-    tasks.spawn(polls);
+    let end = CancellationToken::new();
+    let door = socket::Door { mode: parts.settings.mode, bus: Arc::clone(&parts.bus), office: Arc::clone(&office) };
+    tasks.spawn(socket::serve(listener, state_dir, door, end.clone()));
+    tasks.spawn(office::obey_signals(signals, Arc::clone(&office), end.clone()));
+    let ledger = Arc::clone(&parts.ledger);
+    let house = House { parts, tuning, file, office };
+    let result = house.take_turns(&shutdown).await;
+    end.cancel();
+    wait_for(&tasks).await;
+    ledger.close().await;
+    result
+}
 
-    let (asks, asked) = mpsc::channel(32);
-    let outbox = outbox::Outbox::start(&bus, &ledger, &boot, &tasks, &after);
-    let door =
-        socket::Door { mode: settings.mode, switch: Arc::clone(&switch), bus: Arc::clone(&bus), asks: asks.clone() };
-    tasks.spawn(socket::serve(listener, settings.state_dir.clone(), door, after.clone()));
-    tasks.spawn(commands::tail(Arc::clone(&bus), Arc::clone(&switch), asks, outbox.acks(), after.clone()));
-    let consumer = consumer::Consumer::new(Arc::clone(&bus), &boot, settings.claim_after);
-    let (entries, done) = consumer.start(&tasks, &after);
-    let feed = feed::start(&bus, &tasks, &after);
-    let calls = venue_calls::Calls::new(Arc::clone(&venue), Arc::clone(&switch), tasks.clone());
-    let (calls, reports, events) = calls.start(&after);
-
-    let runner = runner::Runner::new(runner::Hands {
-        desk,
-        switch,
-        file,
-        bus,
-        ledger: Arc::clone(&ledger),
-        calls,
-        outbox,
-        acks: done,
-        feed,
-        control,
-    });
-    let inputs = runner::Inputs { entries, reports, events, asked };
-    runner.run(recovery, inputs, tuning.drain, shutdown).await;
-
-    after.cancel();
+async fn wait_for(tasks: &TaskTracker) {
     tasks.close();
     if tokio::time::timeout(Duration::from_secs(3), tasks.wait()).await.is_err() {
         tracing::warn!("some tasks of hermes did not end in time");
     }
-    ledger.close().await;
-    Ok(())
+}
+
+/// What outlives a turn at the account.
+struct House {
+    parts: Parts,
+    tuning: Box<Tuning>,
+    file: LatchFile,
+    office: Arc<Office>,
+}
+
+impl House {
+    async fn take_turns(&self, shutdown: &CancellationToken) -> Result<(), HermesError> {
+        loop {
+            // A name of its own for every turn: to the bus, to the ledger, in the log.
+            let boot = Uuid::new_v4().simple().to_string();
+            let holder = holder(&boot);
+            let origin = Arc::new(Origin::new("hermes", &boot));
+            let standby = Standby {
+                ledger: Arc::clone(&self.parts.ledger),
+                bus: Arc::clone(&self.parts.bus),
+                file: self.file.clone(),
+                origin,
+                office: Arc::clone(&self.office),
+                times: self.tuning.lease,
+            };
+            let Some(tenure) = standby.wait(&holder, shutdown).await? else { return Ok(()) };
+            tracing::info!(token = tenure.token, holder, "the lease of the account is ours");
+            let ended = self.turn(boot, holder, Arc::new(tenure), shutdown).await;
+            let (result, why) = match ended {
+                Ok(Ended::Displaced) => (None, "another hermes has taken the account"),
+                Ok(Ended::Stopped) => (Some(Ok(())), "hermes is ending"),
+                Err(error) => (Some(Err(error)), "hermes cannot start"),
+            };
+            self.office.sit(Seat::Standby(why.into()));
+            if let Some(result) = result {
+                self.release().await;
+                return result;
+            }
+        }
+    }
+
+    /// Gives the lease back, so that nobody has to wait for its end.
+    async fn release(&self) {
+        match tokio::time::timeout(self.tuning.lease.ttl, self.parts.ledger.release_lease()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the lease of the account is left to run out"),
+            Err(_) => tracing::warn!("the lease of the account is left to run out: the ledger does not answer"),
+        }
+    }
+
+    async fn turn(
+        &self,
+        boot: String,
+        holder: String,
+        tenure: Arc<Tenure>,
+        shutdown: &CancellationToken,
+    ) -> Result<Ended, HermesError> {
+        let tasks = TaskTracker::new();
+        // Ends what serves the loop; cancelled only after the loop has ended.
+        let after = CancellationToken::new();
+        let pulse = Arc::new(Pulse::new());
+        let ledger = Arc::clone(&self.parts.ledger);
+        let renewing = (Arc::clone(&tenure), Arc::clone(&pulse));
+        tasks.spawn(lease::keep(ledger, holder, renewing.0, renewing.1, after.clone()));
+        let ended = self.work(boot, tenure, pulse, &tasks, &after, shutdown).await;
+        after.cancel();
+        wait_for(&tasks).await;
+        ended
+    }
+
+    /// The books as the ledger has them, and the latch that is in force with them.
+    async fn open(&self, boot: &str, tenure: &Tenure) -> Result<(Desk, Step, KillLatch), HermesError> {
+        let Parts { settings, gate, ledger, .. } = &self.parts;
+        let load = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX));
+        let memory = tokio::time::timeout(LOAD_WITHIN, load)
+            .await
+            .map_err(|_| LedgerError::Unavailable(format!("the books were not read within {LOAD_WITHIN:?}")))??;
+        let latch = open_books(settings, &memory, &self.file, ledger.as_ref()).await?;
+        let origin = desk::Origin { mode: settings.mode, boot: boot.to_owned() };
+        let (mut desk, recovery) =
+            Desk::restore(origin, gate.clone(), self.tuning.rules, latch.clone(), memory, clock::now())
+                .map_err(HermesError::Books)?;
+        desk.fencing_token = Some(tenure.token);
+        Ok((desk, recovery, latch))
+    }
+
+    async fn work(
+        &self,
+        boot: String,
+        tenure: Arc<Tenure>,
+        pulse: Arc<Pulse>,
+        tasks: &TaskTracker,
+        after: &CancellationToken,
+        shutdown: &CancellationToken,
+    ) -> Result<Ended, HermesError> {
+        let (desk, recovery, latch) = self.open(&boot, &tenure).await?;
+        let Parts { settings, bus, ledger, venue, .. } = &self.parts;
+        let switch = Arc::new(KillSwitch::new(latch));
+        let origin = Arc::new(Origin::new("hermes", &boot));
+        let (asks, asked) = mpsc::channel(ASKS);
+        self.office.sit(Seat::Active { switch: Arc::clone(&switch), asks: asks.clone() });
+        self.guard(&switch, &tenure, &origin, tasks, after);
+
+        let outbox = outbox::Outbox::start(bus, ledger, &boot, tasks, after);
+        let acks = outbox.acks();
+        tasks.spawn(commands::tail(Arc::clone(bus), Arc::clone(&switch), asks.clone(), acks, after.clone()));
+        let consumer = consumer::Consumer::new(Arc::clone(bus), &boot, settings.claim_after);
+        let (entries, done) = consumer.start(tasks, after);
+        let feed = feed::start(bus, tasks, after);
+        let calls = venue_calls::Calls::new(Arc::clone(venue), Arc::clone(&switch), Arc::clone(&tenure), tasks.clone());
+        let (calls, reports, events) = calls.start(after);
+        let places = Places {
+            switch: Arc::clone(&switch),
+            file: self.file.clone(),
+            ledger: Arc::clone(ledger),
+            bus: Arc::clone(bus),
+            origin,
+        };
+        let runner = runner::Runner::new(runner::Hands {
+            desk,
+            switch,
+            tenure,
+            pulse,
+            scribe: Scribe::new(Arc::clone(ledger), self.tuning.backlog),
+            arming: Arming { places, tasks: tasks.clone(), asks, under_way: None },
+            calls,
+            outbox,
+            acks: done,
+            feed,
+            link: bus.link(),
+        });
+        let inputs = runner::Inputs { entries, reports, events, asked };
+        Ok(runner.run(recovery, inputs, self.tuning.drain, shutdown.clone()).await)
+    }
+
+    /// What stops this turn: the procedure of the kill, and everything that listens for one.
+    fn guard(
+        &self,
+        switch: &Arc<KillSwitch>,
+        tenure: &Arc<Tenure>,
+        origin: &Arc<Origin>,
+        tasks: &TaskTracker,
+        after: &CancellationToken,
+    ) {
+        let Parts { bus, ledger, venue, .. } = &self.parts;
+        let procedure = Procedure {
+            switch: Arc::clone(switch),
+            file: self.file.clone(),
+            venue: Arc::clone(venue),
+            ledger: Arc::clone(ledger),
+            bus: Arc::clone(bus),
+            origin: Arc::clone(origin),
+            timings: self.tuning.kill,
+        };
+        tasks.spawn(procedure.run(after.clone()));
+        tasks.spawn(watch::pushes(Arc::clone(switch), Arc::clone(bus), after.clone()));
+        tasks.spawn(janitor::run(Arc::clone(bus), self.parts.settings.clone(), after.clone()));
+        tasks.spawn(watch::polls_file(Arc::clone(switch), self.file.clone(), after.clone()));
+        let tenure = Arc::clone(tenure);
+        let may_speak = move || tenure.may_speak();
+        let polls = watch::polls_key(Arc::clone(switch), Arc::clone(bus), Arc::clone(origin), may_speak, after.clone());
+        tasks.spawn(polls);
+    }
+}
+
+/// This run of Hermes, for people and for the ledger; no other has the same.
+fn holder(boot: &str) -> String {
+    // Without a host name the boot id still makes the name unique; the host is for people.
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "host" } else { host };
+    format!("hermes-{host}-{}-{boot}", std::process::id())
 }
 
 /// Checks whose ledger it is, decides the latch, and makes it durable in both places.

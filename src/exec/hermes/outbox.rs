@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::bus::{BusRef, Key, Origin, Stream, encode};
 use crate::clock;
 use crate::domain::{Ack, DeadLetter, HermesState, TradeEvent};
+use crate::failpoint::{self, Failpoint};
 use crate::store::ledger::{Ledger, Write};
 
 /// Events that wait for the bus. Beyond that the newest is lost; its number is used up, so a reader sees the gap and takes a
@@ -137,6 +138,7 @@ async fn publish_dead(
             }
         };
         if append(&bus, Stream::Dlq, &payload).await {
+            failpoint::hit(Failpoint::DeadLetterPublished);
             let published = Write::DeadLetterPublished { id: letter.id.clone() };
             // Without this row it is published again at the next start, which a reader of dead letters must bear.
             if let Err(error) = ledger.commit(&[published]).await {

@@ -1,47 +1,52 @@
-//! The loop that owns the desk.
+//! The loop that owns the desk. It waits for nothing but news: commits, calls and arming are done beside it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::super::desk::{Desk, Effect, Signed, Step};
-use super::super::kill::{KillSwitch, LatchFile};
-use super::super::venue::{ExecutionVenue, SignError, UserEvent};
-use super::commands::Ask;
+use super::super::desk::{Desk, Step};
+use super::super::kill::KillSwitch;
+use super::super::venue::UserEvent;
+use super::arming::Arming;
+use super::commands::Asked;
 use super::consumer::{Acks, Consumed};
 use super::feed::Feed;
+use super::lease::{Pulse, Tenure};
 use super::outbox::Outbox;
+use super::passage;
+use super::scribe::{Outcome, Scribe};
 use super::venue_calls::{Calls, Report};
-use crate::bus::{BusLink, BusRef, Entry, Origin};
+use crate::bus::BusLink;
 use crate::clock;
-use crate::domain::{Action, KillLatch, KillState, KillStep, Market, OrderIntent, TradeEvent};
-use crate::risk::Approved;
-use crate::store::ledger::{Ledger, LedgerError, Write};
+use crate::domain::{KillStep, TradeEvent};
+use crate::failpoint::{self, Failpoint};
+use crate::store::ledger::LedgerError;
 
 const TICK: Duration = Duration::from_millis(50);
 /// A snapshot follows a change within this, and is renewed at least every second.
 const STATE_AFTER: Duration = Duration::from_millis(200);
 const STATE_EVERY: Duration = Duration::from_secs(1);
-const LEDGER_AGAIN: Duration = Duration::from_millis(500);
 /// Orders being sent at one time; more wait in the stream.
-const IN_FLIGHT: usize = 8;
+const IN_FLIGHT: usize = 32;
+/// How long what is decided may take to become durable at the end.
+const LAST_COMMITS: Duration = Duration::from_secs(5);
 
 /// What the loop works with.
 pub(super) struct Hands {
     pub(super) desk: Desk,
     pub(super) switch: Arc<KillSwitch>,
-    pub(super) file: LatchFile,
-    pub(super) bus: BusRef,
-    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) tenure: Arc<Tenure>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) scribe: Scribe,
+    pub(super) arming: Arming,
     pub(super) calls: Calls,
     pub(super) outbox: Outbox,
     pub(super) acks: Acks,
     pub(super) feed: Feed,
-    pub(super) control: Arc<Origin>,
+    pub(super) link: watch::Receiver<BusLink>,
 }
 
 /// Where news comes from.
@@ -49,328 +54,244 @@ pub(super) struct Inputs {
     pub(super) entries: mpsc::Receiver<Consumed>,
     pub(super) reports: mpsc::Receiver<Report>,
     pub(super) events: mpsc::Receiver<UserEvent>,
-    pub(super) asked: mpsc::Receiver<Ask>,
+    pub(super) asked: mpsc::Receiver<Asked>,
 }
 
-/// What waits for the ledger.
-struct Waiting {
-    writes: Vec<Write>,
-    after: Vec<Effect>,
-    entry: Option<Entry>,
+/// How a turn at the account ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// In good order.
+    Stopped,
+    /// Another has the account.
+    Displaced,
 }
 
 pub(super) struct Runner {
-    pub(super) desk: Desk,
-    pub(super) switch: Arc<KillSwitch>,
-    pub(super) file: LatchFile,
-    pub(super) bus: BusRef,
-    pub(super) ledger: Arc<dyn Ledger>,
-    pub(super) control: Arc<Origin>,
-    calls: Calls,
-    outbox: Outbox,
-    acks: Acks,
-    feed: Feed,
-    link: watch::Receiver<BusLink>,
-    backlog: VecDeque<Waiting>,
-    ledger_again_at: Instant,
-    dirty: bool,
+    pub(super) hands: Hands,
+    pub(super) dirty: bool,
     told_at: Option<Instant>,
 }
 
 impl Runner {
-    pub(super) fn new(hands: Hands) -> Self {
-        let Hands { desk, switch, file, bus, ledger, calls, outbox, acks, feed, control } = hands;
-        let link = bus.link();
-        Self {
-            desk,
-            switch,
-            file,
-            bus,
-            ledger,
-            control,
-            calls,
-            outbox,
-            acks,
-            feed,
-            link,
-            backlog: VecDeque::new(),
-            ledger_again_at: Instant::now(),
-            dirty: true,
-            told_at: None,
-        }
+    pub(super) const fn new(hands: Hands) -> Self {
+        Self { hands, dirty: true, told_at: None }
     }
 
-    /// Works until shutdown, then brings what is under way to an end within `drain`.
+    /// Works until shutdown, then brings what is under way to an end within `drain`; or until another has the account, and then
+    /// leaves everything as it is.
     pub(super) async fn run(
         mut self,
         recovery: Step,
         mut inputs: Inputs,
         drain: Duration,
         shutdown: CancellationToken,
-    ) {
-        self.perform(recovery, None).await;
+    ) -> Ended {
+        self.perform(recovery, None);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut kills = self.switch.changes();
+        let mut kills = self.hands.switch.changes();
+        let tenure = Arc::clone(&self.hands.tenure);
         let mut drain_until: Option<Instant> = None;
         let mut last_look = false;
         self.tell_kill();
         loop {
             let room = self.has_room(drain_until.is_some());
+            let listens = !self.hands.scribe.is_full();
             tokio::select! {
                 biased;
+                () = tenure.lost() => {
+                    tracing::warn!(unwritten = self.hands.scribe.len(), "another hermes has the account");
+                    return Ended::Displaced;
+                }
                 () = shutdown.cancelled(), if drain_until.is_none() => {
                     drain_until = Some(Instant::now() + drain);
-                    self.desk.health.stopping = Some("hermes is ending".into());
-                    let step = self.desk.cancel_resting(clock::now());
-                    self.perform(step, None).await;
+                    self.hands.desk.health.stopping = Some("hermes is ending".into());
+                    let step = self.hands.desk.cancel_resting(clock::now());
+                    self.perform(step, None);
                 }
-                Ok(()) = kills.changed() => self.on_kill().await,
-                Some(report) = inputs.reports.recv() => self.on_report(report).await,
-                Some(event) = inputs.events.recv() => {
-                    let step = self.desk.on_user_event(event, clock::now());
-                    self.perform(step, None).await;
+                Ok(()) = kills.changed() => self.on_kill(),
+                outcome = self.hands.scribe.next() => self.on_commit(outcome),
+                Some(report) = inputs.reports.recv(), if listens => self.on_report(report),
+                Some(event) = inputs.events.recv(), if listens => {
+                    failpoint::hit_any(|| matches!(event, UserEvent::Fill(_)).then_some(Failpoint::FillSeen));
+                    let step = self.hands.desk.on_user_event(event, clock::now());
+                    self.perform(step, None);
                 }
-                Some(ask) = inputs.asked.recv() => {
-                    let ack = self.command(ask.command).await;
-                    if ask.reply.send(ack).is_err() {
-                        tracing::warn!("a command was answered after its sender had gone");
-                    }
-                }
-                _ = ticks.tick() => self.on_tick().await,
-                Some(consumed) = inputs.entries.recv(), if room => self.on_consumed(consumed).await,
+                Some(asked) = inputs.asked.recv() => self.on_asked(asked),
+                _ = ticks.tick() => self.on_tick(),
+                Some(consumed) = inputs.entries.recv(), if room => self.on_consumed(consumed),
             }
-            let (open, unknown) = self.desk.open_and_unknown();
-            self.switch.set_orders(open, unknown);
+            let (open, unknown) = self.hands.desk.open_and_unknown();
+            self.hands.switch.set_orders(open, unknown);
             if drain_until.is_some_and(|until| Instant::now() >= until || self.is_finished(&mut last_look)) {
                 break;
             }
         }
-        self.flush_ledger().await;
+        self.finish_commits().await;
         self.tell_state();
+        Ended::Stopped
     }
 
     /// Whether a new entry may be taken: to be executed, or, while killed, to be buried.
     fn has_room(&self, ending: bool) -> bool {
-        if ending || !self.backlog.is_empty() {
+        if ending || self.hands.scribe.is_full() {
             return false;
         }
-        !self.switch.is_armed() || (self.desk.sending() < IN_FLIGHT && self.desk.trouble(clock::now()).is_none())
+        let desk = &self.hands.desk;
+        !self.hands.switch.is_armed() || (desk.sending() < IN_FLIGHT && desk.trouble(clock::now()).is_none())
     }
 
     /// Nothing is under way, and the books were compared with the venue once more after that.
     fn is_finished(&mut self, last_look: &mut bool) -> bool {
-        if self.desk.is_posting() || self.desk.open_and_unknown().0 > 0 || !self.backlog.is_empty() {
+        let desk = &mut self.hands.desk;
+        if desk.is_posting() || desk.open_and_unknown().0 > 0 || !self.hands.scribe.is_empty() {
             return false;
         }
         if !*last_look {
             *last_look = true;
-            self.desk.reconcile_now(clock::now());
+            desk.reconcile_now(clock::now());
         }
-        self.desk.is_compared()
+        desk.is_compared()
     }
 
-    async fn on_kill(&mut self) {
-        let step = self.desk.on_latch(self.switch.latch(), clock::now());
-        self.perform(step, None).await;
+    /// What was decided last becomes durable, when the ledger is there.
+    async fn finish_commits(&mut self) {
+        let end = Instant::now() + LAST_COMMITS;
+        while !self.hands.scribe.is_empty() {
+            match tokio::time::timeout_at(end, self.hands.scribe.next()).await {
+                Ok(Outcome::Failed(error)) => {
+                    self.ledger_failed(&error);
+                    break;
+                }
+                Ok(outcome) => self.on_commit(outcome),
+                Err(_) => break,
+            }
+        }
+        if !self.hands.scribe.is_empty() {
+            tracing::warn!(
+                unwritten = self.hands.scribe.len(),
+                "the ledger lacks the last news; the next start asks the venue"
+            );
+        }
+    }
+
+    fn on_kill(&mut self) {
+        let step = self.hands.desk.on_latch(self.hands.switch.latch(), clock::now());
+        self.perform(step, None);
         self.tell_kill();
     }
 
     fn tell_kill(&mut self) {
-        self.outbox.event(&TradeEvent::Kill(self.switch.report()));
+        self.hands.outbox.event(&TradeEvent::Kill(self.hands.switch.report()));
         self.dirty = true;
     }
 
-    async fn on_report(&mut self, report: Report) {
+    fn on_commit(&mut self, outcome: Outcome) {
+        self.dirty = true;
+        match outcome {
+            Outcome::Durable(batches) => {
+                if self.hands.desk.health.ledger.take().is_some() {
+                    tracing::info!(waiting = self.hands.scribe.len(), "the ledger commits again");
+                }
+                for done in batches {
+                    self.finish(done);
+                }
+            }
+            Outcome::Taken(refused, error) => self.on_taken(refused, &error),
+            Outcome::Failed(error) => self.ledger_failed(&error),
+        }
+    }
+
+    fn ledger_failed(&mut self, error: &LedgerError) {
+        if matches!(error, LedgerError::Fenced { .. }) {
+            self.hands.tenure.lose(error.to_string());
+        }
+        tracing::error!(%error, waiting = self.hands.scribe.len(), "the ledger does not commit: no new orders");
+        self.hands.desk.health.ledger = Some(error.to_string());
+    }
+
+    fn on_report(&mut self, report: Report) {
+        failpoint::hit_any(|| passage::arrival(&report));
         let now = clock::now();
+        let desk = &mut self.hands.desk;
         let step = match report {
-            Report::Posted { key, answer, begun } => self.desk.on_posted(&key, answer, begun, now),
-            Report::Cancelled { orders, result } => self.desk.on_cancelled(&orders, &result, now),
-            Report::LookedUp { order, begun, result } => self.desk.on_lookup(&order, begun, result, now),
-            Report::Snapshot { begun, result } => self.desk.on_snapshot(begun, result, now),
-            Report::Balances(result) => self.desk.on_balances(result, now),
+            Report::Posted { key, answer, begun } => desk.on_posted(&key, answer, begun, now),
+            Report::Cancelled { orders, result } => desk.on_cancelled(&orders, &result, now),
+            Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
+            Report::Snapshot { begun, result } => desk.on_snapshot(begun, result, now),
+            Report::Balances(result) => desk.on_balances(result, now),
             Report::Heartbeat(result) => {
-                self.desk.on_heartbeat(result.map_err(|error| error.to_string()), now);
+                desk.on_heartbeat(result.map_err(|error| error.to_string()), now);
                 Step::default()
             }
         };
         self.dirty = true;
-        self.perform(step, None).await;
+        self.perform(step, None);
     }
 
-    async fn on_tick(&mut self) {
-        let link = self.link.borrow().clone();
-        self.desk.health.bus = match link {
+    fn on_tick(&mut self) {
+        self.hands.pulse.beat();
+        let link = self.hands.link.borrow().clone();
+        let health = &mut self.hands.desk.health;
+        health.lease = self.hands.tenure.trouble();
+        health.bus = match link {
             BusLink::Down(why) => Some(format!("bus unreachable: {why}")),
             BusLink::Degraded(why) => Some(why),
-            BusLink::Up if self.switch.is_bus_known() => None,
+            BusLink::Up if self.hands.switch.is_bus_known() => None,
             BusLink::Up => Some("the latch on the bus is not known yet".into()),
         };
-        if !self.backlog.is_empty() && Instant::now() >= self.ledger_again_at {
-            self.flush_ledger().await;
+        self.take_data();
+        if let Some(skew) = self.hands.calls.venue().skew() {
+            self.hands.desk.on_skew(skew);
         }
-        self.take_data().await;
-        if let Some(skew) = self.calls.venue().skew() {
-            self.desk.on_skew(skew);
-        }
-        let step = self.desk.on_tick(clock::now());
-        self.perform(step, None).await;
+        let step = self.hands.desk.on_tick(clock::now());
+        self.perform(step, None);
         let due = if self.dirty { STATE_AFTER } else { STATE_EVERY };
         if self.told_at.is_none_or(|told| told.elapsed() >= due) {
             self.tell_state();
         }
     }
 
-    async fn take_data(&mut self) {
-        for data in self.feed.take() {
-            let step = self.desk.on_data(data, clock::now());
-            self.perform(step, None).await;
+    pub(super) fn take_data(&mut self) {
+        for data in self.hands.feed.take() {
+            let step = self.hands.desk.on_data(data, clock::now());
+            self.perform(step, None);
         }
     }
 
-    async fn on_consumed(&mut self, consumed: Consumed) {
+    fn on_consumed(&mut self, consumed: Consumed) {
         match consumed {
             Consumed::Idle => {
-                if !self.switch.is_armed() {
-                    self.switch.step(KillStep::QueueDrained);
+                if !self.hands.switch.is_armed() {
+                    self.hands.switch.step(KillStep::QueueDrained);
                 }
             }
-            Consumed::Entry(entry) => {
-                self.take_data().await;
-                let venue = self.calls.venue();
-                let step = self.desk.on_entry(&entry, &|approved, market| sign(venue, approved, market), clock::now());
-                self.perform(step, Some(entry)).await;
-            }
+            Consumed::Entry(entry) => self.take_in(entry),
         }
     }
 
-    /// Does what was decided: at once what is urgent, the rest once its writes are durable.
-    async fn perform(&mut self, step: Step, entry: Option<Entry>) {
-        let mut steps = VecDeque::from([(step, entry)]);
-        while let Some((step, entry)) = steps.pop_front() {
-            let Step { writes, urgent, after } = step;
-            for effect in urgent {
-                steps.extend(self.act(effect).map(|step| (step, None)));
-            }
-            let waiting = Waiting { writes, after, entry };
-            for step in self.settle(waiting).await {
-                steps.push_back((step, None));
-            }
+    fn on_asked(&mut self, asked: Asked) {
+        match asked {
+            Asked::Question { command, reply } => self.command(command, reply),
+            Asked::Answered { command, verdict } => self.record(&command, &verdict),
         }
-    }
-
-    /// Commits and then acts; while the ledger fails, order is kept and everything waits.
-    async fn settle(&mut self, waiting: Waiting) -> Vec<Step> {
-        if !self.backlog.is_empty() {
-            if !waiting.writes.is_empty() || !waiting.after.is_empty() {
-                self.backlog.push_back(waiting);
-            }
-            return Vec::new();
-        }
-        self.dirty |= !waiting.writes.is_empty();
-        let committed = if waiting.writes.is_empty() { Ok(()) } else { self.ledger.commit(&waiting.writes).await };
-        match committed {
-            Ok(()) => waiting.after.into_iter().filter_map(|effect| self.act(effect)).collect(),
-            Err(LedgerError::Duplicate { .. }) if waiting.entry.is_some() => {
-                waiting.entry.map(|entry| self.desk.on_taken_before(&entry)).into_iter().collect()
-            }
-            Err(LedgerError::Duplicate { intent, attempt }) => vec![self.desk.on_duplicate(&intent, attempt)],
-            Err(error) => {
-                self.ledger_failed(&error);
-                self.backlog.push_back(waiting);
-                Vec::new()
-            }
-        }
-    }
-
-    fn ledger_failed(&mut self, error: &LedgerError) {
-        tracing::error!(%error, waiting = self.backlog.len(), "the ledger does not commit: no new orders");
-        self.desk.health.ledger = Some(error.to_string());
-        self.ledger_again_at = Instant::now() + LEDGER_AGAIN;
-        self.dirty = true;
-    }
-
-    /// Tries what waits for the ledger, oldest first.
-    async fn flush_ledger(&mut self) {
-        let mut waiting = std::mem::take(&mut self.backlog);
-        while let Some(next) = waiting.pop_front() {
-            let steps = self.settle(next).await;
-            if !self.backlog.is_empty() {
-                // Failed again: what it was, and everything behind it, keeps its place.
-                self.backlog.append(&mut waiting);
-                return;
-            }
-            for step in steps {
-                Box::pin(self.perform(step, None)).await;
-            }
-        }
-        if self.desk.health.ledger.take().is_some() {
-            tracing::info!("the ledger commits again");
-        }
-    }
-
-    /// One effect; what follows from it is a step of its own.
-    fn act(&mut self, effect: Effect) -> Option<Step> {
-        match effect {
-            Effect::Post(key) => match self.desk.clear_to_send(&key, clock::now()) {
-                Ok((signed, step)) => {
-                    self.calls.post(key, signed);
-                    return Some(step);
-                }
-                Err(step) => return Some(step),
-            },
-            Effect::Cancel(orders) => self.calls.cancel(orders),
-            Effect::Lookup { order, since } => self.calls.lookup(order, since),
-            Effect::Snapshot { since } => self.calls.snapshot(since),
-            Effect::Balances { tokens, refresh } => self.calls.balances(tokens, refresh),
-            Effect::Heartbeat => self.calls.heartbeat(),
-            Effect::Emit(event) => {
-                self.outbox.event(&event);
-                self.dirty = true;
-            }
-            Effect::DeadLetter(letter) => {
-                self.outbox.dead_letter(letter);
-            }
-            Effect::Ack(id) => {
-                if let Err(error) = self.acks.try_send(id) {
-                    tracing::warn!(%error, "an entry was not acknowledged; it comes again and is known then");
-                }
-            }
-            Effect::Kill(why) => {
-                let latch = self.switch.latch();
-                let at = clock::now().max(latch.at);
-                self.switch.trip(KillLatch { state: KillState::Killed, by: "hermes".into(), why, at, ..latch });
-            }
-            Effect::Disturb(why) => self.switch.disturb(&why),
-        }
-        None
-    }
-
-    /// Does what a person wants done about a dead letter.
-    pub(super) async fn letter(&mut self, action: &Action, by: &str) -> Result<(), Vec<String>> {
-        let now = clock::now();
-        let step = match action {
-            Action::DlqRetry { id } => {
-                let venue = self.calls.venue();
-                self.desk.retry_dead_letter(id, by, &|approved, market| sign(venue, approved, market), now)?
-            }
-            Action::DlqDrop { id, why } => self.desk.drop_dead_letter(id, by, why, now)?,
-            Action::Kill { .. } | Action::Arm { .. } => Step::default(),
-        };
-        self.perform(step, None).await;
-        Ok(())
     }
 
     fn tell_state(&mut self) {
-        let state = self.desk.snapshot(self.switch.report(), self.outbox.seq(), clock::now());
-        self.outbox.state(&state);
+        // Whoever has the account speaks for it.
+        if !self.hands.tenure.may_speak() {
+            return;
+        }
+        let (report, seq) = (self.hands.switch.report(), self.hands.outbox.seq());
+        self.hands.outbox.state(&self.hands.desk.snapshot(report, seq, clock::now()));
         self.dirty = false;
         self.told_at = Some(Instant::now());
     }
 }
 
-/// Signs, and says how long that took.
-fn sign(venue: &dyn ExecutionVenue, approved: &Approved<OrderIntent>, market: &Market) -> Result<Signed, SignError> {
-    let begun = clock::now();
-    venue.sign(approved, market).map(|order| Signed { order, begun, done: clock::now() })
+/// Tells who asked; he may have gone.
+pub(super) fn answer(reply: oneshot::Sender<crate::domain::Ack>, ack: crate::domain::Ack) {
+    if reply.send(ack).is_err() {
+        tracing::warn!("a command was answered after its sender had gone");
+    }
 }

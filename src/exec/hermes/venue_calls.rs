@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,8 +13,10 @@ use super::super::kill::KillSwitch;
 use super::super::venue::{
     Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
 };
+use super::lease::Tenure;
 use crate::clock;
 use crate::domain::{OrderId, Timestamp, TokenId, TransientCode};
+use crate::failpoint::{self, Failpoint};
 
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
@@ -23,6 +25,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 const REPORTS: usize = 256;
 const EVENTS: usize = 256;
 const CONNECT_AGAIN: Duration = Duration::from_secs(1);
+/// The same when only a person can put right what is wrong.
+const CONNECT_SLOWLY: Duration = Duration::from_secs(30);
+/// Cancels that wait for an answer, or for somebody to take it. One beyond that is not sent: it comes again.
+const CANCELS: usize = 16;
 
 /// What a call brought.
 #[derive(Debug)]
@@ -45,16 +51,24 @@ pub(super) enum Report {
 pub(super) struct Calls {
     venue: Arc<dyn ExecutionVenue>,
     switch: Arc<KillSwitch>,
+    tenure: Arc<Tenure>,
     tasks: TaskTracker,
+    cancels: Arc<Semaphore>,
     reports: mpsc::Sender<Report>,
     receiver: Option<mpsc::Receiver<Report>>,
     end: CancellationToken,
 }
 
 impl Calls {
-    pub(super) fn new(venue: Arc<dyn ExecutionVenue>, switch: Arc<KillSwitch>, tasks: TaskTracker) -> Self {
+    pub(super) fn new(
+        venue: Arc<dyn ExecutionVenue>,
+        switch: Arc<KillSwitch>,
+        tenure: Arc<Tenure>,
+        tasks: TaskTracker,
+    ) -> Self {
         let (reports, receiver) = mpsc::channel(REPORTS);
-        Self { venue, switch, tasks, reports, receiver: Some(receiver), end: CancellationToken::new() }
+        let cancels = Arc::new(Semaphore::new(CANCELS));
+        Self { venue, switch, tenure, tasks, cancels, reports, receiver: Some(receiver), end: CancellationToken::new() }
     }
 
     /// Connects, and passes on the account's events.
@@ -81,12 +95,13 @@ impl Calls {
 
     /// Posts once. The switch is asked right before the first byte.
     pub(super) fn post(&self, key: Key, order: Arc<SignedOrder>) {
-        let (venue, switch) = (Arc::clone(&self.venue), Arc::clone(&self.switch));
+        let (venue, switch, tenure) = (Arc::clone(&self.venue), Arc::clone(&self.switch), Arc::clone(&self.tenure));
         self.spawn(async move {
             let begun = Arc::new(AtomicI64::new(0));
             let in_flight = switch.post_begins();
+            let gate = Gate { switch: Arc::clone(&switch), tenure, begun: Arc::clone(&begun) };
             // A task of its own, so that a defect in the adapter is an unknown outcome and not a lost order.
-            let sending = tokio::spawn(send(venue, Arc::clone(&switch), order, Arc::clone(&begun)));
+            let sending = tokio::spawn(send(venue, gate, order));
             let answer = sending.await.unwrap_or_else(|error| PostAnswer::Unknown { reason: error.to_string() });
             drop(in_flight);
             let begun = Some(begun.load(Ordering::SeqCst)).filter(|at| *at != 0).map(Timestamp::from_micros);
@@ -95,8 +110,12 @@ impl Calls {
     }
 
     pub(super) fn cancel(&self, orders: Vec<OrderId>) {
+        let Ok(permit) = Arc::clone(&self.cancels).try_acquire_owned() else {
+            tracing::warn!(orders = orders.len(), "too many cancels wait for their answers; these come again");
+            return;
+        };
         let venue = Arc::clone(&self.venue);
-        self.spawn(async move {
+        self.spawn_with(permit, async move {
             let result = bounded(venue.cancel(&orders)).await;
             Report::Cancelled { orders, result }
         });
@@ -137,17 +156,30 @@ impl Calls {
     }
 
     pub(super) fn heartbeat(&self) {
-        let (venue, switch) = (Arc::clone(&self.venue), Arc::clone(&self.switch));
+        let (venue, switch, tenure) = (Arc::clone(&self.venue), Arc::clone(&self.switch), Arc::clone(&self.tenure));
         self.spawn(async move {
-            // A kill since it was asked for: the dead-man switch must run out.
-            let result = if switch.is_armed() { bounded(venue.heartbeat()).await } else { Ok(()) };
+            let result = if !switch.is_armed() {
+                // A kill since it was asked for: the dead-man switch must run out.
+                Ok(())
+            } else if let Err(why) = tenure.may_send() {
+                // Whoever has the account now answers for its orders.
+                Err(VenueError::Unreachable(why))
+            } else {
+                bounded(venue.heartbeat()).await
+            };
             Report::Heartbeat(result)
         });
     }
 
     fn spawn(&self, call: impl Future<Output = Report> + Send + 'static) {
+        self.spawn_with((), call);
+    }
+
+    /// Makes a call and hands its result over; `held` is kept until that is done.
+    fn spawn_with(&self, held: impl Send + 'static, call: impl Future<Output = Report> + Send + 'static) {
         let (reports, end) = (self.reports.clone(), self.end.clone());
         self.tasks.spawn(async move {
+            let _held = held;
             let report = tokio::select! {
                 report = call => report,
                 () = end.cancelled() => return,
@@ -159,22 +191,37 @@ impl Calls {
     }
 }
 
-async fn send(
-    venue: Arc<dyn ExecutionVenue>,
+/// What is asked right before the first byte.
+struct Gate {
     switch: Arc<KillSwitch>,
-    order: Arc<SignedOrder>,
+    tenure: Arc<Tenure>,
     begun: Arc<AtomicI64>,
-) -> PostAnswer {
-    let epoch = order.intent().epoch;
-    let may_send = || {
-        switch.may_send(epoch)?;
-        begun.store(clock::now().micros(), Ordering::SeqCst);
+}
+
+impl Gate {
+    fn pass(&self, epoch: u64) -> Result<(), String> {
+        self.switch.may_send(epoch)?;
+        self.tenure.may_send()?;
+        self.begun.store(clock::now().micros(), Ordering::SeqCst);
+        failpoint::hit(Failpoint::BeforeFirstByte);
         Ok(())
-    };
-    let posting = venue.post(&order, &may_send);
-    tokio::time::timeout(POST_TIMEOUT, posting)
+    }
+}
+
+async fn send(venue: Arc<dyn ExecutionVenue>, gate: Gate, order: Arc<SignedOrder>) -> PostAnswer {
+    let epoch = order.intent().epoch;
+    let may_send = || gate.pass(epoch);
+    let posting = failpoint::during(|| Some(Failpoint::Posting), venue.post(&order, &may_send));
+    let answer = tokio::time::timeout(POST_TIMEOUT, posting)
         .await
-        .unwrap_or_else(|_| PostAnswer::Unknown { reason: format!("no answer within {POST_TIMEOUT:?}") })
+        .unwrap_or_else(|_| PostAnswer::Unknown { reason: format!("no answer within {POST_TIMEOUT:?}") });
+    match answer {
+        // The lease is ours again as soon as the ledger answers: the order may still go while its deadline allows.
+        PostAnswer::NotSent { reason } if gate.switch.may_send(epoch).is_ok() => {
+            PostAnswer::Transient { code: TransientCode::Unreachable, reason, retry_after: None }
+        }
+        other => other,
+    }
 }
 
 /// The adapter never asked whether it may send, so no byte left: whatever went wrong, it may be tried again.
@@ -205,12 +252,13 @@ async fn bounded<T>(call: impl Future<Output = Result<T, VenueError>>) -> Result
 
 async fn follow(venue: &dyn ExecutionVenue, events: mpsc::Sender<UserEvent>) {
     while let Err(error) = bounded(venue.connect()).await {
-        tracing::warn!(%error, "the venue cannot be reached, trying again");
+        let pause = if error.is_permanent() { CONNECT_SLOWLY } else { CONNECT_AGAIN };
+        tracing::warn!(%error, again_in = ?pause, "not connected with the venue");
         let down = UserEvent::Disconnected { reason: error.to_string() };
         if events.send(down).await.is_err() {
             return;
         }
-        tokio::time::sleep(CONNECT_AGAIN).await;
+        tokio::time::sleep(pause).await;
     }
     let mut source = venue.user_events();
     while let Some(event) = source.recv().await {

@@ -1,5 +1,5 @@
-//! Listening for the kill: the push on the bus, and a poll of key and file as a backstop. Each in its own task, never behind
-//! market data or orders.
+//! Listening for the kill: the push on the bus, and polls of its key and of the latch file as a backstop. Each in its own task,
+//! never behind market data, orders or one another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,14 +42,8 @@ async fn listen(switch: &KillSwitch, bus: &BusRef) -> Result<(), BusError> {
     Ok(())
 }
 
-/// Polls the key and the file; puts our latch where the key is missing or milder than ours.
-pub(in crate::exec) async fn polls(
-    switch: Arc<KillSwitch>,
-    bus: BusRef,
-    origin: Arc<Origin>,
-    file: LatchFile,
-    shutdown: CancellationToken,
-) {
+/// Polls the latch file, in a task of its own: a bus that does not answer delays nothing here.
+pub(in crate::exec) async fn polls_file(switch: Arc<KillSwitch>, file: LatchFile, shutdown: CancellationToken) {
     let mut every = tokio::time::interval(POLL_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -69,14 +63,32 @@ pub(in crate::exec) async fn polls(
             Ok(FileLatch::Absent) => {}
             Err(error) => tracing::error!(%error, "the latch file was not polled"),
         }
+    }
+}
+
+/// Polls the key; puts our latch where it is missing or milder than ours, unless another speaks for the account.
+pub(in crate::exec) async fn polls_key(
+    switch: Arc<KillSwitch>,
+    bus: BusRef,
+    origin: Arc<Origin>,
+    may_speak: impl Fn() -> bool + Send + Sync,
+    shutdown: CancellationToken,
+) {
+    let mut every = tokio::time::interval(POLL_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
         tokio::select! {
-            () = poll_key(&switch, &bus, &origin) => {}
+            _ = every.tick() => {}
+            () = shutdown.cancelled() => return,
+        }
+        tokio::select! {
+            () = poll_key(&switch, &bus, &origin, &may_speak) => {}
             () = shutdown.cancelled() => return,
         }
     }
 }
 
-async fn poll_key(switch: &KillSwitch, bus: &BusRef, origin: &Origin) {
+async fn poll_key(switch: &KillSwitch, bus: &BusRef, origin: &Origin, may_speak: &(impl Fn() -> bool + Sync)) {
     let found = match control::latch(bus).await {
         Ok(found) => found,
         Err(control::ControlError::Codec(error)) => {
@@ -92,6 +104,9 @@ async fn poll_key(switch: &KillSwitch, bus: &BusRef, origin: &Origin) {
     let ours = switch.latch();
     if found.as_ref() == Some(&ours) {
         return switch.bus_is_known();
+    }
+    if !may_speak() {
+        return;
     }
     match control::put_latch(bus, origin, &ours, clock::now()).await {
         // Written while a kill came: the next poll puts that one.

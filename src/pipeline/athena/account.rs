@@ -35,7 +35,7 @@ impl Account {
         if self.retired.as_deref() == Some(state.boot.as_str()) {
             return;
         }
-        self.equity = Some(Equity { current: state.pnl.total, peak: state.peak_today });
+        self.equity = Some(Equity { current: state.pnl.total, peak: state.peak_today, day_start: state.day_start });
         let same_run = self.boot.as_deref() == Some(state.boot.as_str());
         if same_run && state.seq < self.seq {
             return;

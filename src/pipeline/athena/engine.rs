@@ -11,7 +11,7 @@ use super::markets::Markets;
 use super::standing::Standing;
 use super::strategy::{Desk, Runner, SavedState, Wish};
 use crate::domain::{PolymarketData, StrategyId, StrategyState, Symbol, Timestamp, TradeEvent, TradingState};
-use crate::risk::{Limits, RiskGate, RiskView};
+use crate::risk::{Limits, Recent, RiskGate, RiskView};
 
 #[derive(Debug)]
 struct Slot {
@@ -29,6 +29,7 @@ pub struct Engine {
     markets: Markets,
     account: Account,
     standing: Standing,
+    recent: Recent,
     wishes: Vec<Wish>,
 }
 
@@ -42,6 +43,7 @@ impl Engine {
             markets: Markets::default(),
             account: Account::default(),
             standing: Standing::default(),
+            recent: Recent::new(),
             wishes: Vec::new(),
         }
     }
@@ -90,7 +92,10 @@ impl Engine {
                 self.standing.hermes(state);
                 self.account.snapshot(state);
             }
-            Event::OnItsWay(intent) => self.account.reserve(intent),
+            Event::OnItsWay(intent) => {
+                self.account.reserve(intent);
+                self.recent.note(intent, intent.created_at);
+            }
             Event::Latch(latch) => {
                 self.standing.readable();
                 self.standing.latch(latch.clone());
@@ -115,11 +120,13 @@ impl Engine {
             book: self.markets.book(&intent.market, &intent.token),
             source_at: Some(wish.cause.received_at),
             holdings: self.account.holdings(),
+            recent: &self.recent,
             equity: self.account.equity(),
         };
         match self.gate.check(intent, &view, now) {
             Ok(approved) => {
                 self.account.reserve(approved.inner());
+                self.recent.note(approved.inner(), now);
                 Effect::Emit(Box::new(Emission { approved, rationale: wish.signal.rationale }))
             }
             Err(denied) => Effect::Deny(denied),

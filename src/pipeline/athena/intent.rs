@@ -83,6 +83,8 @@ mod tests {
                     first: Price::ZERO,
                     last: Price::ZERO,
                     reference: Price::ZERO,
+                    fair: None,
+                    edge: None,
                     note: String::new(),
                 },
             },

@@ -5,16 +5,18 @@ use std::fmt;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
-use super::params::MomentumParams;
+use super::fair;
+use super::params::parameters;
 use super::rolling::Selector;
 use super::strategy::{Cause, Desk, Strategy, Wish};
 use super::window::{Direction, Push, Sample, Window};
 use crate::domain::{
-    Market, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, StrategyState, Symbol, Tick, TickKind,
-    Timestamp,
+    Market, OutcomeToken, ParamKind, Price, Rationale, Side, Signal, Size, StrategyId, StrategyState, Symbol, Tick,
+    TickKind, Timestamp,
 };
 
 /// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
@@ -22,6 +24,43 @@ const FUTURE_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// Decimal places of the venue's size grid.
 const SIZE_DECIMALS: u32 = 2;
+
+parameters! {
+    /// Thresholds of crypto momentum.
+    pub struct MomentumParams {
+        /// The pair that is watched.
+        symbol: Symbol = ParamKind::Pair, "symbol", "";
+        /// The market that is traded: a slug, or a rolling pattern such as `btc-updown-5m-{start}`.
+        market: String = ParamKind::Market, "market", "";
+        /// Length of the rolling window.
+        window: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "window_s", "s";
+        /// Relative change over the window that makes a signal, either way.
+        threshold: Decimal = ParamKind::Decimal { low: "0.00001", high: "0.5" }, "threshold", "";
+        /// Fewest ticks that the window must hold.
+        min_ticks: usize = ParamKind::Integer { low: 2, high: 10_000 }, "min_ticks", "ticks";
+        /// Least volume that the window must hold, in units of the pair's base.
+        min_volume: Size = ParamKind::Decimal { low: "0", high: "1000000000" }, "min_volume", "base";
+        /// Least time between two signals.
+        cooldown: Duration = ParamKind::Seconds { low: 0, high: 3_600 }, "cooldown_s", "s";
+        /// How far the change must fall back below the threshold, as a part of it, before the same direction signals again: 0
+        /// repeats after every cool-down, 1 waits until the move is undone.
+        hysteresis: Decimal = ParamKind::Decimal { low: "0", high: "1" }, "hysteresis", "of threshold";
+        /// How much of the move is expected to be repeated until the close. With the volatility this makes the fair value.
+        persistence: Decimal = ParamKind::Decimal { low: "0", high: "10" }, "persistence", "of the move";
+        /// What fair value must exceed price and fee by for a buy, as a price difference. Below zero it buys at a loss to itself.
+        min_edge: Decimal = ParamKind::Decimal { low: "-1", high: "1" }, "min_edge", "price";
+        /// Shares per signal.
+        size: Size = ParamKind::Decimal { low: "0.01", high: "1000000000" }, "size", "shares";
+        /// How far beyond the best opposite price it may pay.
+        slippage: Decimal = ParamKind::Decimal { low: "0", high: "0.2" }, "slippage", "price";
+        /// Time from the tick within which an order must be sent.
+        send_within: Duration = ParamKind::Millis { low: 10, high: 60_000 }, "send_within_ms", "ms";
+        /// How long an order may rest before it is cancelled.
+        rest_for: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "rest_s", "s";
+        /// No new position later than this before the market closes.
+        cutoff: Duration = ParamKind::Seconds { low: 0, high: 3_600 }, "cutoff_s", "s";
+    }
+}
 
 /// The strategy's rules.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +73,8 @@ pub struct State {
     selector: Selector,
     window: Window,
     wished_at: Option<Timestamp>,
+    /// The direction of the last wish, until the change has come back from it.
+    spent: Option<Direction>,
 }
 
 /// What survives a restart: the window and the cool-down.
@@ -42,6 +83,7 @@ pub struct Saved {
     window_ms: u64,
     samples: Vec<Sample>,
     wished_at: Option<Timestamp>,
+    spent: Option<Direction>,
 }
 
 /// Why it does not trade.
@@ -49,6 +91,8 @@ pub struct Saved {
 enum Idle {
     Warming { ticks: usize, needed: usize },
     Silent { since: Duration },
+    Thin { volume: Size, least: Size },
+    Spent(Direction),
     CoolingDown { left: Duration },
     NoMarket { pattern: String },
     NotAccepting,
@@ -56,6 +100,8 @@ enum Idle {
     Closing { left: Duration },
     NoFreshBook,
     NobodyOn(Side),
+    NoFairValue,
+    NoEdge { edge: Decimal, least: Decimal },
 }
 
 impl fmt::Display for Idle {
@@ -63,6 +109,9 @@ impl fmt::Display for Idle {
         match self {
             Self::Warming { ticks, needed } => write!(f, "window is warming up: {ticks} of {needed} ticks"),
             Self::Silent { since } => write!(f, "no trade for {} s", since.as_secs()),
+            Self::Thin { volume, least } => write!(f, "volume {volume} of {least} in the window"),
+            Self::Spent(Direction::Up) => f.write_str("waits for the rise to come back"),
+            Self::Spent(Direction::Down) => f.write_str("waits for the fall to come back"),
             Self::CoolingDown { left } => write!(f, "cooling down for {:.1} s", left.as_secs_f64()),
             Self::NoMarket { pattern } => write!(f, "no open market {pattern}"),
             Self::NotAccepting => f.write_str("the market takes no orders"),
@@ -71,6 +120,8 @@ impl fmt::Display for Idle {
             Self::NoFreshBook => f.write_str("no fresh book"),
             Self::NobodyOn(Side::Buy) => f.write_str("nobody buys"),
             Self::NobodyOn(Side::Sell) => f.write_str("nobody sells"),
+            Self::NoFairValue => f.write_str("no fair value: a two-sided book and a moving price are needed"),
+            Self::NoEdge { edge, least } => write!(f, "edge {edge} is below {least}"),
         }
     }
 }
@@ -94,6 +145,7 @@ impl Strategy for Momentum {
             selector: Selector::new(&params.market),
             window: Window::new(params.window, params.min_ticks),
             wished_at: None,
+            spent: None,
         }
     }
 
@@ -106,7 +158,7 @@ impl Strategy for Momentum {
         wishes: &mut Vec<Wish>,
     ) {
         let Event::Tick(tick) = event else { return };
-        let TickKind::Trade { price, trade_id, .. } = tick.kind else { return };
+        let TickKind::Trade { price, qty, trade_id, .. } = tick.kind else { return };
         if tick.symbol != params.symbol || tick.event_at.since(tick.received_at) > FUTURE_TOLERANCE {
             return;
         }
@@ -114,15 +166,18 @@ impl Strategy for Momentum {
         if let Some(opens_at) = market.and_then(|market| state.selector.start_of(market)) {
             state.window.keep_from(opens_at);
         }
-        if state.window.push(Sample { at: tick.event_at, id: trade_id, price }) == Push::Ignored {
+        if state.window.push(Sample { at: tick.event_at, id: trade_id, price, qty }) == Push::Ignored {
             return;
         }
+        recover(state, params);
         let Some(direction) = state.window.crossing(params.threshold) else { return };
         let decided = open_market(state, market, params, now)
-            .and_then(|market| Ok((market, choose(market, direction, params, desk, now)?)));
+            .and_then(|market| enough(state, direction, params).map(|()| market))
+            .and_then(|market| Ok((market, choose(state, market, direction, params, desk, now)?)));
         // An Err is why it stays idle; `report` works it out again for whoever looks.
         if let Ok((market, choice)) = decided {
             state.wished_at = Some(now);
+            state.spent = Some(direction).filter(|_| !params.hysteresis.is_zero());
             wishes.push(wish(state, market, &choice, tick, trade_id, params));
         }
     }
@@ -148,11 +203,13 @@ impl Strategy for Momentum {
             window_ms: whole_millis(state.window.span()),
             samples: state.window.samples(),
             wished_at: state.wished_at,
+            spent: state.spent,
         }
     }
 
     fn restore(state: &mut State, saved: Saved, params: &MomentumParams, now: Timestamp) -> Result<(), String> {
         state.wished_at = saved.wished_at;
+        state.spent = saved.spent;
         if saved.window_ms != whole_millis(params.window) {
             return Err(format!("it was kept for a window of {} ms", saved.window_ms));
         }
@@ -169,6 +226,23 @@ impl Strategy for Momentum {
 
 fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A direction may signal again once the change has come back from it.
+fn recover(state: &mut State, params: &MomentumParams) {
+    let Some(spent) = state.spent else { return };
+    let beyond = state.window.crossing(params.threshold * (Decimal::ONE - params.hysteresis));
+    if beyond != Some(spent) {
+        state.spent = None;
+    }
+}
+
+/// Whether the window says enough, and something new.
+fn enough(state: &State, direction: Direction, params: &MomentumParams) -> Result<(), Idle> {
+    if state.window.volume() < params.min_volume {
+        return Err(Idle::Thin { volume: state.window.volume(), least: params.min_volume });
+    }
+    if state.spent == Some(direction) { Err(Idle::Spent(direction)) } else { Ok(()) }
 }
 
 /// The market, if it may be traded at all and the last wish is long enough ago.
@@ -212,6 +286,9 @@ fn readiness(
     if market.tokens.iter().all(|outcome| desk.fresh_book(&market.market, &outcome.token, now).is_none()) {
         return Err(Idle::NoFreshBook);
     }
+    if let Some(spent) = state.spent.filter(|spent| state.window.crossing(params.threshold) == Some(*spent)) {
+        return Err(Idle::Spent(spent));
+    }
     before_cutoff(market, params, now)
 }
 
@@ -229,11 +306,14 @@ struct Choice<'a> {
     price: Price,
     reference: Price,
     direction: Direction,
+    /// What the outcome that is bought is worth, and what of that price and fee leave.
+    fair: Option<(Decimal, Decimal)>,
 }
 
 /// Shares of the other outcome are sold first: that lowers what is at stake. Only without any is the moving outcome bought, and not
-/// shortly before the close.
+/// shortly before the close, and only below its fair value.
 fn choose<'a>(
+    state: &State,
     market: &'a Market,
     direction: Direction,
     params: &MomentumParams,
@@ -251,13 +331,32 @@ fn choose<'a>(
         let reference = book(other)?.best_bid().ok_or(Idle::NobodyOn(Side::Buy))?.price;
         let price = (reference - slippage).ceil_to(market.tick_size);
         let size = part_to_sell(free, params.size, market.min_size);
-        return Ok(Choice { outcome: other, side: Side::Sell, size, price, reference, direction });
+        return Ok(Choice { outcome: other, side: Side::Sell, size, price, reference, direction, fair: None });
     }
     before_cutoff(market, params, now)?;
     let reference = book(wanted)?.best_ask().ok_or(Idle::NobodyOn(Side::Sell))?.price;
     let price = (reference + slippage).floor_to(market.tick_size);
     let size = params.size.floor_dp(SIZE_DECIMALS);
-    Ok(Choice { outcome: wanted, side: Side::Buy, size, price, reference, direction })
+    let middle = book(wanted)?.mid().ok_or(Idle::NoFairValue)?;
+    let fair = fair_value(state, market, middle, params, now).ok_or(Idle::NoFairValue)?;
+    let edge = fair::edge(fair, price, size, market);
+    if edge < params.min_edge {
+        return Err(Idle::NoEdge { edge: edge.round_dp(4), least: params.min_edge });
+    }
+    Ok(Choice { outcome: wanted, side: Side::Buy, size, price, reference, direction, fair: Some((fair, edge)) })
+}
+
+/// The book's own middle, shifted by the part of the move that is expected to be repeated.
+fn fair_value(
+    state: &State,
+    market: &Market,
+    middle: Price,
+    params: &MomentumParams,
+    now: Timestamp,
+) -> Option<Decimal> {
+    let drift = (state.window.change()?.abs() * params.persistence).to_f64()?;
+    let left = market.closes_at.map_or(params.window, |at| at.since(now));
+    fair::shifted(middle, drift, state.window.volatility()?, left)
 }
 
 /// The usual size, or everything when the rest would be too small to be sold later.
@@ -284,6 +383,8 @@ fn wish(
         first,
         last: tick.last(),
         reference: choice.reference,
+        fair: choice.fair.map(|(fair, _)| Price(fair)),
+        edge: choice.fair.map(|(_, edge)| Price(edge.round_dp(4))),
         note: String::new(),
     };
     let note = note(&rationale, choice, params);
@@ -321,8 +422,10 @@ fn note(rationale: &Rationale, choice: &Choice<'_>, params: &MomentumParams) -> 
         Side::Buy => "asked",
         Side::Sell => "bid",
     };
+    let worth =
+        choice.fair.map_or_else(String::new, |(fair, edge)| format!(", worth {fair}, edge {}", edge.round_dp(4)));
     format!(
-        "{} {moved} {} % in {} s (threshold {} %): {} {} {} at {} or better, {against} {}",
+        "{} {moved} {} % in {} s (threshold {} %): {} {} {} at {} or better, {against} {}{worth}",
         rationale.source,
         percent(rationale.change.abs()),
         params.window.as_secs_f64(),

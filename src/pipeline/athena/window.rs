@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Price, Timestamp};
+use crate::domain::{Price, Size, Timestamp};
 
 /// Most prices that a window holds. Beyond that the oldest goes, so a burst shortens the window instead of growing it;
 /// a window that has become too short to judge by is no longer warm.
@@ -21,6 +22,8 @@ pub struct Sample {
     pub id: u64,
     /// The price.
     pub price: Price,
+    /// How much was traded.
+    pub qty: Size,
 }
 
 /// What became of a sample.
@@ -33,7 +36,8 @@ pub enum Push {
 }
 
 /// Which way the price went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Up by at least the threshold.
     Up,
@@ -47,6 +51,11 @@ pub struct Window {
     span: Duration,
     min_ticks: usize,
     samples: VecDeque<Sample>,
+    /// For each sample the square of the relative change from the one before it, in units of 1e-18: whole numbers, so that what is
+    /// added is later taken away exactly.
+    squares: VecDeque<i128>,
+    squares_sum: i128,
+    volume: Size,
     newest: Option<(Timestamp, u64)>,
     floor: Timestamp,
 }
@@ -55,8 +64,16 @@ impl Window {
     /// An empty window of this length, judged by once it holds `min_ticks` and covers half of its length.
     #[must_use]
     pub fn new(span: Duration, min_ticks: usize) -> Self {
-        let samples = VecDeque::with_capacity(CAPACITY);
-        Self { span, min_ticks: min_ticks.max(2), samples, newest: None, floor: Timestamp::from_micros(i64::MIN) }
+        Self {
+            span,
+            min_ticks: min_ticks.max(2),
+            samples: VecDeque::with_capacity(CAPACITY),
+            squares: VecDeque::with_capacity(CAPACITY),
+            squares_sum: 0,
+            volume: Size::ZERO,
+            newest: None,
+            floor: Timestamp::from_micros(i64::MIN),
+        }
     }
 
     /// Takes a sample unless it is a repeat or late. Order is by time, then by the venue's number.
@@ -67,9 +84,13 @@ impl Window {
         }
         self.newest = Some(place);
         if self.samples.len() == CAPACITY {
-            self.samples.pop_front();
+            self.pop();
         }
+        let square = self.samples.back().map_or(0, |before| squared_change(before.price, sample.price));
         self.samples.push_back(sample);
+        self.squares.push_back(square);
+        self.squares_sum += square;
+        self.volume += sample.qty;
         self.evict(sample.at.minus(self.span).max(self.floor));
         Push::Taken
     }
@@ -84,7 +105,18 @@ impl Window {
 
     fn evict(&mut self, before: Timestamp) {
         while self.samples.front().is_some_and(|oldest| oldest.at < before) {
-            self.samples.pop_front();
+            self.pop();
+        }
+    }
+
+    /// Drops the oldest; the one after it becomes the first, whose own change then has nothing to refer to.
+    fn pop(&mut self) {
+        if let Some(oldest) = self.samples.pop_front() {
+            self.volume -= oldest.qty;
+        }
+        self.squares_sum -= self.squares.pop_front().unwrap_or_default();
+        if let Some(first) = self.squares.front_mut() {
+            self.squares_sum -= std::mem::take(first);
         }
     }
 
@@ -125,6 +157,25 @@ impl Window {
         self.samples.len() >= self.min_ticks && last.at.since(first.at) * 2 >= self.span
     }
 
+    /// How much was traded in it.
+    #[must_use]
+    pub const fn volume(&self) -> Size {
+        self.volume
+    }
+
+    /// Realised volatility: the root of the mean squared relative change a second. Nothing while the window is not warm or when
+    /// nothing moved.
+    #[must_use]
+    pub fn volatility(&self) -> Option<f64> {
+        if !self.is_warm() || self.squares_sum <= 0 {
+            return None;
+        }
+        let covered = self.last()?.at.since(self.first()?.at).as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a volatility needs few digits")]
+        let squares = self.squares_sum as f64 * 1e-18;
+        (covered > 0.0).then(|| (squares / covered).sqrt())
+    }
+
     /// Relative change, `last / first - 1`; nothing while it is not warm or when the first price is zero.
     #[must_use]
     pub fn change(&self) -> Option<Decimal> {
@@ -158,6 +209,14 @@ impl Window {
     }
 }
 
+/// The square of `after / before - 1` in units of 1e-18; a change beyond a thousandfold counts as that.
+fn squared_change(before: Price, after: Price) -> i128 {
+    let change = after.decimal().checked_div(before.decimal()).map_or(Decimal::ZERO, |ratio| ratio - Decimal::ONE);
+    let nano = (change * Decimal::from(1_000_000_000)).round().to_i128().unwrap_or_default();
+    let bounded = nano.clamp(-1_000_000_000_000, 1_000_000_000_000);
+    bounded * bounded
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -170,7 +229,7 @@ mod tests {
     }
 
     fn sample(millis: i64, id: u64, price: i64) -> Sample {
-        Sample { at: Timestamp::from_millis(millis), id, price: Price(Decimal::new(price, 2)) }
+        Sample { at: Timestamp::from_millis(millis), id, price: Price(Decimal::new(price, 2)), qty: Size(dec!(0.5)) }
     }
 
     #[test]
@@ -222,6 +281,20 @@ mod tests {
     }
 
     #[test]
+    fn volatility_is_that_of_the_changes_a_second() {
+        let mut window = window(2);
+        for (second, price) in [(0, 10_000), (2, 10_100), (4, 10_000), (6, 10_100)] {
+            window.push(sample(second * 1_000, 1, price));
+        }
+        let squares = 2.0 * 0.01_f64.powi(2) + (100.0 / 10_100.0_f64).powi(2);
+        assert!((window.volatility().expect("it moved") - (squares / 6.0).sqrt()).abs() < 1e-9);
+        let mut flat = self::window(2);
+        flat.push(sample(0, 1, 100));
+        flat.push(sample(6_000, 2, 100));
+        assert_eq!(flat.volatility(), None);
+    }
+
+    #[test]
     fn a_burst_keeps_it_bounded_and_a_floor_forgets_what_came_before() {
         let mut window = Window::new(Duration::from_secs(10), 2);
         for id in 0..(CAPACITY as u64 + 10) {
@@ -255,6 +328,9 @@ mod tests {
                 let newest = taken.last().expect("the first is taken").at;
                 let scan: Vec<_> =
                     taken.iter().copied().filter(|kept| newest.since(kept.at) <= Duration::from_secs(10)).collect();
+                let volume = scan.iter().map(|sample| sample.qty).sum();
+                let squares: i128 = scan.windows(2).map(|pair| squared_change(pair[0].price, pair[1].price)).sum();
+                prop_assert_eq!((window.volume(), window.squares_sum), (volume, squares));
                 prop_assert_eq!(window.samples(), scan);
             }
         }

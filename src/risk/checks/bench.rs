@@ -9,7 +9,7 @@ use crate::domain::{
     Book, CheckResult, FeeSchedule, Level, Market, OrderIntent, OutcomeToken, Position, Price, Protocol, Side, Size,
     TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
-use crate::risk::{Equity, Holdings, Limits, RiskView};
+use crate::risk::{Equity, Holdings, Limits, Recent, RiskView};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_348_860);
 
@@ -20,6 +20,7 @@ pub(crate) struct Bench {
     pub(crate) book: Option<Book>,
     pub(crate) source_at: Option<Timestamp>,
     pub(crate) holdings: Holdings,
+    pub(crate) recent: Recent,
     pub(crate) equity: Option<Equity>,
     pub(crate) limits: Limits,
     pub(crate) now: Timestamp,
@@ -34,6 +35,7 @@ impl Bench {
             book: Some(book("up", "0.49", "0.51", NOW)),
             source_at: Some(NOW),
             holdings: Holdings::new(),
+            recent: Recent::new(),
             equity: Some(Equity::default()),
             limits: limits(),
             now: NOW,
@@ -52,6 +54,7 @@ impl Bench {
             book: self.book.as_ref(),
             source_at: self.source_at,
             holdings: &self.holdings,
+            recent: &self.recent,
             equity: self.equity,
         }
     }
@@ -68,8 +71,37 @@ pub(crate) fn limits() -> Limits {
         price_collar: dec!(0.05),
         position_cap: Size(dec!(200)),
         gross_exposure: Usd(dec!(500)),
+        market_loss: Usd(dec!(300)),
+        open_orders: 1_000,
+        strategy_rate: 1_000,
+        account_rate: 1_000,
+        duplicate_within: Duration::from_secs(1),
+        markets: vec!["btc-updown-5m-{start}".into()],
+        blackout: Duration::from_secs(10),
+        daily_loss: Usd(dec!(150)),
         daily_drawdown: Usd(dec!(200)),
         data_age: Duration::from_secs(3),
+    }
+}
+
+/// Limits that no test meets by accident.
+pub(crate) fn wide() -> Limits {
+    let most = dec!(1_000_000);
+    Limits {
+        order_size: Size(most),
+        order_notional: Usd(most),
+        price_collar: dec!(0.9),
+        position_cap: Size(most),
+        gross_exposure: Usd(most),
+        market_loss: Usd(most),
+        open_orders: 1_000_000,
+        strategy_rate: 1_000_000,
+        account_rate: 1_000_000,
+        duplicate_within: Duration::ZERO,
+        blackout: Duration::ZERO,
+        daily_loss: Usd(most),
+        daily_drawdown: Usd(most),
+        ..limits()
     }
 }
 

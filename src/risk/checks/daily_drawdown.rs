@@ -28,7 +28,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.hold("up", "5", "0.50");
         for (current, passed) in [(dec!(-150), true), (dec!(-150.000001), false), (dec!(70), true)] {
-            bench.equity = Some(Equity { current: Usd(current), peak: Usd(dec!(50)) });
+            bench.equity = Some(Equity { current: Usd(current), peak: Usd(dec!(50)), day_start: Usd::ZERO });
             assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "at {current}");
             assert!(bench.run(check, &sell("0.50", "5")).passed);
         }

@@ -1,14 +1,22 @@
 //! One file a check: a pure function of intent, view, limits and time that says what it measured and what is allowed.
 
+pub mod allow_list;
 pub mod arm_epoch;
+pub mod blackout;
 pub mod daily_drawdown;
+pub mod daily_loss;
 pub mod deadline;
+pub mod duplicate;
 pub mod gross_exposure;
 pub mod market;
+pub mod market_loss;
+pub mod open_orders;
 pub mod order_notional;
+pub mod order_rate;
 pub mod order_size;
 pub mod position_cap;
 pub mod price_collar;
+pub mod self_match;
 pub mod stale_data;
 pub mod trading_state;
 

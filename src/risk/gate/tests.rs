@@ -25,12 +25,20 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::ArmEpoch,
             Control::Deadline,
             Control::Market,
+            Control::AllowList,
+            Control::Blackout,
             Control::StaleData,
             Control::OrderSize,
             Control::OrderNotional,
             Control::PriceCollar,
+            Control::Duplicate,
+            Control::SelfMatch,
+            Control::OrderRate,
+            Control::OpenOrders,
             Control::PositionCap,
+            Control::MarketLoss,
             Control::GrossExposure,
+            Control::DailyLoss,
             Control::DailyDrawdown,
         ]
     );
@@ -43,7 +51,7 @@ fn a_denial_names_control_value_and_limit_and_ends_with_the_check_that_refused()
     let gate = RiskGate::new(bench.limits.clone());
     let denied = gate.check(buy("0.51", "101"), &bench.view(), bench.now).expect_err("too large");
     assert_eq!(denied.denial.to_string(), "order_size: 101 shares (limit above 0, up to 100 shares)");
-    assert_eq!(denied.checks.len(), 6);
+    assert_eq!(denied.checks.len(), 8);
     assert_eq!(denied.checks.iter().filter(|check| !check.passed).count(), 1);
     assert_eq!(denied.intent, buy("0.51", "101"));
 }
@@ -53,18 +61,31 @@ type Spoil = fn(&mut Bench, &mut OrderIntent);
 #[test]
 fn each_control_refuses_when_it_alone_is_broken() {
     let far = dec!(1000);
-    let cases: [(Control, Spoil); 11] = [
+    let cases: [(Control, Spoil); 19] = [
         (Control::TradingState, |bench, _| bench.trading_state = TradingState::Halted),
         (Control::ArmEpoch, |bench, _| bench.epoch = 4),
         (Control::Deadline, |bench, intent| intent.deadline = bench.now.minus(Duration::from_micros(1))),
         (Control::Market, |bench, _| bench.market = None),
+        (Control::AllowList, |bench, _| bench.limits.markets.clear()),
+        (Control::Blackout, |bench, _| bench.limits.blackout = Duration::from_hours(1)),
         (Control::StaleData, |bench, _| bench.source_at = None),
         (Control::OrderSize, |bench, _| bench.limits.order_size = Size(dec!(19))),
         (Control::OrderNotional, |bench, _| bench.limits.order_notional = Usd(dec!(10))),
         (Control::PriceCollar, |_, intent| intent.price = Price(dec!(0.57))),
+        (Control::Duplicate, |bench, intent| {
+            bench.recent.note(&OrderIntent { intent: "another".into(), ..intent.clone() }, bench.now);
+        }),
+        (Control::SelfMatch, |bench, _| bench.holdings.add_intent(&sell("0.51", "5"))),
+        (Control::OrderRate, |bench, _| bench.limits.account_rate = 0),
+        (Control::OpenOrders, |bench, _| bench.limits.open_orders = 0),
         (Control::PositionCap, |bench, _| bench.limits.position_cap = Size(dec!(19))),
+        (Control::MarketLoss, |bench, _| bench.limits.market_loss = Usd(dec!(10))),
         (Control::GrossExposure, |bench, _| bench.limits.gross_exposure = Usd(dec!(10))),
-        (Control::DailyDrawdown, |bench, _| bench.equity = None),
+        (Control::DailyLoss, |bench, _| bench.equity = None),
+        (Control::DailyDrawdown, |bench, _| {
+            let at = |amount| Usd(Decimal::from(amount));
+            bench.equity = Some(Equity { current: at(0), peak: at(201), day_start: at(0) });
+        }),
     ];
     for (control, spoil) in cases {
         let mut bench = Bench::new();

@@ -8,7 +8,8 @@ use super::super::test_server::{API_KEY, CREDENTIALS, EXCHANGES, KEY, Seen, Serv
 use super::*;
 use crate::domain::{Book, CallClass, Level, Price, Protocol, RejectCode, Side, Size, TokenId, TradingState, Usd};
 use crate::exec::venue::VenueOrderStatus;
-use crate::risk::{Equity, Holdings, Limits, RiskGate, RiskView};
+use crate::risk::checks::bench;
+use crate::risk::{Equity, Holdings, Limits, Recent, RiskGate, RiskView};
 
 const POSITION: &str = "663574927012476832975694178961957910328055987427402067619466963999000625152";
 
@@ -61,8 +62,8 @@ fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         price_collar: dec!(0.9),
         position_cap: Size(dec!(10000)),
         gross_exposure: Usd(dec!(10000)),
-        daily_drawdown: Usd(dec!(10000)),
         data_age: Duration::from_mins(1),
+        ..bench::wide()
     };
     let holdings = Holdings::new();
     let view = RiskView {
@@ -72,6 +73,7 @@ fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         book: Some(&book),
         source_at: Some(now),
         holdings: &holdings,
+        recent: &Recent::new(),
         equity: Some(Equity::default()),
     };
     RiskGate::new(limits).check(intent, &view, now).expect("within every limit")

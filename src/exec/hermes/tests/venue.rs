@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, mpsc};
@@ -20,11 +20,18 @@ pub(super) enum Script {
     Fill,
     /// Is accepted, and the answer is lost.
     LoseReply,
+    /// Is lost on its way, and nobody knows.
+    LoseRequest,
+    /// The answer is lost; it is accepted a little later.
+    AcceptLate,
     /// Is accepted, and the answer never comes.
     Hang,
     /// Is refused for now.
     Busy,
 }
+
+/// How late a late order is accepted: within the time for which Hermes goes on looking in these tests.
+const LATE: std::time::Duration = std::time::Duration::from_millis(60);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -33,6 +40,7 @@ struct Inner {
     fills: Vec<VenueFill>,
     posts: Vec<OrderId>,
     bodies: Vec<bytes::Bytes>,
+    late: Vec<(std::time::Instant, VenueOrder)>,
     listeners: Vec<mpsc::Sender<UserEvent>>,
 }
 
@@ -44,6 +52,9 @@ pub(super) struct TestVenue {
     pub(super) cancel_alls: AtomicU32,
     pub(super) beats: AtomicU64,
     pub(super) posted: Notify,
+    /// Its contracts are not those that we know.
+    pub(super) foreign: AtomicBool,
+    pub(super) connects: AtomicU32,
 }
 
 impl TestVenue {
@@ -57,6 +68,12 @@ impl TestVenue {
 
     pub(super) fn bodies(&self) -> Vec<bytes::Bytes> {
         self.inner.lock().expect("lock").bodies.clone()
+    }
+
+    /// Every order that it took, and where that stands.
+    pub(super) fn truth(&self) -> BTreeMap<OrderId, VenueOrderStatus> {
+        let inner = self.now();
+        inner.orders.iter().map(|(id, order)| (id.clone(), order.status)).collect()
     }
 
     pub(super) fn open(&self) -> usize {
@@ -102,7 +119,22 @@ impl TestVenue {
         if filled {
             inner.fills.push(fill_of(&order));
         }
-        inner.orders.insert(order.order.clone(), order);
+        if matches!(script, Script::AcceptLate) {
+            inner.late.push((crate::clock::monotonic() + LATE, order));
+        } else {
+            inner.orders.insert(order.order.clone(), order);
+        }
+    }
+
+    /// What there is now; late orders arrive when their time has come.
+    fn now(&self) -> std::sync::MutexGuard<'_, Inner> {
+        let mut inner = self.inner.lock().expect("lock");
+        let (due, later) = std::mem::take(&mut inner.late)
+            .into_iter()
+            .partition(|(at, _): &(std::time::Instant, VenueOrder)| *at <= crate::clock::monotonic());
+        inner.late = later;
+        inner.orders.extend(due.into_iter().map(|(_, order)| (order.order.clone(), order)));
+        inner
     }
 }
 
@@ -135,6 +167,11 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn connect(&self) -> Result<(), VenueError> {
+        self.connects.fetch_add(1, Ordering::SeqCst);
+        if self.foreign.load(Ordering::SeqCst) {
+            let (ours, theirs) = ("0xours".into(), "0xtheirs".into());
+            return Err(VenueError::Mismatch { what: "exchange contract", ours, theirs });
+        }
         Ok(())
     }
 
@@ -148,7 +185,7 @@ impl ExecutionVenue for TestVenue {
             inner.bodies.push(order.body().clone());
             inner.script.pop_front().unwrap_or(Script::Rest)
         };
-        if !matches!(script, Script::Busy) {
+        if !matches!(script, Script::Busy | Script::LoseRequest) {
             self.accept(order, script);
         }
         self.posted.notify_waiters();
@@ -156,7 +193,9 @@ impl ExecutionVenue for TestVenue {
         match script {
             Script::Rest => accepted("live"),
             Script::Fill => accepted("matched"),
-            Script::LoseReply => PostAnswer::Unknown { reason: "connection reset".into() },
+            Script::LoseReply | Script::LoseRequest | Script::AcceptLate => {
+                PostAnswer::Unknown { reason: "connection reset".into() }
+            }
             Script::Hang => std::future::pending().await,
             Script::Busy => {
                 PostAnswer::Transient { code: TransientCode::Restarting, reason: "425".into(), retry_after: None }
@@ -165,7 +204,7 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn cancel(&self, orders: &[OrderId]) -> Result<CancelAnswer, VenueError> {
-        let mut inner = self.inner.lock().expect("lock");
+        let mut inner = self.now();
         let mut answer = CancelAnswer::default();
         for id in orders {
             match inner.orders.get_mut(id).filter(|order| order.status == VenueOrderStatus::Live) {
@@ -190,12 +229,12 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn open_orders(&self) -> Result<Vec<VenueOrder>, VenueError> {
-        let inner = self.inner.lock().expect("lock");
+        let inner = self.now();
         Ok(inner.orders.values().filter(|order| order.status == VenueOrderStatus::Live).cloned().collect())
     }
 
     async fn order(&self, order: &OrderId) -> Result<Option<VenueOrder>, VenueError> {
-        Ok(self.inner.lock().expect("lock").orders.get(order).cloned())
+        Ok(self.now().orders.get(order).cloned())
     }
 
     async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {

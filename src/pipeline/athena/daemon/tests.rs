@@ -18,6 +18,7 @@ use crate::bus::{
 };
 use crate::domain::{HermesState, KillState, Mode, Price};
 use crate::pipeline::athena::scene;
+use crate::risk::Limits;
 use crate::risk::checks::bench;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -222,7 +223,8 @@ impl Rig {
         let before = kept_state(bus).map(|state| state.boot);
         let mut params = scene::params();
         (params.min_ticks, params.cooldown) = (2, Duration::from_millis(1));
-        let settings = Settings { momentum: vec![params], limits: bench::limits() };
+        let settings =
+            Settings { momentum: vec![params], limits: Limits { duplicate_within: Duration::ZERO, ..bench::limits() } };
         let shutdown = CancellationToken::new();
         let port: BusRef = bus.clone();
         let daemon = tokio::spawn(run(settings, port, shutdown.clone()));
@@ -344,7 +346,7 @@ async fn a_move_becomes_a_signal_then_an_event_then_a_count() {
     let signals: Vec<SignalEntry> = bus.all(Stream::Signals);
     assert_eq!(vec![told], signals.iter().cloned().map(TradeEvent::Signal).collect::<Vec<_>>());
     assert_eq!((signals[0].intent.price, signals[0].intent.epoch), (Price(dec!(0.52)), 1));
-    assert_eq!(signals[0].checks.len(), 11);
+    assert_eq!(signals[0].checks.len(), 19);
     assert_eq!(*locked(&bus.order), [Stream::Signals, Stream::Events], "the signal goes first");
     let state = rig.state(|state| state.signals.emitted == 1).await;
     assert_eq!((state.signals.denied, state.seq, state.dropped), (0, 1, 0));

@@ -89,7 +89,7 @@ fn the_same_events_give_the_same_intents() {
         scene.warm();
         let mut intents = vec![verdict(&scene.tick(UP))];
         scene.wait(Duration::from_secs(5));
-        intents.push(verdict(&scene.tick(dec!(86_980))));
+        intents.push(verdict(&scene.tick(dec!(87_020))));
         intents
     };
     let intents = run();
@@ -132,11 +132,14 @@ fn an_order_of_hermes_is_counted_once_and_its_end_frees_the_room() {
 #[test]
 fn drawdown_beyond_the_limit_denies() {
     let mut scene = Scene::new();
-    scene.hermes.peak_today = Usd(dec!(50));
-    scene.hermes.pnl.total = Usd(dec!(-150.01));
+    scene.hermes.peak_today = Usd(dec!(100));
+    scene.hermes.pnl.total = Usd(dec!(-100.01));
     scene.refresh();
     scene.warm();
     assert_eq!(verdict(&scene.tick(UP)), Err(Control::DailyDrawdown));
+    scene.hermes.day_start = Usd(dec!(50));
+    scene.calm(5);
+    assert_eq!(verdict(&scene.tick(UP)), Err(Control::DailyLoss));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use rust_decimal::{Decimal, dec};
 use super::*;
 use crate::domain::{Control, OrderIntent, PolymarketData, TradingState};
 use crate::pipeline::athena::scene::{OPENS, Scene, market, params, trade};
-use crate::pipeline::athena::{Effect, Runner, Running};
+use crate::pipeline::athena::{Effect, Engine, Runner, Running};
+use crate::risk::checks::bench;
 
 const UP: Decimal = dec!(87_008.70);
 const DOWN: Decimal = dec!(86_991.30);
@@ -54,7 +55,11 @@ fn the_rationale_holds_every_input_and_one_sentence() {
     assert_eq!((why.first, why.last), (Price(dec!(87_000)), Price(UP)));
     assert_eq!((why.change, why.threshold), (dec!(0.0001), dec!(0.0001)));
     assert_eq!((why.window_ms, why.window_ticks, why.reference), (15_000, 13, Price(dec!(0.51))));
-    assert_eq!(why.note, "BTC/USD rose 0.01 % in 15 s (threshold 0.01 %): buy 20 Up at 0.52 or better, asked 0.51");
+    assert_eq!(
+        why.note,
+        "BTC/USD rose 0.01 % in 15 s (threshold 0.01 %): buy 20 Up at 0.52 or better, asked 0.51, worth 0.5885, edge 0.0685"
+    );
+    assert_eq!((why.fair, why.edge), (Some(Price(dec!(0.5885))), Some(Price(dec!(0.0685)))));
 }
 
 #[test]
@@ -204,6 +209,55 @@ fn a_kept_window_goes_on_where_it_was_and_an_old_one_starts_cold() {
     let cold = revive(scene.now.plus(Duration::from_secs(15)), params()).expect_err("too old");
     assert_eq!(cold, "its newest tick is 16 s old");
     assert!(revive(scene.now, MomentumParams { window: Duration::from_secs(30), ..params() }).is_err());
+}
+
+fn with(change: impl FnOnce(&mut MomentumParams)) -> Scene {
+    let mut changed = params();
+    change(&mut changed);
+    let mut scene = Scene::new();
+    scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(changed))], bench::limits());
+    scene.list(OPENS);
+    scene.refresh();
+    scene.warm();
+    scene
+}
+
+#[test]
+fn it_does_not_buy_at_any_price() {
+    let mut scene = with(|params| params.min_edge = dec!(0.0685));
+    assert_eq!(only(&scene.tick(UP)).price, Price(dec!(0.52)), "worth 0.5885");
+    assert!(with(|params| params.min_edge = dec!(0.0686)).tick(UP).is_empty());
+    assert!(with(|params| (params.persistence, params.min_edge) = (dec!(0), dec!(0))).tick(UP).is_empty());
+    let mut costly = with(|params| params.min_edge = dec!(0.0685));
+    let mut taxed = market(OPENS);
+    taxed.fee = crate::domain::FeeSchedule { rate: dec!(0.07), exponent: 1 };
+    costly.play(&Event::Polymarket(PolymarketData::Market(taxed)));
+    assert!(costly.tick(UP).is_empty(), "the fee counts");
+    let mut scene = with(|params| params.min_edge = dec!(1));
+    scene.hold("down", "20");
+    assert_eq!(only(&scene.tick(UP)).side, Side::Sell, "what lowers the stake needs no edge");
+}
+
+#[test]
+fn a_thin_window_is_no_ground_for_a_signal() {
+    assert!(with(|params| params.min_volume = Size(dec!(1.31))).tick(UP).is_empty());
+    assert_eq!(with(|params| params.min_volume = Size(dec!(1.3))).tick(UP).len(), 1, "13 trades of 0.1");
+}
+
+#[test]
+fn with_hysteresis_a_direction_signals_again_only_after_the_move_came_back() {
+    let mut scene = with(|params| params.hysteresis = dec!(0.5));
+    assert_eq!(scene.tick(UP).len(), 1);
+    for _ in 0..6 {
+        scene.wait(Duration::from_secs(1));
+        assert!(scene.tick(UP).is_empty());
+    }
+    assert_eq!(scene.idle().as_deref(), Some("waits for the rise to come back"));
+    scene.wait(Duration::from_secs(1));
+    assert!(scene.tick(dec!(87_004.35)).is_empty(), "half of the threshold is not below half of it");
+    assert!(scene.tick(UP).is_empty());
+    assert!(scene.tick(dec!(87_004.34)).is_empty());
+    assert_eq!(scene.tick(dec!(87_009)).len(), 1);
 }
 
 mod tape;

@@ -114,7 +114,7 @@ impl Rest {
     pub(super) async fn admit_order(&self, deadline: Duration) -> Result<(), Duration> {
         let now = clock::monotonic();
         let wait = self.budget.take(CallClass::Orders, 1, now, ORDER_PATIENCE.min(deadline))?;
-        tokio::time::sleep(wait).await;
+        wait_for(wait).await;
         Ok(())
     }
 
@@ -157,7 +157,7 @@ impl Rest {
             .budget
             .take(class, cost, clock::monotonic(), timeout / 2)
             .map_err(|wait| VenueError::OverBudget { class, wait })?;
-        tokio::time::sleep(wait).await;
+        wait_for(wait).await;
         Ok(timeout.saturating_sub(wait))
     }
 
@@ -210,4 +210,11 @@ fn read<'a, T: serde::Deserialize<'a>>(what: &str, body: &'a [u8]) -> Result<T, 
 /// A value that is replaced whole: nobody can leave it half written, so a panic elsewhere does not spoil it.
 fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The timer counts in whole milliseconds: asked for nothing, it would still hold an order up until the next one begins.
+async fn wait_for(wait: Duration) {
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
 }

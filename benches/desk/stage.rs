@@ -1,0 +1,155 @@
+//! A desk to measure: the real binary, a Redis and a simulated venue of its own, and intents put on the stream.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cockpit::bus::redis::RedisBus;
+use cockpit::bus::{BusRef, Group, Key, Origin, Stream, decode};
+use cockpit::clock;
+use cockpit::domain::{HermesState, Market, OrderIntent, Side, TimeInForce, TradingState};
+use cockpit::store::ledger::{Ledger, Memory};
+use cockpit::store::sqlite::SqliteLedger;
+use rust_decimal::{Decimal, dec};
+
+use super::desk::{Home, Process, Sim};
+use super::support::redis_server::RedisServer;
+use super::support::scene::{self, Feed, Wish};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Which ledger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Store {
+    Sqlite,
+}
+
+impl Store {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+        }
+    }
+}
+
+/// As a desk runs it: what was written is on disk a second later at most. The ledger is what must not lose anything.
+pub(crate) fn redis() -> RedisServer {
+    RedisServer::start_with(&["--appendfsync", "everysec"])
+}
+
+/// Everything that runs; gone with the value.
+pub(crate) struct Stage {
+    pub(crate) store: Store,
+    pub(crate) sim: Sim,
+    pub(crate) home: Home,
+    pub(crate) bus: BusRef,
+    /// The quiet ones.
+    pub(crate) markets: Vec<Market>,
+    pub(crate) hermes: Process,
+    pub(crate) origin: Origin,
+    _feed: Feed,
+    _redis: RedisServer,
+}
+
+impl Stage {
+    /// Starts it and waits until it trades.
+    pub(crate) async fn start(store: Store) -> Self {
+        let servers = tokio::task::spawn_blocking(|| (redis(), Sim::start("0.1")));
+        let (redis, sim) = servers.await.expect("servers");
+        let home = Home::new(&redis.url(), &sim);
+        home.allow_everything();
+        home.edit("orders_per_s = 40", "orders_per_s = 400");
+        let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
+        let mut markets = Vec::new();
+        for slug in scene::quiet_slugs() {
+            markets.push(scene::market(sim.url("gamma"), &slug).await);
+        }
+        let mut feed = scene::feed(&bus, &markets);
+        let hermes = home.start("hermes", &["run", "hermes"]);
+        wait(&bus, "hermes to trade", |state| state.trading_state == TradingState::Active).await;
+        feed.heard().await;
+        let origin = Origin::new("athena", "bench");
+        Self { store, sim, home, bus, markets, hermes, origin, _feed: feed, _redis: redis }
+    }
+
+    /// Buys what later sells need while buys are still on their way.
+    pub(crate) async fn stock(&self) {
+        self.trade("stock".to_owned(), Side::Buy, dec!(300)).await;
+        self.quiet(1).await;
+    }
+
+    /// An order that is filled at once: buys and sells in turn, so that the position stays small.
+    pub(crate) async fn take(&self, name: String, index: usize) {
+        self.trade(name, if index.is_multiple_of(2) { Side::Buy } else { Side::Sell }, dec!(5)).await;
+    }
+
+    async fn trade(&self, name: String, side: Side, size: Decimal) {
+        let wish = Wish {
+            name,
+            outcome: 0,
+            side,
+            price: if side == Side::Buy { dec!(0.60) } else { dec!(0.40) },
+            size,
+            tif: TimeInForce::Fak,
+            send_within: Some(Duration::from_mins(1)),
+            rest: Duration::from_mins(1),
+        };
+        self.append(&wish.intent(&self.markets[0])).await;
+    }
+
+    pub(crate) async fn append(&self, intent: &OrderIntent) {
+        scene::append(&self.bus, &self.origin, intent).await;
+    }
+
+    /// Waits until this many intents have led to something and everything that was begun is at its end.
+    pub(crate) async fn quiet(&self, intents: u64) {
+        wait(&self.bus, "every order to end", |state| {
+            let settled = state.recent_fills.iter().all(|fill| fill.status.is_final());
+            state.orders.accepted + state.orders.denied + state.dlq >= intents
+                && state.orders.open == 0
+                && state.orders.unknown == 0
+                && settled
+        })
+        .await;
+        let begun = clock::monotonic();
+        while self.bus.pending(Stream::Signals, Group::Hermes).await.expect("the group").count > 0 {
+            assert!(begun.elapsed() < PATIENCE, "entries are not acknowledged");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Stops Hermes and reads its ledger.
+    pub(crate) async fn end(self) -> Memory {
+        let Self { store, mut hermes, home, .. } = self;
+        let code = tokio::task::spawn_blocking(move || hermes.stop()).await.expect("hermes stops");
+        assert_eq!(code, 0, "an orderly end");
+        match store {
+            Store::Sqlite => {
+                let path = home.dir.path().join("state/ledger.db");
+                let ledger = SqliteLedger::open(&path).await.expect("the ledger opens");
+                ledger.load(u32::MAX).await.expect("the ledger is read")
+            }
+        }
+    }
+}
+
+/// Waits until Hermes' snapshot says so, and gives it.
+pub(crate) async fn wait(bus: &BusRef, what: &str, holds: impl Fn(&HermesState) -> bool) -> HermesState {
+    let begun = clock::monotonic();
+    loop {
+        let state = state(bus).await;
+        if let Some(state) = state.clone().filter(|state| holds(state)) {
+            return state;
+        }
+        let last = state.map(|state| {
+            let reasons: BTreeSet<_> = state.recent_orders.into_iter().filter_map(|order| order.reason).collect();
+            (state.orders, state.fills, state.dlq, state.trouble, reasons)
+        });
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}: {last:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn state(bus: &BusRef) -> Option<HermesState> {
+    let payload = bus.get(&Key::HERMES).await.ok().flatten()?;
+    Some(decode::<HermesState>(&payload).expect("a snapshot").body)
+}

@@ -1,0 +1,291 @@
+//! Commits beside the loop, in the order in which they were decided: what has gathered while a commit was under way goes
+//! together into the next one, so that under load one fsync serves many batches. While the ledger is away
+//! everything waits in its place and the loop goes on: cancels, the kill and what was heard need no ledger.
+//!
+//! Bounded: when [`Scribe::is_full`], the loop stops listening to the account's events and to answers. The adapter's socket then
+//! breaks off by its own bound, and what was missed is asked for again once the ledger is back: the venue is the authority.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::super::desk::Effect;
+use super::passage;
+use crate::bus::Entry;
+use crate::domain::Ack;
+use crate::failpoint;
+use crate::store::ledger::{Ledger, LedgerError, Write};
+
+const AGAIN: Duration = Duration::from_millis(500);
+/// Batches that become durable together at most.
+const TOGETHER: usize = 64;
+
+/// What waits for the ledger.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// To be durable.
+    pub(super) writes: Arc<Vec<Write>>,
+    /// To be done then.
+    pub(super) after: Vec<Effect>,
+    /// The stream entry that it came from.
+    pub(super) entry: Option<Entry>,
+    /// Who is to be told then.
+    pub(super) reply: Option<(oneshot::Sender<Ack>, Ack)>,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// These are durable, in this order.
+    Durable(Vec<Waiting>),
+    /// The intent was taken by another run: nothing of the batch is there.
+    Taken(Waiting, LedgerError),
+    /// Everything keeps its place and is tried again.
+    Failed(LedgerError),
+}
+
+/// A commit of the oldest batches.
+struct UnderWay {
+    batches: usize,
+    commit: BoxFuture<'static, Result<(), LedgerError>>,
+}
+
+pub(super) struct Scribe {
+    ledger: Arc<dyn Ledger>,
+    queue: VecDeque<Waiting>,
+    under_way: Option<UnderWay>,
+    /// One of the oldest so many was refused for itself: each is committed alone, so that only that one falls out.
+    alone: usize,
+    again_at: Option<Instant>,
+    most: usize,
+}
+
+impl fmt::Debug for Scribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scribe").field("waiting", &self.queue.len()).finish_non_exhaustive()
+    }
+}
+
+impl Scribe {
+    /// At most about `most` batches wait.
+    pub(super) fn new(ledger: Arc<dyn Ledger>, most: usize) -> Self {
+        Self { ledger, queue: VecDeque::new(), under_way: None, alone: 0, again_at: None, most }
+    }
+
+    /// Takes a batch in; gives it back at once when there is nothing to write and nothing before it.
+    pub(super) fn push(&mut self, waiting: Waiting) -> Option<Waiting> {
+        if waiting.writes.is_empty() && self.queue.is_empty() {
+            return Some(waiting);
+        }
+        let idle = waiting.writes.is_empty() && waiting.after.is_empty() && waiting.reply.is_none();
+        if !idle && !self.merge(&waiting) {
+            self.queue.push_back(waiting);
+        }
+        None
+    }
+
+    /// Marks and the day's reference only count as they are now: of two batches of them that wait one behind the other, one
+    /// is enough.
+    fn merge(&mut self, waiting: &Waiting) -> bool {
+        let only_values = |batch: &Waiting| {
+            let value = |write: &Write| matches!(write, Write::Mark { .. } | Write::Day { .. });
+            batch.after.is_empty() && batch.reply.is_none() && batch.writes.iter().all(value)
+        };
+        if self.queue.len() <= self.under_way.as_ref().map_or(0, |under_way| under_way.batches) {
+            return false;
+        }
+        let Some(last) = self.queue.back_mut() else { return false };
+        if !only_values(last) || !only_values(waiting) {
+            return false;
+        }
+        let newer = |known: &Write| {
+            !waiting.writes.iter().any(|write| match (known, write) {
+                (Write::Mark { token: a, .. }, Write::Mark { token: b, .. }) => a == b,
+                (Write::Day { day: a, .. }, Write::Day { day: b, .. }) => a == b,
+                _ => false,
+            })
+        };
+        let kept = last.writes.iter().filter(|known| newer(known)).cloned();
+        last.writes = Arc::new(kept.chain(waiting.writes.iter().cloned()).collect());
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether no more news should be taken in.
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() >= self.most
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Commits what waits; pending while there is nothing. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Outcome {
+        loop {
+            if self.queue.is_empty() {
+                return std::future::pending().await;
+            }
+            if let Some(at) = self.again_at {
+                tokio::time::sleep_until(at).await;
+            }
+            let (ledger, queue, alone) = (&self.ledger, &self.queue, self.alone);
+            let under_way = self.under_way.get_or_insert_with(|| begin(ledger, queue, alone));
+            let result = (&mut under_way.commit).await;
+            let batches = under_way.batches;
+            self.under_way = None;
+            self.again_at = None;
+            match result {
+                Ok(()) => {
+                    self.alone = self.alone.saturating_sub(batches);
+                    return Outcome::Durable(self.queue.drain(..batches).collect());
+                }
+                Err(LedgerError::Duplicate { .. }) if batches > 1 => self.alone = batches,
+                Err(error @ LedgerError::Duplicate { .. }) => {
+                    self.alone = self.alone.saturating_sub(1);
+                    if let Some(refused) = self.queue.pop_front() {
+                        return Outcome::Taken(refused, error);
+                    }
+                }
+                Err(error) => {
+                    self.again_at = Some(Instant::now() + AGAIN);
+                    return Outcome::Failed(error);
+                }
+            }
+        }
+    }
+}
+
+fn begin(ledger: &Arc<dyn Ledger>, queue: &VecDeque<Waiting>, alone: usize) -> UnderWay {
+    let batches = if alone > 0 { 1 } else { queue.len().min(TOGETHER) };
+    let mut gathered = queue.iter().take(batches).map(|waiting| &waiting.writes);
+    let writes = match (batches, gathered.next()) {
+        (1, Some(only)) => Arc::clone(only),
+        (_, first) => Arc::new(first.into_iter().chain(gathered).flat_map(|writes| writes.iter().cloned()).collect()),
+    };
+    UnderWay { batches, commit: Box::pin(commit(Arc::clone(ledger), writes)) }
+}
+
+async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), LedgerError> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    let committed = failpoint::during(|| passage::committing(&writes), ledger.commit(&writes)).await;
+    failpoint::hit_any(|| committed.is_ok().then(|| passage::durable(&writes)).into_iter().flatten());
+    committed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::{Price, Timestamp, Usd};
+    use crate::store::ledger::{Lease, Memory};
+
+    /// Keeps what it is given, after as many failures as it is told.
+    #[derive(Debug, Default)]
+    struct Paper {
+        failures: Mutex<u32>,
+        kept: Mutex<Vec<Write>>,
+    }
+
+    #[async_trait]
+    impl Ledger for Paper {
+        async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
+            let mut failures = self.failures.lock().expect("lock");
+            if *failures > 0 {
+                *failures -= 1;
+                return Err(LedgerError::Unavailable("scripted".into()));
+            }
+            self.kept.lock().expect("lock").extend_from_slice(writes);
+            Ok(())
+        }
+
+        async fn load(&self, _: u32) -> Result<Memory, LedgerError> {
+            Ok(Memory::default())
+        }
+
+        async fn lease(&self, _: &str, _: Duration) -> Result<Lease, LedgerError> {
+            Ok(Lease::Ours { token: 1 })
+        }
+
+        async fn release_lease(&self) -> Result<(), LedgerError> {
+            Ok(())
+        }
+
+        async fn close(&self) {}
+    }
+
+    fn mark(token: &str, at: i64) -> Write {
+        Write::Mark { token: token.into(), price: Price(rust_decimal::dec!(0.5)), at: Timestamp::from_secs(at) }
+    }
+
+    fn meta(value: &str) -> Write {
+        Write::Meta { key: "k", value: value.into() }
+    }
+
+    fn batch(writes: Vec<Write>) -> Waiting {
+        Waiting { writes: Arc::new(writes), ..Waiting::default() }
+    }
+
+    #[tokio::test]
+    async fn what_failed_keeps_its_place_and_what_has_nothing_to_write_keeps_its_own() {
+        let paper = Arc::new(Paper { failures: Mutex::new(2), ..Paper::default() });
+        let mut scribe = Scribe::new(paper.clone(), 10);
+        assert!(scribe.push(batch(Vec::new())).is_some(), "done at once");
+        assert!(scribe.push(batch(vec![meta("1")])).is_none());
+        let then = Waiting { after: vec![Effect::Heartbeat], ..Waiting::default() };
+        assert!(scribe.push(then).is_none(), "behind the first");
+        assert!(scribe.push(batch(vec![meta("2")])).is_none());
+        let (mut failed, mut effects) = (0, Vec::new());
+        while !scribe.is_empty() {
+            match scribe.next().await {
+                Outcome::Durable(done) => effects.extend(done.iter().map(|waiting| waiting.after.len())),
+                Outcome::Failed(_) => failed += 1,
+                Outcome::Taken(..) => panic!("nothing was taken before"),
+            }
+        }
+        assert_eq!((failed, effects), (2, vec![0, 1, 0]));
+        assert_eq!(*paper.kept.lock().expect("lock"), [meta("1"), meta("2")]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_given_up_in_the_middle_goes_on_where_it_was() {
+        let mut scribe = Scribe::new(Arc::new(Paper { failures: Mutex::new(1), ..Paper::default() }), 10);
+        scribe.push(batch(vec![meta("1")]));
+        assert!(matches!(scribe.next().await, Outcome::Failed(_)));
+        let given_up = tokio::time::timeout(Duration::from_millis(1), scribe.next()).await;
+        assert!(given_up.is_err(), "it pauses after a failure");
+        assert!(matches!(scribe.next().await, Outcome::Durable(_)));
+    }
+
+    #[test]
+    fn marks_that_wait_take_the_room_of_one_batch_and_the_newest_counts() {
+        let mut scribe = Scribe::new(Arc::new(Paper::default()), 3);
+        scribe.push(batch(vec![meta("under way")]));
+        for at in 0..100 {
+            let day = Write::Day { day: 1, start: Usd::ZERO, peak: Usd::ZERO };
+            scribe.push(batch(vec![mark("a", at), day]));
+            scribe.push(batch(vec![mark("b", at)]));
+        }
+        assert_eq!(scribe.len(), 2);
+        let last = &scribe.queue[1].writes;
+        assert_eq!(last.len(), 3);
+        assert!(last.contains(&mark("a", 99)) && last.contains(&mark("b", 99)));
+        scribe.push(batch(vec![meta("2")]));
+        assert!(scribe.is_full());
+        scribe.push(batch(vec![mark("a", 100)]));
+        assert_eq!(scribe.len(), 4, "not before what came between");
+    }
+}

@@ -1,0 +1,129 @@
+//! Stopping and arming.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_arm() {
+    let world = World::new();
+    let hermes = world.start().await;
+    for name in ["a", "b", "c"] {
+        world.signal(name).await;
+    }
+    world.until("three rest", |state| state.orders.open == 3).await;
+    world.venue.refuse_cancel_all.store(3, Ordering::SeqCst);
+    world.bus.refuse_latch.store(true, Ordering::SeqCst);
+    world.ledger.off.store(true, Ordering::SeqCst);
+    let verdict = world.command(Action::Kill { why: "test".into() }).await;
+    assert_eq!(verdict, AckVerdict::Applied);
+    let AckVerdict::Denied { reasons } = world.command(Action::Arm { why: "too early".into() }).await else {
+        panic!("armed without a proof");
+    };
+    assert!(reasons.iter().any(|reason| reason.contains("not proved")), "{reasons:?}");
+    let proved = |state: &HermesState| matches!(state.kill.proof, KillProof::Proved { .. });
+    let state = world.until("proved without bus and ledger", proved).await;
+    let beats = world.venue.beats.load(Ordering::SeqCst);
+    assert_eq!((world.venue.open(), state.kill.venue_open_orders, state.kill.orders_cancelled), (0, Some(0), 3));
+    let done = |step| state.kill.steps.iter().any(|(known, _)| *known == step);
+    assert!(done(KillStep::GateClosed) && done(KillStep::LatchFile) && done(KillStep::CancelAll));
+    assert!(!done(KillStep::LatchBus) && !done(KillStep::LatchLedger));
+    assert!(matches!(world.command(Action::Arm { why: "no ledger".into() }).await, AckVerdict::Denied { .. }));
+
+    world.bus.refuse_latch.store(false, Ordering::SeqCst);
+    world.ledger.off.store(false, Ordering::SeqCst);
+    let all = [KillStep::LatchLedger, KillStep::LatchBus];
+    world
+        .until("the rest followed", |s| all.iter().all(|step| s.kill.steps.iter().any(|(known, _)| known == step)))
+        .await;
+    world.signal("late").await;
+    world.until("buried", |_| world.dead().contains(&DeadLetterReason::Killed)).await;
+    world.until("books follow", |state| state.orders.cancelled == 3 && state.orders.open == 0).await;
+    assert_eq!(world.venue.beats.load(Ordering::SeqCst), beats, "no heartbeat while killed");
+
+    world.arm().await;
+    let latch = control::latch(&(world.bus.clone() as BusRef)).await.expect("readable").expect("there");
+    assert!(latch.is_armed() && latch.epoch > 1);
+    world.signal_in("stale", 1).await;
+    world.signal_in("fresh", latch.epoch).await;
+    world.until("the fresh one lives", |state| state.orders.open == 1).await;
+    assert!(world.dead().contains(&DeadLetterReason::StaleEpoch));
+    assert_eq!(world.venue.posts().last(), Some(&"0xfresh".into()));
+    hermes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_survives_a_restart_and_a_push_on_the_bus_kills() {
+    let world = World::new();
+    let hermes = world.start().await;
+    world.signal("a").await;
+    world.until("rests", |state| state.orders.open == 1).await;
+    let bus: BusRef = world.bus.clone();
+    control::kill(&bus, &Writer::new("cockpit", "b"), "cockpit", "test", clock::now()).await.expect("written");
+    world.until("killed", |state| !state.kill.latch.is_armed()).await;
+    hermes.stop().await;
+    let hermes = world.start().await;
+    let state = world.until("proved again", |state| matches!(state.kill.proof, KillProof::Proved { .. })).await;
+    assert_eq!((state.kill.latch.by.as_str(), world.venue.open()), ("cockpit", 0));
+    hermes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_latch_file_that_cannot_be_read_kills() {
+    let world = World::new();
+    let hermes = world.start().await;
+    std::fs::write(world.path().join("kill.latch"), b"garbage").expect("writes");
+    let state = world.until("killed", |state| !state.kill.latch.is_armed()).await;
+    assert!(state.kill.latch.why.contains("unreadable"), "{}", state.kill.latch.why);
+    hermes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_latch_file_that_says_killed_or_is_gone_kills() {
+    let world = World::new();
+    let hermes = world.start().await;
+    let path = world.path().join("kill.latch");
+    let latch = KillLatch {
+        epoch: 0,
+        state: KillState::Killed,
+        by: "cli:alice".into(),
+        why: "bus and socket are dead".into(),
+        at: clock::now(),
+    };
+    std::fs::write(&path, serde_json::to_vec(&latch).expect("JSON")).expect("writes");
+    let state = world.until("killed", |state| !state.kill.latch.is_armed()).await;
+    assert_eq!((state.kill.latch.by.as_str(), state.kill.latch.epoch), ("cli:alice", 1));
+    world.arm().await;
+    world.until("armed", |state| state.kill.latch.is_armed()).await;
+    std::fs::remove_file(&path).expect("removed");
+    let state = world.until("killed again", |state| !state.kill.latch.is_armed()).await;
+    assert!(state.kill.latch.why.contains("gone"), "{}", state.kill.latch.why);
+    hermes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arming_an_armed_desk_says_that_it_is_armed() {
+    let world = World::new();
+    let hermes = world.start().await;
+    let verdict = world.command(Action::Arm { why: "again".into() }).await;
+    assert_eq!(verdict, AckVerdict::Denied { reasons: vec!["already armed in epoch 1".into()] });
+    hermes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_venue_that_is_not_ours_is_never_traded_with() {
+    let world = World::new();
+    world.venue.foreign.store(true, Ordering::SeqCst);
+    let hermes = world.launch(world.parts().await);
+    world.publish_market().await;
+    world.signal("a").await;
+    let state =
+        world.until("says so", |state| state.trouble.as_ref().is_some_and(|why| why.contains("0xtheirs"))).await;
+    assert_eq!(state.trading_state, TradingState::Halted);
+    assert_eq!(world.command(Action::Kill { why: "test".into() }).await, AckVerdict::Applied);
+    world.until("proved", |state| matches!(state.kill.proof, KillProof::Proved { .. })).await;
+    let AckVerdict::Denied { reasons } = world.command(Action::Arm { why: "go".into() }).await else {
+        panic!("armed");
+    };
+    assert!(reasons.iter().any(|reason| reason.contains("0xtheirs")), "{reasons:?}");
+    assert_eq!((world.venue.posts().len(), world.venue.connects.load(Ordering::SeqCst)), (0, 1), "asked slowly");
+    hermes.stop().await;
+}

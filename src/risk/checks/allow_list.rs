@@ -1,0 +1,51 @@
+//! Which markets may be traded at all.
+
+use super::verdict;
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::risk::{Limits, RiskView};
+
+/// The market's slug is on the list, or follows a pattern of it whose `{start}` stands for digits. By the description of the market,
+/// not by what the intent calls it. An empty list allows nothing.
+#[must_use]
+pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
+    let slug = view.market.map(|market| market.slug.as_str());
+    let passed = slug.is_some_and(|slug| limits.markets.iter().any(|pattern| fits(pattern, slug)));
+    let value = slug.map_or_else(|| format!("market {} is not known", intent.market), str::to_owned);
+    verdict(Control::AllowList, value, format!("one of {}", limits.markets.join(", ")), passed)
+}
+
+fn fits(pattern: &str, slug: &str) -> bool {
+    let Some((prefix, suffix)) = pattern.split_once("{start}") else { return pattern == slug };
+    let start = slug.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+    start.is_some_and(|start| !start.is_empty() && start.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::risk::checks::bench::{Bench, buy, market};
+
+    #[test]
+    fn only_what_is_listed_may_be_traded() {
+        let mut bench = Bench::new();
+        for (list, passed) in [
+            (vec![], false),
+            (vec!["btc-100k"], false),
+            (vec!["btc-updown-15m-{start}"], false),
+            (vec!["btc-updown-5m-1795348800"], true),
+            (vec!["btc-100k", "btc-updown-5m-{start}"], true),
+        ] {
+            bench.limits.markets = list.iter().map(|&pattern| pattern.to_owned()).collect();
+            assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn the_description_counts_and_not_the_intents_word() {
+        let mut bench = Bench::new();
+        bench.market = Some(crate::domain::Market { slug: "btc-updown-5m-".into(), ..market() });
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        bench.market = None;
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+    }
+}

@@ -1,0 +1,39 @@
+//! What the UTC day has lost.
+
+use super::{is_reducing, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, Usd};
+use crate::risk::{Limits, RiskView};
+
+/// How far equity lies below where the UTC day began, at most the limit. Equity that is not known denies. Neither holds back a
+/// sale of shares held.
+#[must_use]
+pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
+    let loss = view.equity.map(|equity| equity.day_loss());
+    let value = loss.map_or_else(|| "equity is not known".into(), |loss: Usd| format!("{loss} pUSD"));
+    let within = loss.is_some_and(|loss| loss <= limits.daily_loss);
+    let limit = format!("{} pUSD lost in a day", limits.daily_loss);
+    verdict(Control::DailyLoss, value, limit, within || is_reducing(intent, view))
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+    use crate::risk::Equity;
+    use crate::risk::checks::bench::{Bench, buy, sell};
+
+    #[test]
+    fn the_limit_passes_and_the_smallest_step_beyond_fails() {
+        let mut bench = Bench::new();
+        bench.limits.daily_loss = Usd(dec!(100));
+        bench.hold("up", "5", "0.50");
+        for (current, passed) in [(dec!(-80), true), (dec!(-80.000001), false), (dec!(500), true)] {
+            bench.equity = Some(Equity { current: Usd(current), peak: Usd(dec!(600)), day_start: Usd(dec!(20)) });
+            assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "at {current}");
+            assert!(bench.run(check, &sell("0.50", "5")).passed);
+        }
+        bench.equity = None;
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+    }
+}

@@ -1,0 +1,51 @@
+//! What one market can lose in its worst outcome, open orders included.
+
+use super::{is_reducing, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::risk::{Limits, RiskView, worst_loss};
+
+/// The worst loss after this intent, at most the limit. What adds nothing to it, a hedge or a sale of shares held, passes also
+/// beyond the limit. Without the market its outcomes are not known, so nothing can be said and the intent is refused.
+#[must_use]
+pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
+    let limit = format!("{} pUSD", limits.market_loss);
+    let Some(market) = view.market else {
+        return verdict(Control::MarketLoss, format!("market {} is not known", intent.market), limit, false);
+    };
+    let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
+    let loss = worst_loss(market, view.holdings, wanted);
+    let adds = loss > worst_loss(market, view.holdings, None) && !is_reducing(intent, view);
+    let passed = loss <= limits.market_loss || !adds;
+    verdict(Control::MarketLoss, format!("{} pUSD in the worst outcome", loss.decimal().normalize()), limit, passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+    use crate::domain::Usd;
+    use crate::risk::checks::bench::{Bench, buy, sell};
+
+    #[test]
+    fn the_limit_passes_and_a_cent_beyond_it_fails() {
+        let mut bench = Bench::new();
+        bench.limits.market_loss = Usd(dec!(60));
+        bench.hold("up", "80", "0.50");
+        bench.holdings.add_intent(&buy("0.50", "20"));
+        assert!(bench.run(check, &buy("0.50", "20")).passed);
+        assert!(!bench.run(check, &buy("0.50", "20.02")).passed);
+    }
+
+    #[test]
+    fn the_other_outcome_hedges_and_a_sale_always_passes() {
+        let mut bench = Bench::new();
+        bench.limits.market_loss = Usd(dec!(10));
+        bench.hold("down", "40", "0.50");
+        assert!(bench.run(check, &buy("0.50", "40")).passed, "20 at stake when it stays unmatched, as before");
+        assert!(!bench.run(check, &buy("0.50", "80.02")).passed, "and 20.01 when it is matched and Down wins");
+        bench.hold("up", "200", "0.50");
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        assert!(bench.run(check, &sell("0.50", "5")).passed);
+    }
+}
