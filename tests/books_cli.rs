@@ -54,6 +54,8 @@ fn entry(intent: &OrderIntent) -> String {
             first: Price(dec!(100000)),
             last: Price(dec!(100060)),
             reference: Price(dec!(0.54)),
+            fair: None,
+            edge: None,
             note: "BTC/USD rose by 0.06 % in 15 s".into(),
         },
         checks: vec![CheckResult {
@@ -70,11 +72,11 @@ fn entry(intent: &OrderIntent) -> String {
 fn filled(name: &str, side: Side, price: Decimal) -> Vec<Write> {
     let wanted = intent(name, side, price);
     let payload = entry(&wanted);
-    let id = format!("0x{name}");
+    let id = format!("0x{name:0<64}");
     let mut order = Order::new(wanted, at(400));
     order.order = Some(id.as_str().into());
     order.state = OrderState::Unknown;
-    order.reason = Some("no answer within 5 s".into());
+    order.reason = Some("no answer within 5 s: the connection was reset by the peer while reading".into());
     order.times = OrderTimes {
         consumed_at: Some(at(400)),
         gated_at: Some(at(420)),
@@ -95,7 +97,7 @@ fn filled(name: &str, side: Side, price: Decimal) -> Vec<Write> {
     order.matched = Size(dec!(20));
     order.reason = None;
     let fill = Fill {
-        trade: format!("t{name}").into(),
+        trade: format!("t{name}-4f6c-4d0e-9a4e-7d4bde9a0001").into(),
         order: id.as_str().into(),
         strategy: Some("momentum".into()),
         market: "0xm".into(),
@@ -197,7 +199,7 @@ async fn the_books_are_printed_for_people_and_programs() {
 async fn an_order_says_why_and_where_its_time_went() {
     let dir = ledger().await;
     let text = shown(dir.path(), &["orders", "--why", "0xa"]);
-    for word in ["no answer within 5 s", "BTC/USD rose", "order_size", "commit", "confirmed", "JOURNAL ta1/0xa1/fill"] {
+    for word in ["order answered: unknown", "BTC/USD rose", "order_size", "commit", "confirmed", "JOURNAL fill"] {
         assert!(text.contains(word), "{word} in\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

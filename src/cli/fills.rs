@@ -50,7 +50,7 @@ impl From<Status> for FillStatus {
 /// Part of the interface: new ones only at the end.
 const COLUMNS: [Column; 13] = [
     Column::text("matched"),
-    Column::text("trade"),
+    Column::hidden("trade"),
     Column::text("order"),
     Column::text("status"),
     Column::text("side"),

@@ -130,6 +130,6 @@ fn row(row: &OrderRow) -> Vec<Cell> {
         Cell::Flag(row.adopted),
         Cell::text(intent.epoch),
         Cell::text(row.token),
-        order.reason.as_ref().map_or(Cell::Nothing, |reason| Cell::long(reason, 24)),
+        order.reason.as_ref().map_or(Cell::Nothing, Cell::text),
     ]
 }

@@ -3,10 +3,13 @@
 use std::io::{self, ErrorKind, Write};
 
 use serde_json::{Map, Value};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::CliError;
 use crate::domain::Timestamp;
+
+/// Width of a terminal that a table for people fits.
+const WIDTH: usize = 80;
 
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -59,11 +62,13 @@ pub(super) enum Cell {
 }
 
 impl Cell {
+    #[expect(clippy::needless_pass_by_value, reason = "values and references alike")]
     pub(super) fn text(value: impl ToString) -> Self {
         Self::Text(value.to_string())
     }
 
     /// People see the first `width` characters.
+    #[expect(clippy::needless_pass_by_value, reason = "values and references alike")]
     pub(super) fn long(value: impl ToString, width: usize) -> Self {
         Self::Long(value.to_string(), width)
     }
@@ -74,11 +79,8 @@ impl Cell {
 
     fn short(&self) -> String {
         match self {
+            Self::Long(text, width) => clipped(text, *width),
             Self::Text(text) => text.clone(),
-            Self::Long(text, width) if text.chars().count() > *width => {
-                text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-            }
-            Self::Long(text, _) => text.clone(),
             Self::Time(at) => clock_time(*at),
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
             Self::Nothing => "-".to_owned(),
@@ -164,10 +166,23 @@ fn aligned(columns: &[Column], rows: &[Vec<Cell>]) -> String {
             let field = if column.right { format!("{pad}{field}  ") } else { format!("{field}{pad}  ") };
             row.push_str(&field);
         }
-        text.push_str(row.trim_end());
+        text.push_str(&clipped(row.trim_end(), WIDTH));
         text.push('\n');
     }
     text
+}
+
+/// What fits, with a sign when that is not all of it.
+fn clipped(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= width
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// Writes to standard output. A reader that has gone away, such as `head`, is no error.

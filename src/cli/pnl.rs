@@ -66,8 +66,7 @@ fn rows(by: By, earned: &Earnings, held: &Held, tokens: &Tokens) -> Vec<Vec<Cell
                 .filter_map(|token| tokens.market(token))
                 .map(|market| (&market.market, &market.slug))
                 .collect();
-            let name =
-                |market: &MarketId| names.get(market).map_or_else(|| format!("{market}"), |slug| slug.to_string());
+            let name = |market: &MarketId| names.get(market).map_or_else(|| format!("{market}"), ToString::to_string);
             let of =
                 |(market, earned): (&MarketId, &Earned)| row(&name(market), *earned, unrealised.get(market).copied());
             earned.markets.iter().map(of).collect()

@@ -10,6 +10,10 @@ use crate::bus::decode;
 use crate::domain::{DeadLetterState, Journal, Order, SignalEntry, Timestamp};
 use crate::store::books::{Books, Story};
 
+/// Width of a terminal that everything fits.
+const COLUMNS: usize = 80;
+/// What stands under a word of the first column.
+const MARGIN: &str = "           ";
 /// Width of the bars, so that a line of the waterfall has 80 columns.
 const BAR: usize = 41;
 
@@ -110,47 +114,67 @@ fn text(story: &Story) -> String {
     text
 }
 
+/// Adds a line behind `head`, broken between words when it is too long; what follows stands under its beginning.
+fn wrapped(text: &mut String, head: &str, line: &str) {
+    let margin = head.chars().count();
+    let mut used = margin;
+    text.push_str(head);
+    for (at, word) in line.split_whitespace().enumerate() {
+        let width = word.chars().count();
+        if at > 0 && used + 1 + width > COLUMNS {
+            text.push('\n');
+            text.push_str(&" ".repeat(margin));
+            used = margin;
+        } else if at > 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += width;
+    }
+    text.push('\n');
+}
+
 fn heading(text: &mut String, story: &Story) {
     let (order, intent) = (&story.row.order, &story.row.order.intent);
-    let id = order.order.as_ref().map_or("not signed", |id| id.as_str());
-    let _ = writeln!(text, "order      {id}");
+    wrapped(text, "order      ", order.order.as_ref().map_or("not signed", |id| id.as_str()));
     let whose = if story.row.adopted { "adopted: not ours by intent".to_owned() } else { intent.strategy.to_string() };
-    let _ = writeln!(text, "intent     {} ({whose})", intent.intent);
+    wrapped(text, "intent     ", &format!("{} ({whose})", intent.intent));
     if story.attempts.len() > 1 {
-        let _ = writeln!(text, "attempt    {} of {:?}", intent.attempt, story.attempts);
+        wrapped(text, "attempt    ", &format!("{} of {:?}", intent.attempt, story.attempts));
     }
     let tif = format!("{:?}", intent.tif).to_uppercase();
     let post_only = if intent.post_only { ", post only" } else { "" };
-    let _ = writeln!(text, "wanted     {} {} at {}, {tif}{post_only}", intent.side, intent.size, intent.price);
-    let _ = writeln!(text, "           {} in {}", intent.outcome, intent.slug);
+    let wanted = format!("{} {} at {}, {tif}{post_only}", intent.side, intent.size, intent.price);
+    wrapped(text, "wanted     ", &wanted);
+    wrapped(text, MARGIN, &format!("{} in {}", intent.outcome, intent.slug));
     let reason = order.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-    let _ = writeln!(text, "stands     {}, {} of {} matched{reason}", order.state, order.matched, intent.size);
+    let stands = format!("{}, {} of {} matched{reason}", order.state, order.matched, intent.size);
+    wrapped(text, "stands     ", &stands);
     if let Some(received) = &story.received {
-        let _ = writeln!(text, "taken      entry {}, run {}", received.entry, received.boot);
+        wrapped(text, "taken      ", &format!("entry {}, run {}", received.entry, received.boot));
     }
-    let _ = writeln!(text, "written    under lease {}, in epoch {}", story.row.token, intent.epoch);
+    wrapped(text, "written    ", &format!("under lease {}, in epoch {}", story.row.token, intent.epoch));
 }
 
 fn reasons(text: &mut String, story: &Story) {
-    match signal(story) {
-        None => {}
-        Some(Err(error)) => {
-            let _ = writeln!(text, "\nwhy        the entry cannot be read: {error}");
-        }
-        Some(Ok(signal)) => {
-            let why = &signal.rationale;
-            let _ = writeln!(text, "\nwhy        {}", why.note);
-            let _ = writeln!(text, "           {} from {} to {}: {}", why.source, why.first, why.last, why.change);
-            let window = format!("{} ticks in {} ms", why.window_ticks, why.window_ms);
-            let _ =
-                writeln!(text, "           threshold {}, {window}, priced against {}", why.threshold, why.reference);
-            let _ = writeln!(text, "\nrisk");
-            for check in &signal.checks {
-                let verdict = if check.passed { "ok" } else { "NO" };
-                let name = check.control.to_string();
-                let _ = writeln!(text, "  {verdict}  {name:<18} {} (limit {})", check.value, check.limit);
-            }
-        }
+    let Some(signal) = signal(story) else { return };
+    text.push('\n');
+    let signal = match signal {
+        Ok(signal) => signal,
+        Err(error) => return wrapped(text, "why        ", &format!("the entry cannot be read: {error}")),
+    };
+    let why = &signal.rationale;
+    wrapped(text, "why        ", &why.note);
+    wrapped(text, MARGIN, &format!("{} from {} to {}: {}", why.source, why.first, why.last, why.change));
+    let window = format!("{} ticks in {} ms", why.window_ticks, why.window_ms);
+    let line = format!("threshold {}, {window}, priced against {}", why.threshold, why.reference);
+    wrapped(text, MARGIN, &line);
+    text.push_str("\nRISK\n");
+    for check in &signal.checks {
+        let verdict = if check.passed { "ok" } else { "NO" };
+        let head = format!("  {verdict}  {:<18} ", check.control.to_string());
+        wrapped(text, &head, &format!("{} (limit {})", check.value, check.limit));
     }
 }
 
@@ -203,22 +227,24 @@ fn timeline(text: &mut String, story: &Story) {
     }
     for event in &story.fills {
         let fill = &event.fill;
-        let line = format!("fill {}: {} at {}, fee {}, {}", fill.trade, fill.size, fill.price, fill.fee, fill.status);
+        let trade: String = fill.trade.as_str().chars().take(10).collect();
+        let line = format!("fill {trade}: {} at {}, fee {}, {}", fill.size, fill.price, fill.fee, fill.status);
         lines.push((event.at, event.seq, line));
     }
     lines.sort_by_key(|(_, seq, _)| *seq);
     let _ = writeln!(text, "\nHISTORY");
     for (at, seq, line) in &lines {
         let millis = at.micros().rem_euclid(1_000_000) / 1_000;
-        let _ = writeln!(text, "{}.{millis:03}  {seq:>6}  {line}", clock_time(*at));
+        wrapped(text, &format!("{}.{millis:03} {seq:>6}  ", clock_time(*at)), line);
     }
     for (seq, journal) in &story.journals {
-        let _ = writeln!(text, "\nJOURNAL {} ({}, row {seq})", journal.id, journal.kind);
+        let _ = writeln!(text, "\nJOURNAL {}, row {seq}", journal.kind);
         postings(text, journal);
     }
     for letter in &story.letters {
-        let _ = writeln!(text, "\nDEAD LETTER {}: {}", letter.id, letter.last_error);
-        let _ = writeln!(text, "  sent {} times; {}", letter.posts, done(&letter.state));
+        let _ = writeln!(text, "\nDEAD LETTER {}", letter.id);
+        wrapped(text, "  ", &letter.last_error);
+        wrapped(text, "  ", &format!("sent {} times; {}", letter.posts, done(&letter.state)));
     }
 }
 
@@ -234,7 +260,7 @@ fn postings(text: &mut String, journal: &Journal) {
         let _ = writeln!(text, "  {account:<24} {:>16} {asset}", posting.amount.normalize());
     }
     if let Some(note) = &journal.note {
-        let _ = writeln!(text, "  {note}");
+        wrapped(text, "  ", note);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::sample::*;
 /// A ledger with a row of every kind in it.
 async fn full(place: &Place) {
     let ledger = place.open().await;
-    ledger.lease("a", std::time::Duration::from_secs(600)).await.expect("asked");
+    ledger.lease("a", std::time::Duration::from_mins(10)).await.expect("asked");
     let mismatch = MismatchEvent { what: "balance".into(), detail: "1 against 2".into(), at: at(3) };
     let dropped = DeadLetterState::Dropped { by: "alice".into(), why: "stale".into(), at: at(7) };
     commit(&*ledger, &[inbox(1, "1-0", "b"), put(&order(1, OrderState::Signed))]).await;
@@ -47,7 +47,7 @@ pub(crate) async fn sound_books_are_sound_and_their_head_is_found_again(place: &
     assert!(report.is_sound(), "{report:?}");
     assert_eq!((report.rows, report.derived), (20, 13), "{report:?}");
     let ledger = place.open().await;
-    ledger.lease("b", std::time::Duration::from_secs(600)).await.expect("asked");
+    ledger.lease("b", std::time::Duration::from_mins(10)).await.expect("asked");
     let noted = verify(place, Some(&report.head.to_uppercase())).await;
     assert_eq!((noted.expected_at, noted.is_sound()), (Some(20), true), "{noted:?}");
     let never = verify(place, Some(&"0".repeat(64))).await;

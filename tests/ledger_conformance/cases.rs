@@ -11,7 +11,7 @@ use crate::place::{Place, commit};
 use crate::sample::*;
 
 /// Longer than any test takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place) {
     let ledger = place.open().await;
@@ -253,7 +253,6 @@ pub(crate) async fn two_hundred_open_orders_of_ten_thousand_are_read_fast(place:
     let took = begun.elapsed();
     assert_eq!((memory.orders.len(), memory.entries.len(), memory.fills.len()), (400, 200, 10_000));
     assert_eq!((memory.counts.open, memory.counts.filled), (200, 9_800));
-    eprintln!("10,000 orders with 200 open and 10,000 fills loaded in {took:?}");
     assert!(took < Duration::from_secs(5), "{took:?} in a build that is not optimised");
 }
 

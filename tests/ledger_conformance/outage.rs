@@ -39,7 +39,7 @@ fn logged(server: &PostgresServer) -> String {
 async fn a_server_that_is_killed_and_comes_back_has_what_was_committed() {
     let mut server = PostgresServer::start();
     let ledger = PostgresLedger::open(&server.url()).await.expect("opens");
-    ledger.lease("a", Duration::from_secs(600)).await.expect("asked");
+    ledger.lease("a", Duration::from_mins(10)).await.expect("asked");
     commit(&ledger, &batch(1)).await;
     server.kill();
     refused(&ledger, &batch(2)).await;
@@ -111,8 +111,8 @@ async fn a_commit_whose_answer_was_lost_is_not_logged_again() {
     let server = PostgresServer::start();
     let plan = Arc::new(AtomicU8::new(PASS));
     let port = proxy(server.port(), Arc::clone(&plan)).await;
-    let ledger = PostgresLedger::open(&server.url_at(port)).await.expect("opens");
-    ledger.lease("a", Duration::from_secs(600)).await.expect("asked");
+    let ledger = PostgresLedger::open(&PostgresServer::url_at(port)).await.expect("opens");
+    ledger.lease("a", Duration::from_mins(10)).await.expect("asked");
     for (n, loss, there) in [(1, LOSE_ANSWER, "3"), (2, LOSE_QUESTION, "3"), (3, LOSE_ANSWER, "9")] {
         plan.store(loss, Ordering::SeqCst);
         refused(&ledger, &batch(n)).await;

@@ -43,11 +43,11 @@ impl PostgresServer {
 
     /// `postgres://desk@127.0.0.1:port/postgres`.
     pub(crate) fn url(&self) -> String {
-        self.url_at(self.port)
+        Self::url_at(self.port)
     }
 
     /// The same at another port: that of a proxy.
-    pub(crate) fn url_at(&self, port: u16) -> String {
+    pub(crate) fn url_at(port: u16) -> String {
         format!("postgres://{USER}@127.0.0.1:{port}/postgres?sslmode=disable")
     }
 

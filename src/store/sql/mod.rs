@@ -22,7 +22,7 @@ pub(super) use load::{facts, letter, order};
 /// The longest that a commit may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that reading everything back may take.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
+const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A ledger in a database.
 #[derive(Debug)]
