@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::bus::BusRef;
 use crate::bus::memory::MemoryBus;
 use crate::bus::redis::RedisBus;
-use crate::config::{Config, LedgerUrl, Venues};
+use crate::config::{Config, Venues};
 use crate::pipeline::{argos, athena};
 use crate::risk::RiskGate;
+use crate::store::books::Books;
 use crate::store::ledger::{Ledger, LedgerError};
 use crate::store::postgres::PostgresLedger;
 use crate::store::sqlite::SqliteLedger;
@@ -175,7 +176,7 @@ impl Running {
     async fn start_hermes(&mut self, config: &Config, venues: &Venues) -> anyhow::Result<()> {
         let state_dir = config.state_dir()?;
         self.lock = Some(lock(&state_dir)?);
-        let books = self.books(config, &state_dir)?.open_file().await?;
+        let waiting = open_ledger(config, &state_dir, &self.stop).await?;
         let key = LocalKey::from_hex(sim::DESK_KEY)?;
         let account = &config.account;
         let signature_type = SignatureType::from_word(&account.signature_type)
@@ -201,7 +202,6 @@ impl Running {
             breaker_rejections: config.hermes.breaker_rejections,
         };
         let (gate, bus, stop) = (RiskGate::new(config.limits.clone()), self.bus(), self.stop.clone());
-        let waiting = books.wait(self.stop.clone());
         self.tasks.spawn(async move {
             let ended = match waiting.await {
                 Ok(Some(ledger)) => {
@@ -213,60 +213,6 @@ impl Running {
             (Daemon::Hermes, ended)
         });
         Ok(())
-    }
-
-    /// Where the books are. An embedded world has its own, always.
-    fn books(&self, config: &Config, state_dir: &Path) -> anyhow::Result<Books> {
-        match (&self.sim, &config.ledger_url) {
-            (Some(_), LedgerUrl::StateDir) => Ok(Books::File(fresh_world(state_dir)?)),
-            (Some(_), url) => bail!(
-                "ledger.url names {url}, but without [venues] the simulated world begins anew with this process: its ledger \
-                 is a file in state_dir"
-            ),
-            (None, LedgerUrl::StateDir) => Ok(Books::File(state_dir.join("ledger.db"))),
-            (None, LedgerUrl::Sqlite(path)) => Ok(Books::File(path.clone())),
-            (None, url @ LedgerUrl::Postgres(address)) => {
-                Ok(Books::Server { name: url.to_string(), address: address.clone() })
-            }
-        }
-    }
-}
-
-/// A ledger that may have to be waited for.
-enum Books {
-    File(PathBuf),
-    Server { name: String, address: String },
-    Open(Arc<dyn Ledger>),
-}
-
-impl Books {
-    /// A file is there or it is wrong: that is told at once.
-    async fn open_file(self) -> anyhow::Result<Self> {
-        let Self::File(path) = self else { return Ok(self) };
-        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
-        Ok(Self::Open(Arc::new(ledger)))
-    }
-
-    /// A server may come later: it is asked until it answers. Nothing when the desk stops first.
-    fn wait(self, stop: CancellationToken) -> BoxFuture<'static, anyhow::Result<Option<Arc<dyn Ledger>>>> {
-        Box::pin(async move {
-            let (name, address) = match self {
-                Self::Open(ledger) => return Ok(Some(ledger)),
-                Self::Server { name, address } => (name, address),
-                Self::File(path) => bail!("ledger {} was not opened", path.display()),
-            };
-            loop {
-                match PostgresLedger::open(&address).await {
-                    Ok(ledger) => return Ok(Some(Arc::new(ledger) as Arc<dyn Ledger>)),
-                    Err(error @ LedgerError::Unavailable(_)) => tracing::warn!(%error, "hermes waits for its ledger"),
-                    Err(error) => return Err(anyhow!(error).context(format!("ledger {name}"))),
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(LEDGER_AGAIN) => {}
-                    () = stop.cancelled() => return Ok(None),
-                }
-            }
-        })
     }
 }
 
@@ -280,6 +226,54 @@ pub fn connect(config: &Config) -> anyhow::Result<BusRef> {
     }
     let bus = RedisBus::new(config.bus_url.reveal()).with_context(|| format!("bus.url = {}", config.bus_url))?;
     Ok(bus)
+}
+
+/// A ledger, or nothing when the desk stopped before it could be reached.
+type Waiting = BoxFuture<'static, anyhow::Result<Option<Arc<dyn Ledger>>>>;
+
+/// The ledger that the configuration names. A file is there or it is wrong, which is told at once; a server is asked until it
+/// answers.
+async fn open_ledger(config: &Config, state_dir: &Path, stop: &CancellationToken) -> anyhow::Result<Waiting> {
+    if config.ledger_url.is_file() {
+        let path = ledger_file(config, state_dir);
+        if config.venues.is_none() {
+            set_aside(&path)?;
+        }
+        let ledger = SqliteLedger::open(&path).await.with_context(|| format!("ledger {}", path.display()))?;
+        return Ok(Box::pin(std::future::ready(Ok(Some(Arc::new(ledger) as Arc<dyn Ledger>)))));
+    }
+    let (url, stop) = (config.ledger_url.clone(), stop.clone());
+    Ok(Box::pin(async move {
+        loop {
+            match PostgresLedger::open(url.reveal()).await {
+                Ok(ledger) => return Ok(Some(Arc::new(ledger) as Arc<dyn Ledger>)),
+                Err(error @ LedgerError::Unavailable(_)) => tracing::warn!(%error, "hermes waits for its ledger"),
+                Err(error) => return Err(anyhow!(error).context(format!("ledger.url = {url}"))),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LEDGER_AGAIN) => {}
+                () = stop.cancelled() => return Ok(None),
+            }
+        }
+    }))
+}
+
+/// The same ledger, to be looked at while Hermes works, or while nobody does.
+///
+/// # Errors
+/// When there is none yet.
+pub fn books(config: &Config) -> anyhow::Result<Books> {
+    if config.ledger_url.is_file() {
+        return Ok(Books::sqlite(&ledger_file(config, &config.state_dir()?))?);
+    }
+    Books::postgres(config.ledger_url.reveal()).with_context(|| format!("ledger.url = {}", config.ledger_url))
+}
+
+fn ledger_file(config: &Config, state_dir: &Path) -> PathBuf {
+    if let Some(path) = config.ledger_url.file() {
+        return path.to_owned();
+    }
+    state_dir.join(if config.venues.is_some() { "ledger.db" } else { "embedded.db" })
 }
 
 /// Cancels the token at the first SIGTERM, SIGINT or SIGHUP.
@@ -332,16 +326,17 @@ fn lock(state_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// The ledger of an embedded world. That world begins anew with each process, so its ledger does too; the one before is
-/// kept aside. The kill latch is not part of it and lives on.
-fn fresh_world(state_dir: &Path) -> anyhow::Result<PathBuf> {
-    let path = state_dir.join("embedded.db");
+/// Keeps the ledger of an earlier embedded world aside. Such a world begins anew with each process, so its ledger does too. The
+/// kill latch is not part of it and lives on.
+fn set_aside(path: &Path) -> anyhow::Result<()> {
     for suffix in ["", "-wal", "-shm"] {
-        let current = state_dir.join(format!("embedded.db{suffix}"));
+        let mut current = path.as_os_str().to_owned();
+        current.push(suffix);
+        let current = PathBuf::from(current);
         if current.exists() {
-            let previous = state_dir.join(format!("embedded.previous.db{suffix}"));
+            let previous = path.with_file_name(format!("embedded.previous.db{suffix}"));
             std::fs::rename(&current, &previous).with_context(|| format!("{}", current.display()))?;
         }
     }
-    Ok(path)
+    Ok(())
 }

@@ -1,6 +1,11 @@
 //! Two Hermes processes on one ledger: one works, the other takes its place when it dies or stands still.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells its figures"
+)]
 
 use std::time::Duration;
 
@@ -37,8 +42,7 @@ impl Pair {
         let sim = Sim::start("3");
         let home = || {
             let home = Home::new(&redis.url(), &sim);
-            home.edit("[ledger]", "[ledger] # shared");
-            home.edit("\nurl = \"\"\n", &format!("\nurl = \"{ledger}\"\n"));
+            home.edit("url = \"sqlite://auto\"", &format!("url = \"{ledger}\""));
             home
         };
         let (first, second) = (home(), home());

@@ -8,18 +8,27 @@
 //! | 3 | no daemon answered |
 //! | 4 | the kill is in force, but that nothing rests at the venue is not proved yet |
 //! | 5 | a daemon refused; the message gives its reasons |
+//! | 6 | the books are not sound: something in the ledger was changed |
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
 
 mod arm;
+mod audit;
 mod cockpit;
 mod config;
 mod desk;
+mod fills;
 mod kill;
+mod orders;
+mod output;
+mod pnl;
+mod positions;
 mod run;
 mod schema;
 mod sim;
+mod since;
 mod status;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,6 +84,17 @@ enum Subcommands {
     Kill(kill::Args),
     /// Allow trading again.
     Arm(arm::Args),
+    /// List the orders in the ledger, or tell everything about one of them.
+    Orders(orders::Args),
+    /// List the fills in the ledger.
+    Fills(fills::Args),
+    /// List what is held, as the journals in the ledger add up.
+    Positions(positions::Args),
+    /// Show profit and loss by strategy, market or day, as the journals in the ledger add up.
+    Pnl(pnl::Args),
+    /// Prove the ledger.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -100,6 +120,9 @@ enum CliError {
     /// 5.
     #[error("{0}")]
     Refused(String),
+    /// 6.
+    #[error("{0}")]
+    Unsound(String),
 }
 
 impl From<ConfigError> for CliError {
@@ -116,6 +139,7 @@ impl CliError {
             Self::NoDaemon(_) => 3,
             Self::NotProved(_) => 4,
             Self::Refused(_) => 5,
+            Self::Unsound(_) => 6,
         }
     }
 }
@@ -151,6 +175,11 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
         Some(Subcommands::Status(args)) => status::run(globals, &args).await,
         Some(Subcommands::Kill(args)) => kill::run(globals, &args).await,
         Some(Subcommands::Arm(args)) => arm::run(globals, &args).await,
+        Some(Subcommands::Orders(args)) => orders::run(globals, &args).await,
+        Some(Subcommands::Fills(args)) => fills::run(globals, &args).await,
+        Some(Subcommands::Positions(args)) => positions::run(globals, &args).await,
+        Some(Subcommands::Pnl(args)) => pnl::run(globals, &args).await,
+        Some(Subcommands::Audit(command)) => audit::run(globals, &command).await,
         Some(Subcommands::Config(command)) => config::run(globals, &command),
         Some(Subcommands::Schema(args)) => schema::run(&args),
     }
@@ -165,6 +194,5 @@ fn actor(what: &str) -> String {
 /// One line of JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
-    println!("{text}");
-    Ok(())
+    output::print(&format!("{text}\n"))
 }

@@ -18,7 +18,7 @@ impl Config {
             mode: Mode::Sim,
             state_dir: None,
             bus_url: BusUrl::new("memory://".to_owned()),
-            ledger_url: LedgerUrl::StateDir,
+            ledger_url: LedgerUrl::new("sqlite://auto".to_owned()),
             sim: crate::sim::Settings { speed: 1.0, seed: 7, history: None, port: 0 },
             venues: None,
             argos: Argos {

@@ -1,11 +1,9 @@
 //! Settings: `config.toml` into typed values, every error at once with its key, its value and what is allowed.
 
 mod builtin;
-mod ledger;
+mod ledger_url;
 mod reader;
 mod sections;
-
-pub use ledger::LedgerUrl;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,6 +12,8 @@ use crate::bus::url::RedisUrl;
 use crate::domain::{Mode, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
+
+pub use ledger_url::LedgerUrl;
 
 /// The commented default, the same text that `config.toml` in the repository holds.
 pub const DEFAULT_TOML: &str = include_str!("../../config.toml");
@@ -27,7 +27,7 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Bus address: `memory://`, or one of [`RedisUrl`]. May hold passwords.
     pub bus_url: BusUrl,
-    /// `ledger.url`.
+    /// Where the ledger is. May hold a password.
     pub ledger_url: LedgerUrl,
     /// The simulated venues.
     pub sim: crate::sim::Settings,

@@ -8,7 +8,6 @@ use crate::domain::{Mode, Size, Symbol, Usd};
 use crate::pipeline::athena::MomentumParams;
 use crate::risk::Limits;
 
-use super::ledger::LEDGER_URLS;
 use super::reader::Reader;
 use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui, Venues};
 
@@ -24,7 +23,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let mode = r.text("mode", "\"sim\"; paper and live are not in this version", |text| text == "sim");
     let state_dir = r.text("state_dir", "a path, or \"auto\"", |text| !text.is_empty());
     let bus_url = r.secret("bus.url", BUS_URLS, check_bus_url, shown_bus_url);
-    let ledger_url = r.secret("ledger.url", LEDGER_URLS, |text| LedgerUrl::parse(text).map(drop), LedgerUrl::shown);
+    let ledger_url = r.secret("ledger.url", super::ledger_url::ALLOWED, LedgerUrl::check, shown_bus_url);
     let sim = sim(r);
     let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
     let argos = argos(r);
@@ -38,12 +37,19 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let momentum = momentum?;
     let argos = argos?;
     consistent(r, &argos, &momentum);
+    let ledger_url = LedgerUrl::new(ledger_url?);
+    if !ledger_url.is_auto() && matches!(venues, Some(None)) {
+        r.problem(
+            "ledger.url",
+            &ledger_url,
+            "\"sqlite://auto\" without [venues]: an embedded world begins anew each time",
+        );
+    }
     Some(Config {
         mode: Mode::Sim,
         state_dir: state_dir.filter(|text| text != "auto").map(PathBuf::from),
         bus_url: BusUrl::new(bus_url?),
-        // Parsed once to be checked, once to be kept.
-        ledger_url: LedgerUrl::parse(&ledger_url?).ok()?,
+        ledger_url,
         sim: sim?,
         venues: venues?,
         argos,

@@ -5,6 +5,7 @@
 
 mod command;
 mod dead_letter;
+mod earnings;
 mod event;
 mod fill;
 mod holding;
@@ -25,6 +26,7 @@ mod verdict;
 
 pub use command::{Ack, AckVerdict, Action, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
+pub use earnings::{Earned, Earnings, earnings};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
 pub use holding::{Held, Holding, Running, fold};

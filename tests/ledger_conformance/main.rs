@@ -2,45 +2,52 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod audit;
 mod cases;
 mod outage;
 mod place;
+mod reading;
 mod sample;
 #[path = "../support/mod.rs"]
 mod support;
 
 /// The same cases against both.
 macro_rules! conformance {
-    ($($case:ident),+ $(,)?) => {
+    ($($file:ident::$case:ident),+ $(,)?) => {
         mod sqlite {
             $(#[tokio::test]
             async fn $case() {
-                super::cases::$case(&crate::place::Place::sqlite()).await;
+                super::$file::$case(&crate::place::Place::sqlite()).await;
             })+
         }
         mod postgres {
             $(#[tokio::test]
             async fn $case() {
-                super::cases::$case(&crate::place::Place::postgres()).await;
+                super::$file::$case(&crate::place::Place::postgres()).await;
             })+
         }
     };
 }
 
 conformance!(
-    what_is_committed_is_read_back_after_reopening,
-    an_intent_is_taken_once_and_the_whole_batch_falls_with_it,
-    counters_in_sql_equal_the_counters_in_code,
-    history_cannot_be_changed,
-    a_dead_letter_is_kept_once_and_waits_until_it_is_on_the_bus,
-    what_was_done_about_a_letter_is_read_back,
-    a_journal_out_of_balance_is_refused_and_the_batch_with_it,
-    a_journal_is_booked_once_and_never_with_another_content,
-    corrections_are_read_back_and_the_journals_of_fills_are_not,
-    a_lease_has_one_holder_and_a_takeover_fences_the_one_before,
-    a_lease_that_was_given_up_is_free_at_once,
-    of_many_who_ask_at_once_one_gets_the_lease,
-    whoever_never_had_the_lease_cannot_write_once_there_was_one,
-    two_hundred_open_orders_of_ten_thousand_are_read_fast,
-    a_batch_of_many_writes_is_one_commit,
+    cases::what_is_committed_is_read_back_after_reopening,
+    cases::an_intent_is_taken_once_and_the_whole_batch_falls_with_it,
+    cases::counters_in_sql_equal_the_counters_in_code,
+    cases::history_cannot_be_changed,
+    cases::a_dead_letter_is_kept_once_and_waits_until_it_is_on_the_bus,
+    cases::what_was_done_about_a_letter_is_read_back,
+    cases::a_journal_out_of_balance_is_refused_and_the_batch_with_it,
+    cases::a_journal_is_booked_once_and_never_with_another_content,
+    cases::corrections_are_read_back_and_the_journals_of_fills_are_not,
+    cases::a_lease_has_one_holder_and_a_takeover_fences_the_one_before,
+    cases::a_lease_that_was_given_up_is_free_at_once,
+    cases::of_many_who_ask_at_once_one_gets_the_lease,
+    cases::whoever_never_had_the_lease_cannot_write_once_there_was_one,
+    cases::two_hundred_open_orders_of_ten_thousand_are_read_fast,
+    cases::a_batch_of_many_writes_is_one_commit,
+    audit::sound_books_are_sound_and_their_head_is_found_again,
+    audit::every_change_is_found_and_named,
+    audit::a_history_that_was_rewritten_from_some_row_on_does_not_have_the_head_that_was_noted,
+    reading::orders_and_fills_are_filtered_newest_first,
+    reading::an_order_tells_its_whole_story,
 );

@@ -82,6 +82,11 @@ impl PostgresServer {
 
     /// Runs SQL as the superuser; what it prints.
     pub(crate) fn sql(&self, sql: &str) -> String {
+        self.sql_in("postgres", sql)
+    }
+
+    /// The same in another database.
+    pub(crate) fn sql_in(&self, database: &str, sql: &str) -> String {
         let port = self.port.to_string();
         let output = Command::new(self.binaries.join("psql"))
             .args([
@@ -96,7 +101,7 @@ impl PostgresServer {
                 &port,
                 "-U",
                 USER,
-                "postgres",
+                database,
                 "-c",
                 sql,
             ])

@@ -42,24 +42,16 @@ async fn of_a_thousand_orders_with_a_tenth_of_the_answers_lost_every_verdict_is_
     assert_eq!(posts.len(), ORDERS as usize, "each was sent once");
     let truth = world.venue.truth();
     let ledger = SqliteLedger::open(&world.path().join("ledger.db")).await.expect("opens");
-    let mut memory = ledger.load(2 * ORDERS).await.expect("loads");
     // The snapshot may be a commit ahead of the ledger.
-    let mut tries = 0;
-    while memory.counts.unknown > 0 && tries < 100 {
-        tries += 1;
+    let mut wrong = wrong_verdicts(&ledger, &posts, &truth).await;
+    for _ in 0..100 {
+        if wrong.is_empty() {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
-        memory = ledger.load(2 * ORDERS).await.expect("loads");
+        wrong = wrong_verdicts(&ledger, &posts, &truth).await;
     }
-    let verdicts: BTreeMap<OrderId, OrderState> =
-        memory.orders.into_iter().map(|row| (row.order.order.expect("signed"), row.order.state)).collect();
-    for order in &posts {
-        let expected = match truth.get(order) {
-            None => OrderState::Rejected,
-            Some(VenueOrderStatus::Matched) => OrderState::Filled,
-            Some(_) => OrderState::Live,
-        };
-        assert_eq!(verdicts[order], expected, "{order}");
-    }
+    assert_eq!(wrong, []);
     assert!(
         truth.len() < posts.len() && truth.len() > posts.len() * 9 / 10,
         "{} of {} were taken",
@@ -68,4 +60,24 @@ async fn of_a_thousand_orders_with_a_tenth_of_the_answers_lost_every_verdict_is_
     );
     world.until("all acknowledged", |_| world.bus.unacknowledged() == 0).await;
     hermes.stop().await;
+}
+
+/// Orders of which the ledger says something else than the venue: what it says, and what it should.
+async fn wrong_verdicts(
+    ledger: &SqliteLedger,
+    posts: &[OrderId],
+    truth: &BTreeMap<OrderId, VenueOrderStatus>,
+) -> Vec<(OrderId, OrderState, OrderState)> {
+    let memory = ledger.load(2 * ORDERS).await.expect("loads");
+    let verdict = |row: crate::store::ledger::OrderRow| (row.order.order.expect("signed"), row.order.state);
+    let verdicts: BTreeMap<OrderId, OrderState> = memory.orders.into_iter().map(verdict).collect();
+    let wrong = |order: &OrderId| {
+        let expected = match truth.get(order) {
+            None => OrderState::Rejected,
+            Some(VenueOrderStatus::Matched) => OrderState::Filled,
+            Some(_) => OrderState::Live,
+        };
+        (verdicts[order] != expected).then(|| (order.clone(), verdicts[order], expected))
+    };
+    posts.iter().filter_map(wrong).collect()
 }

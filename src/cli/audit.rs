@@ -1,0 +1,69 @@
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::output::print;
+use super::{CliError, Globals, print_json};
+use crate::clock;
+use crate::store::audit::AuditReport;
+use crate::wire;
+
+/// What `cockpit audit` can do.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Prove that nothing in the ledger was changed.
+    ///
+    /// Computes the chain of hashes again from the first row and compares every table with the log. Exit code 0 when the books
+    /// are sound, 6 when they are not, 1 when they cannot be read.
+    Verify(Verify),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// Print the report as one line of JSON.
+    #[arg(long)]
+    json: bool,
+    /// A head hash that was noted earlier: it must still be in the chain, so that nothing before it was rewritten or cut off.
+    #[arg(long, value_name = "HASH", value_parser = hash)]
+    expect: Option<String>,
+}
+
+fn hash(text: &str) -> Result<String, String> {
+    let right = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if right { Ok(text.to_lowercase()) } else { Err(format!("'{text}': a hash is 64 hexadecimal digits")) }
+}
+
+pub(super) async fn run(globals: &Globals, command: &Command) -> Result<(), CliError> {
+    let Command::Verify(args) = command;
+    let begun = clock::monotonic();
+    let books = wire::books(&globals.config()?)?;
+    let report = books.verify(args.expect.as_deref()).await.map_err(anyhow::Error::from)?;
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&text(&report, begun.elapsed()))?;
+    }
+    if report.is_sound() {
+        return Ok(());
+    }
+    let differences = report.differences.len() as u64 + report.more;
+    Err(CliError::Unsound(format!("the books are not sound: {differences} difference(s)")))
+}
+
+fn text(report: &AuditReport, took: Duration) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ =
+        writeln!(text, "log        {} rows, {} derived rows, in {} ms", report.rows, report.derived, took.as_millis());
+    let _ = writeln!(text, "head       {}", report.head);
+    if let Some(seq) = report.expected_at {
+        let _ = writeln!(text, "expected   found at row {seq}: nothing up to it was changed");
+    }
+    for difference in &report.differences {
+        let _ = writeln!(text, "WRONG      {} {}: {}", difference.table, difference.row, difference.what);
+    }
+    if report.more > 0 {
+        let _ = writeln!(text, "           and {} more", report.more);
+    }
+    let _ = writeln!(text, "{}", if report.is_sound() { "sound" } else { "NOT SOUND" });
+    text
+}

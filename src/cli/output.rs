@@ -1,0 +1,207 @@
+//! What the tables of the command line have in common: text for people, CSV and JSON for programs, from the same columns.
+
+use std::io::{self, ErrorKind, Write};
+
+use serde_json::{Map, Value};
+use unicode_width::UnicodeWidthStr;
+
+use super::CliError;
+use crate::domain::Timestamp;
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(super) struct Format {
+    /// Print one line of JSON: an array of objects.
+    #[arg(long, conflicts_with = "csv")]
+    pub(super) json: bool,
+    /// Print CSV with a header.
+    #[arg(long)]
+    csv: bool,
+}
+
+/// A column. Its name is part of the interface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    name: &'static str,
+    /// Whether people see it too.
+    shown: bool,
+    right: bool,
+}
+
+impl Column {
+    pub(super) const fn text(name: &'static str) -> Self {
+        Self { name, shown: true, right: false }
+    }
+
+    pub(super) const fn number(name: &'static str) -> Self {
+        Self { name, shown: true, right: true }
+    }
+
+    /// For programs only.
+    pub(super) const fn hidden(name: &'static str) -> Self {
+        Self { name, shown: false, right: false }
+    }
+}
+
+/// A value in a table.
+#[derive(Clone, Debug)]
+pub(super) enum Cell {
+    /// As it is.
+    Text(String),
+    /// Clipped for people.
+    Long(String, usize),
+    /// An instant.
+    Time(Timestamp),
+    /// Yes or no.
+    Flag(bool),
+    /// Nothing.
+    Nothing,
+}
+
+impl Cell {
+    pub(super) fn text(value: impl ToString) -> Self {
+        Self::Text(value.to_string())
+    }
+
+    /// People see the first `width` characters.
+    pub(super) fn long(value: impl ToString, width: usize) -> Self {
+        Self::Long(value.to_string(), width)
+    }
+
+    pub(super) fn maybe(value: Option<impl ToString>) -> Self {
+        value.map_or(Self::Nothing, Self::text)
+    }
+
+    fn short(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Long(text, width) if text.chars().count() > *width => {
+                text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+            }
+            Self::Long(text, _) => text.clone(),
+            Self::Time(at) => clock_time(*at),
+            Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+            Self::Nothing => "-".to_owned(),
+        }
+    }
+
+    fn whole(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Long(text, _) => text.clone(),
+            Self::Time(at) => at.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Nothing => String::new(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Flag(flag) => Value::Bool(*flag),
+            Self::Nothing => Value::Null,
+            other => Value::String(other.whole()),
+        }
+    }
+}
+
+/// `11-22 12:00:00` in UTC.
+pub(super) fn clock_time(at: Timestamp) -> String {
+    let whole = at.to_string();
+    match (whole.get(5..10), whole.get(11..19)) {
+        (Some(day), Some(time)) => format!("{day} {time}"),
+        _ => whole,
+    }
+}
+
+/// Prints a table.
+///
+/// # Errors
+/// When standard output fails.
+pub(super) fn table(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> Result<(), CliError> {
+    print(&render(format, columns, rows))
+}
+
+fn render(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> String {
+    if format.json {
+        let object = |row: &Vec<Cell>| {
+            let pairs = columns.iter().zip(row).map(|(column, cell)| (column.name.to_owned(), cell.json()));
+            Value::Object(pairs.collect::<Map<_, _>>())
+        };
+        return format!("{}\n", Value::Array(rows.iter().map(object).collect()));
+    }
+    if format.csv {
+        let line = |fields: Vec<String>| fields.join(",") + "\n";
+        let head = line(columns.iter().map(|column| column.name.to_owned()).collect());
+        let rows = rows.iter().map(|row| line(row.iter().map(|cell| quoted(&cell.whole())).collect()));
+        return std::iter::once(head).chain(rows).collect();
+    }
+    aligned(columns, rows)
+}
+
+/// As RFC 4180 wants it. What a spreadsheet would take for a formula stays text.
+fn quoted(field: &str) -> String {
+    let formula =
+        field.starts_with(['=', '@', '\t']) || (field.starts_with(['+', '-']) && field.parse::<f64>().is_err());
+    if formula {
+        return format!("\"'{}\"", field.replace('"', "\"\""));
+    }
+    if field.contains([',', '"', '\n', '\r']) {
+        return format!("\"{}\"", field.replace('"', "\"\""));
+    }
+    field.to_owned()
+}
+
+fn aligned(columns: &[Column], rows: &[Vec<Cell>]) -> String {
+    let shown: Vec<(usize, &Column)> = columns.iter().enumerate().filter(|(_, column)| column.shown).collect();
+    let mut lines: Vec<Vec<String>> = vec![shown.iter().map(|(_, column)| column.name.to_uppercase()).collect()];
+    lines.extend(rows.iter().map(|row| shown.iter().map(|(at, _)| row[*at].short()).collect::<Vec<_>>()));
+    let width = |at: usize| lines.iter().map(|line| line[at].width()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..shown.len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let mut row = String::new();
+        for ((field, width), (_, column)) in line.iter().zip(&widths).zip(&shown) {
+            let pad = " ".repeat(width - field.width());
+            let field = if column.right { format!("{pad}{field}  ") } else { format!("{field}{pad}  ") };
+            row.push_str(&field);
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes to standard output. A reader that has gone away, such as `head`, is no error.
+///
+/// # Errors
+/// When standard output fails otherwise.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::Failed(anyhow::anyhow!("standard output: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_table_in_three_forms() {
+        let columns = [Column::text("id"), Column::number("size"), Column::hidden("why"), Column::text("at")];
+        let rows = [
+            vec![Cell::long("abcdefgh", 4), Cell::text(5), Cell::text("a, \"b\""), Cell::Time(Timestamp::from_secs(0))],
+            vec![Cell::text("市場"), Cell::text(-10), Cell::text("=1+1"), Cell::Nothing],
+        ];
+        let text = render(Format::default(), &columns, &rows);
+        assert_eq!(text, "ID    SIZE  AT\nabc…     5  01-01 00:00:00\n市場   -10  -\n");
+        let csv = render(Format { csv: true, json: false }, &columns, &rows);
+        let expected = "id,size,why,at\nabcdefgh,5,\"a, \"\"b\"\"\",1970-01-01T00:00:00.000Z\n市場,-10,\"'=1+1\",\n";
+        assert_eq!(csv, expected);
+        let json = render(Format { json: true, csv: false }, &columns, &rows);
+        let back: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!((&back[0]["id"], &back[1]["at"]), (&Value::from("abcdefgh"), &Value::Null));
+    }
+}

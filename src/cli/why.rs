@@ -1,0 +1,292 @@
+//! `cockpit orders --why`: everything that is known about one order, and where its time went.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::output::{clock_time, print};
+use super::{CliError, print_json};
+use crate::bus::decode;
+use crate::domain::{DeadLetterState, Journal, Order, SignalEntry, Timestamp};
+use crate::store::books::{Books, Story};
+
+/// Width of the bars, so that a line of the waterfall has 80 columns.
+const BAR: usize = 41;
+
+pub(super) async fn run(books: &Books, id: &str, as_json: bool) -> Result<(), CliError> {
+    let named = books.named(id).await.map_err(anyhow::Error::from)?;
+    let Some((intent, attempt)) = named.last() else {
+        return Err(CliError::Usage(format!("no order or intent begins with '{id}'; `cockpit orders` lists them")));
+    };
+    if let Some((other, _)) = named.iter().find(|(other, _)| other != intent) {
+        return Err(CliError::Usage(format!("'{id}' is not unique: {other} and {intent} begin so")));
+    }
+    let story = books.story(intent, *attempt).await.map_err(anyhow::Error::from)?;
+    let Some(story) = story else {
+        return Err(CliError::Failed(anyhow::anyhow!("order {intent} attempt {attempt} is gone")));
+    };
+    if as_json { print_json(&document(&story)) } else { print(&text(&story)) }
+}
+
+/// The entry that asked for it, as far as it can be read.
+fn signal(story: &Story) -> Option<Result<SignalEntry, String>> {
+    let received = story.received.as_ref()?;
+    Some(
+        decode::<SignalEntry>(received.payload.as_bytes())
+            .map(|envelope| envelope.body)
+            .map_err(|error| error.to_string()),
+    )
+}
+
+/// A step of an order's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reached {
+    step: &'static str,
+    at: Timestamp,
+}
+
+/// The steps that were reached, in the order of the way. The instants of one machine's clock; the venue's match is by its own.
+fn way(order: &Order) -> Vec<Reached> {
+    let times = &order.times;
+    let steps = [
+        ("tick", Some(order.intent.tick_received_at)),
+        ("signal", Some(order.intent.created_at)),
+        ("consume", times.consumed_at),
+        ("gate", times.gated_at),
+        ("sign", times.signed_at),
+        ("commit", times.committed_at),
+        ("sent", times.sent_at),
+        ("answered", times.answered_at),
+        ("matched", times.matched_at),
+        ("confirmed", times.confirmed_at),
+    ];
+    steps.into_iter().filter_map(|(step, at)| Some(Reached { step, at: at? })).collect()
+}
+
+/// Microseconds from one instant to another; negative when clocks disagree.
+const fn between(from: Timestamp, to: Timestamp) -> i64 {
+    to.micros().saturating_sub(from.micros())
+}
+
+fn document(story: &Story) -> serde_json::Value {
+    let order = &story.row.order;
+    let way = way(order);
+    let start = way.first().map_or(Timestamp::default(), |first| first.at);
+    let mut before = start;
+    let waterfall: Vec<_> = way
+        .iter()
+        .map(|reached| {
+            let took = between(before, reached.at);
+            before = reached.at;
+            json!({"step": reached.step, "at": reached.at, "took_us": took, "total_us": between(start, reached.at)})
+        })
+        .collect();
+    let signal = signal(story);
+    let journals: Vec<_> =
+        story.journals.iter().map(|(seq, journal)| json!({"seq": seq, "journal": journal})).collect();
+    json!({
+        "order": story.row,
+        "lease": story.row.token,
+        "attempts": story.attempts,
+        "signal": signal.as_ref().and_then(|signal| signal.as_ref().ok()),
+        "entry": story.received.as_ref().map(|row| &row.entry),
+        "boot": story.received.as_ref().map(|row| &row.boot),
+        "waterfall": waterfall,
+        "events": story.events,
+        "fills": story.fills,
+        "journals": journals,
+        "dead_letters": story.letters,
+    })
+}
+
+// Writing to a string cannot fail, hence the results that are dropped below.
+
+fn text(story: &Story) -> String {
+    let mut text = String::new();
+    heading(&mut text, story);
+    reasons(&mut text, story);
+    text.push_str(&waterfall(&way(&story.row.order)));
+    timeline(&mut text, story);
+    text
+}
+
+fn heading(text: &mut String, story: &Story) {
+    let (order, intent) = (&story.row.order, &story.row.order.intent);
+    let id = order.order.as_ref().map_or("not signed", |id| id.as_str());
+    let _ = writeln!(text, "order      {id}");
+    let whose = if story.row.adopted { "adopted: not ours by intent".to_owned() } else { intent.strategy.to_string() };
+    let _ = writeln!(text, "intent     {} ({whose})", intent.intent);
+    if story.attempts.len() > 1 {
+        let _ = writeln!(text, "attempt    {} of {:?}", intent.attempt, story.attempts);
+    }
+    let tif = format!("{:?}", intent.tif).to_uppercase();
+    let post_only = if intent.post_only { ", post only" } else { "" };
+    let _ = writeln!(text, "wanted     {} {} at {}, {tif}{post_only}", intent.side, intent.size, intent.price);
+    let _ = writeln!(text, "           {} in {}", intent.outcome, intent.slug);
+    let reason = order.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let _ = writeln!(text, "stands     {}, {} of {} matched{reason}", order.state, order.matched, intent.size);
+    if let Some(received) = &story.received {
+        let _ = writeln!(text, "taken      entry {}, run {}", received.entry, received.boot);
+    }
+    let _ = writeln!(text, "written    under lease {}, in epoch {}", story.row.token, intent.epoch);
+}
+
+fn reasons(text: &mut String, story: &Story) {
+    match signal(story) {
+        None => {}
+        Some(Err(error)) => {
+            let _ = writeln!(text, "\nwhy        the entry cannot be read: {error}");
+        }
+        Some(Ok(signal)) => {
+            let why = &signal.rationale;
+            let _ = writeln!(text, "\nwhy        {}", why.note);
+            let _ = writeln!(text, "           {} from {} to {}: {}", why.source, why.first, why.last, why.change);
+            let window = format!("{} ticks in {} ms", why.window_ticks, why.window_ms);
+            let _ =
+                writeln!(text, "           threshold {}, {window}, priced against {}", why.threshold, why.reference);
+            let _ = writeln!(text, "\nrisk");
+            for check in &signal.checks {
+                let verdict = if check.passed { "ok" } else { "NO" };
+                let name = check.control.to_string();
+                let _ = writeln!(text, "  {verdict}  {name:<18} {} (limit {})", check.value, check.limit);
+            }
+        }
+    }
+}
+
+/// A bar for each step, from where the one before ended. What comes after the answer takes a thousand times as long, so it has
+/// figures and no share of the scale.
+fn waterfall(way: &[Reached]) -> String {
+    let Some(first) = way.first() else { return String::new() };
+    let ours = way.iter().take_while(|reached| !["matched", "confirmed"].contains(&reached.step));
+    let span = ours.map(|reached| between(first.at, reached.at)).max().unwrap_or(0).max(1);
+    let place = |micros: i64| {
+        let scaled = i128::from(micros.clamp(0, span)) * i128::try_from(BAR).unwrap_or(0) / i128::from(span);
+        usize::try_from(scaled).unwrap_or(0)
+    };
+    let mut text = String::from("\nSTEP             TOOK       TOTAL\n");
+    let mut before = first.at;
+    for reached in way {
+        let (begin, end) = (between(first.at, before), between(first.at, reached.at));
+        let bar = if end > span {
+            format!("{}>", " ".repeat(BAR - 1))
+        } else {
+            let (from, to) = (place(begin).min(BAR - 1), place(end));
+            format!("{}{}", " ".repeat(from), "#".repeat(to.saturating_sub(from).max(1)))
+        };
+        let (took, total) = (duration(between(before, reached.at)), duration(end));
+        text.push_str(format!("{:<10} {took:>10}  {total:>10}   {bar}", reached.step).trim_end());
+        text.push('\n');
+        before = reached.at;
+    }
+    text
+}
+
+/// `950 us`, `12.3 ms`, `4.567 s`.
+fn duration(micros: i64) -> String {
+    let size = micros.unsigned_abs();
+    let sign = if micros < 0 { "-" } else { "" };
+    match size {
+        0..1_000 => format!("{sign}{size} us"),
+        1_000..1_000_000 => format!("{sign}{}.{} ms", size / 1_000, size % 1_000 / 100),
+        _ => format!("{sign}{}.{:03} s", size / 1_000_000, size % 1_000_000 / 1_000),
+    }
+}
+
+fn timeline(text: &mut String, story: &Story) {
+    let mut lines: Vec<(Timestamp, i64, String)> = Vec::new();
+    for event in &story.events {
+        let order = &event.row.order;
+        let reason = order.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+        let line = format!("order {}: {}, matched {}{reason}", event.what, order.state, order.matched);
+        lines.push((event.at, event.seq, line));
+    }
+    for event in &story.fills {
+        let fill = &event.fill;
+        let line = format!("fill {}: {} at {}, fee {}, {}", fill.trade, fill.size, fill.price, fill.fee, fill.status);
+        lines.push((event.at, event.seq, line));
+    }
+    lines.sort_by_key(|(_, seq, _)| *seq);
+    let _ = writeln!(text, "\nHISTORY");
+    for (at, seq, line) in &lines {
+        let millis = at.micros().rem_euclid(1_000_000) / 1_000;
+        let _ = writeln!(text, "{}.{millis:03}  {seq:>6}  {line}", clock_time(*at));
+    }
+    for (seq, journal) in &story.journals {
+        let _ = writeln!(text, "\nJOURNAL {} ({}, row {seq})", journal.id, journal.kind);
+        postings(text, journal);
+    }
+    for letter in &story.letters {
+        let _ = writeln!(text, "\nDEAD LETTER {}: {}", letter.id, letter.last_error);
+        let _ = writeln!(text, "  sent {} times; {}", letter.posts, done(&letter.state));
+    }
+}
+
+fn postings(text: &mut String, journal: &Journal) {
+    for posting in &journal.postings {
+        let account = serde_json::to_string(&posting.account).unwrap_or_default().replace(['"', '{', '}'], "");
+        let asset = match &posting.asset {
+            crate::domain::Asset::Usd => "pUSD".to_owned(),
+            crate::domain::Asset::Token(token) => {
+                format!("shares of {}", token.as_str().chars().take(10).collect::<String>())
+            }
+        };
+        let _ = writeln!(text, "  {account:<24} {:>16} {asset}", posting.amount.normalize());
+    }
+    if let Some(note) = &journal.note {
+        let _ = writeln!(text, "  {note}");
+    }
+}
+
+fn done(state: &DeadLetterState) -> String {
+    match state {
+        DeadLetterState::Waiting => "nothing was done about it".to_owned(),
+        DeadLetterState::Retried { attempt, by, at } => {
+            format!("{by} had it tried again at {at}, as attempt {attempt}")
+        }
+        DeadLetterState::Dropped { by, why, at } => format!("{by} dropped it at {at}: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reached(steps: &[(&'static str, i64)]) -> Vec<Reached> {
+        steps.iter().map(|(step, at)| Reached { step, at: Timestamp::from_micros(*at) }).collect()
+    }
+
+    #[test]
+    fn the_waterfall_fits_eighty_columns_and_every_step_has_its_share() {
+        let way = reached(&[
+            ("tick", 0),
+            ("signal", 100),
+            ("consume", 400),
+            ("commit", 900),
+            ("sent", 910),
+            ("answered", 2_000),
+            ("matched", 5_000_000),
+            ("confirmed", 65_000_000),
+        ]);
+        let text = waterfall(&way);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
+        assert_eq!(lines.len(), 9, "{text}");
+        assert!(lines[6].contains("1.0 ms") && lines[6].contains("2.0 ms") && lines[6].ends_with("######"), "{text}");
+        assert!(lines[8].contains("60.000 s") && lines[8].ends_with('>'), "{text}");
+        let share = |line: &str| line.matches('#').count();
+        assert_eq!((share(lines[2]), share(lines[5]), share(lines[6])), (2, 1, 23), "{text}");
+    }
+
+    #[test]
+    fn clocks_that_disagree_show_as_a_negative_step() {
+        let text = waterfall(&reached(&[("tick", 1_000), ("signal", 400)]));
+        assert!(text.contains("-600 us"), "{text}");
+    }
+
+    #[test]
+    fn durations_are_read_at_a_glance() {
+        let shown = [0, 999, 1_000, 12_345, 999_999, 4_567_890, -1_500].map(duration);
+        assert_eq!(shown, ["0 us", "999 us", "1.0 ms", "12.3 ms", "999.9 ms", "4.567 s", "-1.5 ms"]);
+    }
+}
