@@ -76,7 +76,9 @@ pub fn earnings<'a>(journals: impl IntoIterator<Item = &'a Journal>) -> Earnings
                 let owner = leg(journal).and_then(|leg| of_leg.get(&leg)).cloned();
                 earned.fee(journal, owner.and_then(|(_, strategy)| strategy));
             }
-            JournalKind::Fill | JournalKind::Correction | JournalKind::Reversal => earned.book(journal, &mut held),
+            JournalKind::Fill | JournalKind::Correction => earned.book(journal, &mut held),
+            // With what it takes back it is gone already; one of nothing moves nothing.
+            JournalKind::Reversal => {}
         }
     }
     earned
@@ -86,10 +88,7 @@ impl Earnings {
     fn book(&mut self, journal: &Journal, held: &mut Held) {
         let owners: Vec<Owner> = owners(journal).collect();
         let before: Vec<(Holding, Holding)> = owners.iter().map(|owner| standing(held, owner)).collect();
-        // In order by construction; one that is not moves nothing.
-        if !held.append(journal) {
-            return;
-        }
+        held.add(journal, None);
         for (owner, before) in owners.iter().zip(before) {
             let after = standing(held, owner);
             self.total.add(before.0, after.0);

@@ -112,8 +112,8 @@ fn leg(journal: &Journal) -> Option<Leg<'_>> {
 }
 
 impl Held {
-    /// `owner` is whose fill it is, for a journal that does not say.
-    fn add(&mut self, journal: &Journal, owner: Option<&Owner>) {
+    /// Adds the next journal in the order of the fold, its cash apart. `owner` is whose fill it is, for a journal that does not say.
+    pub(super) fn add(&mut self, journal: &Journal, owner: Option<&Owner>) {
         let moved = Moved::of(journal);
         for (owner, shares) in &moved.shares {
             self.tokens.entry(owner.0.clone()).or_default().add(Size(*shares), moved.paid, journal.at);
