@@ -11,9 +11,11 @@ use cockpit::clock;
 use cockpit::sim::DESK_KEY;
 use cockpit::venues::polymarket::signing::{Contracts, LocalKey, Order, order_hash, sign_order};
 use futures::StreamExt;
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::stage;
+use super::support::postgres::PostgresServer;
 use super::support::redis_server::RedisServer;
 use super::times::{Times, micros};
 
@@ -30,17 +32,19 @@ pub(crate) struct Floors {
     pub(crate) publish: Times,
     pub(crate) stream: Times,
     pub(crate) sqlite: Times,
+    pub(crate) postgres: Times,
     pub(crate) sign: Times,
     pub(crate) half_post: Times,
 }
 
 impl Floors {
-    pub(crate) async fn measure() -> Self {
+    pub(crate) async fn measure(server: &PostgresServer) -> Self {
         let redis = tokio::task::spawn_blocking(stage::redis).await.expect("a server");
         Self {
             publish: publish(&redis).await,
             stream: stream(&redis).await,
             sqlite: sqlite().await,
+            postgres: postgres(server).await,
             sign: sign(),
             half_post: round_trip().await.halved(),
         }
@@ -53,6 +57,7 @@ impl Floors {
             ("publish hop: PUBLISH to subscriber", &self.publish),
             ("stream hop: XADD to blocked XREADGROUP", &self.stream),
             ("SQLite commit, WAL and FULL, one row", &self.sqlite),
+            ("PostgreSQL commit, one row", &self.postgres),
             ("order hash and signature", &self.sign),
             ("half a POST on loopback", &self.half_post),
         ] {
@@ -160,6 +165,25 @@ async fn sqlite() -> Times {
     .await;
     pool.close().await;
     times
+}
+
+async fn postgres(server: &PostgresServer) -> Times {
+    let mut connection = sqlx::PgConnection::connect(&server.url()).await.expect("a connection");
+    let table = sqlx::query("CREATE TABLE floor (id BIGSERIAL PRIMARY KEY, document TEXT)");
+    table.execute(&mut connection).await.expect("a table");
+    let document = "x".repeat(PAYLOAD);
+    let connection = Arc::new(tokio::sync::Mutex::new(connection));
+    sample(|| {
+        let (connection, document) = (Arc::clone(&connection), document.clone());
+        async move {
+            let mut connection = connection.lock().await;
+            let begun = clock::monotonic();
+            let row = sqlx::query("INSERT INTO floor (document) VALUES ($1)").bind(document);
+            row.execute(&mut *connection).await.expect("a row");
+            begun.elapsed()
+        }
+    })
+    .await
 }
 
 fn sign() -> Times {

@@ -14,6 +14,8 @@ mod desk;
 mod floors;
 mod restart;
 mod stage;
+#[path = "../../tests/support/store.rs"]
+mod store;
 mod sustained;
 mod times;
 mod waterfall;
@@ -21,8 +23,11 @@ mod waterfall;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use std::sync::Arc;
+
 use floors::Floors;
-use stage::Store;
+use store::Store;
+use support::postgres::PostgresServer;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -33,17 +38,24 @@ async fn measure() {
     machine();
     let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    let store = Store::Sqlite;
+    let server = Arc::new(tokio::task::spawn_blocking(PostgresServer::start).await.expect("a server"));
+    let stores = |what: &str| [Store::Sqlite, Store::on(&server, what)];
     if wanted("waterfall") {
-        let floors = Floors::measure().await;
+        let floors = Floors::measure(&server).await;
         floors.print();
-        waterfall::measure(store, &floors).await;
+        for store in stores("waterfall") {
+            waterfall::measure(&store, &floors).await;
+        }
     }
     if wanted("sustained") {
-        sustained::measure(store).await;
+        for store in stores("sustained") {
+            sustained::measure(&store).await;
+        }
     }
     if wanted("restart") {
-        restart::measure(store).await;
+        for store in stores("restart") {
+            restart::measure(&store).await;
+        }
     }
 }
 

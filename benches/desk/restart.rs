@@ -13,7 +13,8 @@ use cockpit::venues::polymarket::{PolymarketVenue, Rates, Settings};
 use rust_decimal::{Decimal, dec};
 
 use super::desk::decimal;
-use super::stage::{self, Stage, Store};
+use super::stage::{self, Stage};
+use super::store::Store;
 use super::support::scene::{self, Wish};
 
 /// Resting orders of each of the twenty tokens.
@@ -25,8 +26,8 @@ const SIZE: Decimal = dec!(5);
 const REST_AT: Decimal = dec!(0.45);
 const WANTED: Duration = Duration::from_secs(3);
 
-pub(crate) async fn measure(store: Store) {
-    let mut stage = Stage::start(store).await;
+pub(crate) async fn measure(store: &Store) {
+    let mut stage = Stage::start(store.clone()).await;
     let tokens: Vec<(Market, usize)> =
         stage.markets.iter().flat_map(|market| (0..2).map(move |outcome| (market.clone(), outcome))).collect();
     let stranger = Stranger::connect(&stage).await;

@@ -7,29 +7,15 @@ use cockpit::bus::redis::RedisBus;
 use cockpit::bus::{BusRef, Group, Key, Origin, Stream, decode};
 use cockpit::clock;
 use cockpit::domain::{HermesState, Market, OrderIntent, Side, TimeInForce, TradingState};
-use cockpit::store::ledger::{Ledger, Memory};
-use cockpit::store::sqlite::SqliteLedger;
+use cockpit::store::ledger::Memory;
 use rust_decimal::{Decimal, dec};
 
 use super::desk::{Home, Process, Sim};
+use super::store::Store;
 use super::support::redis_server::RedisServer;
 use super::support::scene::{self, Feed, Wish};
 
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Which ledger.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Store {
-    Sqlite,
-}
-
-impl Store {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "SQLite",
-        }
-    }
-}
 
 /// As a desk runs it: what was written is on disk a second later at most. The ledger is what must not lose anything.
 pub(crate) fn redis() -> RedisServer {
@@ -58,6 +44,7 @@ impl Stage {
         let home = Home::new(&redis.url(), &sim);
         home.allow_everything();
         home.edit("orders_per_s = 40", "orders_per_s = 400");
+        store.configure(&home);
         let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
         let mut markets = Vec::new();
         for slug in scene::quiet_slugs() {
@@ -127,13 +114,7 @@ impl Stage {
         let Self { store, mut hermes, home, .. } = self;
         let code = tokio::task::spawn_blocking(move || hermes.stop()).await.expect("hermes stops");
         assert_eq!(code, 0, "an orderly end");
-        match store {
-            Store::Sqlite => {
-                let path = home.dir.path().join("state/ledger.db");
-                let ledger = SqliteLedger::open(&path).await.expect("the ledger opens");
-                ledger.load(u32::MAX).await.expect("the ledger is read")
-            }
-        }
+        store.read(&home).await
     }
 }
 

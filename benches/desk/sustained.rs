@@ -6,7 +6,8 @@ use std::time::Duration;
 use cockpit::domain::Order;
 use tokio::time::MissedTickBehavior;
 
-use super::stage::{Stage, Store};
+use super::stage::Stage;
+use super::store::Store;
 use super::times::{Times, micros};
 
 const RATE: usize = 300;
@@ -14,8 +15,8 @@ const SECONDS: usize = 20;
 /// Dropped at the beginning.
 const WARM_UP: usize = RATE;
 
-pub(crate) async fn measure(store: Store) {
-    let stage = Stage::start(store).await;
+pub(crate) async fn measure(store: &Store) {
+    let stage = Stage::start(store.clone()).await;
     let stock = stage.stock(10).await;
     let orders = RATE * (SECONDS + 1);
     let mut due = tokio::time::interval(Duration::from_secs(1) / u32::try_from(RATE).expect("a small rate"));

@@ -5,7 +5,8 @@ use std::time::Duration;
 use cockpit::domain::{OrderTimes, Timestamp};
 
 use super::floors::Floors;
-use super::stage::{Stage, Store};
+use super::stage::Stage;
+use super::store::Store;
 use super::times::{Times, micros};
 
 const ORDERS: usize = 500;
@@ -45,8 +46,8 @@ impl Way {
     }
 }
 
-pub(crate) async fn measure(store: Store, floors: &Floors) {
-    let stage = Stage::start(store).await;
+pub(crate) async fn measure(store: &Store, floors: &Floors) {
+    let stage = Stage::start(store.clone()).await;
     let stock = stage.stock(2).await;
     for index in 0..ORDERS {
         stage.take(format!("waterfall-{index:04}"), index).await;
@@ -60,10 +61,11 @@ pub(crate) async fn measure(store: Store, floors: &Floors) {
     print(store, floors, &ways);
 }
 
-fn print(store: Store, floors: &Floors, ways: &[Way]) {
+fn print(store: &Store, floors: &Floors, ways: &[Way]) {
     let times = |part: fn(&Way) -> Duration| Times::new(ways.iter().map(part));
     let commit = match store {
         Store::Sqlite => &floors.sqlite,
+        Store::Postgres(..) => &floors.postgres,
     };
     let sign_and_commit = floors.sign.at(50) + commit.at(50);
     println!("\nFrom the stream to the wire over {} and Redis, {} orders, one at a time\n", store.name(), ways.len());

@@ -112,7 +112,7 @@ fn leg(journal: &Journal) -> Option<Leg<'_>> {
 }
 
 impl Held {
-    /// Adds a journal that comes after all that was added. `owner` is whose fill it is, for a journal that does not say.
+    /// Adds the next journal in the order of the fold, its cash apart. `owner` is whose fill it is, for a journal that does not say.
     pub(super) fn add(&mut self, journal: &Journal, owner: Option<&Owner>) {
         let moved = Moved::of(journal);
         for (owner, shares) in &moved.shares {

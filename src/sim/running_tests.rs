@@ -151,6 +151,23 @@ async fn kraken_rest_answers_in_the_venues_envelope() {
     running.stop().await;
 }
 
+/// The slugs of all markets, read page by page, which must be the same as at once.
+async fn paged(gamma: &str) -> Vec<serde_json::Value> {
+    let (_, all) = get(format!("{gamma}/markets/keyset?limit=100")).await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let (_, page) = get(format!("{gamma}/markets/keyset?limit=5{after}")).await;
+        seen.extend(page["markets"].as_array().expect("markets").iter().map(|market| market["slug"].clone()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        after = format!("&after_cursor={cursor}");
+    }
+    let slugs: Vec<_> =
+        all["markets"].as_array().expect("markets").iter().map(|market| market["slug"].clone()).collect();
+    assert_eq!(seen, slugs, "page by page as at once");
+    assert!(seen.len() > 5);
+    seen
+}
+
 #[tokio::test]
 async fn gamma_finds_open_markets_by_slug_in_the_recorded_shape() {
     let running = start(settings()).await.expect("starts");
@@ -210,18 +227,7 @@ async fn gamma_finds_open_markets_by_slug_in_the_recorded_shape() {
     assert_eq!(get(format!("{gamma}/markets?closed=maybe")).await.0, 422);
     let (_, events) = get(format!("{gamma}/events?slug={}", rolling.slug)).await;
     assert_eq!(events[0]["markets"][0]["conditionId"], rolling.condition_id.as_str());
-    let (_, all) = get(format!("{gamma}/markets/keyset?limit=100")).await;
-    let (mut seen, mut after) = (Vec::new(), String::new());
-    loop {
-        let (_, page) = get(format!("{gamma}/markets/keyset?limit=5{after}")).await;
-        seen.extend(page["markets"].as_array().expect("markets").iter().map(|market| market["slug"].clone()));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
-        after = format!("&after_cursor={cursor}");
-    }
-    let slugs: Vec<_> =
-        all["markets"].as_array().expect("markets").iter().map(|market| market["slug"].clone()).collect();
-    assert_eq!(seen, slugs, "page by page as at once");
-    assert!(seen.len() > 5 && seen.contains(&json!(rolling.slug)));
+    assert!(paged(gamma).await.contains(&json!(rolling.slug)));
     let (_, one) = get(format!("{gamma}/markets/slug/{}", quiet.slug)).await;
     assert_eq!(one["slug"], "quiet-sample-market");
     assert_eq!(get(format!("{gamma}/markets/slug/nothing")).await.0, 404);

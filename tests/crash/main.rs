@@ -11,6 +11,7 @@
     reason = "a test fails by panicking; it prints its table"
 )]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cockpit::failpoint::Failpoint;
@@ -24,10 +25,14 @@ mod desk;
 #[path = "../support/intents.rs"]
 mod intents;
 mod run;
+#[path = "../support/store.rs"]
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
 
 use run::{Line, Size};
+use store::Store;
+use support::postgres::PostgresServer;
 
 /// Set to 1: fifty intents a step and many crashes.
 const FULL: &str = "COCKPIT_CRASH_FULL";
@@ -42,10 +47,10 @@ fn size() -> Size {
     }
 }
 
-fn table(store: &str, size: Size, lines: &[Line]) {
-    println!("| step | store | intents | crashes | accepted | duplicates | dead letters | denied | lost | seconds |");
+fn table(size: Size, lines: &[Line]) {
+    println!("| step | ledger | intents | crashes | accepted | duplicates | dead letters | denied | lost | seconds |");
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
-    for Line { point, crashes, verdict, took } in lines {
+    for Line { point, store, crashes, verdict, took } in lines {
         println!(
             "| {} | {store} | {} | {crashes} | {} | {} | {} | {} | {} | {:.0} |",
             point.name(),
@@ -61,28 +66,32 @@ fn table(store: &str, size: Size, lines: &[Line]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_sqlite_and_redis_no_order_is_lost_or_doubled() {
+async fn killed_at_every_step_no_order_is_lost_or_doubled() {
     let size = size();
+    let server = Arc::new(tokio::task::spawn_blocking(PostgresServer::start).await.expect("a server"));
     let permits = Arc::new(Semaphore::new(TOGETHER));
     let mut runs = JoinSet::new();
     for (index, point) in Failpoint::ALL.into_iter().enumerate() {
-        let permits = Arc::clone(&permits);
-        let seed = u64::try_from(index).expect("few steps") + 1;
-        runs.spawn(async move {
-            let _permit = permits.acquire_owned().await.expect("never closed");
-            (index, run::over_sqlite(point, size, seed).await)
-        });
+        for store in [Store::Sqlite, Store::on(&server, point.name())] {
+            let permits = Arc::clone(&permits);
+            let seed = u64::try_from(index).expect("few steps") + 1;
+            runs.spawn(async move {
+                let _permit = permits.acquire_owned().await.expect("never closed");
+                let line = run::run(point, &store, size, seed).await;
+                ((line.store, index), line)
+            });
+        }
     }
-    let mut lines = Vec::new();
+    let mut lines = BTreeMap::new();
     while let Some(line) = runs.join_next().await {
-        lines.push(line.expect("a run"));
+        lines.extend([line.expect("a run")]);
     }
-    lines.sort_by_key(|(index, _)| *index);
-    let lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
-    table("sqlite", size, &lines);
+    let lines: Vec<Line> = lines.into_values().collect();
+    table(size, &lines);
     for line in &lines {
-        assert!(line.verdict.wrong.is_empty(), "{:?}: {:#?}", line.point, line.verdict.wrong);
-        assert!(line.crashes > 0, "{:?}: hermes never came past that step", line.point);
-        assert_eq!((line.verdict.duplicates, line.verdict.lost), (0, 0), "{:?}", line.point);
+        let (point, store) = (line.point, line.store);
+        assert!(line.verdict.wrong.is_empty(), "{point:?} over {store}: {:#?}", line.verdict.wrong);
+        assert!(line.crashes > 0, "{point:?} over {store}: hermes never came past that step");
+        assert_eq!((line.verdict.duplicates, line.verdict.lost), (0, 0), "{point:?} over {store}");
     }
 }

@@ -8,14 +8,13 @@ use cockpit::bus::{BusRef, Group, Key, Stream, decode};
 use cockpit::clock;
 use cockpit::domain::{HermesState, TradingState};
 use cockpit::failpoint::{Failpoint, VARIABLE};
-use cockpit::store::ledger::{Ledger, Memory};
-use cockpit::store::sqlite::SqliteLedger;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::books::{self, Verdict};
 use super::desk::{Home, Process, Sim};
 use super::intents::{Intents, Mix};
+use super::store::Store;
 use super::support::redis_server::RedisServer;
 use super::support::scene;
 
@@ -39,6 +38,7 @@ pub(crate) struct Size {
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) point: Failpoint,
+    pub(crate) store: &'static str,
     pub(crate) crashes: usize,
     pub(crate) verdict: Verdict,
     pub(crate) took: Duration,
@@ -107,31 +107,13 @@ const fn passages(point: Failpoint) -> u32 {
     }
 }
 
-/// Kills Hermes at `point` over `SQLite` and Redis.
-pub(crate) async fn over_sqlite(point: Failpoint, size: Size, seed: u64) -> Line {
-    let (redis, sim) =
-        tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1"))).await.expect("servers");
-    let home = Home::new(&redis.url(), &sim);
-    let path = home.dir.path().join("state/ledger.db");
-    run(point, size, seed, &home, &redis, &sim, || async move {
-        let ledger = SqliteLedger::open(&path).await.expect("the ledger opens");
-        let memory = ledger.load(u32::MAX).await.expect("the ledger is read");
-        ledger.close().await;
-        memory
-    })
-    .await
-}
-
-async fn run<F: Future<Output = Memory>>(
-    point: Failpoint,
-    size: Size,
-    seed: u64,
-    home: &Home,
-    redis: &RedisServer,
-    sim: &Sim,
-    ledger: impl FnOnce() -> F,
-) -> Line {
+/// Kills Hermes at `point`, over a Redis and a venue of its own.
+pub(crate) async fn run(point: Failpoint, store: &Store, size: Size, seed: u64) -> Line {
     let begun = clock::monotonic();
+    let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
+    let (redis, sim) = servers.await.expect("servers");
+    let home = &Home::new(&redis.url(), &sim);
+    store.configure(home);
     allow_everything(home);
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
     let market = scene::market(sim.url("gamma"), scene::QUIET).await;
@@ -140,6 +122,8 @@ async fn run<F: Future<Output = Memory>>(
     let mut supervised = Supervised::start(home, point, size.crashes, seed);
     while !state(&bus).await.is_some_and(|state| state.trading_state == TradingState::Active) {
         assert!(begun.elapsed() < PATIENCE, "{point:?}: hermes does not trade: {}", supervised.log());
+        // Some steps lie before the first order.
+        supervised.look_after();
         tokio::time::sleep(LOOK_EVERY).await;
     }
     feed.heard().await;
@@ -161,14 +145,14 @@ async fn run<F: Future<Output = Memory>>(
     let code = tokio::task::spawn_blocking(move || hermes.stop()).await.expect("hermes stops");
     assert_eq!(code, 0, "{point:?}: an orderly end");
     drop(feed);
-    let (memory, state, truth) = (ledger().await, state(&bus).await.expect("a last snapshot"), sim.truth());
+    let (memory, state, truth) = (store.read(home).await, state(&bus).await.expect("a last snapshot"), sim.truth());
     let account = sim.hello["accounts"][0]["address"].as_str().expect("an address");
     let mut verdict = books::compare(&intents, &memory, &state, &truth, account, &bus).await;
     let pending = bus.pending(Stream::Signals, Group::Hermes).await.expect("the group");
     if pending.count > 0 {
         verdict.wrong.push(format!("{} entries are not acknowledged", pending.count));
     }
-    Line { point, crashes, verdict, took: begun.elapsed() }
+    Line { point, store: store.name(), crashes, verdict, took: begun.elapsed() }
 }
 
 /// Limits that no intent comes near, and the shortest waits that a configuration allows.
