@@ -48,6 +48,7 @@ enum State {
     Rejected,
     Expired,
     Denied,
+    Voided,
 }
 
 impl From<State> for OrderState {
@@ -65,6 +66,7 @@ impl From<State> for OrderState {
             State::Rejected => Self::Rejected,
             State::Expired => Self::Expired,
             State::Denied => Self::Denied,
+            State::Voided => Self::Voided,
         }
     }
 }
@@ -130,6 +132,6 @@ fn row(row: &OrderRow) -> Vec<Cell> {
         Cell::Flag(row.adopted),
         Cell::text(intent.epoch),
         Cell::text(row.token),
-        order.reason.as_ref().map_or(Cell::Nothing, |reason| Cell::text(reason)),
+        order.reason.as_ref().map_or(Cell::Nothing, Cell::text),
     ]
 }

@@ -61,7 +61,12 @@ impl SqlLedger<Sqlite> {
             .synchronous(SqliteSynchronous::Full);
         let engine = Sqlite::new(path, options);
         let mut connection = engine.connect().await?;
-        migrations().run(&mut connection).await.map_err(|error| LedgerError::Corrupt {
+        let mut migrated = migrations().run(&mut connection).await;
+        if migrated.is_err() {
+            // A standby may have made the same new file at the same time: then the second look finds everything done.
+            migrated = migrations().run(&mut connection).await;
+        }
+        migrated.map_err(|error| LedgerError::Corrupt {
             what: format!("schema of {}", path.display()),
             reason: error.to_string(),
         })?;
