@@ -34,9 +34,9 @@ async fn measure() {
     let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let store = Store::Sqlite;
-    let floors = Floors::measure().await;
-    floors.print();
     if wanted("waterfall") {
+        let floors = Floors::measure().await;
+        floors.print();
         waterfall::measure(store, &floors).await;
     }
     if wanted("sustained") {

@@ -33,9 +33,16 @@ pub(crate) async fn measure(store: Store) {
     for (market, outcome) in &tokens {
         stranger.trade(market, *outcome, Side::Buy, dec!(0.60), dec!(15)).await;
     }
-    open_positions(&stage, &tokens).await;
-    let open = u64::try_from(tokens.len() * RESTING).expect("few orders");
+    // First what takes, then what rests: a bid for one outcome is an offer of the other.
     let held = tokens.len();
+    for (index, (market, outcome)) in tokens.iter().enumerate() {
+        order(&stage, format!("held-{index:02}"), market, *outcome, true).await;
+    }
+    stage::wait(&stage.bus, "positions", |state| holdings(state).len() == held).await;
+    for (index, (market, outcome)) in tokens.iter().cycle().take(held * RESTING).enumerate() {
+        order(&stage, format!("open-{index:03}"), market, *outcome, false).await;
+    }
+    let open = u64::try_from(held * RESTING).expect("few orders");
     let before = stage::wait(&stage.bus, "open orders and positions", |state| {
         state.orders.open == open && holdings(state).len() == held
     })
@@ -70,23 +77,18 @@ pub(crate) async fn measure(store: Store) {
     stage.hermes.kill_hard();
 }
 
-async fn open_positions(stage: &Stage, tokens: &[(Market, usize)]) {
-    for (index, (market, outcome)) in tokens.iter().enumerate() {
-        for order in 0..=RESTING {
-            let takes = order == 0;
-            let wish = Wish {
-                name: format!("restart-{index:02}-{order:02}"),
-                outcome: *outcome,
-                side: Side::Buy,
-                price: if takes { dec!(0.60) } else { REST_AT },
-                size: SIZE,
-                tif: if takes { TimeInForce::Fak } else { TimeInForce::Gtc },
-                send_within: Some(Duration::from_mins(1)),
-                rest: Duration::from_hours(1),
-            };
-            stage.append(&wish.intent(market)).await;
-        }
-    }
+async fn order(stage: &Stage, name: String, market: &Market, outcome: usize, takes: bool) {
+    let wish = Wish {
+        name,
+        outcome,
+        side: Side::Buy,
+        price: if takes { dec!(0.60) } else { REST_AT },
+        size: SIZE,
+        tif: if takes { TimeInForce::Fak } else { TimeInForce::Gtc },
+        send_within: Some(Duration::from_mins(1)),
+        rest: Duration::from_hours(1),
+    };
+    stage.append(&wish.intent(market)).await;
 }
 
 fn holdings(state: &HermesState) -> BTreeMap<String, Decimal> {

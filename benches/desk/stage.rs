@@ -71,10 +71,15 @@ impl Stage {
         Self { store, sim, home, bus, markets, hermes, origin, _feed: feed, _redis: redis }
     }
 
-    /// Buys what later sells need while buys are still on their way.
-    pub(crate) async fn stock(&self) {
-        self.trade("stock".to_owned(), Side::Buy, dec!(300)).await;
-        self.quiet(1).await;
+    /// Buys what later sells need: what was bought can be sold only once it is confirmed. How many orders that took.
+    pub(crate) async fn stock(&self, orders: usize) -> usize {
+        for order in 0..orders {
+            self.trade(format!("stock-{order}"), Side::Buy, dec!(400)).await;
+            // Until the book is filled up again.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        self.quiet(u64::try_from(orders).expect("few orders")).await;
+        orders
     }
 
     /// An order that is filled at once: buys and sells in turn, so that the position stays small.

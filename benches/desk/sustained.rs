@@ -16,7 +16,7 @@ const WARM_UP: usize = RATE;
 
 pub(crate) async fn measure(store: Store) {
     let stage = Stage::start(store).await;
-    stage.stock().await;
+    let stock = stage.stock(10).await;
     let orders = RATE * (SECONDS + 1);
     let mut due = tokio::time::interval(Duration::from_secs(1) / u32::try_from(RATE).expect("a small rate"));
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -24,7 +24,7 @@ pub(crate) async fn measure(store: Store) {
         due.tick().await;
         stage.take(format!("sustained-{index:05}"), index).await;
     }
-    stage.quiet(u64::try_from(orders + 1).expect("few orders")).await;
+    stage.quiet(u64::try_from(orders + stock).expect("few orders")).await;
     let memory = stage.end().await;
     let mut sent: Vec<&Order> = memory.orders.iter().map(|row| &row.order).collect();
     sent.retain(|order| order.times.sent_at.is_some());
@@ -35,15 +35,16 @@ pub(crate) async fn measure(store: Store) {
         .filter(|row| row.order.times.sent_at.is_none())
         .filter_map(|row| row.order.reason.as_deref())
         .collect();
-    let refused = orders + 1 - sent.len();
+    let refused = orders + stock - sent.len();
     let sent = &sent[WARM_UP.min(sent.len())..];
     let (first, second) = sent.split_at(sent.len() / 2);
     let ends = (sent.first().and_then(|order| order.times.sent_at), sent.last().and_then(|order| order.times.sent_at));
     let (Some(begin), Some(end)) = ends else { panic!("nothing was sent") };
     let rate = sent.len() as f64 / end.since(begin).as_secs_f64();
     println!(
-        "\n{RATE} orders/s for {SECONDS} s over {} and Redis: {rate:.0} orders/s sent, {refused} not sent {reasons:?}\n",
-        store.name()
+        "\n{RATE} orders/s for {SECONDS} s over {} and Redis: {rate:.0} orders/s sent, {refused} not sent {:?}\n",
+        store.name(),
+        reasons.iter().take(5).collect::<Vec<_>>()
     );
     println!("| | p50 us | p99 us |\n|---|---:|---:|");
     let halves = [("first half, append to first byte", first), ("second half", second)].map(|(name, half)| {

@@ -86,10 +86,7 @@ impl Earnings {
     fn book(&mut self, journal: &Journal, held: &mut Held) {
         let owners: Vec<Owner> = owners(journal).collect();
         let before: Vec<(Holding, Holding)> = owners.iter().map(|owner| standing(held, owner)).collect();
-        // In order by construction; one that is not moves nothing.
-        if !held.append(journal) {
-            return;
-        }
+        held.add(journal, None);
         for (owner, before) in owners.iter().zip(before) {
             let after = standing(held, owner);
             self.total.add(before.0, after.0);

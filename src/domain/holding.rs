@@ -3,12 +3,16 @@
 //! Invariant: the result is a function of the *set* of journals. A journal is known by its id, a reversed fill has no effect
 //! at all, and the order of booking does not matter: journals are folded in the order of what they book.
 
+mod running;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::Signed;
 
 use super::{Account, Asset, Journal, JournalKind, OrderId, Price, Size, StrategyId, Timestamp, TokenId, TradeId, Usd};
+
+pub use running::Running;
 
 /// Shares of one token at average cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +74,6 @@ pub struct Held {
     pub parts: BTreeMap<Owner, Holding>,
     /// pUSD that moved; what the desk began with is part of it once that was booked.
     pub cash: Usd,
-    last: Option<(Timestamp, String)>,
 }
 
 /// Which token, and for which strategy.
@@ -109,26 +112,8 @@ fn leg(journal: &Journal) -> Option<Leg<'_>> {
 }
 
 impl Held {
-    /// Adds one journal to the fold; gives up, and changes nothing, when it does not come after everything that was folded or
-    /// takes something back: then everything must be folded again. A fill is booked before its fee and its reversal.
-    #[must_use]
-    pub fn append(&mut self, journal: &Journal) -> bool {
-        let name = (journal.at, journal.id.as_str());
-        let in_order = self.last.as_ref().is_none_or(|(at, id)| (*at, id.as_str()) < name);
-        let fits = match journal.kind {
-            JournalKind::Fill | JournalKind::Correction => in_order,
-            JournalKind::Fee | JournalKind::Reversal => false,
-        };
-        if fits {
-            self.add(journal, None);
-            self.cash += cash(journal);
-        }
-        fits
-    }
-
-    /// `owner` is whose fill it is, for a journal that does not say.
-    fn add(&mut self, journal: &Journal, owner: Option<&Owner>) {
-        self.last = Some((journal.at, journal.id.clone()));
+    /// Adds a journal that comes after all that was added. `owner` is whose fill it is, for a journal that does not say.
+    pub(super) fn add(&mut self, journal: &Journal, owner: Option<&Owner>) {
         let moved = Moved::of(journal);
         for (owner, shares) in &moved.shares {
             self.tokens.entry(owner.0.clone()).or_default().add(Size(*shares), moved.paid, journal.at);

@@ -31,7 +31,7 @@ pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
 pub use earnings::{Earned, Earnings, earnings};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
-pub use holding::{Held, Holding, fold};
+pub use holding::{Held, Holding, Running, fold};
 pub use ids::{IntentId, MarketId, OrderId, Slug, StrategyId, Symbol, TokenId, TradeId};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};

@@ -7,12 +7,12 @@ mod balances;
 mod journals;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use crate::domain::{
-    Book, Fill, Held, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Side, Size, Slug,
+    Book, Fill, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Running, Side, Size, Slug,
     Timestamp, TokenId, TradeId, Usd, fold,
 };
 use crate::risk::Holdings;
@@ -38,56 +38,56 @@ pub enum FillChange {
     },
 }
 
-/// A fill's name.
-type Leg = (TradeId, OrderId);
+/// A fill's name; the order first, so that the fills of one lie together.
+type Leg = (OrderId, TradeId);
 
-/// One token: its fills, what was booked of them, and the fold of that.
+/// One token: its fills, and the folds of what was booked of them.
 #[derive(Clone, Debug, Default)]
 struct Token {
     fills: BTreeMap<Leg, Fill>,
-    journals: Vec<Journal>,
-    held: Held,
+    booked: Running,
+    /// The same without what is provisional.
+    confirmed: Running,
+    /// What is in the first fold and not yet in the second.
+    provisional: HashMap<Leg, Vec<Arc<Journal>>>,
     /// Shares in provisional purchases and sales.
     pending: [Size; 2],
-    /// The fold without what is provisional; made when it is asked for.
-    confirmed: OnceLock<Held>,
 }
 
 impl Token {
     /// Takes over the new state of a fill and what is booked for it.
-    fn take(&mut self, leg: Leg, fill: Fill, journal: Option<Journal>) {
+    fn take(&mut self, leg: &Leg, fill: Fill, journal: Option<Journal>) {
         let pending = |fill: &Fill| if fill.status.is_final() { Size::ZERO } else { fill.size };
         let side = usize::from(fill.side == Side::Sell);
+        let settled = fill.status.is_final();
         self.pending[side] += pending(&fill);
-        if let Some(before) = self.fills.insert(leg, fill) {
+        if let Some(before) = self.fills.insert(leg.clone(), fill) {
             self.pending[side] -= pending(&before);
         }
-        self.confirmed = OnceLock::new();
         if let Some(journal) = journal {
-            self.book(journal);
+            let journal = Arc::new(journal);
+            self.booked.push(&journal);
+            self.provisional.entry(leg.clone()).or_default().push(journal);
+        }
+        if settled {
+            let journals = self.provisional.remove(leg).into_iter().flatten();
+            journals.for_each(|journal| self.confirmed.push(&journal));
         }
     }
 
+    /// Books what is no fill's.
     fn book(&mut self, journal: Journal) {
-        self.confirmed = OnceLock::new();
-        let appended = self.held.append(&journal);
-        self.journals.push(journal);
-        if !appended {
-            self.held = fold(&self.journals);
-        }
+        let journal = Arc::new(journal);
+        self.booked.push(&journal);
+        self.confirmed.push(&journal);
     }
 
     fn holding(&self, token: &TokenId) -> Holding {
-        self.held.tokens.get(token).copied().unwrap_or_default()
+        self.booked.held().tokens.get(token).copied().unwrap_or_default()
     }
 
     fn confirmed(&self, token: &TokenId) -> Holding {
-        let is_final = |journal: &&Journal| {
-            let fill = journal.trade.clone().zip(journal.order.clone()).and_then(|leg| self.fills.get(&leg));
-            fill.is_none_or(|fill| fill.status.is_final())
-        };
-        let held = self.confirmed.get_or_init(|| fold(self.journals.iter().filter(is_final)));
-        held.tokens.get(token).copied().unwrap_or_default()
+        self.confirmed.held().tokens.get(token).copied().unwrap_or_default()
     }
 
     const fn bought(&self) -> Size {
@@ -134,7 +134,7 @@ impl Portfolio {
     /// Folds in a sighting of a fill.
     pub fn apply(&mut self, fill: &Fill, now: Timestamp) -> FillChange {
         let id = fill.token.clone();
-        let leg: Leg = (fill.trade.clone(), fill.order.clone());
+        let leg: Leg = (fill.order.clone(), fill.trade.clone());
         let token = self.tokens.entry(id.clone()).or_default();
         let known = token.fills.get(&leg);
         let conflict =
@@ -148,7 +148,7 @@ impl Portfolio {
         }
         let journal = journals::of_fill(known, &after);
         let new = known.is_none();
-        token.take(leg.clone(), after.clone(), journal.clone());
+        token.take(&leg, after.clone(), journal.clone());
         self.count += u64::from(new);
         self.cash += journal.as_ref().map(|journal| fold([journal]).cash).unwrap_or_default();
         self.changed_at.insert(leg, (id.clone(), now));
@@ -176,7 +176,7 @@ impl Portfolio {
     /// Everything that is booked.
     #[cfg(test)]
     pub(super) fn journals(&self) -> impl Iterator<Item = &Journal> {
-        self.tokens.values().flat_map(|token| &token.journals)
+        self.tokens.values().flat_map(|token| token.booked.journals())
     }
 
     /// Values what is held at the closing side of a book; a one-sided or older book leaves the mark as it is.
@@ -251,8 +251,9 @@ impl Portfolio {
 
     /// The fills known of one order.
     pub fn fills_of<'a>(&'a self, token: &TokenId, order: &'a OrderId) -> impl Iterator<Item = &'a Fill> + 'a {
-        let fills = self.tokens.get(token).into_iter().flat_map(|token| token.fills.values());
-        fills.filter(move |fill| fill.order == *order)
+        let first = (order.clone(), TradeId::new(""));
+        let fills = self.tokens.get(token).into_iter().flat_map(move |token| token.fills.range(first.clone()..));
+        fills.map(|(_, fill)| fill).take_while(move |fill| fill.order == *order)
     }
 
     fn holding(&self, token: &TokenId) -> Option<Holding> {
@@ -267,7 +268,7 @@ impl Portfolio {
         let confirmed = known.confirmed(token);
         let (market, outcome) = match known.fills.values().next() {
             Some(fill) => (fill.market.clone(), fill.outcome.clone()),
-            None => (known.journals.first()?.market.clone(), String::new()),
+            None => (known.booked.journals().next()?.market.clone(), String::new()),
         };
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
@@ -288,7 +289,13 @@ impl Portfolio {
             realised_confirmed: confirmed.realised,
             unrealised: self.unrealised(token, &holding),
             fees: holding.fees,
-            parts: known.held.parts.iter().map(|((_, strategy), part)| share_of(strategy.clone(), part)).collect(),
+            parts: known
+                .booked
+                .held()
+                .parts
+                .iter()
+                .map(|((_, strategy), part)| share_of(strategy.clone(), part))
+                .collect(),
         })
     }
 
