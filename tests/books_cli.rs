@@ -54,8 +54,8 @@ fn entry(intent: &OrderIntent) -> String {
             first: Price(dec!(100000)),
             last: Price(dec!(100060)),
             reference: Price(dec!(0.54)),
-            fair: None,
-            edge: None,
+            fair: Some(Price(dec!(0.58))),
+            edge: Some(Price(dec!(0.03))),
             note: "BTC/USD rose by 0.06 % in 15 s".into(),
         },
         checks: vec![CheckResult {

@@ -48,6 +48,7 @@ enum State {
     Rejected,
     Expired,
     Denied,
+    Voided,
 }
 
 impl From<State> for OrderState {
@@ -65,6 +66,7 @@ impl From<State> for OrderState {
             State::Rejected => Self::Rejected,
             State::Expired => Self::Expired,
             State::Denied => Self::Denied,
+            State::Voided => Self::Voided,
         }
     }
 }

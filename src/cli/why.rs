@@ -170,6 +170,9 @@ fn reasons(text: &mut String, story: &Story) {
     let window = format!("{} ticks in {} ms", why.window_ticks, why.window_ms);
     let line = format!("threshold {}, {window}, priced against {}", why.threshold, why.reference);
     wrapped(text, MARGIN, &line);
+    if let (Some(fair), Some(edge)) = (why.fair, why.edge) {
+        wrapped(text, MARGIN, &format!("reckoned worth {fair}, of which price and fee leave {edge}"));
+    }
     text.push_str("\nRISK\n");
     for check in &signal.checks {
         let verdict = if check.passed { "ok" } else { "NO" };

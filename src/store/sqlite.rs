@@ -62,7 +62,12 @@ impl SqlLedger<Sqlite> {
         let engine = Sqlite::new(path, options);
         let mut connection = engine.connect().await?;
         // Directly: through the library's pooling trait the future could not be spawned.
-        migrations().run_direct(None, &mut connection, false).await.map_err(|error| LedgerError::Corrupt {
+        let mut migrated = migrations().run_direct(None, &mut connection, false).await;
+        if migrated.is_err() {
+            // A standby may have made the same new file at the same time: then the second look finds everything done.
+            migrated = migrations().run_direct(None, &mut connection, false).await;
+        }
+        migrated.map_err(|error| LedgerError::Corrupt {
             what: format!("schema of {}", path.display()),
             reason: error.to_string(),
         })?;

@@ -67,9 +67,10 @@ pub(crate) async fn counters_in_sql_equal_the_counters_in_code(place: &Place) {
         S::Rejected,
         S::Expired,
         S::Denied,
+        S::Voided,
     ];
     let mut expected = OrderCounts::default();
-    for (n, state) in (0..).zip(states.into_iter().cycle().take(36)) {
+    for (n, state) in (0..).zip(states.into_iter().cycle().take(39)) {
         let mut row = order(n, state);
         row.adopted = n % 5 == 4;
         row.accepted |= n % 7 == 0;
