@@ -122,6 +122,7 @@ pub(crate) async fn run(point: Failpoint, store: &Store, size: Size, seed: u64) 
     let mut supervised = Supervised::start(home, point, size.crashes, seed);
     while !state(&bus).await.is_some_and(|state| state.trading_state == TradingState::Active) {
         assert!(begun.elapsed() < PATIENCE, "{point:?}: hermes does not trade: {}", supervised.log());
+        supervised.look_after();
         tokio::time::sleep(LOOK_EVERY).await;
     }
     feed.heard().await;
