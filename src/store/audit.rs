@@ -99,7 +99,7 @@ async fn verify(session: &mut dyn Session, expected: Option<&str>) -> Result<Aud
     while let Some(last) = page.last() {
         let last = last.int(0)?;
         let hashed = tokio::task::spawn_blocking(move || {
-            let outcome = page.iter().try_for_each(|row| fold.row(row));
+            let outcome = page.into_iter().try_for_each(|row| fold.row(row));
             outcome.map(|()| fold)
         });
         let (following, hashed) = tokio::join!(next(session, last), hashed);
@@ -110,8 +110,7 @@ async fn verify(session: &mut dyn Session, expected: Option<&str>) -> Result<Aud
         let what = format!("no row has the hash {expected} that was noted earlier: the log was cut off or rewritten");
         fold.report.differ("log", "-", what);
     }
-    tables::compare(session, &mut fold).await?;
-    Ok(fold.report)
+    Ok(tables::compare(session, fold).await?.report)
 }
 
 async fn next(session: &mut dyn Session, after: i64) -> Result<Vec<Row>, LedgerError> {
@@ -120,12 +119,13 @@ async fn next(session: &mut dyn Session, after: i64) -> Result<Vec<Row>, LedgerE
 }
 
 impl Fold {
-    fn row(&mut self, row: &Row) -> Result<(), LedgerError> {
-        let text = |at| row.maybe_text(at).map(|text| text.unwrap_or_default().to_owned());
+    fn row(&mut self, mut row: Row) -> Result<(), LedgerError> {
+        let (seq, at, token) = (row.int(0)?, row.int(1)?, row.int(2)?);
+        let mut text = |at| row.take_text(at).map(Option::unwrap_or_default);
         let row = Chained {
-            seq: row.int(0)?,
-            at: row.int(1)?,
-            token: row.int(2)?,
+            seq,
+            at,
+            token,
             kind: text(3)?,
             subject: text(4)?,
             what: text(5)?,

@@ -72,6 +72,15 @@ impl Row {
         }
     }
 
+    /// Takes a text out, without copying it.
+    pub(super) fn take_text(&mut self, at: usize) -> Result<Option<String>, LedgerError> {
+        match self.0.get_mut(at) {
+            Some(Value::Text(text)) => Ok(text.take()),
+            Some(other) => Err(wrong(at, &format!("is {other}, not a text"))),
+            None => Err(wrong(at, "is missing")),
+        }
+    }
+
     pub(super) fn maybe_text(&self, at: usize) -> Result<Option<&str>, LedgerError> {
         match self.value(at)? {
             Value::Text(text) => Ok(text.as_deref()),

@@ -19,6 +19,11 @@ use super::sql::SqlLedger;
 /// How long a writer waits for another's lock.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// Cache of a reader, in KiB when negative: an audit comes back to rows of the log in the order of other keys.
+const CACHE: &str = "-65536";
+/// Rows that the library reads ahead of an audit.
+const ROW_BUFFER: usize = 2_000;
+
 static DIALECT: Dialect = Dialect { now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)" };
 
 /// A ledger in a file.
@@ -40,7 +45,11 @@ impl Sqlite {
 
     /// A file that is only looked at. It must be there.
     pub(super) fn to_read(path: &Path) -> Self {
-        Self::new(path, SqliteConnectOptions::new().read_only(true))
+        // Whole pages of an audit come from the library's thread without it waiting for us.
+        Self::new(
+            path,
+            SqliteConnectOptions::new().read_only(true).row_buffer_size(ROW_BUFFER).pragma("cache_size", CACHE),
+        )
     }
 
     async fn connect(&self) -> Result<SqliteConnection, LedgerError> {

@@ -94,18 +94,23 @@ impl Table {
 }
 
 /// Compares every table with what the log came to.
-pub(super) async fn compare(session: &mut dyn Session, fold: &mut Fold) -> Result<(), LedgerError> {
+pub(super) async fn compare(session: &mut dyn Session, mut fold: Fold) -> Result<Fold, LedgerError> {
     for table in Table::ALL {
-        let mut after = table.start();
-        loop {
-            let page = rows(session, AssertSqlSafe(table.page()), after).await?;
-            let Some(last) = page.last() else { break };
-            after = last.0[..table.key().0].to_vec();
-            for row in &page {
-                check(table, row, fold);
-            }
+        let mut page = rows(session, AssertSqlSafe(table.page()), table.start()).await?;
+        // The next page is read while this one is compared.
+        while let Some(last) = page.last() {
+            let after = last.0[..table.key().0].to_vec();
+            let compared = tokio::task::spawn_blocking(move || {
+                for row in &page {
+                    check(table, row, &mut fold);
+                }
+                fold
+            });
+            let (following, compared) = tokio::join!(rows(session, AssertSqlSafe(table.page()), after), compared);
+            fold = compared.map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+            page = following?;
         }
-        missing(table, fold);
+        missing(table, &mut fold);
     }
     let lease = rows(session, "SELECT token FROM lease", Vec::new()).await?;
     let token = lease.first().map(|row| row.int(0)).transpose()?;
@@ -113,7 +118,7 @@ pub(super) async fn compare(session: &mut dyn Session, fold: &mut Fold) -> Resul
         let found = token.map_or_else(|| "nothing".to_owned(), |token| token.to_string());
         fold.report.differ("lease", "1", format!("token is {found}, the log says {}", fold.token));
     }
-    Ok(())
+    Ok(fold)
 }
 
 fn plain(value: &Value) -> String {
