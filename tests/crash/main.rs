@@ -18,6 +18,8 @@ use cockpit::failpoint::Failpoint;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+#[path = "../support/bad_wire.rs"]
+mod bad_wire;
 #[path = "../support/books.rs"]
 mod books;
 #[path = "../support/desk.rs"]
@@ -48,11 +50,13 @@ fn size() -> Size {
 }
 
 fn table(size: Size, lines: &[Line]) {
-    println!("| step | ledger | intents | crashes | accepted | duplicates | dead letters | denied | lost | seconds |");
-    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
-    for Line { point, store, crashes, verdict, took } in lines {
+    println!(
+        "| step | ledger | intents | crashes | replies lost | accepted | duplicates | dead letters | denied | lost | seconds |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for Line { point, store, crashes, replies_lost, verdict, took } in lines {
         println!(
-            "| {} | {store} | {} | {crashes} | {} | {} | {} | {} | {} | {:.0} |",
+            "| {} | {store} | {} | {crashes} | {replies_lost} | {} | {} | {} | {} | {} | {:.0} |",
             point.name(),
             size.intents,
             verdict.accepted,

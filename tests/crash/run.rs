@@ -11,6 +11,7 @@ use cockpit::failpoint::{Failpoint, VARIABLE};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::bad_wire::BadWire;
 use super::books::{self, Verdict};
 use super::desk::{Home, Process, Sim};
 use super::intents::{Intents, Mix};
@@ -40,6 +41,8 @@ pub(crate) struct Line {
     pub(crate) point: Failpoint,
     pub(crate) store: &'static str,
     pub(crate) crashes: usize,
+    /// Answers of the venue that never arrived.
+    pub(crate) replies_lost: u64,
     pub(crate) verdict: Verdict,
     pub(crate) took: Duration,
 }
@@ -114,6 +117,9 @@ pub(crate) async fn run(point: Failpoint, store: &Store, size: Size, seed: u64) 
     let (redis, sim) = servers.await.expect("servers");
     let home = &Home::new(&redis.url(), &sim);
     store.configure(home);
+    let wire = BadWire::to(sim.url("clob"), sim.url("clob_ws"), seed).await;
+    home.edit(&format!("clob = \"{}\"", sim.url("clob")), &format!("clob = \"{}\"", wire.clob()));
+    home.edit(&format!("clob_ws = \"{}\"", sim.url("clob_ws")), &format!("clob_ws = \"{}\"", wire.sockets()));
     allow_everything(home);
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
     let market = scene::market(sim.url("gamma"), scene::QUIET).await;
@@ -152,7 +158,7 @@ pub(crate) async fn run(point: Failpoint, store: &Store, size: Size, seed: u64) 
     if pending.count > 0 {
         verdict.wrong.push(format!("{} entries are not acknowledged", pending.count));
     }
-    Line { point, store: store.name(), crashes, verdict, took: begun.elapsed() }
+    Line { point, store: store.name(), crashes, replies_lost: wire.lost(), verdict, took: begun.elapsed() }
 }
 
 /// Limits that no intent comes near, and the shortest waits that a configuration allows.

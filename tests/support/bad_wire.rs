@@ -1,0 +1,195 @@
+//! A wire to the venue that loses, delays, repeats and reorders: a proxy for REST and the account's socket, with a seed.
+//!
+//! The venue behind it is whole, so that its own view stays the truth to compare with.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, Request, State};
+use axum::http::Method;
+use axum::response::Response;
+use axum::routing::any;
+use futures::{SinkExt, StreamExt};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message as Upstream;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How often what goes wrong, in percent.
+const REPLY_LOST: u32 = 10;
+const REPLY_LATE: u32 = 5;
+const REQUEST_LATE: u32 = 2;
+const EVENT_REPEATED: u32 = 10;
+const EVENT_LATE: u32 = 20;
+/// How late at most, in milliseconds: an event is overtaken by those behind it, a request arrives after its sender gave it up.
+const EVENT_DELAY: u64 = 400;
+const REPLY_DELAY: u64 = 300;
+const REQUEST_DELAY: u64 = 1_500;
+
+/// The wire; it is cut when dropped.
+#[derive(Debug)]
+pub(crate) struct BadWire {
+    /// Where Hermes finds the venue, behind `http://` and `ws://`.
+    address: String,
+    wire: Arc<Wire>,
+    _serving: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug)]
+struct Wire {
+    clob: String,
+    sockets: String,
+    client: reqwest::Client,
+    chance: Mutex<StdRng>,
+    lost: AtomicU64,
+}
+
+impl BadWire {
+    /// A wire to the venue at these addresses.
+    pub(crate) async fn to(clob: &str, sockets: &str, seed: u64) -> Self {
+        let wire = Arc::new(Wire {
+            clob: clob.to_owned(),
+            sockets: sockets.to_owned(),
+            client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            chance: Mutex::new(StdRng::seed_from_u64(seed)),
+            lost: AtomicU64::new(0),
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let router = Router::new().route("/ws/{channel}", any(socket)).fallback(request).with_state(Arc::clone(&wire));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("served") });
+        Self { address, wire, _serving: AbortOnDropHandle::new(serving) }
+    }
+
+    /// The venue's REST, as this wire has it.
+    pub(crate) fn clob(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The venue's sockets, as this wire has them.
+    pub(crate) fn sockets(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// How many replies never arrived.
+    pub(crate) fn lost(&self) -> u64 {
+        self.wire.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Wire {
+    /// Whether something happens that happens in so many of a hundred cases.
+    fn happens(&self, percent: u32) -> bool {
+        self.chance.lock().expect("never poisoned").random_range(0..100) < percent
+    }
+
+    /// Some time up to so many milliseconds.
+    fn delay(&self, most: u64) -> Duration {
+        Duration::from_millis(self.chance.lock().expect("never poisoned").random_range(1..=most))
+    }
+
+    async fn pass(&self, method: Method, path: &str, headers: axum::http::HeaderMap, body: Bytes) -> Response {
+        let mut call = self.client.request(method, format!("{}{path}", self.clob)).body(body);
+        for (name, value) in headers.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length")) {
+            call = call.header(name, value);
+        }
+        let reply = call.send().await.expect("the venue answers");
+        let mut response = Response::builder().status(reply.status());
+        for (name, value) in reply.headers() {
+            if !matches!(name.as_str(), "transfer-encoding" | "connection" | "content-length") {
+                response = response.header(name, value);
+            }
+        }
+        response.body(Body::from(reply.bytes().await.expect("a whole answer"))).expect("a response")
+    }
+
+    /// The connection breaks off where the answer should be.
+    fn lose(&self) -> Response {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        let broken = futures::stream::iter([Err::<Bytes, io::Error>(io::ErrorKind::ConnectionReset.into())]);
+        Response::builder().header("content-length", 100).body(Body::from_stream(broken)).expect("a response")
+    }
+}
+
+async fn request(State(wire): State<Arc<Wire>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.expect("a whole request");
+    let path = parts.uri.path_and_query().expect("a path").to_string();
+    // What the account is opened with, and the dead-man's switch, go through: without them nothing is traded at all.
+    let exposed = path.starts_with("/order") || path.starts_with("/data/") || path.starts_with("/cancel");
+    if !exposed {
+        return wire.pass(parts.method, &path, parts.headers, body).await;
+    }
+    if parts.method == Method::POST && wire.happens(REQUEST_LATE) {
+        let late = Arc::clone(&wire);
+        tokio::spawn(async move {
+            tokio::time::sleep(late.delay(REQUEST_DELAY)).await;
+            late.pass(parts.method, &path, parts.headers, body).await;
+        });
+        return wire.lose();
+    }
+    let response = wire.pass(parts.method, &path, parts.headers, body).await;
+    if wire.happens(REPLY_LOST) {
+        return wire.lose();
+    }
+    if wire.happens(REPLY_LATE) {
+        tokio::time::sleep(wire.delay(REPLY_DELAY)).await;
+    }
+    response
+}
+
+async fn socket(State(wire): State<Arc<Wire>>, Path(channel): Path<String>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(move |client| relay(wire, channel, client))
+}
+
+/// Passes on until either end closes. What the client says arrives as it was said.
+async fn relay(wire: Arc<Wire>, channel: String, client: WebSocket) {
+    let Ok((venue, _)) = tokio_tungstenite::connect_async(format!("{}/ws/{channel}", wire.sockets)).await else {
+        return;
+    };
+    let ((mut to_client, mut from_client), (mut to_venue, mut from_venue)) = (client.split(), venue.split());
+    let (late, mut due) = mpsc::channel::<String>(1_024);
+    loop {
+        tokio::select! {
+            said = from_client.next() => {
+                let Some(Ok(Message::Text(text))) = said else { return };
+                if to_venue.send(Upstream::text(text.as_str())).await.is_err() {
+                    return;
+                }
+            }
+            told = from_venue.next() => {
+                let text = match told {
+                    Some(Ok(Upstream::Text(text))) => text.to_string(),
+                    Some(Ok(Upstream::Ping(_) | Upstream::Pong(_))) => continue,
+                    _ => return,
+                };
+                let repeated = wire.happens(EVENT_REPEATED);
+                let held_up = wire.happens(EVENT_LATE);
+                if held_up || repeated {
+                    let (late, delay, text) = (late.clone(), wire.delay(EVENT_DELAY), text.clone());
+                    tokio::spawn(async move {
+                        tokio::time::sleep(delay).await;
+                        // The socket may be closed by then.
+                        let _closed = late.send(text).await;
+                    });
+                }
+                if !held_up && to_client.send(Message::Text(text.into())).await.is_err() {
+                    return;
+                }
+            }
+            Some(text) = due.recv() => {
+                if to_client.send(Message::Text(text.into())).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
