@@ -188,6 +188,16 @@ impl Bus for TestBus {
         Ok(())
     }
 
+    async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError> {
+        self.up()?;
+        let mut kept = locked(&self.kept);
+        let unchanged = kept.keys.get(&key.to_string()).map(|held| &held[..]) == before;
+        if unchanged {
+            kept.keys.insert(key.to_string(), after);
+        }
+        Ok(unchanged)
+    }
+
     fn link(&self) -> watch::Receiver<BusLink> {
         self.link.subscribe()
     }
