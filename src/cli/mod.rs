@@ -16,10 +16,13 @@ mod cockpit;
 mod config;
 mod desk;
 mod kill;
+mod params;
 mod run;
 mod schema;
+mod signals;
 mod sim;
 mod status;
+mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,6 +78,11 @@ enum Subcommands {
     Kill(kill::Args),
     /// Allow trading again.
     Arm(arm::Args),
+    /// Look at and change the strategies' parameters while they run.
+    #[command(subcommand)]
+    Params(params::Command),
+    /// What the strategies wanted, what was denied or skipped, and why.
+    Signals(signals::Args),
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -151,6 +159,8 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
         Some(Subcommands::Status(args)) => status::run(globals, &args).await,
         Some(Subcommands::Kill(args)) => kill::run(globals, &args).await,
         Some(Subcommands::Arm(args)) => arm::run(globals, &args).await,
+        Some(Subcommands::Params(command)) => params::run(globals, command).await,
+        Some(Subcommands::Signals(args)) => signals::run(globals, &args).await,
         Some(Subcommands::Config(command)) => config::run(globals, &command),
         Some(Subcommands::Schema(args)) => schema::run(&args),
     }

@@ -15,6 +15,9 @@ impl Runner {
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
             Action::Kill { .. } => AckVerdict::Applied,
+            Action::SetParams { .. } | Action::RollbackParams { .. } => {
+                AckVerdict::Denied { reasons: vec!["parameters are Athena's to change".to_owned()] }
+            }
             Action::DlqRetry { .. } | Action::DlqDrop { .. } => {
                 match self.letter(&command.action, &command.actor).await {
                     Ok(()) => AckVerdict::Applied,
@@ -22,7 +25,7 @@ impl Runner {
                 }
             }
         };
-        Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() }
+        Ack { id: command.id, by: "hermes".into(), verdict, version: None, at: clock::now() }
     }
 
     async fn arm(&mut self, by: &str, why: &str) -> Result<(), Vec<String>> {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::kill::KillSwitch;
 use crate::bus::{BusError, BusRef, EntryId, Envelope, Stream, decode};
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, Command, KillLatch, KillState};
+use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillState};
 
 const BLOCK: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(250);
@@ -70,6 +70,9 @@ async fn follow(
                     continue;
                 }
             };
+            if command.action.addressee() != Addressee::Hermes {
+                continue;
+            }
             let ack = obey(command, switch, asks).await;
             if let Err(error) = answers.try_send(ack) {
                 tracing::warn!(%error, "an acknowledgement was lost");
@@ -81,7 +84,7 @@ async fn follow(
 /// Carries a command out and says what came of it.
 pub(in crate::exec) async fn obey(command: Command, switch: &KillSwitch, asks: &mpsc::Sender<Ask>) -> Ack {
     let id = command.id.clone();
-    let ack = |verdict| Ack { id: id.clone(), by: "hermes".into(), verdict, at: clock::now() };
+    let ack = |verdict| Ack { id: id.clone(), by: "hermes".into(), verdict, version: None, at: clock::now() };
     let denied = |reason: &str| ack(AckVerdict::Denied { reasons: vec![reason.to_owned()] });
     if let Action::Kill { why } = &command.action {
         let latch = switch.latch();

@@ -355,7 +355,9 @@ impl Runner {
                 self.desk.retry_dead_letter(id, by, &|approved, market| sign(venue, approved, market), now)?
             }
             Action::DlqDrop { id, why } => self.desk.drop_dead_letter(id, by, why, now)?,
-            Action::Kill { .. } | Action::Arm { .. } => Step::default(),
+            Action::Kill { .. } | Action::Arm { .. } | Action::SetParams { .. } | Action::RollbackParams { .. } => {
+                Step::default()
+            }
         };
         self.perform(step, None).await;
         Ok(())

@@ -267,6 +267,8 @@ fn rationale() -> Rationale {
         fair: None,
         edge: None,
         note: String::new(),
+        params: 0,
+        inputs: Vec::new(),
     }
 }
 
