@@ -7,16 +7,21 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::CliError;
-use crate::bus::{BusRef, Envelope, Key, Origin, Stream, control, decode};
+use crate::bus::{BusRef, EntryId, Envelope, Key, Origin, Stream, control, decode};
 use crate::clock;
 use crate::config::Config;
-use crate::domain::{Ack, AckVerdict, Action, ArgosState, AthenaState, Command, HermesState, KillLatch, Mode, Status};
+use crate::domain::{
+    Ack, AckVerdict, Action, ArgosState, AthenaState, Command, HermesState, KillLatch, Mode, ParamBook, Status,
+    TradeEvent,
+};
 use crate::exec::kill::LatchFile;
-use crate::exec::socket::{self, Reply, Request};
+use crate::exec::socket::{self, Page, Reply, Request, Told};
 use crate::wire;
 
 /// How long a daemon may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Events read at a time.
+const PAGE: usize = 500;
 
 /// Where a desk can be reached.
 #[derive(Debug)]
@@ -159,6 +164,64 @@ impl Desk {
                 ANSWER_WITHIN.as_secs()
             )))),
         }
+    }
+
+    /// Asks a daemon to do something and waits for its answer: over the bus when there is one, else over Hermes' socket, which passes on
+    /// what is not his.
+    pub(super) async fn command(&self, actor: &str, action: Action) -> Result<Ack, CliError> {
+        let Some(bus) = &self.bus else { return self.command_over_socket(actor, action).await };
+        let now = clock::now();
+        let command = control::make(actor, action, now);
+        match control::ask(bus, &self.origin, &command, ANSWER_WITHIN, now).await {
+            Ok(Some(ack)) => Ok(ack),
+            Ok(None) => Err(CliError::NoDaemon(format!(
+                "no daemon answered within {} s; whether it is done is not known: look again",
+                ANSWER_WITHIN.as_secs()
+            ))),
+            Err(error) => Err(CliError::NoDaemon(error.to_string())),
+        }
+    }
+
+    /// Every strategy's book of parameters.
+    pub(super) async fn books(&self) -> Result<Vec<ParamBook>, CliError> {
+        let Some(bus) = &self.bus else {
+            return match self.ask(Request::Params { params: true }).await? {
+                Reply::Params { params } => Ok(params),
+                other => Err(unexpected(&other)),
+            };
+        };
+        let athena: Option<AthenaState> = read(bus, &Key::ATHENA).await?;
+        let athena = athena.ok_or_else(|| CliError::NoDaemon("athena has never run on this bus".to_owned()))?;
+        let mut books = Vec::new();
+        for params in athena.params {
+            books.extend(read::<ParamBook>(bus, &Key::Params(params.strategy)).await?);
+        }
+        Ok(books)
+    }
+
+    /// Events after `after`, oldest first, at most a page of them, with the place of the last; none when there are no more. What cannot
+    /// be read is left out.
+    pub(super) async fn events(&self, after: EntryId) -> Result<Option<(EntryId, Vec<TradeEvent>)>, CliError> {
+        let told: Vec<(EntryId, Option<TradeEvent>)> = match &self.bus {
+            Some(bus) => {
+                let read = bus.read(Stream::Events, after, PAGE, Duration::ZERO).await;
+                let entries = read.map_err(|error| CliError::NoDaemon(format!("{}: {error}", Stream::Events)))?;
+                let event = |payload: &[u8]| decode(payload).ok().map(|envelope: Envelope<TradeEvent>| envelope.body);
+                entries.into_iter().map(|entry| (entry.id, event(&entry.payload))).collect()
+            }
+            None => {
+                let page = Page { after: after.to_string(), count: PAGE };
+                match self.ask(Request::Events { events: page }).await? {
+                    Reply::Events { events } => {
+                        let id = |told: &Told| EntryId::parse(&told.id).unwrap_or(after);
+                        events.into_iter().map(|told| (id(&told), told.event.map(|event| *event))).collect()
+                    }
+                    other => return Err(unexpected(&other)),
+                }
+            }
+        };
+        let last = told.last().map(|(id, _)| *id).filter(|last| *last > after);
+        Ok(last.map(|last| (last, told.into_iter().filter_map(|(_, event)| event).collect())))
     }
 
     async fn command_over_socket(&self, actor: &str, action: Action) -> Result<Ack, CliError> {
