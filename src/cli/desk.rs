@@ -202,23 +202,17 @@ impl Desk {
     /// Events after `after`, oldest first, at most a page of them, with the place of the last; none when there are no more. What cannot
     /// be read is left out.
     pub(super) async fn events(&self, after: EntryId) -> Result<Option<(EntryId, Vec<TradeEvent>)>, CliError> {
-        let told: Vec<(EntryId, Option<TradeEvent>)> = match &self.bus {
-            Some(bus) => {
-                let read = bus.read(Stream::Events, after, PAGE, Duration::ZERO).await;
-                let entries = read.map_err(|error| CliError::NoDaemon(format!("{}: {error}", Stream::Events)))?;
-                let event = |payload: &[u8]| decode(payload).ok().map(|envelope: Envelope<TradeEvent>| envelope.body);
-                entries.into_iter().map(|entry| (entry.id, event(&entry.payload))).collect()
-            }
-            None => {
-                let page = Page { after: after.to_string(), count: PAGE };
-                match self.ask(Request::Events { events: page }).await? {
-                    Reply::Events { events } => {
-                        let id = |told: &Told| EntryId::parse(&told.id).unwrap_or(after);
-                        events.into_iter().map(|told| (id(&told), told.event.map(|event| *event))).collect()
-                    }
-                    other => return Err(unexpected(&other)),
-                }
-            }
+        let told: Vec<(EntryId, Option<TradeEvent>)> = if let Some(bus) = &self.bus {
+            let read = bus.read(Stream::Events, after, PAGE, Duration::ZERO).await;
+            let entries = read.map_err(|error| CliError::NoDaemon(format!("{}: {error}", Stream::Events)))?;
+            let event = |payload: &[u8]| decode(payload).ok().map(|envelope: Envelope<TradeEvent>| envelope.body);
+            entries.into_iter().map(|entry| (entry.id, event(&entry.payload))).collect()
+        } else {
+            let page = Page { after: after.to_string(), count: PAGE };
+            let reply = self.ask(Request::Events { events: page }).await?;
+            let Reply::Events { events } = reply else { return Err(unexpected(&reply)) };
+            let id = |told: &Told| EntryId::parse(&told.id).unwrap_or(after);
+            events.into_iter().map(|told| (id(&told), told.event.map(|event| *event))).collect()
         };
         let last = told.last().map(|(id, _)| *id).filter(|last| *last > after);
         Ok(last.map(|last| (last, told.into_iter().filter_map(|(_, event)| event).collect())))
