@@ -96,7 +96,7 @@ async fn a_letter_is_listed_shown_retried_and_another_given_up() {
         let states =
             [letter(&letters, "malformed"), letter(&letters, "expired")].map(|found| &found.expect("one")["state"]);
         assert_eq!(states, ["dropped", "retried"]);
-        assert_eq!(home.status().expect("a desk")["dlq"], 0, "nothing waits");
+        home.wait_for("nothing to wait any more", PATIENCE, |status| status["dlq"] == 0);
         assert_eq!(hermes.stop(), 0);
 
         // The ledger tells without a daemon, oldest first.
