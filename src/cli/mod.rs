@@ -202,7 +202,8 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
 
 /// Who is at the keyboard, for the record: `cli:alice`.
 fn actor(what: &str) -> String {
-    let user = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
     format!("{what}:{user}")
 }
 
