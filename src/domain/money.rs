@@ -17,6 +17,9 @@ pub struct MoneyError {
     pub text: String,
 }
 
+/// Decimals of pUSD and of shares on chain.
+const VENUE_PLACES: u32 = 6;
+
 fn parse(text: &str) -> Result<Decimal, MoneyError> {
     Decimal::from_str_exact(text)
         .or_else(|_| Decimal::from_scientific(text))
@@ -68,7 +71,9 @@ macro_rules! amount {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(&self.0, f)
+                // A quotient has as many decimals as fit; zeros behind the venue's last place say nothing.
+                let shown = if self.0.scale() > VENUE_PLACES { self.0.normalize() } else { self.0 };
+                fmt::Display::fmt(&shown, f)
             }
         }
 
@@ -217,6 +222,13 @@ mod tests {
         assert_eq!(serde_json::to_string(&price).expect("serialises"), "\"0.10\"");
         assert_eq!("5e-05".parse::<Size>().expect("exponent form"), Size(dec!(0.00005)));
         assert!("1O".parse::<Usd>().is_err());
+    }
+
+    #[test]
+    fn shown_without_the_zeros_of_a_quotient_and_with_those_of_a_price() {
+        assert_eq!(Usd(dec!(91.18139000000000000)).to_string(), "91.18139");
+        assert_eq!(Usd(dec!(1) / dec!(3)).to_string(), "0.3333333333333333333333333333");
+        assert_eq!((Usd(dec!(4.80)).to_string(), Price(dec!(0.50)).to_string()), ("4.80".into(), "0.50".into()));
     }
 
     proptest! {
