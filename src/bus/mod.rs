@@ -210,6 +210,15 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Sends to whoever listens now.
     async fn publish(&self, channel: Channel, payload: Bytes) -> Result<(), BusError>;
 
+    /// Sends messages in their order, in one exchange where the bus has exchanges: the last of a burst does not wait for an answer to
+    /// each before it.
+    async fn publish_all(&self, channel: Channel, payloads: Vec<Bytes>) -> Result<(), BusError> {
+        for payload in payloads {
+            self.publish(channel, payload).await?;
+        }
+        Ok(())
+    }
+
     /// Listens to channels; reconnects by itself for as long as it lives, reporting [`Delivery::Resumed`] after each gap.
     /// `capacity` is how many messages are kept for a slow reader. When this returns, the subscription is in force, or the server
     /// cannot be reached and the first delivery will be [`Delivery::Resumed`]. Refused when `channels` is empty.

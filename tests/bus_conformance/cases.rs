@@ -31,6 +31,17 @@ pub(crate) async fn published_messages_reach_whoever_listens_and_nobody_else(bus
     assert!(matches!(bus.subscribe(&[], 16).await, Err(BusError::Refused(_))));
 }
 
+pub(crate) async fn a_burst_arrives_whole_and_in_its_order(bus: BusRef) {
+    let mut listener = bus.subscribe(&[Channel::Crypto], 512).await.unwrap();
+    bus.publish_all(Channel::Crypto, Vec::new()).await.unwrap();
+    let burst: Vec<_> = (0..300).map(|number: u32| text(&number.to_string())).collect();
+    bus.publish_all(Channel::Crypto, burst.clone()).await.unwrap();
+    bus.publish(Channel::Crypto, text("after it")).await.unwrap();
+    for payload in burst.into_iter().chain([text("after it")]) {
+        assert_eq!(next(&mut listener).await, Delivery::Message { channel: Channel::Crypto, payload });
+    }
+}
+
 pub(crate) async fn a_dropped_subscription_disturbs_nobody(bus: BusRef) {
     let gone = bus.subscribe(&[Channel::Crypto], 4).await.unwrap();
     let mut stays = bus.subscribe(&[Channel::Crypto], 4).await.unwrap();

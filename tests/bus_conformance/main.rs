@@ -50,6 +50,7 @@ macro_rules! conformance {
 
 conformance!(
     cases::published_messages_reach_whoever_listens_and_nobody_else,
+    cases::a_burst_arrives_whole_and_in_its_order,
     cases::a_dropped_subscription_disturbs_nobody,
     cases::a_slow_subscriber_loses_the_oldest_and_is_told_how_many,
     cases::a_jump_in_the_sequence_shows_a_gap,

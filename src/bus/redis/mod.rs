@@ -139,6 +139,17 @@ impl Bus for RedisBus {
         self.link.call(&command, None).await.map(drop)
     }
 
+    async fn publish_all(&self, channel: Channel, payloads: Vec<Bytes>) -> Result<(), BusError> {
+        if payloads.is_empty() {
+            return Ok(());
+        }
+        let mut commands = redis::Pipeline::with_capacity(payloads.len());
+        for payload in &payloads {
+            commands.cmd("PUBLISH").arg(channel.name()).arg(&payload[..]).ignore();
+        }
+        self.link.call_all(&commands, None).await.map(drop)
+    }
+
     async fn subscribe(&self, channels: &[Channel], capacity: usize) -> Result<Subscription, BusError> {
         subscription::subscribe(&self.link, channels, capacity).await
     }

@@ -19,6 +19,9 @@ use crate::venues::kraken::client::Output;
 /// Ticks that wait for the bus: several seconds of a very busy market.
 pub(super) const QUEUE: usize = 8_192;
 
+/// Ticks put on the bus in one exchange.
+const BURST: usize = 256;
+
 /// What the Kraken client calls with everything that it has to tell.
 pub(super) fn sink(shared: Arc<Shared>, rejects: Rejects, queue: mpsc::Sender<Tick>) -> impl FnMut(Output) + Send {
     move |output| match output {
@@ -33,14 +36,16 @@ pub(super) fn sink(shared: Arc<Shared>, rejects: Rejects, queue: mpsc::Sender<Ti
     }
 }
 
-/// Publishes ticks in order until the collector is gone and the queue is empty.
+/// Publishes ticks in order, those of a burst together, until the collector is gone and the queue is empty.
 pub(super) async fn publish(mut queue: mpsc::Receiver<Tick>, mut publisher: Publisher, shared: Arc<Shared>) {
-    while let Some(tick) = queue.recv().await {
-        let count = if publisher.publish(Channel::Crypto, &tick).await {
+    let mut burst = Vec::with_capacity(BURST);
+    while queue.recv_many(&mut burst, BURST).await > 0 {
+        let count = if publisher.publish(Channel::Crypto, &burst).await {
             &shared.counts.published
         } else {
             &shared.counts.dropped
         };
-        count.fetch_add(1, Ordering::Relaxed);
+        count.fetch_add(burst.len() as u64, Ordering::Relaxed);
+        burst.clear();
     }
 }

@@ -123,7 +123,7 @@ impl Watcher {
             let tick_sizes = tick_sizes.map(|(token, tick_size)| Event::TickSize { token, tick_size });
             self.step(event.into_iter().chain(tick_sizes).collect(), &report, &mut fetches).await;
             for book in conflater.due(clock::now()) {
-                self.publisher.publish(Channel::Polymarket, &PolymarketData::Book(book)).await;
+                self.publisher.publish(Channel::Polymarket, &[PolymarketData::Book(book)]).await;
             }
         }
     }
@@ -147,7 +147,7 @@ impl Watcher {
                     });
                 }
                 Effect::Publish(market) => {
-                    self.publisher.publish(Channel::Polymarket, &PolymarketData::Market(*market)).await;
+                    self.publisher.publish(Channel::Polymarket, &[PolymarketData::Market(*market)]).await;
                 }
             }
         }

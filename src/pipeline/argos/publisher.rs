@@ -41,9 +41,9 @@ impl Publisher {
         }
     }
 
-    /// Sends to a channel; whether the bus took it. While the bus is known to be down nothing is tried: a tick that waits
-    /// for a timeout holds up all behind it. The state writer goes on trying, so that the bus is found again.
-    pub(super) async fn publish<T: Serialize + Sync>(&mut self, channel: Channel, body: &T) -> bool {
+    /// Sends to a channel, in order; whether the bus took it all. While the bus is known to be down nothing is tried: a tick that
+    /// waits for a timeout holds up all behind it. The state writer goes on trying, so that the bus is found again.
+    pub(super) async fn publish<T: Serialize + Sync>(&mut self, channel: Channel, bodies: &[T]) -> bool {
         let down = match &*self.link.borrow() {
             BusLink::Up | BusLink::Degraded(_) => None,
             BusLink::Down(reason) => Some(reason.clone()),
@@ -51,8 +51,10 @@ impl Publisher {
         if let Some(reason) = down {
             return self.report(&channel, Err(BusError::Unreachable(reason).into()));
         }
-        let done = match encode(&self.origin.wrap(body, clock::now())) {
-            Ok(payload) => self.bus.publish(channel, payload).await.map_err(PublishError::from),
+        let payloads: Result<Vec<_>, _> =
+            bodies.iter().map(|body| encode(&self.origin.wrap(body, clock::now()))).collect();
+        let done = match payloads {
+            Ok(payloads) => self.bus.publish_all(channel, payloads).await.map_err(PublishError::from),
             Err(error) => Err(error.into()),
         };
         self.report(&channel, done)

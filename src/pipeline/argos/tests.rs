@@ -110,12 +110,16 @@ impl RecordingBus {
 #[async_trait]
 impl Bus for RecordingBus {
     async fn publish(&self, channel: Channel, payload: Bytes) -> Result<(), BusError> {
+        self.publish_all(channel, vec![payload]).await
+    }
+    async fn publish_all(&self, channel: Channel, payloads: Vec<Bytes>) -> Result<(), BusError> {
         let checked = self.check();
+        let ticks = if channel == Channel::Crypto { payloads.len() as u64 } else { 0 };
         // Counted after the verdict, so that a test that sees the count knows how it ended.
-        self.tried.fetch_add(u64::from(channel == Channel::Crypto), Ordering::SeqCst);
+        self.tried.fetch_add(ticks, Ordering::SeqCst);
         self.written.notify_waiters();
         checked?;
-        self.published.lock().unwrap().push((channel, payload));
+        self.published.lock().unwrap().extend(payloads.into_iter().map(|payload| (channel, payload)));
         self.written.notify_waiters();
         Ok(())
     }
@@ -419,10 +423,10 @@ async fn a_bus_that_is_known_to_be_down_is_not_waited_for() {
     let bus = RecordingBus::new();
     let mut publisher = Publisher::new(&(Arc::clone(&bus) as BusRef), "boot");
     bus.link.send_replace(BusLink::Down("no server".to_owned()));
-    assert!(!publisher.publish(Channel::Crypto, &1).await);
+    assert!(!publisher.publish(Channel::Crypto, &[1]).await);
     assert_eq!(bus.tried.load(Ordering::SeqCst), 0);
     bus.link.send_replace(BusLink::Up);
-    assert!(publisher.publish(Channel::Crypto, &2).await);
+    assert!(publisher.publish(Channel::Crypto, &[2]).await);
     assert!(publisher.set(&Key::ARGOS, &3).await);
 }
 
