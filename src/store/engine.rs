@@ -114,6 +114,9 @@ pub enum Access {
 pub trait Engine: fmt::Debug + Send + Sync {
     fn dialect(&self) -> &'static Dialect;
     async fn begin(&self, access: Access) -> Result<Box<dyn Session>, LedgerError>;
+    /// Runs statements as one transaction in one exchange, their placeholders numbered through. None may build on what another of
+    /// them writes. False when a constraint refused one: then nothing is written.
+    async fn at_once(&self, statements: Vec<String>, values: Vec<Value>) -> Result<bool, LedgerError>;
     async fn close(&self);
 }
 
@@ -134,6 +137,9 @@ pub(super) struct Shelf<C>(Mutex<Vec<C>>);
 
 const SHELVED: usize = 2;
 
+/// Prepared statements that a connection keeps: the short way has one for each mix of rows.
+pub(super) const STATEMENTS: usize = 512;
+
 impl<C> Shelf<C> {
     pub(super) const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
@@ -153,6 +159,22 @@ impl<C> Shelf<C> {
         Some(connection)
     }
 }
+
+/// A query of `sqlx` with its values.
+macro_rules! query {
+    ($sql:expr, $values:expr) => {{
+        let mut query = sqlx::query($sql);
+        for value in $values {
+            query = match value {
+                $crate::store::engine::Value::Int(number) => query.bind(number),
+                $crate::store::engine::Value::Text(text) => query.bind(text),
+                $crate::store::engine::Value::Flag(flag) => query.bind(flag),
+            };
+        }
+        query
+    }};
+}
+pub(super) use query;
 
 /// Implements [`Session`] for a connection type of `sqlx`.
 macro_rules! session {
@@ -177,28 +199,12 @@ macro_rules! session {
         #[async_trait]
         impl Session for $session {
             async fn run(&mut self, sql: SqlStr, values: Vec<Value>) -> Result<u64, LedgerError> {
-                let mut query = sqlx::query(sql);
-                for value in values {
-                    query = match value {
-                        Value::Int(number) => query.bind(number),
-                        Value::Text(text) => query.bind(text),
-                        Value::Flag(flag) => query.bind(flag),
-                    };
-                }
-                let done = query.execute(&mut self.connection).await.map_err(|error| $error(&error))?;
+                let done = $crate::store::engine::query!(sql, values).execute(&mut self.connection).await.map_err(|error| $error(&error))?;
                 Ok(done.rows_affected())
             }
 
             async fn rows(&mut self, sql: SqlStr, values: Vec<Value>) -> Result<Vec<Row>, LedgerError> {
-                let mut query = sqlx::query(sql);
-                for value in values {
-                    query = match value {
-                        Value::Int(number) => query.bind(number),
-                        Value::Text(text) => query.bind(text),
-                        Value::Flag(flag) => query.bind(flag),
-                    };
-                }
-                let rows = query.fetch_all(&mut self.connection).await.map_err(|error| $error(&error))?;
+                let rows = $crate::store::engine::query!(sql, values).fetch_all(&mut self.connection).await.map_err(|error| $error(&error))?;
                 rows.iter().map(|row| $read(row).map(Row).map_err(|error| $error(&error))).collect()
             }
 

@@ -12,7 +12,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Decode, PgConnection, Row as _, SqlSafeStr, SqlStr, TypeInfo, ValueRef,
 };
 
-use super::engine::{Access, Dialect, Engine, Row, Session, Shelf, Value, session};
+use super::engine::{Access, Dialect, Engine, Row, STATEMENTS, Session, Shelf, Value, query, session};
 use super::ledger::LedgerError;
 use super::sql::SqlLedger;
 
@@ -61,8 +61,20 @@ impl Postgres {
             // The address itself may hold a password.
             reason: format!("{error}; postgres://user:password@host:5432/database?sslmode=verify-full would be right"),
         })?;
-        let options = options.application_name("cockpit").options(BOUNDS).disable_statement_logging();
+        let options = options
+            .application_name("cockpit")
+            .options(BOUNDS)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
         Ok(Self { options, shelf: Arc::new(Shelf::new()) })
+    }
+
+    /// Puts a connection that is in no transaction aside.
+    async fn rest(&self, connection: PgConnection) {
+        if let Some(spare) = self.shelf.put(connection) {
+            // One too many; that it closes badly changes nothing of what was committed.
+            let _closed = spare.close().await;
+        }
     }
 
     async fn connect(&self) -> Result<PgConnection, LedgerError> {
@@ -133,6 +145,23 @@ impl Engine for Postgres {
         Ok(Box::new(PgSession { connection, shelf: Arc::clone(&self.shelf) }))
     }
 
+    async fn at_once(&self, statements: Vec<String>, values: Vec<Value>) -> Result<bool, LedgerError> {
+        let mut connection = match self.shelf.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        match query!(AssertSqlSafe(joined(&statements)), values).execute(&mut connection).await {
+            Ok(_) => {}
+            Err(error) if is_conflict(&error) => {
+                self.rest(connection).await;
+                return Ok(false);
+            }
+            Err(error) => return Err(storage(&error)),
+        }
+        self.rest(connection).await;
+        Ok(true)
+    }
+
     async fn close(&self) {
         while let Some(connection) = self.shelf.take() {
             if let Err(error) = connection.close().await {
@@ -140,6 +169,18 @@ impl Engine for Postgres {
             }
         }
     }
+}
+
+/// One statement out of several: all see the same state, and all are written or none.
+fn joined(statements: &[String]) -> String {
+    let Some((last, before)) = statements.split_last() else { return String::new() };
+    let before: Vec<String> = before.iter().enumerate().map(|(at, sql)| format!("s{at} AS ({sql})")).collect();
+    if before.is_empty() { last.clone() } else { format!("WITH {} {last}", before.join(", ")) }
+}
+
+/// SQLSTATE 23505: another row has the key.
+fn is_conflict(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.is_unique_violation())
 }
 
 session!(PgSession, PgConnection, values, storage);

@@ -12,7 +12,7 @@ use sqlx::{
     ValueRef,
 };
 
-use super::engine::{Access, Dialect, Engine, Row, Session, Shelf, Value, session};
+use super::engine::{Access, Dialect, Engine, Row, STATEMENTS, Session, Shelf, Value, query, session};
 use super::ledger::LedgerError;
 use super::sql::SqlLedger;
 
@@ -39,7 +39,8 @@ pub struct Sqlite {
 
 impl Sqlite {
     fn new(path: &Path, options: SqliteConnectOptions) -> Self {
-        let options = options.filename(path).busy_timeout(BUSY).disable_statement_logging();
+        let options =
+            options.filename(path).busy_timeout(BUSY).statement_cache_capacity(STATEMENTS).disable_statement_logging();
         Self { path: path.to_owned(), options, shelf: Arc::new(Shelf::new()) }
     }
 
@@ -110,6 +111,26 @@ impl Engine for Sqlite {
         Ok(Box::new(SqliteSession { connection, shelf: Arc::clone(&self.shelf) }))
     }
 
+    async fn at_once(&self, statements: Vec<String>, values: Vec<Value>) -> Result<bool, LedgerError> {
+        let mut connection = match self.shelf.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let sql = format!("BEGIN IMMEDIATE; {}; COMMIT", statements.join("; "));
+        let written = query!(AssertSqlSafe(sql), values).execute(&mut connection).await;
+        if let Err(error) = &written {
+            if !is_conflict(error) {
+                return Err(storage(error));
+            }
+            sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.map_err(|error| storage(&error))?;
+        }
+        if let Some(spare) = self.shelf.put(connection) {
+            // One too many; that it closes badly changes nothing of what was committed.
+            let _closed = spare.close().await;
+        }
+        Ok(written.is_ok())
+    }
+
     async fn close(&self) {
         while let Some(connection) = self.shelf.take() {
             if let Err(error) = connection.close().await {
@@ -117,6 +138,11 @@ impl Engine for Sqlite {
             }
         }
     }
+}
+
+/// Another row has the key.
+fn is_conflict(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.is_unique_violation())
 }
 
 session!(SqliteSession, SqliteConnection, values, storage);

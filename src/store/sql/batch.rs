@@ -2,11 +2,12 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::super::chain::{COLUMNS, Chained, Draft, Head, Kind};
+use super::super::chain::{Chained, Draft, Head, Kind};
 use super::super::engine::{Dialect, Session, Value};
 use super::super::ledger::{InboxRow, LedgerError, Write};
 use super::super::plan::{Columns, Item, LetterPlace, Received};
 use super::super::plan::{fill_columns, inbox_columns, journal_columns, letter_columns, order_columns};
+use super::at_once::insert_log;
 use super::{rows, run};
 use crate::domain::{DeadLetter, DeadLetterState, Journal};
 
@@ -59,23 +60,13 @@ pub(super) async fn apply(session: &mut dyn Session, items: Vec<Item<'_>>, stand
 }
 
 pub(super) async fn append(session: &mut dyn Session, log: Vec<Chained>) -> Result<(), LedgerError> {
-    let mut rest = log.into_iter();
-    loop {
-        let some: Vec<Value> = rest.by_ref().take(AT_ONCE).flat_map(Chained::values).collect();
-        if some.is_empty() {
-            return Ok(());
-        }
-        run(session, AssertSqlSafe(insert_log(some.len() / COLUMNS.len())), some).await?;
+    let mut rest = log.into_iter().peekable();
+    while rest.peek().is_some() {
+        let mut values = Vec::new();
+        let sql = insert_log(rest.by_ref().take(AT_ONCE).collect(), &mut values);
+        run(session, AssertSqlSafe(sql), values).await?;
     }
-}
-
-fn insert_log(rows: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<String> = (1..=COLUMNS.len()).map(|at| format!("${}", row * COLUMNS.len() + at)).collect();
-        format!("({})", places.join(", "))
-    };
-    let values: Vec<String> = (0..rows).map(row).collect();
-    format!("INSERT INTO log ({}) VALUES {}", COLUMNS.join(", "), values.join(", "))
+    Ok(())
 }
 
 /// Brings the table that follows from the log up to date; false when the write says nothing new and is not logged.

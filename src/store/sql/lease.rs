@@ -31,6 +31,7 @@ impl<E: Engine> SqlLedger<E> {
             turn.token = token;
             // A commit of an earlier turn that is still open can only have been fenced off.
             turn.unsure = None;
+            turn.head = None;
         }
         Ok(asked)
     }

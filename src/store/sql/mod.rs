@@ -3,6 +3,7 @@
 //! Invariant: a commit whose outcome was not learned may be repeated. It is known again by what it says and by the hash that
 //! the chain ends with since, so that it is not logged twice.
 
+mod at_once;
 mod batch;
 mod lease;
 mod load;
@@ -16,7 +17,7 @@ use sqlx::SqlSafeStr;
 use super::chain::Head;
 use super::engine::{Access, Engine, Row, Session, Value};
 use super::ledger::{Lease, Ledger, LedgerError, Memory, Write};
-use super::plan::{fingerprint, plan};
+use super::plan::{Item, fingerprint, plan};
 pub(super) use load::{facts, letter, order};
 
 /// The longest that a commit may take before its outcome counts as unknown.
@@ -38,6 +39,8 @@ struct Turn {
     token: u64,
     /// The last commit, when its outcome is not known.
     unsure: Option<Unsure>,
+    /// The end of the chain as our last commit left it; nothing when somebody else may have written since.
+    head: Option<Head>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +50,17 @@ struct Unsure {
     head: Head,
 }
 
+/// What the long way did, and where the chain ends with it.
+enum Applied {
+    /// Written, not committed yet.
+    Now(Head),
+    /// An earlier attempt at the same batch was committed after all.
+    Before(Head),
+}
+
 impl<E: Engine> SqlLedger<E> {
     pub(super) const fn new(engine: E) -> Self {
-        Self { engine, turn: Mutex::new(Turn { token: 0, unsure: None }) }
+        Self { engine, turn: Mutex::new(Turn { token: 0, unsure: None, head: None }) }
     }
 
     /// A panic while the lock was held leaves plain data behind, which is still right.
@@ -57,25 +68,35 @@ impl<E: Engine> SqlLedger<E> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The last commit's outcome is known, and this is where the chain ends, as far as that is known.
+    fn learned(&self, head: Option<Head>) {
+        let mut turn = self.turn();
+        turn.unsure = None;
+        turn.head = head;
+    }
+
     async fn attempt(&self, writes: &[Write]) -> Result<(), LedgerError> {
         let items = plan(writes)?;
         let batch = fingerprint(&items);
+        if self.at_once(&items, batch).await? {
+            return Ok(());
+        }
         let mut session = self.engine.begin(Access::Write).await?;
-        let Turn { token, unsure } = self.turn().clone();
+        let Turn { token, unsure, .. } = self.turn().clone();
         let applied = async {
             let stand = batch::stand(session.as_mut(), self.engine.dialect()).await?;
             if stand.token != token {
                 return Err(LedgerError::Fenced { ours: token, newest: stand.token });
             }
             if unsure.is_some_and(|unsure| unsure.batch == batch && unsure.head == stand.head) {
-                return Ok(None);
+                return Ok(Applied::Before(stand.head));
             }
-            batch::apply(session.as_mut(), items, stand).await.map(Some)
+            batch::apply(session.as_mut(), items, stand).await.map(Applied::Now)
         };
         match applied.await {
-            Ok(Some(head)) => self.finish(session, Some(Unsure { batch, head })).await,
-            Ok(None) => {
-                self.turn().unsure = None;
+            Ok(Applied::Now(head)) => self.finish(session, Unsure { batch, head }).await,
+            Ok(Applied::Before(head)) => {
+                self.learned(Some(head));
                 session.roll_back().await;
                 Ok(())
             }
@@ -86,11 +107,26 @@ impl<E: Engine> SqlLedger<E> {
         }
     }
 
+    /// Tries the short way; false when it is not open, or was refused and nothing is written.
+    async fn at_once(&self, items: &[Item<'_>], batch: [u8; 32]) -> Result<bool, LedgerError> {
+        let exchange = {
+            let mut turn = self.turn();
+            let Some(head) = turn.head.take() else { return Ok(false) };
+            let Some(exchange) = at_once::exchange(items, turn.token, &head) else { return Ok(false) };
+            turn.unsure = Some(Unsure { batch, head: exchange.head.clone() });
+            exchange
+        };
+        let written = self.engine.at_once(exchange.statements, exchange.values).await?;
+        self.learned(written.then_some(exchange.head));
+        Ok(written)
+    }
+
     /// Commits, and remembers what it was for as long as the outcome is open.
-    async fn finish(&self, session: Box<dyn Session>, unsure: Option<Unsure>) -> Result<(), LedgerError> {
-        self.turn().unsure = unsure;
+    async fn finish(&self, session: Box<dyn Session>, unsure: Unsure) -> Result<(), LedgerError> {
+        let head = unsure.head.clone();
+        self.turn().unsure = Some(unsure);
         session.commit().await?;
-        self.turn().unsure = None;
+        self.learned(Some(head));
         Ok(())
     }
 }
