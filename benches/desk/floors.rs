@@ -19,10 +19,8 @@ use super::support::postgres::PostgresServer;
 use super::support::redis_server::RedisServer;
 use super::times::{Times, micros};
 
-const SAMPLES: usize = 1_000;
-const WARM_UP: usize = 100;
-/// Between two samples, so that each finds the machine as an order does: idle.
-const PAUSE: Duration = Duration::from_millis(2);
+const SAMPLES: usize = 500;
+const WARM_UP: usize = 50;
 /// About what an order and its JSON take.
 const PAYLOAD: usize = 1_200;
 
@@ -74,7 +72,7 @@ async fn sample<F: Future<Output = Duration>>(mut once: impl FnMut() -> F) -> Ti
         if index >= WARM_UP {
             samples.push(took);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(stage::PACE).await;
     }
     Times::new(samples)
 }

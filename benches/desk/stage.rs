@@ -15,6 +15,8 @@ use super::store::Store;
 use super::support::redis_server::RedisServer;
 use super::support::scene::{self, Feed, Wish};
 
+/// From one order to the next, and from one sample of a floor to the next: both find the machine idle, its caches cold.
+pub(crate) const PACE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// As a desk runs it: what was written is on disk a second later at most. The ledger is what must not lose anything.

@@ -5,14 +5,13 @@ use std::time::Duration;
 use cockpit::domain::{OrderTimes, Timestamp};
 
 use super::floors::Floors;
-use super::stage::Stage;
+use super::stage::{PACE, Stage};
 use super::store::Store;
 use super::times::{Times, micros};
 
 const ORDERS: usize = 500;
 /// Dropped: connections, prepared statements and caches are cold.
 const WARM_UP: usize = 50;
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// One order's way.
 struct Way {
@@ -51,7 +50,7 @@ pub(crate) async fn measure(store: &Store, floors: &Floors) {
     let stock = stage.stock(2).await;
     for index in 0..ORDERS {
         stage.take(format!("waterfall-{index:04}"), index).await;
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PACE).await;
     }
     stage.quiet(u64::try_from(ORDERS + stock).expect("few orders")).await;
     let memory = stage.end().await;

@@ -1,5 +1,6 @@
 //! Commits beside the loop, in the order in which they were decided: what has gathered while a commit was under way goes
-//! together into the next one, so that under load one fsync serves many batches. While the ledger is away
+//! together into the next one, so that under load one fsync serves many batches. News that nothing but its telling waits for
+//! lingers a moment for company, so that an order is seldom held up behind the commit of what an earlier one led to. While the ledger is away
 //! everything waits in its place and the loop goes on: cancels, the kill and what was heard need no ledger.
 //!
 //! Bounded: when [`Scribe::is_full`], the loop stops listening to the account's events and to answers. The adapter's socket then
@@ -24,6 +25,8 @@ use crate::store::ledger::{Ledger, LedgerError, Write};
 const AGAIN: Duration = Duration::from_millis(500);
 /// Batches that become durable together at most.
 const TOGETHER: usize = 64;
+/// How long news may wait for company.
+const LINGER: Duration = Duration::from_millis(10);
 
 /// What waits for the ledger.
 #[derive(Debug, Default)]
@@ -36,6 +39,14 @@ pub(super) struct Waiting {
     pub(super) entry: Option<Entry>,
     /// Who is to be told then.
     pub(super) reply: Option<(oneshot::Sender<Ack>, Ack)>,
+}
+
+impl Waiting {
+    /// Whether somebody waits for more than the telling of it.
+    fn is_pressing(&self) -> bool {
+        let tells = |effect: &Effect| matches!(effect, Effect::Emit(_) | Effect::Ack(_) | Effect::DeadLetter(_));
+        self.entry.is_some() || self.reply.is_some() || !self.after.iter().all(tells)
+    }
 }
 
 /// What became of a batch.
@@ -62,6 +73,8 @@ pub(super) struct Scribe {
     /// One of the oldest so many was refused for itself: each is committed alone, so that only that one falls out.
     alone: usize,
     again_at: Option<Instant>,
+    /// Until then what came since the last commit began may wait, as long as nothing presses.
+    linger_until: Option<Instant>,
     most: usize,
 }
 
@@ -74,7 +87,7 @@ impl fmt::Debug for Scribe {
 impl Scribe {
     /// At most about `most` batches wait.
     pub(super) fn new(ledger: Arc<dyn Ledger>, most: usize) -> Self {
-        Self { ledger, queue: VecDeque::new(), under_way: None, alone: 0, again_at: None, most }
+        Self { ledger, queue: VecDeque::new(), under_way: None, alone: 0, again_at: None, linger_until: None, most }
     }
 
     /// Takes a batch in; gives it back at once when there is nothing to write and nothing before it.
@@ -85,6 +98,7 @@ impl Scribe {
         let idle = waiting.writes.is_empty() && waiting.after.is_empty() && waiting.reply.is_none();
         if !idle && !self.merge(&waiting) {
             self.queue.push_back(waiting);
+            self.linger_until.get_or_insert_with(|| Instant::now() + LINGER);
         }
         None
     }
@@ -128,17 +142,29 @@ impl Scribe {
         self.queue.len()
     }
 
+    /// When the next commit is to begin; nothing for now, or when one is under way.
+    fn begins_at(&self) -> Option<Instant> {
+        if self.under_way.is_some() {
+            return None;
+        }
+        let presses = || self.queue.len() >= TOGETHER || self.queue.iter().any(Waiting::is_pressing);
+        self.again_at.or_else(|| self.linger_until.filter(|_| !presses()))
+    }
+
     /// Commits what waits; pending while there is nothing. Cancel-safe.
     pub(super) async fn next(&mut self) -> Outcome {
         loop {
             if self.queue.is_empty() {
                 return std::future::pending().await;
             }
-            if let Some(at) = self.again_at {
+            if let Some(at) = self.begins_at() {
                 tokio::time::sleep_until(at).await;
             }
-            let (ledger, queue, alone) = (&self.ledger, &self.queue, self.alone);
-            let under_way = self.under_way.get_or_insert_with(|| begin(ledger, queue, alone));
+            let (ledger, queue, alone, linger_until) = (&self.ledger, &self.queue, self.alone, &mut self.linger_until);
+            let under_way = self.under_way.get_or_insert_with(|| {
+                *linger_until = None;
+                begin(ledger, queue, alone)
+            });
             let result = (&mut under_way.commit).await;
             let batches = under_way.batches;
             self.under_way = None;
@@ -188,6 +214,7 @@ mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
+    use futures::FutureExt;
 
     use super::*;
     use crate::domain::{Price, Timestamp, Usd};
@@ -268,6 +295,19 @@ mod tests {
         let given_up = tokio::time::timeout(Duration::from_millis(1), scribe.next()).await;
         assert!(given_up.is_err(), "it pauses after a failure");
         assert!(matches!(scribe.next().await, Outcome::Durable(_)));
+    }
+
+    #[tokio::test]
+    async fn news_lingers_for_company_and_goes_at_once_with_what_presses() {
+        let mut scribe = Scribe::new(Arc::new(Paper::default()), 10);
+        scribe.push(batch(vec![meta("1")]));
+        assert!(scribe.next().now_or_never().is_none(), "it may wait");
+        let pressing = Waiting { after: vec![Effect::Post(("a".into(), 1))], ..batch(vec![meta("2")]) };
+        scribe.push(pressing);
+        let done = scribe.next().now_or_never();
+        assert!(matches!(done, Some(Outcome::Durable(done)) if done.len() == 2), "together, at once");
+        scribe.push(batch(vec![meta("3")]));
+        assert!(matches!(scribe.next().await, Outcome::Durable(done) if done.len() == 1), "alone in the end");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::super::scribe::{Outcome, Scribe, Waiting};
 use super::*;
+use crate::bus::{Entry, EntryId};
 use crate::domain::IntentId;
 use crate::store::ledger::{InboxRow, Write};
 
@@ -60,7 +61,9 @@ fn batch(name: &str) -> Waiting {
         payload: String::new(),
         at: Timestamp::from_secs(1),
     };
-    Waiting { writes: Arc::new(vec![Write::Inbox(row)]), ..Waiting::default() }
+    // Somebody waits for an intent to be sent.
+    let entry = Some(Entry { id: EntryId::START, payload: bytes::Bytes::new(), deliveries: 1 });
+    Waiting { writes: Arc::new(vec![Write::Inbox(row)]), entry, ..Waiting::default() }
 }
 
 fn names(batches: &[Waiting]) -> Vec<String> {
