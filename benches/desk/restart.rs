@@ -36,10 +36,17 @@ pub(crate) async fn measure(store: &Store) {
     }
     // First what takes, then what rests: a bid for one outcome is an offer of the other.
     let held = tokens.len();
-    for (index, (market, outcome)) in tokens.iter().enumerate() {
-        order(&stage, format!("held-{index:02}"), market, *outcome, true).await;
+    // And of a market's two outcomes one after the other: together they would cross.
+    for wanted in 0..2 {
+        for (index, (market, outcome)) in tokens.iter().enumerate().filter(|(_, (_, outcome))| *outcome == wanted) {
+            order(&stage, format!("held-{index:02}"), market, *outcome, true).await;
+        }
+        let filled = held / 2 * (wanted + 1);
+        stage::wait(&stage.bus, "positions", |state| {
+            holdings(state).len() == filled && state.orders.filled == u64::try_from(filled).expect("few orders")
+        })
+        .await;
     }
-    stage::wait(&stage.bus, "positions", |state| holdings(state).len() == held).await;
     for (index, (market, outcome)) in tokens.iter().cycle().take(held * RESTING).enumerate() {
         order(&stage, format!("open-{index:03}"), market, *outcome, false).await;
     }

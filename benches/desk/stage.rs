@@ -60,34 +60,21 @@ impl Stage {
         Self { store, sim, home, bus, markets, hermes, origin, _feed: feed, _redis: redis }
     }
 
-    /// Buys what later sells need: what was bought can be sold only once it is confirmed. How many orders that took.
-    pub(crate) async fn stock(&self, orders: usize) -> usize {
-        for order in 0..orders {
-            self.trade(format!("stock-{order}"), Side::Buy, dec!(400)).await;
-            // Until the book is filled up again.
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        self.quiet(u64::try_from(orders).expect("few orders")).await;
-        orders
-    }
-
-    /// An order that is filled at once: buys and sells in turn, so that the position stays small.
+    /// An order that is filled at once. The markets take turns, so that none's book runs dry.
     pub(crate) async fn take(&self, name: String, index: usize) {
-        self.trade(name, if index.is_multiple_of(2) { Side::Buy } else { Side::Sell }, dec!(5)).await;
+        self.buy(name, index, dec!(0.60), TimeInForce::Fak, Duration::from_mins(1)).await;
     }
 
-    async fn trade(&self, name: String, side: Side, size: Decimal) {
-        let wish = Wish {
-            name,
-            outcome: 0,
-            side,
-            price: if side == Side::Buy { dec!(0.60) } else { dec!(0.40) },
-            size,
-            tif: TimeInForce::Fak,
-            send_within: Some(Duration::from_mins(1)),
-            rest: Duration::from_mins(1),
-        };
-        self.append(&wish.intent(&self.markets[0])).await;
+    /// An order that rests at the best bid for a second and is then cancelled.
+    pub(crate) async fn rest(&self, name: String, index: usize) {
+        self.buy(name, index, dec!(0.40), TimeInForce::Gtc, Duration::from_secs(1)).await;
+    }
+
+    async fn buy(&self, name: String, index: usize, price: Decimal, tif: TimeInForce, rest: Duration) {
+        let market = &self.markets[index % self.markets.len()];
+        let send_within = Some(Duration::from_mins(1));
+        let wish = Wish { name, outcome: 0, side: Side::Buy, price, size: dec!(5), tif, send_within, rest };
+        self.append(&wish.intent(market)).await;
     }
 
     pub(crate) async fn append(&self, intent: &OrderIntent) {

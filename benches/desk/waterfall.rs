@@ -47,12 +47,11 @@ impl Way {
 
 pub(crate) async fn measure(store: &Store, floors: &Floors) {
     let stage = Stage::start(store.clone()).await;
-    let stock = stage.stock(2).await;
     for index in 0..ORDERS {
         stage.take(format!("waterfall-{index:04}"), index).await;
         tokio::time::sleep(PACE).await;
     }
-    stage.quiet(u64::try_from(ORDERS + stock).expect("few orders")).await;
+    stage.quiet(u64::try_from(ORDERS).expect("few orders")).await;
     let memory = stage.end().await;
     let orders = memory.orders.iter().map(|row| &row.order).filter(|order| order.times.sent_at.is_some());
     let ways: Vec<Way> =
