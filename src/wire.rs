@@ -170,6 +170,7 @@ impl Running {
     fn start_athena(&mut self, config: &Config) {
         let settings = athena::Settings {
             strategies: vec![athena::StrategySettings::Momentum(config.momentum.clone())],
+            shard: config.shard,
             limits: config.limits.clone(),
         };
         let (bus, stop) = (self.bus(), self.stop_athena.clone());

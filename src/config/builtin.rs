@@ -3,7 +3,7 @@ use std::time::Duration;
 use rust_decimal::dec;
 
 use crate::domain::{Mode, Size, Symbol, Usd};
-use crate::pipeline::athena::MomentumParams;
+use crate::pipeline::athena::{MomentumParams, Shard};
 use crate::risk::Limits;
 
 use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui};
@@ -27,6 +27,7 @@ impl Config {
                 silence: Duration::from_secs(4),
                 subscribe_within: Duration::from_secs(10),
             },
+            shard: Shard::WHOLE,
             momentum: MomentumParams {
                 symbol: Symbol::new("BTC/USD"),
                 market: UP_DOWN.to_owned(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bus::url::RedisUrl;
 use crate::domain::{Mode, Usd};
-use crate::pipeline::athena::MomentumParams;
+use crate::pipeline::athena::{MomentumParams, Shard};
 use crate::risk::Limits;
 
 pub use ledger_url::LedgerUrl;
@@ -35,6 +35,8 @@ pub struct Config {
     pub venues: Option<Venues>,
     /// What Argos watches.
     pub argos: Argos,
+    /// Which instruments are this process's Athena's.
+    pub shard: Shard,
     /// Thresholds of the momentum strategy.
     pub momentum: MomentumParams,
     /// Limits of the gate.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
 use crate::domain::{Mode, Size, Symbol, Usd};
-use crate::pipeline::athena::MomentumParams;
+use crate::pipeline::athena::{MomentumParams, Shard};
 use crate::risk::Limits;
 
 use super::reader::Reader;
@@ -27,6 +27,9 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let sim = sim(r);
     let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
     let argos = argos(r);
+    let shard = r.text("athena.shard", "\"1/1\", or this process's part such as \"2/3\" (of at most 64)", |text| {
+        Shard::parse(text).is_some()
+    });
     let momentum = r.params::<MomentumParams>("athena.momentum");
     let limits = limits(r);
     let account = account(r);
@@ -53,6 +56,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
         sim: sim?,
         venues: venues?,
         argos,
+        shard: Shard::parse(&shard?)?,
         momentum,
         limits: limits?,
         account: account?,

@@ -79,10 +79,9 @@ pub struct State {
     spent: Option<Direction>,
 }
 
-/// What survives a restart: the window and the cool-down.
+/// What survives a restart besides the window: the cool-down.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Saved {
-    samples: Vec<Sample>,
     wished_at: Option<Timestamp>,
     spent: Option<Direction>,
 }
@@ -236,20 +235,17 @@ impl Strategy for Momentum {
         }
     }
 
-    fn save(state: &State) -> Saved {
-        Saved { samples: state.window.samples(), wished_at: state.wished_at, spent: state.spent }
+    fn window(state: &mut State) -> Option<&mut Window> {
+        Some(&mut state.window)
     }
 
-    fn restore(state: &mut State, saved: Saved, params: &MomentumParams, now: Timestamp) -> Result<(), String> {
+    fn save(state: &State) -> Saved {
+        Saved { wished_at: state.wished_at, spent: state.spent }
+    }
+
+    fn restore(state: &mut State, saved: Saved, params: &MomentumParams, _now: Timestamp) -> Result<(), String> {
         state.wished_at = saved.wished_at;
-        state.spent = saved.spent;
-        let Some(newest) = saved.samples.last() else { return Err("it is empty".into()) };
-        if now.since(newest.at) > params.window {
-            return Err(format!("its newest tick is {} s old", now.since(newest.at).as_secs()));
-        }
-        for sample in saved.samples {
-            state.window.push(sample);
-        }
+        state.spent = saved.spent.filter(|_| !params.hysteresis.is_zero());
         Ok(())
     }
 }

@@ -50,6 +50,9 @@ impl View<'_> {
             figure("volume", format!("{} (at least {})", window.volume(), params.min_volume)),
             figure("volatility", volatility(window.volatility())),
         ];
+        if !window.unseen().is_zero() {
+            figures.push(figure("not seen", format!("{:.1} s of the window", window.unseen().as_secs_f64())));
+        }
         if let Some(market) = self.market {
             self.of_market(market, direction, &mut figures);
         }
