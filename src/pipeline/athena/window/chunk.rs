@@ -13,7 +13,7 @@ const MOST: u64 = 1 << 16;
 
 /// Consecutive samples of a window, encoded. They do not change any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
+pub(super) struct Chunk {
     number: u64,
     bytes: Bytes,
 }
