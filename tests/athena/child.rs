@@ -68,12 +68,7 @@ impl Cast {
                     ..on(symbol, slug)
                 })
                 .collect(),
-            Self::Thousand => (0..1_000)
-                .map(|number| MomentumParams {
-                    window: Duration::from_hours(1),
-                    ..on(format!("X{number}/USD"), "btc-updown-5m-{start}".to_owned())
-                })
-                .collect(),
+            Self::Thousand => crate::an_hour::strategies(1_000),
         }
     }
 

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking, and tells its figures"
 )]
 
+#[path = "../support/an_hour.rs"]
+mod an_hour;
 mod child;
 #[path = "../support/desk.rs"]
 mod desk;

@@ -1,71 +1,15 @@
 //! How long a restart takes with a thousand instruments, an hour of ticks each.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
+use cockpit::bus::BusRef;
 use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{Bus, Key, Origin, encode};
 use cockpit::clock;
-use cockpit::domain::{Price, Side, Size, Tick, TickKind, Timestamp};
-use cockpit::pipeline::athena::{Engine, Event, Momentum, Runner, Running};
-use rust_decimal::Decimal;
 
+use crate::an_hour::{SECONDS, an_hour, keep};
 use crate::child::{Athena, Cast, PATIENCE, key};
 use crate::desk::eventually;
 use crate::support::redis_server::RedisServer;
-
-const SECONDS: u64 = 3_600;
-
-fn tick(symbol: &str, second: u64, now: Timestamp) -> Tick {
-    let at = now.minus(Duration::from_secs(SECONDS - second));
-    Tick {
-        symbol: symbol.into(),
-        kind: TickKind::Trade {
-            price: Price(Decimal::new(870_000 + i64::try_from(second * 7_919 % 997).expect("small"), 1)),
-            qty: Size(Decimal::new(i64::try_from(second * 104_729 % 99_991).expect("small"), 8)),
-            side: Side::Buy,
-            trade_id: 90_000_000 + second,
-        },
-        event_at: at,
-        received_at: at,
-    }
-}
-
-/// Everything that an Athena of this cast has written after an hour of a tick a second. All instruments have seen the same.
-fn an_hour(cast: Cast) -> BTreeMap<String, (Key, Bytes)> {
-    let strategies = cast.strategies();
-    let origin = Origin::new("athena", "before");
-    let runner: Box<dyn Runner> = Box::new(Running::<Momentum>::new(strategies[0].clone()));
-    let mut engine = Engine::new(vec![runner], cockpit::config::Config::builtin().limits);
-    let (now, mut effects, mut written) = (clock::now(), Vec::new(), BTreeMap::new());
-    for second in 0..SECONDS {
-        engine.on_event(&Event::Tick(tick(strategies[0].symbol.as_str(), second, now)), now, &mut effects);
-        if second % 100 != 99 {
-            continue;
-        }
-        for ((strategy, _), saved) in engine.save(false) {
-            let (head, chunks) = saved().expect("serialises");
-            for (place, chunk) in chunks {
-                let payload = encode(&origin.wrap(&chunk, now)).expect("encodes");
-                written.insert(format!("chunk {place}"), (Key::Chunk(strategy.clone(), "".into(), place), payload));
-            }
-            let payload = encode(&origin.wrap(&head, now)).expect("encodes");
-            written.insert("head".to_owned(), (Key::Strategy(strategy, "".into()), payload));
-        }
-    }
-    let mut all = BTreeMap::new();
-    for params in &strategies {
-        for (key, payload) in written.values() {
-            let key = match key {
-                Key::Chunk(strategy, _, place) => Key::Chunk(strategy.clone(), params.symbol.clone(), *place),
-                _ => Key::Strategy("momentum".into(), params.symbol.clone()),
-            };
-            all.insert(key.to_string(), (key, payload.clone()));
-        }
-    }
-    all
-}
 
 /// Resident memory of a process in bytes.
 fn resident(process: u32) -> u64 {
@@ -79,20 +23,12 @@ fn a_thousand_instruments_are_there_again_with_their_hour() {
     let redis = RedisServer::start();
     let client = redis::Client::open(redis.url()).expect("an address");
     let mut connection = client.get_connection().expect("redis answers");
-    let kept = an_hour(Cast::Thousand);
+    let kept = an_hour(&Cast::Thousand.strategies());
     let bytes: usize = kept.values().map(|(_, payload)| payload.len()).sum();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let bus = RedisBus::new(&redis.url()).expect("an address");
-        let all: Vec<_> = kept.values().cloned().collect();
-        for part in all.chunks(1_000) {
-            let mut written = bus.set_all(part.to_vec()).await;
-            while written.is_err() {
-                // The connection is being made.
-                tokio::task::yield_now().await;
-                written = bus.set_all(part.to_vec()).await;
-            }
-        }
+        let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
+        keep(&bus, &kept).await;
     });
 
     let begun = clock::monotonic();
@@ -112,6 +48,6 @@ fn a_thousand_instruments_are_there_again_with_their_hour() {
     );
     assert!(memory < 200_000_000, "{memory} bytes");
     // What the figure is about is the optimised binary; the other one is only to come up at all.
-    let limit = if cfg!(debug_assertions) { Duration::from_secs(30) } else { Duration::from_secs(1) };
+    let limit = if cfg!(debug_assertions) { PATIENCE } else { Duration::from_secs(1) };
     assert!(took < limit, "ready only after {took:?}");
 }
