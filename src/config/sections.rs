@@ -40,6 +40,10 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let momentum = momentum?;
     let argos = argos?;
     consistent(r, &argos, &momentum);
+    let (shard, bus_url) = (Shard::parse(&shard?)?, BusUrl::new(bus_url?));
+    if bus_url.is_memory() && shard != Shard::WHOLE {
+        r.problem("athena.shard", format!("\"{shard}\""), "\"1/1\" with \"memory://\", which only one process is on");
+    }
     let ledger_url = LedgerUrl::new(ledger_url?);
     if !ledger_url.is_auto() && matches!(venues, Some(None)) {
         r.problem(
@@ -51,12 +55,12 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     Some(Config {
         mode: Mode::Sim,
         state_dir: state_dir.filter(|text| text != "auto").map(PathBuf::from),
-        bus_url: BusUrl::new(bus_url?),
+        bus_url,
         ledger_url,
         sim: sim?,
         venues: venues?,
         argos,
-        shard: Shard::parse(&shard?)?,
+        shard,
         momentum,
         limits: limits?,
         account: account?,

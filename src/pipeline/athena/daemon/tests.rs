@@ -529,4 +529,5 @@ async fn a_strategy_configured_twice_is_refused() {
     assert_eq!(error.to_string(), "strategy 'momentum' is configured twice for BTC/USD");
 }
 
+mod kept;
 mod params;
