@@ -25,12 +25,12 @@ use self::inputs::Inputs;
 use self::outputs::{Keeper, Outbox, Snapshot};
 use self::sequence::Sequence;
 use self::shelf::{Change, Changes, Shelf};
-use super::{Effect, Emission, Engine, Event, Momentum, MomentumParams, Refusal, Runner, Running};
+use super::{Effect, Emission, Engine, Event, Refusal, StrategySettings};
 use crate::bus::{BusRef, Channel, Delivery, Origin, Stream, Subscription, decode, encode};
 use crate::clock;
 use crate::domain::{
-    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, PolymarketData, SignalCounts, SignalEntry, StrategyId,
-    Tick, TradeEvent, TradingState,
+    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
+    SignalEntry, StrategyId, Tick, TradeEvent, TradingState,
 };
 use crate::risk::{Denied, Limits};
 
@@ -48,25 +48,10 @@ const SLOWEST_MICROS: u64 = 60_000_000;
 /// What Athena runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The strategies, each with the configuration file's parameters.
+    /// The strategies, each with the configuration file's parameters; those that are not enabled do not run.
     pub strategies: Vec<StrategySettings>,
     /// The gate's limits.
     pub limits: Limits,
-}
-
-/// A strategy and its parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StrategySettings {
-    /// Crypto momentum.
-    Momentum(MomentumParams),
-}
-
-impl StrategySettings {
-    fn runner(self) -> Box<dyn Runner> {
-        match self {
-            Self::Momentum(params) => Box::new(Running::<Momentum>::new(params)),
-        }
-    }
 }
 
 /// Why Athena cannot run.
@@ -75,6 +60,14 @@ pub enum AthenaError {
     /// Two would share one book of parameters and one state.
     #[error("strategy '{0}' is configured twice")]
     Twice(StrategyId),
+    /// Its parameters do not fit its table.
+    #[error("strategy '{strategy}': {}", in_words(.problems))]
+    Params {
+        /// Which.
+        strategy: StrategyId,
+        /// Everything that is wrong with them.
+        problems: Vec<ParamProblem>,
+    },
     /// The bus was shut down under her.
     #[error("the bus is gone: {0} ended")]
     BusGone(Channel),
@@ -137,8 +130,17 @@ async fn open_shelf(bus: &BusRef, boot: &str, engine: &mut Engine) -> Shelf {
     shelf
 }
 
+fn in_words(problems: &[ParamProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 fn engine(settings: Settings) -> Result<Engine, AthenaError> {
-    let runners: Vec<_> = settings.strategies.into_iter().map(StrategySettings::runner).collect();
+    let runner = |settings: &StrategySettings| {
+        let strategy = StrategyId::new(settings.kind().name());
+        settings.runner().map_err(|problems| AthenaError::Params { strategy, problems })
+    };
+    let enabled = settings.strategies.iter().filter(|settings| settings.is_enabled());
+    let runners = enabled.map(runner).collect::<Result<Vec<_>, _>>()?;
     let mut seen = HashSet::new();
     for runner in &runners {
         let (strategy, _) = runner.key();
