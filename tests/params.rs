@@ -122,7 +122,7 @@ fn a_threshold_changes_while_a_desk_on_redis_trades_and_outlives_it() {
 
     assert_eq!(ok(&home, &["params", "get", "momentum", "threshold"]), "0.4\n", "read while no daemon runs");
     let (code, why) = fails(&home, &["params", "set", "momentum", "threshold=0.1", "--why", "nobody there"]);
-    assert!(code == 3 && why.contains("no daemon answered"), "{code}: {why}");
+    assert!(code == 3 && why.contains("no athena answered"), "{code}: {why}");
     home.edit("cooldown_s = 5", "cooldown_s = 7");
     let mut again = home.start("again", &["run"]);
     let history = eventually("the changed file to be noticed", Duration::from_secs(30), || {

@@ -17,6 +17,7 @@ mod audit;
 mod cockpit;
 mod config;
 mod desk;
+mod dlq;
 mod fills;
 mod kill;
 mod orders;
@@ -98,6 +99,9 @@ enum Subcommands {
     /// Prove the ledger.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// What could not be executed: look at it, try it again, give it up.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
     /// Look at and change the strategies' parameters while they run.
     #[command(subcommand)]
     Params(params::Command),
@@ -187,6 +191,7 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
         Some(Subcommands::Fills(args)) => fills::run(globals, &args).await,
         Some(Subcommands::Positions(args)) => positions::run(globals, &args).await,
         Some(Subcommands::Pnl(args)) => pnl::run(globals, &args).await,
+        Some(Subcommands::Dlq(command)) => dlq::run(globals, &command).await,
         Some(Subcommands::Audit(command)) => audit::run(globals, &command).await,
         Some(Subcommands::Params(command)) => params::run(globals, command).await,
         Some(Subcommands::Signals(args)) => signals::run(globals, &args).await,

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,15 @@ pub enum Addressee {
     Athena,
     /// It acts.
     Hermes,
+}
+
+impl fmt::Display for Addressee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Athena => "athena",
+            Self::Hermes => "hermes",
+        })
+    }
 }
 
 impl Action {

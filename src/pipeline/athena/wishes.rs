@@ -37,7 +37,7 @@ pub struct News {
 /// A strategy's answers to one event. Skips are counted over all events.
 #[derive(Debug, Default)]
 pub struct Wishes {
-    wishes: Vec<Wish>,
+    made: Vec<Wish>,
     news: Vec<News>,
     last: Option<&'static str>,
     told: Vec<(&'static str, Timestamp)>,
@@ -49,7 +49,7 @@ impl Wishes {
     /// The strategy wants this.
     pub fn push(&mut self, wish: Wish) {
         self.last = None;
-        self.wishes.push(wish);
+        self.made.push(wish);
     }
 
     /// The strategy's price moved as it waits for, and it does not wish. `tell` is called only for news: a reason other than the last
@@ -74,12 +74,12 @@ impl Wishes {
     /// Whether the strategy wants something.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.wishes.is_empty()
+        self.made.is_empty()
     }
 
     /// The wishes, taken away.
     pub(super) fn take(&mut self) -> Vec<Wish> {
-        std::mem::take(&mut self.wishes)
+        std::mem::take(&mut self.made)
     }
 
     /// What is new of the skips, taken away.
@@ -89,7 +89,7 @@ impl Wishes {
 
     /// Forgets what was not taken: nobody is told while trading is halted, and what is skipped after that is news again.
     pub(super) fn hush(&mut self) {
-        self.wishes.clear();
+        self.made.clear();
         self.untold += self.news.iter().map(|news| news.untold + 1).sum::<u64>();
         self.news.clear();
         self.told.clear();
