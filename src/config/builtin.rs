@@ -3,7 +3,7 @@ use std::time::Duration;
 use rust_decimal::dec;
 
 use crate::domain::{Mode, Size, Symbol, Usd};
-use crate::pipeline::athena::{MomentumParams, Shard};
+use crate::pipeline::athena::{KINDS, Kind, Shard};
 use crate::risk::Limits;
 
 use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui};
@@ -28,23 +28,7 @@ impl Config {
                 subscribe_within: Duration::from_secs(10),
             },
             shard: Shard::WHOLE,
-            momentum: MomentumParams {
-                symbol: Symbol::new("BTC/USD"),
-                market: UP_DOWN.to_owned(),
-                window: Duration::from_secs(15),
-                threshold: dec!(0.0001),
-                min_ticks: 10,
-                min_volume: Size(dec!(0.001)),
-                cooldown: Duration::from_secs(5),
-                hysteresis: dec!(0),
-                persistence: dec!(1),
-                min_edge: dec!(0),
-                size: Size(dec!(20)),
-                slippage: dec!(0.01),
-                send_within: Duration::from_secs(2),
-                rest_for: Duration::from_secs(15),
-                cutoff: Duration::from_secs(10),
-            },
+            strategies: KINDS.iter().map(Kind::defaults).collect(),
             limits: Limits {
                 order_size: Size(dec!(100)),
                 order_notional: Usd(dec!(100)),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bus::url::RedisUrl;
 use crate::domain::{Mode, Usd};
-use crate::pipeline::athena::{MomentumParams, Shard};
+use crate::pipeline::athena::{Shard, StrategySettings};
 use crate::risk::Limits;
 
 pub use ledger_url::LedgerUrl;
@@ -37,8 +37,8 @@ pub struct Config {
     pub argos: Argos,
     /// Which instruments are this process's Athena's.
     pub shard: Shard,
-    /// Thresholds of the momentum strategy.
-    pub momentum: MomentumParams,
+    /// Every strategy: whether it runs, and its thresholds.
+    pub strategies: Vec<StrategySettings>,
     /// Limits of the gate.
     pub limits: Limits,
     /// How Hermes works.

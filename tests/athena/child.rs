@@ -7,7 +7,7 @@ use std::time::Duration;
 use cockpit::bus::redis::RedisBus;
 use cockpit::config::Config;
 use cockpit::domain::{Size, Symbol, Usd};
-use cockpit::pipeline::athena::{self, MomentumParams, Settings, Shard, StrategySettings};
+use cockpit::pipeline::athena::{self, Momentum, MomentumParams, Settings, Shard, Strategy as _, StrategySettings};
 use cockpit::risk::Limits;
 use rust_decimal::dec;
 use serde_json::Value;
@@ -45,7 +45,7 @@ impl Cast {
             min_edge: dec!(-0.05),
             send_within: Duration::from_mins(1),
             cutoff: Duration::from_secs(5),
-            ..Config::builtin().momentum
+            ..Momentum::defaults()
         };
         let on =
             |symbol: String, market: String| MomentumParams { symbol: Symbol::from(symbol), market, ..usual.clone() };
@@ -177,7 +177,7 @@ fn process() {
     let word = |name| std::env::var(name).expect("set by the test that starts it");
     let cast = Cast::ALL.into_iter().find(|cast| format!("{cast:?}") == word(CAST)).expect("a cast");
     let settings = Settings {
-        strategies: cast.strategies().into_iter().map(StrategySettings::Momentum).collect(),
+        strategies: cast.strategies().iter().map(|params| StrategySettings::of::<Momentum>(true, params)).collect(),
         shard: Shard::parse(&word(SHARD)).expect("a shard"),
         limits: cast.limits(),
     };

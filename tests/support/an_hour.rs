@@ -11,7 +11,7 @@ use cockpit::bus::{BusRef, Key, Origin, encode};
 use cockpit::clock;
 use cockpit::config::Config;
 use cockpit::domain::{Price, Side, Size, Symbol, Tick, TickKind, Timestamp};
-use cockpit::pipeline::athena::{Engine, Event, Momentum, MomentumParams, Runner, Running};
+use cockpit::pipeline::athena::{Engine, Event, Momentum, MomentumParams, Runner, Running, Strategy as _};
 use rust_decimal::{Decimal, dec};
 
 /// One tick each.
@@ -25,7 +25,7 @@ pub(crate) fn strategies(instruments: usize) -> Vec<MomentumParams> {
         symbol: Symbol::from(format!("X{number}/USD")),
         window: Duration::from_hours(1),
         threshold: dec!(0.0005),
-        ..Config::builtin().momentum
+        ..Momentum::defaults()
     };
     (0..instruments).map(params).collect()
 }

@@ -28,12 +28,12 @@ use self::outputs::{Keeper, Outbox, Snapshot};
 use self::sequence::{Place, Sequence};
 use self::shelf::{Change, Changes, Shelf};
 use super::params::book::Values;
-use super::{Effect, Emission, Engine, Event, Gap, Momentum, MomentumParams, Refusal, Runner, Running, Shard, Table};
+use super::{Effect, Emission, Engine, Event, Gap, Refusal, Shard, StrategySettings, Table};
 use crate::bus::{BusRef, Channel, Delivery, Envelope, Origin, Stream, Subscription, decode, encode};
 use crate::clock;
 use crate::domain::{
-    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, PolymarketData, SignalCounts, SignalEntry, StrategyId,
-    Symbol, Tick, Timestamp, TradeEvent, TradingState,
+    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
+    SignalEntry, StrategyId, Symbol, Tick, Timestamp, TradeEvent, TradingState,
 };
 use crate::risk::{Denied, Limits};
 
@@ -51,28 +51,13 @@ const SLOWEST_MICROS: u64 = 60_000_000;
 /// What Athena runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The strategies on their instruments, each with the configuration file's parameters. A strategy on several instruments has the
-    /// same parameters on all, but for the fixed ones.
+    /// The strategies on their instruments, each with the configuration file's parameters; those that are not enabled do not run. A
+    /// strategy on several instruments has the same parameters on all, but for the fixed ones.
     pub strategies: Vec<StrategySettings>,
     /// Which instruments are this Athena's.
     pub shard: Shard,
     /// The gate's limits.
     pub limits: Limits,
-}
-
-/// A strategy and its parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StrategySettings {
-    /// Crypto momentum.
-    Momentum(MomentumParams),
-}
-
-impl StrategySettings {
-    fn runner(self) -> Box<dyn Runner> {
-        match self {
-            Self::Momentum(params) => Box::new(Running::<Momentum>::new(params)),
-        }
-    }
 }
 
 /// Why Athena cannot run.
@@ -81,6 +66,14 @@ pub enum AthenaError {
     /// Two would share one state.
     #[error("strategy '{0}' is configured twice for {1}")]
     Twice(StrategyId, Symbol),
+    /// Its parameters do not fit its table.
+    #[error("strategy '{strategy}': {}", in_words(.problems))]
+    Params {
+        /// Which.
+        strategy: StrategyId,
+        /// Everything that is wrong with them.
+        problems: Vec<ParamProblem>,
+    },
     /// The bus was shut down under her.
     #[error("the bus is gone: {0} ended")]
     BusGone(Channel),
@@ -95,7 +88,7 @@ pub enum AthenaError {
 /// When the settings contradict themselves or the bus goes away for good.
 pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -> Result<(), AthenaError> {
     let Settings { strategies, shard, limits } = settings;
-    let Prepared { mut engine, books } = prepare(strategies, shard, limits)?;
+    let Prepared { mut engine, books } = prepare(&strategies, shard, limits)?;
     let boot = Uuid::new_v4().to_string();
     let lost = Arc::new(AtomicU64::new(0));
     let started = async {
@@ -154,6 +147,10 @@ async fn open_shelf(
     shelf
 }
 
+fn in_words(problems: &[ParamProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// The engine with the instruments of one shard, and a book of parameters for every strategy: whoever decides on parameters need not trade
 /// the strategy herself.
 struct Prepared {
@@ -161,8 +158,13 @@ struct Prepared {
     books: Vec<(StrategyId, Table, Values)>,
 }
 
-fn prepare(strategies: Vec<StrategySettings>, shard: Shard, limits: Limits) -> Result<Prepared, AthenaError> {
-    let mut runners: Vec<_> = strategies.into_iter().map(StrategySettings::runner).collect();
+fn prepare(strategies: &[StrategySettings], shard: Shard, limits: Limits) -> Result<Prepared, AthenaError> {
+    let runner = |settings: &StrategySettings| {
+        let strategy = StrategyId::new(settings.kind().name());
+        settings.runner().map_err(|problems| AthenaError::Params { strategy, problems })
+    };
+    let enabled = strategies.iter().filter(|settings| settings.is_enabled());
+    let mut runners = enabled.map(runner).collect::<Result<Vec<_>, _>>()?;
     let (mut seen, mut books) = (HashSet::new(), Vec::<(StrategyId, Table, Values)>::new());
     for runner in &runners {
         let (strategy, symbol) = runner.key();

@@ -15,22 +15,27 @@ mod kept;
 mod markets;
 mod momentum;
 pub mod params;
+mod registry;
+mod reversion;
 mod rolling;
 #[cfg(test)]
 mod scene;
 mod shard;
 mod standing;
 mod strategy;
+mod updown;
 mod window;
 mod wishes;
 
-pub use daemon::{AthenaError, Settings, StrategySettings, run};
+pub use daemon::{AthenaError, Settings, run};
 pub use engine::Engine;
 pub use event::{Effect, Emission, Event, Refusal};
 pub use kept::{Documents, KeptState, SavedState};
 pub use markets::Markets;
 pub use momentum::{Momentum, MomentumParams};
 pub use params::{ParamValue, Params, Table};
+pub use registry::{KINDS, Kind, StrategySettings};
+pub use reversion::{Reversion, ReversionParams};
 pub use rolling::Selector;
 pub use shard::Shard;
 pub use strategy::{Cause, Desk, Runner, Running, Strategy, Wish};

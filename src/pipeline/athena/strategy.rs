@@ -67,20 +67,32 @@ pub struct Wish {
     pub rest_for: Duration,
 }
 
-/// The rules of a strategy. A new one needs this and an entry where strategies are made, nothing in the engine.
-pub trait Strategy {
+/// The rules of a strategy. A new one is a file with this, a line in `registry.rs` and a section of the configuration.
+pub trait Strategy: 'static {
     /// Its thresholds, as configured.
     type Params: Params;
     /// What it remembers from event to event.
-    type State: fmt::Debug + Send;
+    type State: fmt::Debug + Send + 'static;
     /// What of that survives a restart.
     type Saved: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Its name.
-    fn id() -> StrategyId;
+    /// Its name: of its section in the configuration, of its parameters and of its signals.
+    const NAME: &'static str;
+
+    /// Whether the embedded desk runs it.
+    const ENABLED: bool = false;
+
+    /// Its name as an identifier.
+    #[must_use]
+    fn id() -> StrategyId {
+        StrategyId::new(Self::NAME)
+    }
+
+    /// Its parameters on the embedded desk.
+    fn defaults() -> Self::Params;
 
     /// The instrument that it watches.
-    fn source(params: &Self::Params) -> &Symbol;
+    fn source(params: &Self::Params) -> Symbol;
 
     /// Its state before the first event.
     fn start(params: &Self::Params) -> Self::State;
@@ -180,7 +192,7 @@ impl<S: Strategy> Running<S> {
 
 impl<S: Strategy> Runner for Running<S> {
     fn key(&self) -> (StrategyId, Symbol) {
-        (S::id(), S::source(&self.params).clone())
+        (S::id(), S::source(&self.params))
     }
 
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes) {

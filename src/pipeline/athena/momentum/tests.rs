@@ -3,7 +3,7 @@ use std::time::Duration;
 use rust_decimal::{Decimal, dec};
 
 use super::*;
-use crate::domain::{Control, OrderIntent, PolymarketData, TradingState};
+use crate::domain::{Control, Market, OrderIntent, PolymarketData, Price, Side, TickKind, TradingState};
 use crate::pipeline::athena::Gap;
 use crate::pipeline::athena::scene::{OPENS, Scene, market, params, trade};
 use crate::pipeline::athena::{Effect, Engine, Runner, Running};
