@@ -169,7 +169,8 @@ impl Running {
 
     fn start_athena(&mut self, config: &Config) {
         let settings = athena::Settings {
-            strategies: vec![athena::StrategySettings::Momentum(config.momentum.clone())],
+            strategies: config.strategies.clone(),
+            shard: config.shard,
             limits: config.limits.clone(),
         };
         let (bus, stop) = (self.bus(), self.stop_athena.clone());

@@ -290,6 +290,23 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Writes a key.
     async fn set(&self, key: &Key, value: Bytes) -> Result<(), BusError>;
 
+    /// Reads keys, in their order, in one exchange where the bus has exchanges.
+    async fn get_all(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, BusError> {
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            values.push(self.get(key).await?);
+        }
+        Ok(values)
+    }
+
+    /// Writes keys. On a bus that outlives this process all are written or none: what belongs together is never found half.
+    async fn set_all(&self, values: Vec<(Key, Bytes)>) -> Result<(), BusError> {
+        for (key, value) in values {
+            self.set(&key, value).await?;
+        }
+        Ok(())
+    }
+
     /// Writes a key only if it still holds `before`, absent meaning that it does not exist; says whether it did. No other write
     /// comes between the look and the write. After [`BusError::Timeout`] read the key to learn what became of it.
     async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError>;

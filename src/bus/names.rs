@@ -136,8 +136,14 @@ pub enum Key {
     Kill,
     /// `state.<daemon>`: a daemon's snapshot.
     Daemon(&'static str),
-    /// `state.athena.<strategy>.<instrument>`: a rolling window and its strategy's state.
+    /// `state.athena.<strategy>.<instrument>`: a strategy's state and the head of its rolling window.
     Strategy(StrategyId, Symbol),
+    /// `state.athena.<strategy>.<instrument>.<place>`: a part of that window that does not change any more.
+    Chunk(StrategyId, Symbol, u64),
+    /// `state.athena.<shard>`: the snapshot of a second, third ... Athena, each with her part of the instruments.
+    Shard(u32),
+    /// `heard.athena.<shard>`: up to which message the states of a shard's strategies go.
+    Heard(u32),
     /// `params.<strategy>`: a strategy's parameters, what each may hold, and who changed what when.
     Params(StrategyId),
 }
@@ -157,6 +163,9 @@ impl fmt::Display for Key {
             Self::Kill => f.write_str("control.kill"),
             Self::Daemon(name) => write!(f, "state.{name}"),
             Self::Strategy(strategy, symbol) => write!(f, "state.athena.{strategy}.{symbol}"),
+            Self::Chunk(strategy, symbol, place) => write!(f, "state.athena.{strategy}.{symbol}.{place}"),
+            Self::Shard(shard) => write!(f, "state.athena.{shard}"),
+            Self::Heard(shard) => write!(f, "heard.athena.{shard}"),
             Self::Params(strategy) => write!(f, "params.{strategy}"),
         }
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use rust_decimal::dec;
 
 use crate::domain::{Mode, Size, Symbol, Usd};
-use crate::pipeline::athena::MomentumParams;
+use crate::pipeline::athena::{KINDS, Kind, Shard};
 use crate::risk::Limits;
 
 use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui};
@@ -27,23 +27,8 @@ impl Config {
                 silence: Duration::from_secs(4),
                 subscribe_within: Duration::from_secs(10),
             },
-            momentum: MomentumParams {
-                symbol: Symbol::new("BTC/USD"),
-                market: UP_DOWN.to_owned(),
-                window: Duration::from_secs(15),
-                threshold: dec!(0.0001),
-                min_ticks: 10,
-                min_volume: Size(dec!(0.001)),
-                cooldown: Duration::from_secs(5),
-                hysteresis: dec!(0),
-                persistence: dec!(1),
-                min_edge: dec!(0),
-                size: Size(dec!(20)),
-                slippage: dec!(0.01),
-                send_within: Duration::from_secs(2),
-                rest_for: Duration::from_secs(15),
-                cutoff: Duration::from_secs(10),
-            },
+            shard: Shard::WHOLE,
+            strategies: KINDS.iter().map(Kind::defaults).collect(),
             limits: Limits {
                 order_size: Size(dec!(100)),
                 order_notional: Usd(dec!(100)),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bus::url::RedisUrl;
 use crate::domain::{Mode, Usd};
-use crate::pipeline::athena::MomentumParams;
+use crate::pipeline::athena::{Shard, StrategySettings};
 use crate::risk::Limits;
 
 pub use ledger_url::LedgerUrl;
@@ -35,8 +35,10 @@ pub struct Config {
     pub venues: Option<Venues>,
     /// What Argos watches.
     pub argos: Argos,
-    /// Thresholds of the momentum strategy.
-    pub momentum: MomentumParams,
+    /// Which instruments are this process's Athena's.
+    pub shard: Shard,
+    /// Every strategy: whether it runs, and its thresholds.
+    pub strategies: Vec<StrategySettings>,
     /// Limits of the gate.
     pub limits: Limits,
     /// How Hermes works.

@@ -9,8 +9,7 @@ use rust_decimal::Decimal;
 use toml::{Table, Value};
 
 use super::Problem;
-use crate::domain::ParamKind;
-use crate::pipeline::athena::Params;
+use crate::domain::{ParamKind, ParamSpec};
 
 /// The table being read. What is left at the end is unknown.
 #[derive(Debug)]
@@ -143,10 +142,11 @@ impl Reader {
         })
     }
 
-    /// A strategy's parameters, as its table declares them: times and counts as numbers, everything else in quotes.
-    pub(super) fn params<P: Params>(&mut self, section: &str) -> Option<P> {
+    /// A strategy's parameters, as its table declares them: times and counts as numbers, everything else in quotes. Nothing when one of
+    /// them is not right.
+    pub(super) fn params(&mut self, section: &str, table: &[ParamSpec]) -> Option<BTreeMap<String, String>> {
         let mut texts = BTreeMap::new();
-        for spec in P::TABLE {
+        for spec in table {
             let quoted = matches!(spec.kind, ParamKind::Decimal { .. } | ParamKind::Pair | ParamKind::Market);
             let allowed = if quoted { format!("{}, in quotes", spec.allowed()) } else { spec.allowed() };
             let text = self.read(&format!("{section}.{}", spec.name), &allowed, |value| {
@@ -155,7 +155,7 @@ impl Reader {
             });
             texts.extend(text.map(|text| (spec.name.to_owned(), text)));
         }
-        P::from_texts(&texts).ok()
+        (texts.len() == table.len()).then_some(texts)
     }
 
     pub(super) fn texts(&mut self, key: &str, allowed: &str, accept: impl Fn(&str) -> bool) -> Option<Vec<String>> {

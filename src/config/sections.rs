@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
-use crate::domain::{Mode, Size, Symbol, Usd};
-use crate::pipeline::athena::MomentumParams;
+use crate::domain::{Mode, ParamKind, Size, Symbol, Usd};
+use crate::pipeline::athena::{KINDS, Kind, Shard, StrategySettings};
 use crate::risk::Limits;
 
 use super::reader::Reader;
@@ -27,16 +27,23 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let sim = sim(r);
     let venues = if r.has("venues") { venues(r).map(Some) } else { Some(None) };
     let argos = argos(r);
-    let momentum = r.params::<MomentumParams>("athena.momentum");
+    let shard = r.text("athena.shard", "\"1/1\", or this process's part such as \"2/3\" (of at most 64)", |text| {
+        Shard::parse(text).is_some()
+    });
+    let strategies = strategies(r);
     let limits = limits(r);
     let account = account(r);
     let hermes = hermes(r);
     let ui = ui(r);
     let log_filter = r.text("log.filter", "\"info\", or \"target=level,...\"", is_log_filter);
     mode?;
-    let momentum = momentum?;
+    let strategies = strategies?;
     let argos = argos?;
-    consistent(r, &argos, &momentum);
+    consistent(r, &argos, &strategies);
+    let (shard, bus_url) = (Shard::parse(&shard?)?, BusUrl::new(bus_url?));
+    if bus_url.is_memory() && shard != Shard::WHOLE {
+        r.problem("athena.shard", format!("\"{shard}\""), "\"1/1\" with \"memory://\", which only one process is on");
+    }
     let ledger_url = LedgerUrl::new(ledger_url?);
     if !ledger_url.is_auto() && matches!(venues, Some(None)) {
         r.problem(
@@ -48,12 +55,13 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     Some(Config {
         mode: Mode::Sim,
         state_dir: state_dir.filter(|text| text != "auto").map(PathBuf::from),
-        bus_url: BusUrl::new(bus_url?),
+        bus_url,
         ledger_url,
         sim: sim?,
         venues: venues?,
         argos,
-        momentum,
+        shard,
+        strategies,
         limits: limits?,
         account: account?,
         hermes: hermes?,
@@ -62,13 +70,33 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     })
 }
 
+/// Every strategy that this build knows, whether it runs or not.
+fn strategies(r: &mut Reader) -> Option<Vec<StrategySettings>> {
+    let read: Vec<_> = KINDS.iter().map(|kind| strategy(r, kind)).collect();
+    read.into_iter().collect()
+}
+
+fn strategy(r: &mut Reader, kind: &Kind) -> Option<StrategySettings> {
+    let section = format!("athena.{}", kind.name());
+    let enabled = r.flag(&format!("{section}.enabled"));
+    let values = r.params(&section, kind.specs());
+    kind.settings(enabled?, &values?).ok()
+}
+
 /// A strategy can only see what Argos collects.
-fn consistent(r: &mut Reader, argos: &Argos, momentum: &MomentumParams) {
-    if !argos.symbols.contains(&momentum.symbol) {
-        r.problem("athena.momentum.symbol", format!("\"{}\"", momentum.symbol), "one of argos.symbols");
-    }
-    if !argos.markets.contains(&momentum.market) {
-        r.problem("athena.momentum.market", format!("\"{}\"", momentum.market), "one of argos.markets");
+fn consistent(r: &mut Reader, argos: &Argos, strategies: &[StrategySettings]) {
+    for strategy in strategies.iter().filter(|strategy| strategy.is_enabled()) {
+        for spec in strategy.kind().specs() {
+            let Some(text) = strategy.values().get(spec.name) else { continue };
+            let (collected, allowed) = match spec.kind {
+                ParamKind::Pair => (argos.symbols.iter().any(|symbol| symbol.as_str() == text), "one of argos.symbols"),
+                ParamKind::Market => (argos.markets.contains(text), "one of argos.markets"),
+                _ => continue,
+            };
+            if !collected {
+                r.problem(&format!("athena.{}.{}", strategy.kind().name(), spec.name), format!("\"{text}\""), allowed);
+            }
+        }
     }
 }
 

@@ -77,6 +77,17 @@ fn a_strategy_may_only_watch_what_is_collected() {
 }
 
 #[test]
+fn instruments_are_shared_only_over_redis() {
+    let shared = DEFAULT_TOML.replace("shard = \"1/1\"", "shard = \"2/3\"");
+    let found = problems(&shared);
+    assert_eq!((found.len(), found[0].key.as_str(), found[0].value.as_str()), (1, "athena.shard", "\"2/3\""));
+    let config = Config::parse(&shared.replace("memory://", "redis://127.0.0.1")).expect("right");
+    assert_eq!(config.shard.to_string(), "2/3");
+    let found = problems(&DEFAULT_TOML.replace("shard = \"1/1\"", "shard = \"3/2\""));
+    assert_eq!((found[0].key.as_str(), found[0].value.as_str()), ("athena.shard", "\"3/2\""));
+}
+
+#[test]
 fn a_password_is_never_shown() {
     let url = BusUrl::new("redis://desk:s3cret@localhost:6379/1".into());
     assert_eq!(format!("{url} {url:?}"), "redis://desk@localhost:6379/1 redis://desk@localhost:6379/1");

@@ -344,6 +344,16 @@ pub(crate) async fn keys_hold_what_was_written_last(bus: BusRef) {
     assert_eq!(bus.get(&Key::HERMES).await, Ok(None));
 }
 
+pub(crate) async fn keys_are_read_and_written_together(bus: BusRef) {
+    let keys = [Key::ARGOS, Key::ATHENA, Key::Chunk("momentum".into(), "BTC/USD".into(), 7), Key::Heard(1)];
+    assert_eq!(bus.get_all(&[]).await, Ok(Vec::new()));
+    bus.set_all(Vec::new()).await.unwrap();
+    let values = vec![(keys[0].clone(), text("one")), (keys[2].clone(), text("")), (keys[0].clone(), text("two"))];
+    bus.set_all(values).await.unwrap();
+    let found = vec![Some(text("two")), None, Some(text("")), None];
+    assert_eq!(bus.get_all(&keys).await, Ok(found), "in the order asked for, the last write counts");
+}
+
 pub(crate) async fn a_key_is_replaced_only_while_it_holds_what_was_read(bus: BusRef) {
     let key = Key::Params("momentum".into());
     assert_eq!(bus.replace(&key, Some(b""), text("x")).await, Ok(false), "absent is not empty");

@@ -9,7 +9,7 @@ use cockpit::bus::{BusRef, Envelope, Key, Origin, control, decode};
 use cockpit::clock;
 use cockpit::config::Config;
 use cockpit::domain::{Ack, AckVerdict, Action, AthenaState, ParamBook};
-use cockpit::pipeline::athena::{self, StrategySettings};
+use cockpit::pipeline::athena::{self, Shard};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::redis_server::RedisServer;
@@ -41,7 +41,8 @@ async fn race(bus: BusRef, athenas: usize) {
     let daemons: Vec<_> = (0..athenas)
         .map(|_| {
             let settings = athena::Settings {
-                strategies: vec![StrategySettings::Momentum(config.momentum.clone())],
+                strategies: config.strategies.clone(),
+                shard: Shard::WHOLE,
                 limits: config.limits.clone(),
             };
             tokio::spawn(athena::run(settings, bus.clone(), stop.clone()))

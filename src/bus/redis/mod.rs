@@ -293,6 +293,29 @@ impl Bus for RedisBus {
         self.link.call(redis::cmd("SET").arg(key.to_string()).arg(&value[..]), None).await.map(drop)
     }
 
+    async fn get_all(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, BusError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = redis::cmd("MGET");
+        for key in keys {
+            command.arg(key.to_string());
+        }
+        let kept: Vec<Option<Vec<u8>>> = self.typed(&command, "MGET").await?;
+        Ok(kept.into_iter().map(|value| value.map(Bytes::from)).collect())
+    }
+
+    async fn set_all(&self, values: Vec<(Key, Bytes)>) -> Result<(), BusError> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let mut command = redis::cmd("MSET");
+        for (key, value) in &values {
+            command.arg(key.to_string()).arg(&value[..]);
+        }
+        self.link.call(&command, None).await.map(drop)
+    }
+
     async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError> {
         let mut command = redis::cmd("EVAL");
         command.arg(REPLACE).arg(1).arg(key.to_string()).arg(&after[..]);

@@ -5,10 +5,12 @@
 
 mod inputs;
 mod outputs;
+mod recall;
 mod sequence;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,14 +25,15 @@ use uuid::Uuid;
 
 use self::inputs::Inputs;
 use self::outputs::{Keeper, Outbox, Snapshot};
-use self::sequence::Sequence;
+use self::sequence::{Place, Sequence};
 use self::shelf::{Change, Changes, Shelf};
-use super::{Effect, Emission, Engine, Event, Momentum, MomentumParams, Refusal, Runner, Running};
-use crate::bus::{BusRef, Channel, Delivery, Origin, Stream, Subscription, decode, encode};
+use super::params::book::Values;
+use super::{Effect, Emission, Engine, Event, Gap, Refusal, Shard, StrategySettings, Table};
+use crate::bus::{BusRef, Channel, Delivery, Envelope, Origin, Stream, Subscription, decode, encode};
 use crate::clock;
 use crate::domain::{
-    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, PolymarketData, SignalCounts, SignalEntry, StrategyId,
-    Tick, TradeEvent, TradingState,
+    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
+    SignalEntry, StrategyId, Symbol, Tick, Timestamp, TradeEvent, TradingState,
 };
 use crate::risk::{Denied, Limits};
 
@@ -38,9 +41,9 @@ use crate::risk::{Denied, Limits};
 const DATA_CAPACITY: usize = 8_192;
 const KILL_CAPACITY: usize = 64;
 
-/// How often a changed snapshot is written; an unchanged one every fourth time.
-const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
-const UNCHANGED_EVERY: u32 = 4;
+/// How often what has changed is written, so that a crash takes no more than a quarter of a second; an unchanged snapshot every fifth time.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
+const UNCHANGED_EVERY: u32 = 5;
 
 /// Slowest tick to signal that is told apart, in microseconds.
 const SLOWEST_MICROS: u64 = 60_000_000;
@@ -48,33 +51,29 @@ const SLOWEST_MICROS: u64 = 60_000_000;
 /// What Athena runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The strategies, each with the configuration file's parameters.
+    /// The strategies on their instruments, each with the configuration file's parameters; those that are not enabled do not run. A
+    /// strategy on several instruments has the same parameters on all, but for the fixed ones.
     pub strategies: Vec<StrategySettings>,
+    /// Which instruments are this Athena's.
+    pub shard: Shard,
     /// The gate's limits.
     pub limits: Limits,
-}
-
-/// A strategy and its parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StrategySettings {
-    /// Crypto momentum.
-    Momentum(MomentumParams),
-}
-
-impl StrategySettings {
-    fn runner(self) -> Box<dyn Runner> {
-        match self {
-            Self::Momentum(params) => Box::new(Running::<Momentum>::new(params)),
-        }
-    }
 }
 
 /// Why Athena cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum AthenaError {
-    /// Two would share one book of parameters and one state.
-    #[error("strategy '{0}' is configured twice")]
-    Twice(StrategyId),
+    /// Two would share one state.
+    #[error("strategy '{0}' is configured twice for {1}")]
+    Twice(StrategyId, Symbol),
+    /// Its parameters do not fit its table.
+    #[error("strategy '{strategy}': {}", in_words(.problems))]
+    Params {
+        /// Which.
+        strategy: StrategyId,
+        /// Everything that is wrong with them.
+        problems: Vec<ParamProblem>,
+    },
     /// The bus was shut down under her.
     #[error("the bus is gone: {0} ended")]
     BusGone(Channel),
@@ -88,35 +87,42 @@ pub enum AthenaError {
 /// # Errors
 /// When the settings contradict themselves or the bus goes away for good.
 pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -> Result<(), AthenaError> {
-    let mut engine = engine(settings)?;
+    let Settings { strategies, shard, limits } = settings;
+    let Prepared { mut engine, books } = prepare(&strategies, shard, limits)?;
     let boot = Uuid::new_v4().to_string();
     let lost = Arc::new(AtomicU64::new(0));
     let started = async {
         let kill = inputs::subscribe(&bus, &[Channel::Kill], KILL_CAPACITY).await;
         let data = inputs::subscribe(&bus, &[Channel::Crypto, Channel::Polymarket], DATA_CAPACITY).await;
-        let shelf = open_shelf(&bus, &boot, &mut engine).await;
-        inputs::restore(&bus, &mut engine).await;
+        let shelf = open_shelf(&bus, &boot, shard, books, &mut engine).await;
+        let sequence = recall::recall(&bus, shard, &mut engine).await;
+        inputs::signals_on_their_way(&bus, &mut engine).await;
         let inputs = Inputs::start(&bus, Arc::clone(&lost)).await;
-        (kill, data, inputs, shelf.start())
+        let changes = shelf.start(inputs.params_changed());
+        (kill, data, inputs, changes, sequence)
     };
-    let Some((kill, data, inputs, changes)) = shutdown.run_until_cancelled(started).await else { return Ok(()) };
-    info!(boot, "athena is up");
+    let Some((kill, data, inputs, changes, sequence)) = shutdown.run_until_cancelled(started).await else {
+        return Ok(());
+    };
+    info!(boot, %shard, "athena is up");
+    let name = if shard.is_first() { "athena".to_owned() } else { format!("athena.{}", shard.index()) };
     let mut athena = Athena {
         engine,
         kill,
         inputs,
         changes,
-        signals: Origin::new("athena", &boot),
-        outbox: Outbox::start(&bus, Origin::new("athena", &boot), Arc::clone(&lost)),
-        keeper: Keeper::start(&bus, &boot),
+        signals: Origin::new(&name, &boot),
+        outbox: Outbox::start(&bus, Origin::new(&name, &boot), Arc::clone(&lost)),
+        keeper: Keeper::start(&bus, &boot, shard),
         bus,
         boot,
         lost,
-        sequence: Sequence::default(),
+        sequence,
         counts: SignalCounts::default(),
         latency: Histogram::new_with_bounds(1, SLOWEST_MICROS, 3)?,
         effects: Vec::new(),
         changed: true,
+        rewrite: false,
         unchanged_for: 0,
     };
     let ended = athena.serve(data, &shutdown).await;
@@ -125,10 +131,14 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
 }
 
 /// Puts the kept parameters in force before anything else is restored: a kept window belongs to them.
-async fn open_shelf(bus: &BusRef, boot: &str, engine: &mut Engine) -> Shelf {
-    let values = engine.params().into_iter().map(|params| params.values);
-    let strategies = engine.tables().into_iter().zip(values).map(|((strategy, table), file)| (strategy, table, file));
-    let shelf = Shelf::open(bus, boot, strategies.collect()).await;
+async fn open_shelf(
+    bus: &BusRef,
+    boot: &str,
+    shard: Shard,
+    books: Vec<(StrategyId, Table, Values)>,
+    engine: &mut Engine,
+) -> Shelf {
+    let shelf = Shelf::open(bus, boot, shard, books).await;
     for version in shelf.in_force() {
         if let Err(problems) = engine.set_params(version) {
             error!(strategy = %version.strategy, ?problems, "the file's parameters stay in force");
@@ -137,16 +147,39 @@ async fn open_shelf(bus: &BusRef, boot: &str, engine: &mut Engine) -> Shelf {
     shelf
 }
 
-fn engine(settings: Settings) -> Result<Engine, AthenaError> {
-    let runners: Vec<_> = settings.strategies.into_iter().map(StrategySettings::runner).collect();
-    let mut seen = HashSet::new();
+fn in_words(problems: &[ParamProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The engine with the instruments of one shard, and a book of parameters for every strategy: whoever decides on parameters need not trade
+/// the strategy herself.
+struct Prepared {
+    engine: Engine,
+    books: Vec<(StrategyId, Table, Values)>,
+}
+
+fn prepare(strategies: &[StrategySettings], shard: Shard, limits: Limits) -> Result<Prepared, AthenaError> {
+    let runner = |settings: &StrategySettings| {
+        let strategy = StrategyId::new(settings.kind().name());
+        settings.runner().map_err(|problems| AthenaError::Params { strategy, problems })
+    };
+    let enabled = strategies.iter().filter(|settings| settings.is_enabled());
+    let mut runners = enabled.map(runner).collect::<Result<Vec<_>, _>>()?;
+    let (mut seen, mut books) = (HashSet::new(), Vec::<(StrategyId, Table, Values)>::new());
     for runner in &runners {
-        let (strategy, _) = runner.key();
-        if !seen.insert(strategy.clone()) {
-            return Err(AthenaError::Twice(strategy));
+        let (strategy, symbol) = runner.key();
+        if books.iter().all(|(known, ..)| *known != strategy) {
+            books.push((strategy.clone(), runner.table(), runner.values()));
+        }
+        if !seen.insert((strategy.clone(), symbol.clone())) {
+            return Err(AthenaError::Twice(strategy, symbol));
         }
     }
-    Ok(Engine::new(runners, settings.limits))
+    runners.retain(|runner| shard.owns(&runner.key().1));
+    if runners.is_empty() {
+        warn!(%shard, "none of the instruments belongs to this athena");
+    }
+    Ok(Prepared { engine: Engine::new(runners, limits), books })
 }
 
 struct Athena {
@@ -165,6 +198,8 @@ struct Athena {
     latency: Histogram<u64>,
     effects: Vec<Effect>,
     changed: bool,
+    /// The bus may have lost what it was given: everything is written again.
+    rewrite: bool,
     unchanged_for: u32,
 }
 
@@ -201,7 +236,10 @@ impl Athena {
                 Ok(envelope) => Event::Latch(envelope.body),
                 Err(error) => Event::LatchUnreadable(error.to_string()),
             },
-            Delivery::Lagged(_) | Delivery::Resumed => Event::LatchUnreadable("pushes were lost".into()),
+            Delivery::Lagged(_) | Delivery::Resumed => {
+                self.rewrite = true;
+                Event::LatchUnreadable("pushes were lost".into())
+            }
         };
         if let Event::LatchUnreadable(why) = &event {
             warn!(why, "kill latch");
@@ -213,11 +251,13 @@ impl Athena {
 
     /// Parameters change here, between two events.
     fn on_change(&mut self, change: Change) {
-        let Change { version, done } = change;
+        let Change { version, told, done } = change;
         let taken = self.engine.set_params(&version);
         if taken.is_ok() {
             self.changed = true;
-            self.outbox.put(TradeEvent::Params(version));
+            if told {
+                self.outbox.put(TradeEvent::Params(version));
+            }
         }
         if done.send(taken).is_err() {
             warn!("nobody waits for a change of parameters any more");
@@ -228,14 +268,14 @@ impl Athena {
         match delivery {
             Delivery::Message { channel: Channel::Crypto, payload } => match decode::<Tick>(&payload) {
                 Ok(envelope) => {
-                    self.count(Channel::Crypto, &envelope.source, &envelope.boot, envelope.seq);
+                    self.count(Channel::Crypto, &envelope, envelope.body.received_at);
                     self.on_event(&Event::Tick(envelope.body)).await;
                 }
                 Err(error) => self.refused(Channel::Crypto, &error),
             },
             Delivery::Message { channel, payload } => match decode::<PolymarketData>(&payload) {
                 Ok(envelope) => {
-                    self.count(channel, &envelope.source, &envelope.boot, envelope.seq);
+                    self.count(channel, &envelope, envelope.published_at);
                     self.on_event(&Event::Polymarket(envelope.body)).await;
                 }
                 Err(error) => self.refused(channel, &error),
@@ -246,13 +286,21 @@ impl Athena {
             }
             Delivery::Resumed => {
                 self.inputs.refresh();
+                self.rewrite = true;
                 self.on_event(&Event::Gap).await;
             }
         }
     }
 
-    fn count(&mut self, channel: Channel, source: &str, boot: &Arc<str>, seq: u64) {
-        self.lost.fetch_add(self.sequence.heard(channel, source, boot, seq), Ordering::Relaxed);
+    /// Counts what is missing before a message. Ticks that are missing leave a gap in the windows.
+    fn count<T>(&mut self, channel: Channel, envelope: &Envelope<T>, at: Timestamp) {
+        let Envelope { source, boot, seq, .. } = envelope;
+        let missing = self.sequence.heard(Place { channel, source, boot, seq: *seq, at });
+        self.lost.fetch_add(missing.untold, Ordering::Relaxed);
+        if let Some(from) = missing.since.filter(|_| channel == Channel::Crypto) {
+            warn!(%channel, %source, %from, to = %at, missing = missing.untold, "ticks are missing");
+            self.engine.note_gap(Gap { from, to: at });
+        }
     }
 
     fn refused(&mut self, channel: Channel, error: &crate::bus::CodecError) {
@@ -317,17 +365,15 @@ impl Athena {
     /// the last one gets the next.
     fn snapshot(&mut self) {
         self.unchanged_for += 1;
-        if !self.changed && self.unchanged_for < UNCHANGED_EVERY {
-            return;
-        }
-        let snapshot = self.take_snapshot();
-        if self.keeper.offer(snapshot) {
-            self.changed = false;
-            self.unchanged_for = 0;
+        let due = self.changed || self.rewrite || self.unchanged_for >= UNCHANGED_EVERY;
+        if due && self.keeper.has_room() {
+            let snapshot = self.take_snapshot();
+            self.keeper.take(snapshot);
         }
     }
 
-    fn take_snapshot(&self) -> Snapshot {
+    fn take_snapshot(&mut self) -> Snapshot {
+        (self.changed, self.unchanged_for) = (false, 0);
         let now = clock::now();
         let quantile = |q| (!self.latency.is_empty()).then(|| self.latency.value_at_quantile(q));
         let state = AthenaState {
@@ -340,11 +386,11 @@ impl Athena {
             strategies: self.engine.report(now),
             params: self.engine.params(),
         };
-        Snapshot { state, saved: if self.changed { self.engine.save() } else { Vec::new() } }
+        let saved = self.engine.save(std::mem::take(&mut self.rewrite));
+        Snapshot { state, heard: self.sequence.of(Channel::Crypto), saved }
     }
 
     async fn stop(mut self) {
-        self.changed = true;
         let snapshot = self.take_snapshot();
         self.keeper.stop(snapshot).await;
         self.outbox.stop().await;

@@ -1,16 +1,17 @@
 //! The engine: events in, effects out. It owns the strategies, the view of the desk, and the gate between them and the stream.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
-
-use serde_json::value::RawValue;
 
 use super::account::Account;
 use super::event::{Effect, Emission, Event, Refusal};
 use super::intent::{intent, skip_identity};
+use super::kept::{KeptState, SavedState};
 use super::markets::Markets;
-use super::params::Table;
 use super::standing::Standing;
-use super::strategy::{Desk, Runner, SavedState, Wish};
+use super::strategy::{Desk, Runner, Wish};
+use super::window::{ChunkDoc, Gap};
 use super::wishes::{News, Wishes};
 use crate::domain::{
     ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip, StrategyId, StrategyState, Symbol,
@@ -27,11 +28,13 @@ struct Slot {
     signal_at: Option<Timestamp>,
     /// A wish was denied since trading was halted.
     told_halted: bool,
+    /// Its state is not what was handed out to be kept.
+    changed: bool,
 }
 
 impl Slot {
     fn new(runner: Box<dyn Runner>) -> Self {
-        Self { runner, params: 0, wishes: Wishes::default(), signal_at: None, told_halted: false }
+        Self { runner, params: 0, wishes: Wishes::default(), signal_at: None, told_halted: false, changed: false }
     }
 
     fn tell(&self, news: News, now: Timestamp) -> Effect {
@@ -59,6 +62,9 @@ impl Slot {
 pub struct Engine {
     gate: RiskGate,
     slots: Vec<Slot>,
+    /// The slots that watch an instrument: a tick costs the same however many others there are.
+    watching: HashMap<Symbol, Arc<[usize]>>,
+    everyone: Arc<[usize]>,
     markets: Markets,
     account: Account,
     standing: Standing,
@@ -69,9 +75,16 @@ impl Engine {
     /// An engine that has heard nothing yet and therefore emits nothing.
     #[must_use]
     pub fn new(strategies: Vec<Box<dyn Runner>>, limits: Limits) -> Self {
+        let slots: Vec<_> = strategies.into_iter().map(Slot::new).collect();
+        let mut watching = HashMap::<Symbol, Vec<usize>>::new();
+        for (index, slot) in slots.iter().enumerate() {
+            watching.entry(slot.runner.key().1).or_default().push(index);
+        }
         Self {
             gate: RiskGate::new(limits),
-            slots: strategies.into_iter().map(Slot::new).collect(),
+            everyone: (0..slots.len()).collect(),
+            watching: watching.into_iter().map(|(symbol, slots)| (symbol, slots.into())).collect(),
+            slots,
             markets: Markets::default(),
             account: Account::default(),
             standing: Standing::default(),
@@ -82,11 +95,17 @@ impl Engine {
     /// Takes an event; what is to be done is added to `effects`.
     pub fn on_event(&mut self, event: &Event, now: Timestamp, effects: &mut Vec<Effect>) {
         self.fold(event, now);
-        for index in 0..self.slots.len() {
+        let concerned = match event {
+            Event::Tick(tick) => self.watching.get(&tick.symbol),
+            _ => Some(&self.everyone),
+        };
+        let Some(concerned) = concerned.map(Arc::clone) else { return };
+        for index in concerned.iter().copied() {
             self.account.refresh(now);
             let desk = desk(&self.markets, &self.account, &self.gate);
             let slot = &mut self.slots[index];
-            slot.runner.on_event(event, &desk, now, &mut slot.wishes);
+            slot.runner.on_event(event, &desk, event.time(now), &mut slot.wishes);
+            slot.changed |= event.is_observation() || !slot.wishes.is_empty();
             if self.standing.trading_state(now) != TradingState::Halted {
                 slot.told_halted = false;
             } else if slot.wishes.is_empty() || std::mem::replace(&mut slot.told_halted, true) {
@@ -175,8 +194,28 @@ impl Engine {
         for slot in self.slots.iter_mut().filter(|slot| slot.runner.key().0 == version.strategy) {
             slot.runner.set_params(&version.values)?;
             slot.params = version.version;
+            slot.changed = true;
         }
         Ok(())
+    }
+
+    /// Messages are missing, of which instrument is not known: every window remembers it.
+    pub fn note_gap(&mut self, gap: Gap) {
+        for slot in &mut self.slots {
+            slot.runner.note_gap(gap);
+            slot.changed = true;
+        }
+    }
+
+    /// What happened between the newest tick of each window and `now` was not seen.
+    pub fn note_unseen(&mut self, now: Timestamp) {
+        for slot in &mut self.slots {
+            let newest = slot.runner.window().and_then(|window| window.last());
+            if let Some(newest) = newest {
+                slot.runner.note_gap(Gap { from: newest.at, to: now });
+                slot.changed = true;
+            }
+        }
     }
 
     /// Every strategy's parameters.
@@ -187,13 +226,13 @@ impl Engine {
             version: slot.params,
             values: slot.runner.values(),
         };
-        self.slots.iter().map(params).collect()
+        self.strategies().map(params).collect()
     }
 
-    /// Every strategy's parameter table.
-    #[must_use]
-    pub fn tables(&self) -> Vec<(StrategyId, Table)> {
-        self.slots.iter().map(|slot| (slot.runner.key().0, slot.runner.table())).collect()
+    /// One slot of each strategy.
+    fn strategies(&self) -> impl Iterator<Item = &Slot> {
+        let mut seen = std::collections::HashSet::new();
+        self.slots.iter().filter(move |slot| seen.insert(slot.runner.key().0))
     }
 
     /// Crossings that did not become a wish.
@@ -220,10 +259,15 @@ impl Engine {
         self.slots.iter().map(report).collect()
     }
 
-    /// The state of every strategy, to be kept.
-    #[must_use]
-    pub fn save(&self) -> Vec<((StrategyId, Symbol), SavedState)> {
-        self.slots.iter().map(|slot| (slot.runner.key(), slot.runner.save())).collect()
+    /// The states that have changed since the last time, to be kept; with `whole` every state, all of it.
+    pub fn save(&mut self, whole: bool) -> Vec<((StrategyId, Symbol), SavedState)> {
+        let slots = self.slots.iter_mut().filter(|slot| whole || slot.changed);
+        slots
+            .map(|slot| {
+                slot.changed = false;
+                (slot.runner.key(), slot.runner.save(whole))
+            })
+            .collect()
     }
 
     /// Under which names states are kept.
@@ -236,9 +280,16 @@ impl Engine {
     ///
     /// # Errors
     /// Why it starts cold instead, in words.
-    pub fn restore(&mut self, key: &(StrategyId, Symbol), saved: &RawValue, now: Timestamp) -> Result<(), String> {
-        match self.slots.iter_mut().find(|slot| slot.runner.key() == *key) {
-            Some(slot) => slot.runner.restore(saved, now),
+    pub fn restore(
+        &mut self,
+        key: &(StrategyId, Symbol),
+        kept: &KeptState,
+        chunks: &[Option<ChunkDoc>],
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let of_key = |index: &&usize| self.slots[**index].runner.key().0 == key.0;
+        match self.watching.get(&key.1).and_then(|slots| slots.iter().find(of_key)) {
+            Some(index) => self.slots[*index].runner.restore(kept, chunks, now),
             None => Err(format!("no strategy {} on {}", key.0, key.1)),
         }
     }

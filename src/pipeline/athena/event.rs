@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use crate::domain::{HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Skip, Tick, TradeEvent};
+use crate::domain::{
+    HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Skip, Tick, Timestamp, TradeEvent,
+};
 use crate::risk::{Approved, Denied};
 
 /// What happens to Athena.
@@ -33,6 +35,34 @@ pub enum Event {
     Gap,
     /// Time has passed.
     Timer,
+}
+
+impl Event {
+    /// The time by which strategies judge it. A tick is judged by the time it was received, whenever it is looked at: the same ticks then
+    /// lead to the same wishes, in this run and in any other. The gate, which asks whether it is too late, goes by the clock.
+    #[must_use]
+    pub const fn time(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Tick(tick) => tick.received_at,
+            _ => now,
+        }
+    }
+
+    /// Whether a strategy's own state may follow from it.
+    pub(super) const fn is_observation(&self) -> bool {
+        !matches!(
+            self,
+            Self::Polymarket(_)
+                | Self::Trade { .. }
+                | Self::Hermes(_)
+                | Self::OnItsWay(_)
+                | Self::Latch(_)
+                | Self::LatchAbsent
+                | Self::LatchUnreadable(_)
+                | Self::Gap
+                | Self::Timer
+        )
+    }
 }
 
 /// What Athena does.

@@ -12,6 +12,10 @@ use crate::domain::{
 };
 use crate::risk::checks::bench;
 
+mod tape;
+
+pub(super) use self::tape::recorded_trades;
+
 /// When the market of the scene opens, in seconds; it closes 300 s later.
 pub(super) const OPENS: i64 = 1_795_348_800;
 

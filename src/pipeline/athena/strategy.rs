@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use super::event::Event;
+use super::kept::{KeptState, SavedState};
 use super::markets::Markets;
 use super::params::{Params, Table};
+use super::window::{ChunkDoc, Gap, Window};
 use super::wishes::Wishes;
 use crate::domain::{
     Book, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp, TokenId,
@@ -65,20 +67,32 @@ pub struct Wish {
     pub rest_for: Duration,
 }
 
-/// The rules of a strategy. A new one needs this and an entry where strategies are made, nothing in the engine.
-pub trait Strategy {
+/// The rules of a strategy. A new one is a file with this, a line in `registry.rs` and a section of the configuration.
+pub trait Strategy: 'static {
     /// Its thresholds, as configured.
     type Params: Params;
     /// What it remembers from event to event.
-    type State: fmt::Debug + Send;
+    type State: fmt::Debug + Send + 'static;
     /// What of that survives a restart.
     type Saved: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Its name.
-    fn id() -> StrategyId;
+    /// Its name: of its section in the configuration, of its parameters and of its signals.
+    const NAME: &'static str;
+
+    /// Whether the embedded desk runs it.
+    const ENABLED: bool = false;
+
+    /// Its name as an identifier.
+    #[must_use]
+    fn id() -> StrategyId {
+        StrategyId::new(Self::NAME)
+    }
+
+    /// Its parameters on the embedded desk.
+    fn defaults() -> Self::Params;
 
     /// The instrument that it watches.
-    fn source(params: &Self::Params) -> &Symbol;
+    fn source(params: &Self::Params) -> Symbol;
 
     /// Its state before the first event.
     fn start(params: &Self::Params) -> Self::State;
@@ -100,10 +114,16 @@ pub trait Strategy {
     /// How it stands, for people. `signal_at` is the engine's to fill in.
     fn report(state: &Self::State, params: &Self::Params, desk: &Desk<'_>, now: Timestamp) -> StrategyState;
 
-    /// What is to be kept.
+    /// Its rolling window, if it has one. The engine keeps it over restarts, apart from [`Self::Saved`], and notes in it what was not
+    /// seen; see [`Window::gaps`].
+    fn window(_state: &mut Self::State) -> Option<&mut Window> {
+        None
+    }
+
+    /// What is to be kept besides the window.
     fn save(state: &Self::State) -> Self::Saved;
 
-    /// Takes up what was kept; says why it starts cold when that is too old.
+    /// Takes up what was kept; its window is there already.
     ///
     /// # Errors
     /// The reason, in words.
@@ -114,9 +134,6 @@ pub trait Strategy {
         now: Timestamp,
     ) -> Result<(), String>;
 }
-
-/// A strategy's kept state, to be written as JSON off the hot path.
-pub type SavedState = Box<dyn FnOnce() -> Result<Box<RawValue>, serde_json::Error> + Send>;
 
 /// A strategy with its state and parameters, as the engine holds it.
 pub trait Runner: fmt::Debug + Send {
@@ -135,13 +152,21 @@ pub trait Runner: fmt::Debug + Send {
     fn set_params(&mut self, values: &BTreeMap<String, String>) -> Result<(), Vec<ParamProblem>>;
     /// See [`Strategy::report`].
     fn report(&self, desk: &Desk<'_>, now: Timestamp) -> StrategyState;
-    /// See [`Strategy::save`].
-    fn save(&self) -> SavedState;
-    /// See [`Strategy::restore`].
+    /// What is to be written of its state; with `whole` also what was written before.
+    fn save(&mut self, whole: bool) -> SavedState;
+    /// Takes up a kept state with the parts of its window.
     ///
     /// # Errors
     /// Why it starts cold instead, in words.
-    fn restore(&mut self, saved: &RawValue, now: Timestamp) -> Result<(), String>;
+    fn restore(&mut self, kept: &KeptState, chunks: &[Option<ChunkDoc>], now: Timestamp) -> Result<(), String>;
+    /// Its rolling window, if it has one.
+    fn window(&mut self) -> Option<&mut Window>;
+    /// Messages that it should have had are missing.
+    fn note_gap(&mut self, gap: Gap) {
+        if let Some(window) = self.window() {
+            window.note_gap(gap);
+        }
+    }
 }
 
 /// Makes a [`Runner`] of any [`Strategy`].
@@ -167,7 +192,7 @@ impl<S: Strategy> Running<S> {
 
 impl<S: Strategy> Runner for Running<S> {
     fn key(&self) -> (StrategyId, Symbol) {
-        (S::id(), S::source(&self.params).clone())
+        (S::id(), S::source(&self.params))
     }
 
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes) {
@@ -182,8 +207,14 @@ impl<S: Strategy> Runner for Running<S> {
         self.params.texts()
     }
 
+    /// What is fixed stays its own: instruments of one strategy share everything else.
     fn set_params(&mut self, values: &BTreeMap<String, String>) -> Result<(), Vec<ParamProblem>> {
-        self.params = S::Params::from_texts(values)?;
+        let mut values = values.clone();
+        let mut own = self.params.texts();
+        for spec in S::Params::TABLE.iter().filter(|spec| spec.is_fixed()) {
+            values.extend(own.remove_entry(spec.name));
+        }
+        self.params = S::Params::from_texts(&values)?;
         S::retune(&mut self.state, &self.params);
         Ok(())
     }
@@ -192,13 +223,30 @@ impl<S: Strategy> Runner for Running<S> {
         S::report(&self.state, &self.params, desk, now)
     }
 
-    fn save(&self) -> SavedState {
+    fn save(&mut self, whole: bool) -> SavedState {
         let saved = S::save(&self.state);
-        Box::new(move || to_raw_value(&saved))
+        let window = S::window(&mut self.state).map(|window| window.keep(whole));
+        Box::new(move || {
+            let (window, chunks) = window.map(super::window::Keep::documents).unzip();
+            Ok((KeptState::new(to_raw_value(&saved)?, window), chunks.unwrap_or_default()))
+        })
     }
 
-    fn restore(&mut self, saved: &RawValue, now: Timestamp) -> Result<(), String> {
-        let saved = serde_json::from_str(saved.get()).map_err(|error| format!("not a saved state: {error}"))?;
-        S::restore(&mut self.state, saved, &self.params, now)
+    fn restore(&mut self, kept: &KeptState, chunks: &[Option<ChunkDoc>], now: Timestamp) -> Result<(), String> {
+        let saved = serde_json::from_str(kept.state.get()).map_err(|error| format!("it cannot be read: {error}"))?;
+        let mut state = S::start(&self.params);
+        match (S::window(&mut state), &kept.window) {
+            (Some(window), Some(kept)) => window.restore(kept, chunks).map_err(|error| error.to_string())?,
+            (None, None) => {}
+            (Some(_), None) => return Err("its window is missing".to_owned()),
+            (None, Some(_)) => return Err("it has a window, which this strategy does not".to_owned()),
+        }
+        S::restore(&mut state, saved, &self.params, now)?;
+        self.state = state;
+        Ok(())
+    }
+
+    fn window(&mut self) -> Option<&mut Window> {
+        S::window(&mut self.state)
     }
 }

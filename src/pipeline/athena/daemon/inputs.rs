@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
@@ -32,6 +31,7 @@ const RECENT_SIGNALS: usize = 256;
 pub(super) struct Inputs {
     events: mpsc::Receiver<Event>,
     refresh: Arc<Notify>,
+    params: Arc<Notify>,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
@@ -40,18 +40,23 @@ impl Inputs {
     /// counted once, by its number.
     pub(super) async fn start(bus: &BusRef, lost: Arc<AtomicU64>) -> Self {
         let (sender, events) = mpsc::channel(CAPACITY);
-        let refresh = Arc::new(Notify::new());
+        let (refresh, params) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let newest = retry("trade.events", || bus.tail(Stream::Events, 1)).await;
         let after = newest.last().map_or(EntryId::START, |entry| entry.id);
         let poll = tokio::spawn(poll(Arc::clone(bus), sender.clone(), Arc::clone(&refresh)));
-        let follow = tokio::spawn(follow(Arc::clone(bus), after, sender, lost));
+        let follow = tokio::spawn(follow(Arc::clone(bus), after, sender, Arc::clone(&params), lost));
         let tasks = [AbortOnDropHandle::new(poll), AbortOnDropHandle::new(follow)];
-        Self { events, refresh, _tasks: tasks }
+        Self { events, refresh, params, _tasks: tasks }
     }
 
     /// The next event. Cancel-safe.
     pub(super) async fn recv(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    /// Told whenever an Athena puts parameters in force.
+    pub(super) fn params_changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.params)
     }
 
     /// Polls at once: something was missed.
@@ -85,19 +90,8 @@ pub(super) async fn subscribe(bus: &BusRef, channels: &[Channel], capacity: usiz
     retry("subscription", || bus.subscribe(channels, capacity)).await
 }
 
-/// Gives the engine what an earlier run left: the strategies' windows, and the signals that may still be unread.
-pub(super) async fn restore(bus: &BusRef, engine: &mut Engine) {
-    for key in engine.keys() {
-        let name = Key::Strategy(key.0.clone(), key.1.clone());
-        let Some(payload) = retry("strategy state", || bus.get(&name)).await else { continue };
-        let restored = match decode::<Box<RawValue>>(&payload) {
-            Ok(envelope) => engine.restore(&key, &envelope.body, clock::now()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(why) = restored {
-            warn!(%name, why, "the window starts cold");
-        }
-    }
+/// Gives the engine the signals of an earlier run, or of another Athena, that may still be unread.
+pub(super) async fn signals_on_their_way(bus: &BusRef, engine: &mut Engine) {
     let mut effects = Vec::new();
     for entry in retry("trade.signals", || bus.tail(Stream::Signals, RECENT_SIGNALS)).await {
         match decode::<SignalEntry>(&entry.payload) {
@@ -163,7 +157,13 @@ impl Trouble {
     }
 }
 
-async fn follow(bus: BusRef, mut after: EntryId, events: mpsc::Sender<Event>, lost: Arc<AtomicU64>) {
+async fn follow(
+    bus: BusRef,
+    mut after: EntryId,
+    events: mpsc::Sender<Event>,
+    params: Arc<Notify>,
+    lost: Arc<AtomicU64>,
+) {
     loop {
         for entry in retry("trade.events", || bus.read(Stream::Events, after, BATCH, BLOCK)).await {
             after = entry.id;
@@ -174,6 +174,7 @@ async fn follow(bus: BusRef, mut after: EntryId, events: mpsc::Sender<Event>, lo
                         return;
                     }
                 }
+                Ok(envelope) if matches!(envelope.body, TradeEvent::Params(_)) => params.notify_one(),
                 Ok(_) => {}
                 Err(error) => {
                     lost.fetch_add(1, Ordering::Relaxed);

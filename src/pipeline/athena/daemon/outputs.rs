@@ -1,17 +1,21 @@
 //! What Athena writes besides signals: events in order, and the newest snapshot.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::super::SavedState;
-use crate::bus::{BusRef, Envelope, Key, Origin, Stream, encode};
+use super::sequence::Heard;
+use super::together::joined;
+use crate::bus::{BusRef, Key, Origin, Stream, decode, encode};
 use crate::clock;
 use crate::domain::{AthenaState, StrategyId, Symbol, TradeEvent};
+use crate::pipeline::athena::{SavedState, Shard};
 
 /// Events kept while the bus is down. Beyond that new ones are lost, counted and logged: trading never waits for its own story.
 const OUTBOX_CAPACITY: usize = 1_024;
@@ -86,11 +90,13 @@ async fn write_events(bus: BusRef, origin: Arc<Origin>, mut events: mpsc::Receiv
     }
 }
 
-/// What is kept under keys: how Athena stands, and what her strategies remember.
+/// What is kept under keys, all as of the same event.
 pub(super) struct Snapshot {
-    /// `state.athena`.
+    /// How she stands.
     pub(super) state: AthenaState,
-    /// `state.athena.<strategy>.<instrument>`.
+    /// Up to where that goes.
+    pub(super) heard: Vec<Heard>,
+    /// What her strategies remember, as far as it has changed.
     pub(super) saved: Vec<((StrategyId, Symbol), SavedState)>,
 }
 
@@ -103,16 +109,28 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts the writer.
-    pub(super) fn start(bus: &BusRef, boot: &str) -> Self {
+    pub(super) fn start(bus: &BusRef, boot: &str, shard: Shard) -> Self {
         let (snapshots, receiver) = mpsc::channel(1);
-        let origin = Origin::new("athena", boot);
-        let task = tokio::spawn(write_snapshots(Arc::clone(bus), origin, receiver));
-        Self { snapshots, task }
+        let writer = Writer {
+            bus: Arc::clone(bus),
+            origin: Origin::new("athena", boot),
+            shard,
+            unwritten: HashMap::new(),
+            up: true,
+        };
+        Self { snapshots, task: tokio::spawn(writer.run(receiver)) }
     }
 
-    /// Hands a snapshot over, unless one is waiting already: a newer one will follow.
-    pub(super) fn offer(&self, snapshot: Snapshot) -> bool {
-        self.snapshots.try_send(snapshot).is_ok()
+    /// Whether it would take a snapshot now. What is handed over is written, however long that takes.
+    pub(super) fn has_room(&self) -> bool {
+        self.snapshots.capacity() > 0
+    }
+
+    /// Hands a snapshot over; whoever calls has asked whether there is room.
+    pub(super) fn take(&self, snapshot: Snapshot) {
+        if self.snapshots.try_send(snapshot).is_err() {
+            error!("a snapshot found no room; windows are whole again with the next restart of the bus");
+        }
     }
 
     /// Writes the last snapshot, for as long as leaving may take.
@@ -126,27 +144,74 @@ impl Keeper {
     }
 }
 
-async fn write_snapshots(bus: BusRef, origin: Origin, mut snapshots: mpsc::Receiver<Snapshot>) {
-    let mut up = true;
-    while let Some(snapshot) = snapshots.recv().await {
-        let mut result = set(&bus, &Key::ATHENA, &origin.wrap(&snapshot.state, clock::now())).await;
-        for ((strategy, symbol), saved) in snapshot.saved {
-            let kept = match saved() {
-                Ok(kept) => set(&bus, &Key::Strategy(strategy, symbol), &origin.wrap(&kept, clock::now())).await,
-                Err(error) => Err(error.to_string()),
-            };
-            result = result.and(kept);
-        }
-        if let Err(error) = &result
-            && up
-        {
-            warn!(error, "snapshot could not be written; trying on");
-        }
-        up = result.is_ok();
-    }
+/// The writer. What could not be written waits, newer in the place of older: never more than every key once.
+#[derive(Debug)]
+struct Writer {
+    bus: BusRef,
+    origin: Origin,
+    shard: Shard,
+    unwritten: HashMap<Key, Bytes>,
+    up: bool,
 }
 
-async fn set<T: serde::Serialize>(bus: &BusRef, key: &Key, value: &Envelope<T>) -> Result<(), String> {
-    let payload = encode(value).map_err(|error| format!("{key}: {error}"))?;
-    bus.set(key, payload).await.map_err(|error| format!("{key}: {error}"))
+impl Writer {
+    async fn run(mut self, mut snapshots: mpsc::Receiver<Snapshot>) {
+        while let Some(snapshot) = snapshots.recv().await {
+            let state = self.of_all(snapshot.state).await;
+            self.put(if self.shard.is_first() { Key::ATHENA } else { Key::Shard(self.shard.index()) }, &state);
+            self.put(Key::Heard(self.shard.index()), &snapshot.heard);
+            for ((strategy, symbol), saved) in snapshot.saved {
+                match saved() {
+                    Ok((head, chunks)) => {
+                        for (place, chunk) in chunks {
+                            self.put(Key::Chunk(strategy.clone(), symbol.clone(), place), &chunk);
+                        }
+                        self.put(Key::Strategy(strategy, symbol), &head);
+                    }
+                    Err(error) => error!(%strategy, %symbol, %error, "its state cannot be written"),
+                }
+            }
+            self.write().await;
+        }
+    }
+
+    /// The first speaks for all: the cockpit reads one snapshot, however many Athenas there are.
+    async fn of_all(&self, own: AthenaState) -> AthenaState {
+        if !self.shard.is_first() {
+            return own;
+        }
+        let others: Vec<Shard> = self.shard.others().collect();
+        let keys: Vec<Key> = others.iter().map(|shard| Key::Shard(shard.index())).collect();
+        // While the bus is away nothing is written either.
+        let found = self.bus.get_all(&keys).await.unwrap_or_default();
+        let readable = |payload: Option<Bytes>| Some(decode::<AthenaState>(&payload?).ok()?.body);
+        let states = others.into_iter().zip(found.into_iter().map(readable));
+        states.fold(own, |all, (shard, state)| match state {
+            Some(state) => joined(all, state, shard, clock::now()),
+            None => all,
+        })
+    }
+
+    fn put<T: serde::Serialize>(&mut self, key: Key, value: &T) {
+        match encode(&self.origin.wrap(value, clock::now())) {
+            Ok(payload) => {
+                self.unwritten.insert(key, payload);
+            }
+            Err(error) => error!(%key, %error, "it cannot be written"),
+        }
+    }
+
+    async fn write(&mut self) {
+        let values = self.unwritten.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let written = self.bus.set_all(values).await;
+        if let Err(error) = &written
+            && self.up
+        {
+            warn!(%error, "snapshot could not be written; trying on");
+        }
+        self.up = written.is_ok();
+        if self.up {
+            self.unwritten.clear();
+        }
+    }
 }

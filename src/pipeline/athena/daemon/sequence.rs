@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bus::Channel;
+use crate::domain::Timestamp;
 
 /// One writer's counter on one channel.
 #[derive(Debug)]
@@ -11,6 +14,35 @@ struct Writer {
     source: Box<str>,
     boot: Arc<str>,
     seq: u64,
+    at: Timestamp,
+}
+
+/// A message's writer, number and time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) channel: Channel,
+    pub(super) source: &'a str,
+    pub(super) boot: &'a Arc<str>,
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+}
+
+/// What a message's number tells of those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// How many are missing that nobody has reported yet.
+    pub(super) untold: u64,
+    /// When the last before them was heard; nothing while none is missing. After a restart of the writer nobody knows.
+    pub(super) since: Option<Timestamp>,
+}
+
+/// How far one writer was heard, as it is kept over restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Heard {
+    source: String,
+    boot: String,
+    seq: u64,
+    at: Timestamp,
 }
 
 /// Most writers followed; beyond that the longest known is forgotten, which can only hide a gap.
@@ -24,31 +56,53 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
+    /// Goes on where an earlier run ended.
+    pub(super) fn resume(channel: Channel, heard: Vec<Heard>) -> Self {
+        let writer =
+            |Heard { source, boot, seq, at }| Writer { channel, source: source.into(), boot: boot.into(), seq, at };
+        Self { writers: heard.into_iter().take(CAPACITY).map(writer).collect(), reported: 0 }
+    }
+
+    /// How far the writers of a channel were heard.
+    pub(super) fn of(&self, channel: Channel) -> Vec<Heard> {
+        let writers = self.writers.iter().filter(|writer| writer.channel == channel);
+        let heard = |writer: &Writer| Heard {
+            source: writer.source.to_string(),
+            boot: writer.boot.to_string(),
+            seq: writer.seq,
+            at: writer.at,
+        };
+        writers.map(heard).collect()
+    }
+
     /// The bus says that this many were lost. Returns how many are new.
     pub(super) fn lagged(&mut self, missed: u64) -> u64 {
         self.reported += missed;
         missed
     }
 
-    /// A message arrived. Returns how many before it are missing without having been reported.
-    pub(super) fn heard(&mut self, channel: Channel, source: &str, boot: &Arc<str>, seq: u64) -> u64 {
+    /// A message arrived. Returns what is missing before it.
+    pub(super) fn heard(&mut self, place: Place<'_>) -> Missing {
+        let Place { channel, source, boot, seq, at } = place;
         let known = self.writers.iter_mut().find(|writer| writer.channel == channel && *writer.source == *source);
         let Some(writer) = known else {
             if self.writers.len() == CAPACITY {
                 self.writers.remove(0);
             }
-            self.writers.push(Writer { channel, source: source.into(), boot: Arc::clone(boot), seq });
-            return 0;
+            self.writers.push(Writer { channel, source: source.into(), boot: Arc::clone(boot), seq, at });
+            return Missing::default();
         };
+        let before = writer.at;
+        writer.at = before.max(at);
         if writer.boot != *boot {
             (writer.boot, writer.seq) = (Arc::clone(boot), seq);
-            return 0;
+            return Missing { untold: 0, since: Some(before) };
         }
         let jump = seq.saturating_sub(writer.seq.saturating_add(1));
         writer.seq = writer.seq.max(seq);
         let explained = jump.min(self.reported);
         self.reported -= explained;
-        jump - explained
+        Missing { untold: jump - explained, since: (jump > 0).then_some(before) }
     }
 }
 
@@ -56,18 +110,40 @@ impl Sequence {
 mod tests {
     use super::*;
 
+    fn place<'a>(channel: Channel, boot: &'a Arc<str>, seq: u64) -> Place<'a> {
+        let at = Timestamp::from_secs(i64::try_from(seq).expect("small"));
+        Place { channel, source: "argos", boot, seq, at }
+    }
+
     #[test]
-    fn jumps_are_counted_once_and_restarts_are_not_jumps() {
+    fn jumps_are_counted_once_and_leave_a_gap() {
         let (first, second): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
         let mut sequence = Sequence::default();
-        let mut heard = |boot: &Arc<str>, seq| sequence.heard(Channel::Crypto, "argos", boot, seq);
-        assert_eq!(heard(&first, 5), 0);
-        assert_eq!(heard(&first, 6), 0);
-        assert_eq!(heard(&first, 9), 2);
-        assert_eq!(heard(&first, 8), 0);
-        assert_eq!(heard(&second, 3), 0);
+        let missing = |untold, since: Option<i64>| Missing { untold, since: since.map(Timestamp::from_secs) };
+        let mut heard = |boot: &Arc<str>, seq| sequence.heard(place(Channel::Crypto, boot, seq));
+        assert_eq!(heard(&first, 5), missing(0, None));
+        assert_eq!(heard(&first, 6), missing(0, None));
+        assert_eq!(heard(&first, 9), missing(2, Some(6)));
+        assert_eq!(heard(&first, 8), missing(0, None), "late, not lost");
+        assert_eq!(heard(&second, 3), missing(0, Some(9)), "how many are missing cannot be known");
         assert_eq!(sequence.lagged(4), 4);
-        assert_eq!(sequence.heard(Channel::Crypto, "argos", &second, 9), 1);
-        assert_eq!(sequence.heard(Channel::Polymarket, "argos", &second, 100), 0);
+        let jump = sequence.heard(place(Channel::Crypto, &second, 9));
+        assert_eq!(jump.untold, 1, "four of the five were reported");
+        assert!(jump.since.is_some());
+        assert_eq!(sequence.heard(place(Channel::Polymarket, &second, 100)), Missing::default());
+    }
+
+    #[test]
+    fn a_later_run_knows_what_it_missed() {
+        let boot: Arc<str> = "a".into();
+        let mut before = Sequence::default();
+        before.heard(place(Channel::Crypto, &boot, 7));
+        before.heard(place(Channel::Polymarket, &boot, 70));
+        let mut after = Sequence::resume(Channel::Crypto, before.of(Channel::Crypto));
+        assert_eq!(after.heard(place(Channel::Crypto, &boot, 7)), Missing::default(), "heard twice");
+        assert_eq!(after.heard(place(Channel::Crypto, &boot, 8)), Missing::default());
+        let missing = Missing { untold: 1, since: Some(Timestamp::from_secs(8)) };
+        assert_eq!(after.heard(place(Channel::Crypto, &boot, 10)), missing);
+        assert_eq!(after.of(Channel::Polymarket), []);
     }
 }

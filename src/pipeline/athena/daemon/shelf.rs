@@ -8,28 +8,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::inputs::retry;
+use super::together::SILENT_AFTER;
 use crate::bus::{BusError, BusRef, EntryId, Key, Origin, Stream, decode, encode};
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, ParamBook, ParamProblem, ParamVersion, StrategyId};
-use crate::pipeline::athena::Table;
+use crate::domain::{
+    Ack, AckVerdict, Action, Addressee, AthenaState, Command, ParamBook, ParamProblem, ParamVersion, StrategyId,
+    Timestamp,
+};
 use crate::pipeline::athena::params::book::{self, Author, Outcome, Values};
+use crate::pipeline::athena::{Shard, Table};
 
 const BLOCK: Duration = Duration::from_secs(1);
 const BATCH: usize = 16;
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 /// How often a change is begun again because another writer was faster.
 const TRIES: usize = 8;
+/// How often parameters are looked at besides being told that they changed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the other Athenas have to put a version in force before the answer goes out without them.
+const OTHERS_WITHIN: Duration = Duration::from_secs(3);
+const OTHERS_EVERY: Duration = Duration::from_millis(50);
 
 /// A version on its way into the engine.
 #[derive(Debug)]
 pub(super) struct Change {
     /// What is to be in force.
     pub(super) version: ParamVersion,
+    /// Whether it is to be told on `trade.events`: once, however many Athenas put it in force.
+    pub(super) told: bool,
     /// Answered once it is, or with what is wrong with it.
     pub(super) done: oneshot::Sender<Result<(), Vec<ParamProblem>>>,
 }
@@ -51,6 +62,7 @@ pub(super) struct Shelf {
     acks: Origin,
     shelved: Vec<Shelved>,
     after: EntryId,
+    shard: Shard,
 }
 
 /// What became of an attempt to write a book.
@@ -77,7 +89,12 @@ impl Changes {
 
 impl Shelf {
     /// Reads the books, brings them up to date with the configuration file, and keeps what that changed. Waits for the bus.
-    pub(super) async fn open(bus: &BusRef, boot: &str, strategies: Vec<(StrategyId, Table, Values)>) -> Self {
+    pub(super) async fn open(
+        bus: &BusRef,
+        boot: &str,
+        shard: Shard,
+        strategies: Vec<(StrategyId, Table, Values)>,
+    ) -> Self {
         // What was asked before this run was asked of another.
         let newest = retry("control.commands", || bus.tail(Stream::Commands, 1)).await;
         let mut shelf = Self {
@@ -86,6 +103,7 @@ impl Shelf {
             acks: Origin::new("athena", boot),
             shelved: Vec::new(),
             after: newest.last().map_or(EntryId::START, |entry| entry.id),
+            shard,
         };
         for (strategy, table, file) in strategies {
             let shelved = shelf.opened(strategy, table, &file).await;
@@ -126,11 +144,34 @@ impl Shelf {
         self.shelved.iter().filter_map(|shelved| shelved.book.in_force())
     }
 
-    /// Begins to obey commands.
-    pub(super) fn start(self) -> Changes {
+    /// Begins to obey commands, or to take over what the first Athena decides; `changed` says that she did.
+    pub(super) fn start(self, changed: Arc<Notify>) -> Changes {
         let (sender, changes) = mpsc::channel(1);
-        let task = tokio::spawn(self.follow(sender));
+        let task = if self.shard.is_first() {
+            tokio::spawn(self.follow(sender))
+        } else {
+            tokio::spawn(self.follow_the_first(sender, changed))
+        };
         Changes { changes, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// One decides, so that there is one answer. The others read her decision where it is kept.
+    async fn follow_the_first(mut self, engine: mpsc::Sender<Change>, changed: Arc<Notify>) {
+        loop {
+            for index in 0..self.shelved.len() {
+                let key = Key::Params(self.shelved[index].strategy.clone());
+                let found = retry("parameters", || self.bus.get(&key)).await;
+                if found != self.shelved[index].raw
+                    && let Err(reasons) = self.take_over(index, found, &engine).await
+                {
+                    warn!(%key, ?reasons, "the first athena's parameters cannot be put in force");
+                }
+            }
+            tokio::select! {
+                () = changed.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
     }
 
     async fn follow(mut self, engine: mpsc::Sender<Change>) {
@@ -152,12 +193,12 @@ impl Shelf {
 
     async fn obey(&mut self, command: &Command, engine: &mpsc::Sender<Change>) -> Ack {
         let (Action::SetParams { strategy, .. } | Action::RollbackParams { strategy, .. }) = &command.action else {
-            return ack(command, Err(vec!["this is not Athena's to do".to_owned()]), None);
+            return self.ack(command, Err(vec!["this is not Athena's to do".to_owned()]), None).await;
         };
         let Some(index) = self.shelved.iter().position(|shelved| shelved.strategy == *strategy) else {
             let names: Vec<_> = self.shelved.iter().map(|shelved| shelved.strategy.as_str()).collect();
             let reason = format!("no strategy '{strategy}'; there is {}", names.join(", "));
-            return ack(command, Err(vec![reason]), None);
+            return self.ack(command, Err(vec![reason]), None).await;
         };
         let verdict = if command.expires_at < clock::now() {
             Err(vec!["it has expired".to_owned()])
@@ -169,7 +210,49 @@ impl Shelf {
             Ok(()) => info!(%strategy, version = in_force, by = command.actor, "parameters are in force"),
             Err(reasons) => info!(%strategy, by = command.actor, ?reasons, "parameters denied"),
         }
-        ack(command, verdict, in_force)
+        self.ack(command, verdict, in_force).await
+    }
+
+    /// The answer: by the Athenas that it holds for.
+    async fn ack(&self, command: &Command, verdict: Result<(), Vec<String>>, version: Option<u64>) -> Ack {
+        let by = match (&verdict, version) {
+            (Ok(()), Some(version)) => self.in_force_at(version, &command.action).await,
+            _ => "athena".to_owned(),
+        };
+        let verdict = match verdict {
+            Ok(()) => AckVerdict::Applied,
+            Err(reasons) => AckVerdict::Denied { reasons },
+        };
+        Ack { id: command.id.clone(), by, verdict, version, at: clock::now() }
+    }
+
+    /// Which Athenas have the version in force, in words: waits for each that is alive and trades the strategy.
+    async fn in_force_at(&self, version: u64, action: &Action) -> String {
+        let (Action::SetParams { strategy, .. } | Action::RollbackParams { strategy, .. }) = action else {
+            return "athena".to_owned();
+        };
+        let others: Vec<Shard> = self.shard.others().collect();
+        if others.is_empty() {
+            return "athena".to_owned();
+        }
+        let keys: Vec<Key> = others.iter().map(|shard| Key::Shard(shard.index())).collect();
+        let until = clock::monotonic() + OTHERS_WITHIN;
+        loop {
+            let found = self.bus.get_all(&keys).await.unwrap_or_default();
+            let has = |payload: &Option<Bytes>| has_in_force(payload.as_deref(), strategy, version, clock::now());
+            let (with, without): (Vec<Shard>, Vec<Shard>) = others.iter().partition(|shard| {
+                let place = others.iter().position(|other| other == *shard);
+                place.and_then(|place| found.get(place)).is_some_and(has)
+            });
+            if without.is_empty() || clock::monotonic() >= until {
+                let words = |shards: &[Shard]| shards.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let with: Vec<Shard> = std::iter::once(self.shard).chain(with).collect();
+                let missing = words(&without);
+                let missing = if missing.is_empty() { missing } else { format!("; not heard from {missing}") };
+                return format!("athena {}{missing}", words(&with));
+            }
+            tokio::time::sleep(OTHERS_EVERY).await;
+        }
     }
 
     async fn carry_out(
@@ -211,7 +294,8 @@ impl Shelf {
                 self.put_in_force(index, stored, found, engine).await
             }
             _ => {
-                warn!(strategy = %shelved.strategy, "the bus has lost versions of the parameters; they are written again");
+                // What is lost is written again with the next change, by whoever decides.
+                warn!(strategy = %shelved.strategy, "the bus has lost versions of the parameters");
                 shelved.raw = found;
                 Ok(())
             }
@@ -227,8 +311,9 @@ impl Shelf {
     ) -> Result<(), Vec<String>> {
         let Some(version) = book.in_force().cloned() else { return Ok(()) };
         let (done, answer) = oneshot::channel();
+        let told = self.shard.is_first();
         let gone = || vec!["athena is ending; the version is kept and in force at her next start".to_owned()];
-        engine.send(Change { version, done }).await.map_err(|_ended| gone())?;
+        engine.send(Change { version, told, done }).await.map_err(|_ended| gone())?;
         let taken = answer.await.map_err(|_ended| gone())?;
         taken.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let shelved = &mut self.shelved[index];
@@ -284,12 +369,12 @@ fn decide(shelved: &Shelved, command: &Command) -> Result<Outcome, Vec<String>> 
     }
 }
 
-fn ack(command: &Command, verdict: Result<(), Vec<String>>, version: Option<u64>) -> Ack {
-    let verdict = match verdict {
-        Ok(()) => AckVerdict::Applied,
-        Err(reasons) => AckVerdict::Denied { reasons },
-    };
-    Ack { id: command.id.clone(), by: "athena".to_owned(), verdict, version, at: clock::now() }
+/// Whether an Athena's snapshot says that she has this version in force, or has nothing to do with the strategy.
+fn has_in_force(snapshot: Option<&[u8]>, strategy: &StrategyId, version: u64, now: Timestamp) -> bool {
+    let Some(Ok(envelope)) = snapshot.map(decode::<AthenaState>) else { return false };
+    let state = envelope.body;
+    let params = state.params.iter().find(|params| params.strategy == *strategy);
+    now.since(state.at) <= SILENT_AFTER && params.is_none_or(|params| params.version >= version)
 }
 
 fn readable(strategy: &StrategyId, raw: &[u8]) -> Option<ParamBook> {

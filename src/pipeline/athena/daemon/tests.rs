@@ -17,7 +17,7 @@ use crate::bus::{
     Bus, BusError, BusLink, Claimed, Entry, EntryId, Group, Key, PendingSummary, ReadFrom, Trimmed, control,
 };
 use crate::domain::{HermesState, KillState, Mode, Price};
-use crate::pipeline::athena::scene;
+use crate::pipeline::athena::{Momentum, scene};
 use crate::risk::Limits;
 use crate::risk::checks::bench;
 
@@ -239,7 +239,8 @@ impl Rig {
         let mut params = scene::params();
         (params.min_ticks, params.cooldown) = (2, Duration::from_millis(1));
         let settings = Settings {
-            strategies: vec![StrategySettings::Momentum(params)],
+            strategies: vec![StrategySettings::of::<Momentum>(true, &params)],
+            shard: Shard::WHOLE,
             limits: Limits { duplicate_within: Duration::ZERO, ..bench::limits() },
         };
         let shutdown = CancellationToken::new();
@@ -480,7 +481,8 @@ async fn lost_messages_are_counted_and_the_snapshots_read_at_once() {
 async fn a_bus_that_is_down_at_the_start_is_waited_for() {
     let bus = TestBus::new();
     bus.down.store(true, Ordering::SeqCst);
-    let settings = Settings { strategies: vec![StrategySettings::Momentum(scene::params())], limits: bench::limits() };
+    let strategies = vec![StrategySettings::of::<Momentum>(true, &scene::params())];
+    let settings = Settings { strategies, shard: Shard::WHOLE, limits: bench::limits() };
     let shutdown = CancellationToken::new();
     let port: BusRef = bus.clone();
     let daemon = tokio::spawn(run(settings.clone(), port, shutdown.clone()));
@@ -519,11 +521,16 @@ async fn the_window_survives_a_restart() {
 #[tokio::test]
 async fn a_strategy_configured_twice_is_refused() {
     let settings = Settings {
-        strategies: vec![StrategySettings::Momentum(scene::params()), StrategySettings::Momentum(scene::params())],
+        strategies: vec![
+            StrategySettings::of::<Momentum>(true, &scene::params()),
+            StrategySettings::of::<Momentum>(true, &scene::params()),
+        ],
+        shard: Shard::WHOLE,
         limits: bench::limits(),
     };
     let error = run(settings, TestBus::new(), CancellationToken::new()).await.expect_err("one state for two");
-    assert_eq!(error.to_string(), "strategy 'momentum' is configured twice");
+    assert_eq!(error.to_string(), "strategy 'momentum' is configured twice for BTC/USD");
 }
 
+mod kept;
 mod params;

@@ -3,7 +3,8 @@ use std::time::Duration;
 use rust_decimal::{Decimal, dec};
 
 use super::*;
-use crate::domain::{Control, OrderIntent, PolymarketData, TradingState};
+use crate::domain::{Control, Market, OrderIntent, PolymarketData, Price, Side, TickKind, TradingState};
+use crate::pipeline::athena::Gap;
 use crate::pipeline::athena::scene::{OPENS, Scene, market, params, trade};
 use crate::pipeline::athena::{Effect, Engine, Runner, Running};
 use crate::risk::checks::bench;
@@ -195,21 +196,37 @@ fn quotes_other_pairs_and_ticks_from_the_future_are_ignored() {
 }
 
 #[test]
-fn a_kept_window_goes_on_where_it_was_and_an_old_one_starts_cold() {
+fn a_kept_window_goes_on_where_it_was() {
     let mut scene = Scene::new();
     scene.warm();
-    let (key, saved) = scene.engine.save().remove(0);
-    let saved = saved().expect("serialises");
-    let revive = |now: Timestamp, params: MomentumParams| {
+    let (key, saved) = scene.engine.save(false).remove(0);
+    let (saved, chunks) = saved().expect("serialises");
+    assert!(scene.engine.save(false).is_empty(), "nothing has changed since");
+    assert_eq!(chunks, [], "no chunk is full yet");
+    let text = serde_json::to_string(&saved).expect("serialises");
+    let revive = |params: MomentumParams| {
         let mut runner = Running::<Momentum>::new(params);
-        runner.restore(&saved, now).map(|()| serde_json::to_string(&runner.save()().expect("serialises")).ok())
+        runner.restore(&saved, &[], scene.now).map(|()| {
+            let (kept, _) = runner.save(false)().expect("serialises");
+            serde_json::to_string(&kept).expect("serialises")
+        })
     };
     assert_eq!(key.0.as_str(), "momentum");
-    assert_eq!(revive(scene.now, params()), Ok(Some(saved.get().to_owned())));
-    let cold = revive(scene.now.plus(Duration::from_secs(15)), params()).expect_err("too old");
-    assert_eq!(cold, "its newest tick is 16 s old");
+    assert_eq!(revive(params()), Ok(text.clone()));
     let longer = MomentumParams { window: Duration::from_secs(30), ..params() };
-    assert_eq!(revive(scene.now, longer), Ok(Some(saved.get().to_owned())), "a window changed since keeps what it can");
+    assert_eq!(revive(longer), Ok(text), "a window changed since keeps what it can");
+}
+
+#[test]
+fn what_was_not_seen_must_be_seen_again_before_it_trades() {
+    let mut scene = Scene::new();
+    scene.warm();
+    let gap = Gap { from: scene.now.minus(Duration::from_secs(10)), to: scene.now.minus(Duration::from_secs(1)) };
+    scene.engine.note_gap(gap);
+    assert_eq!(scene.tick(UP).len(), 0);
+    assert_eq!(scene.idle().as_deref(), Some("window is warming up: 13 of 10 ticks"));
+    scene.calm(9);
+    assert_eq!(only(&scene.tick(UP)).price, Price(dec!(0.52)));
 }
 
 fn with(change: impl FnOnce(&mut MomentumParams)) -> Scene {

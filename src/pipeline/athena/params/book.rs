@@ -36,6 +36,11 @@ impl Table {
         }
     }
 
+    /// The parameters' names, in the order of their declaration.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.specs.iter().map(|spec| spec.name)
+    }
+
     fn docs(&self) -> Vec<ParamDoc> {
         self.specs.iter().map(ParamDoc::from).collect()
     }

@@ -1,0 +1,165 @@
+//! Every strategy that this build knows. A new one is a file of its own, a line in [`KINDS`] and its section in `config.toml`;
+//! configuration, parameters, engine and daemon find it here.
+
+use std::fmt;
+
+use super::momentum::Momentum;
+use super::params::Params;
+use super::params::book::Values;
+use super::reversion::Reversion;
+use super::strategy::{Runner, Running, Strategy};
+use crate::domain::{ParamProblem, ParamSpec};
+
+/// All of them, in the order of `config.toml`.
+pub const KINDS: [Kind; 2] = [Kind::of::<Momentum>(), Kind::of::<Reversion>()];
+
+/// Something made of parameters, or everything that is wrong with them.
+type Made<T> = Result<T, Vec<ParamProblem>>;
+
+/// A strategy without its types.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    name: &'static str,
+    specs: &'static [ParamSpec],
+    defaults: fn() -> StrategySettings,
+    check: fn(&Values) -> Made<Values>,
+    runner: fn(&Values) -> Made<Box<dyn Runner>>,
+}
+
+impl Kind {
+    /// Of these rules.
+    #[must_use]
+    pub const fn of<S: Strategy>() -> Self {
+        Self {
+            name: S::NAME,
+            specs: S::Params::TABLE,
+            defaults: || StrategySettings::of::<S>(S::ENABLED, &S::defaults()),
+            check: |values| S::Params::from_texts(values).map(|params| params.texts()),
+            runner: |values| Ok(Box::new(Running::<S>::new(S::Params::from_texts(values)?))),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its parameters.
+    #[must_use]
+    pub const fn specs(&self) -> &'static [ParamSpec] {
+        self.specs
+    }
+
+    /// As the embedded desk has it.
+    #[must_use]
+    pub fn defaults(&self) -> StrategySettings {
+        (self.defaults)()
+    }
+
+    /// With these parameters.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn settings(&self, enabled: bool, values: &Values) -> Result<StrategySettings, Vec<ParamProblem>> {
+        Ok(StrategySettings { kind: *self, enabled, values: (self.check)(values)? })
+    }
+}
+
+/// A strategy, whether it runs, and the configuration file's parameters.
+#[derive(Clone)]
+pub struct StrategySettings {
+    kind: Kind,
+    enabled: bool,
+    values: Values,
+}
+
+impl StrategySettings {
+    /// Of these rules with these parameters.
+    #[must_use]
+    pub fn of<S: Strategy>(enabled: bool, params: &S::Params) -> Self {
+        Self { kind: Kind::of::<S>(), enabled, values: params.texts() }
+    }
+
+    /// Which strategy.
+    #[must_use]
+    pub const fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Whether it runs.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Its parameters as text, by their names.
+    #[must_use]
+    pub const fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The strategy before its first event.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the parameters.
+    pub(super) fn runner(&self) -> Result<Box<dyn Runner>, Vec<ParamProblem>> {
+        (self.kind.runner)(&self.values)
+    }
+}
+
+impl Eq for StrategySettings {}
+
+impl PartialEq for StrategySettings {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind.name, self.enabled, &self.values) == (other.kind.name, other.enabled, &other.values)
+    }
+}
+
+impl fmt::Debug for StrategySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, enabled, values } = self;
+        f.debug_struct("StrategySettings")
+            .field("strategy", &kind.name)
+            .field("enabled", enabled)
+            .field("values", values)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Kind").field(&self.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_strategy_has_a_name_of_its_own_and_starts_with_its_defaults() {
+        let names: std::collections::BTreeSet<_> = KINDS.iter().map(Kind::name).collect();
+        assert_eq!(names.len(), KINDS.len());
+        for kind in KINDS {
+            let defaults = kind.defaults();
+            let runner = defaults.runner().expect("its own defaults fit");
+            assert_eq!(runner.key().0.as_str(), kind.name());
+            assert_eq!(runner.values(), *defaults.values());
+            let table: crate::pipeline::athena::Table = runner.table();
+            assert_eq!(
+                table.names().collect::<Vec<_>>(),
+                kind.specs().iter().map(|spec| spec.name).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_parameters_are_named() {
+        let kind = Kind::of::<Momentum>();
+        let mut values = kind.defaults().values().clone();
+        values.insert("size".into(), "lots".into());
+        let problems = kind.settings(true, &values).expect_err("no number");
+        assert_eq!(problems[0].name, "size");
+    }
+}

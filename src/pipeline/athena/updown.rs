@@ -1,0 +1,352 @@
+//! What strategies on an up/down market of a crypto pair have in common: they watch its trades in a rolling window, expect a direction,
+//! buy the outcome on that side, and sell shares of the other outcome first. Why they expect it is theirs.
+
+mod figures;
+
+use std::fmt;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+pub(super) use self::figures::figure;
+use super::event::Event;
+use super::fair;
+use super::strategy::{Cause, Desk, Wish};
+use super::window::{Direction, Sample, Window};
+use super::wishes::Skipped;
+use crate::domain::{
+    Figure, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol, TickKind, Timestamp,
+};
+
+/// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
+const FUTURE_TOLERANCE: Duration = Duration::from_secs(5);
+
+/// Decimal places of the venue's size grid.
+pub(super) const SIZE_DECIMALS: u32 = 2;
+
+/// The parameters that they share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) strategy: &'a str,
+    pub(super) symbol: &'a Symbol,
+    pub(super) pattern: &'a str,
+    pub(super) span: Duration,
+    pub(super) min_ticks: usize,
+    pub(super) min_volume: Size,
+    pub(super) cooldown: Duration,
+    pub(super) min_edge: Decimal,
+    pub(super) size: Size,
+    pub(super) slippage: Decimal,
+    pub(super) send_within: Duration,
+    pub(super) rest_for: Duration,
+    pub(super) cutoff: Duration,
+}
+
+/// A trade of the pair that is watched.
+pub(super) struct Trade {
+    pub(super) sample: Sample,
+    pub(super) cause: Cause,
+}
+
+/// The event as a trade of `symbol`; nothing for other events, and for a trade from the future.
+pub(super) fn trade(event: &Event, symbol: &Symbol) -> Option<Trade> {
+    let Event::Tick(tick) = event else { return None };
+    let TickKind::Trade { price, qty, trade_id, .. } = tick.kind else { return None };
+    if tick.symbol != *symbol || tick.event_at.since(tick.received_at) > FUTURE_TOLERANCE {
+        return None;
+    }
+    let cause = Cause {
+        source: symbol.clone(),
+        event_at: tick.event_at,
+        received_at: tick.received_at,
+        trade_id,
+        price: tick.last(),
+    };
+    Some(Trade { sample: Sample { at: tick.event_at, id: trade_id, price, qty }, cause })
+}
+
+/// Why none of them trades.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    Warming { ticks: usize, needed: usize },
+    Silent { since: Duration },
+    Thin { volume: Size, least: Size },
+    Spent(Direction),
+    CoolingDown { left: Duration },
+    NoMarket { pattern: String },
+    NotAccepting,
+    TooSmall { size: Size, least: Size },
+    Closing { left: Duration },
+    NoFreshBook,
+    NobodyOn(Side),
+    NoFairValue,
+    NoEdge { edge: Decimal, least: Decimal },
+}
+
+impl Obstacle {
+    /// One word for it.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Warming { .. } => "warming",
+            Self::Silent { .. } => "silent",
+            Self::Thin { .. } => "thin",
+            Self::Spent(_) => "spent",
+            Self::CoolingDown { .. } => "cooling_down",
+            Self::NoMarket { .. } => "no_market",
+            Self::NotAccepting => "not_accepting",
+            Self::TooSmall { .. } => "too_small",
+            Self::Closing { .. } => "closing",
+            Self::NoFreshBook => "no_fresh_book",
+            Self::NobodyOn(_) => "one_sided_book",
+            Self::NoFairValue => "no_fair_value",
+            Self::NoEdge { .. } => "no_edge",
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Warming { ticks, needed } => write!(f, "window is warming up: {ticks} of {needed} ticks"),
+            Self::Silent { since } => write!(f, "no trade for {} s", since.as_secs()),
+            Self::Thin { volume, least } => write!(f, "volume {volume} of {least} in the window"),
+            Self::Spent(Direction::Up) => f.write_str("waits for the rise to come back"),
+            Self::Spent(Direction::Down) => f.write_str("waits for the fall to come back"),
+            Self::CoolingDown { left } => write!(f, "cooling down for {:.1} s", left.as_secs_f64()),
+            Self::NoMarket { pattern } => write!(f, "no open market {pattern}"),
+            Self::NotAccepting => f.write_str("the market takes no orders"),
+            Self::TooSmall { size, least } => write!(f, "size {size} is below the market's minimum {least}"),
+            Self::Closing { left } => write!(f, "the market closes in {} s", left.as_secs()),
+            Self::NoFreshBook => f.write_str("no fresh book"),
+            Self::NobodyOn(Side::Buy) => f.write_str("nobody buys"),
+            Self::NobodyOn(Side::Sell) => f.write_str("nobody sells"),
+            Self::NoFairValue => f.write_str("no fair value: a two-sided book and a moving price are needed"),
+            Self::NoEdge { edge, least } => write!(f, "edge {edge} is below {least}"),
+        }
+    }
+}
+
+/// The last wish and the market it was in. Neither cool-down nor anything else of it reaches into another market.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct LastWish {
+    /// When.
+    pub(super) at: Option<Timestamp>,
+    /// When the market begins that is traded.
+    pub(super) opened: Option<Timestamp>,
+}
+
+impl LastWish {
+    /// The market that is traded now begins at `opens_at`. Whether it is another than before; what was wished in that is forgotten.
+    pub(super) fn enter(&mut self, opens_at: Timestamp) -> bool {
+        let rolled = self.opened.is_some_and(|before| before != opens_at);
+        if rolled {
+            self.at = None;
+        }
+        self.opened = Some(opens_at);
+        rolled
+    }
+}
+
+/// What is wanted of a market.
+#[derive(Clone, Debug)]
+pub(super) struct Choice<'a> {
+    pub(super) market: &'a Market,
+    pub(super) outcome: &'a OutcomeToken,
+    pub(super) side: Side,
+    pub(super) size: Size,
+    pub(super) price: Price,
+    /// The best price of the book that it was priced against.
+    pub(super) reference: Price,
+    /// What the outcome that is bought is worth, and what of that price and fee leave.
+    pub(super) fair: Option<(Decimal, Decimal)>,
+}
+
+impl fmt::Display for Choice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let against = match self.side {
+            Side::Buy => "asked",
+            Side::Sell => "bid",
+        };
+        let (side, size, outcome) = (self.side, self.size, &self.outcome.outcome);
+        write!(f, "{side} {size} {outcome} at {} or better, {against} {}", self.price, self.reference)?;
+        if let Some((fair, edge)) = self.fair {
+            write!(f, ", worth {fair}, edge {}", edge.round_dp(4))?;
+        }
+        Ok(())
+    }
+}
+
+/// What they look at when they decide.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) window: &'a Window,
+    pub(super) market: Option<&'a Market>,
+    pub(super) wished_at: Option<Timestamp>,
+    pub(super) terms: Terms<'a>,
+    pub(super) desk: &'a Desk<'a>,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> View<'a> {
+    /// The market, if it may be traded at all and the last wish is long enough ago.
+    pub(super) fn open_market(&self) -> Result<&'a Market, Obstacle> {
+        let terms = self.terms;
+        if let Some(at) = self.wished_at {
+            let since = self.now.since(at).max(at.since(self.now));
+            if since < terms.cooldown {
+                return Err(Obstacle::CoolingDown { left: terms.cooldown.saturating_sub(since) });
+            }
+        }
+        let market = self.market.ok_or_else(|| Obstacle::NoMarket { pattern: terms.pattern.to_owned() })?;
+        if !market.accepting_orders {
+            return Err(Obstacle::NotAccepting);
+        }
+        if terms.size < market.min_size {
+            return Err(Obstacle::TooSmall { size: terms.size, least: market.min_size });
+        }
+        Ok(market)
+    }
+
+    /// Whether enough was traded in the window.
+    pub(super) fn enough(&self) -> Result<(), Obstacle> {
+        let (volume, least) = (self.window.volume(), self.terms.min_volume);
+        if volume < least { Err(Obstacle::Thin { volume, least }) } else { Ok(()) }
+    }
+
+    /// Whether a signal now would make a wish, whichever way it went.
+    pub(super) fn ready(&self) -> Result<(), Obstacle> {
+        let market = self.open_market()?;
+        if let Some(last) = self.window.last().filter(|last| self.now.since(last.at) > self.terms.span) {
+            return Err(Obstacle::Silent { since: self.now.since(last.at) });
+        }
+        if !self.window.is_warm() {
+            return Err(Obstacle::Warming { ticks: self.window.len(), needed: self.terms.min_ticks });
+        }
+        let fresh = |outcome: &OutcomeToken| self.desk.fresh_book(&market.market, &outcome.token, self.now).is_some();
+        if !market.tokens.iter().any(fresh) {
+            return Err(Obstacle::NoFreshBook);
+        }
+        self.before_cutoff(market)
+    }
+
+    fn before_cutoff(&self, market: &Market) -> Result<(), Obstacle> {
+        match market.closes_at.map(|at| at.since(self.now)) {
+            Some(left) if left < self.terms.cutoff => Err(Obstacle::Closing { left }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What to do about a market whose price is expected to go on in `direction` by `drift`, relative. Shares of the other outcome are
+    /// sold first: that lowers what is at stake. Only without any is the outcome bought, and not shortly before the close, and only below
+    /// its fair value.
+    pub(super) fn choose(
+        &self,
+        market: &'a Market,
+        direction: Direction,
+        drift: Option<f64>,
+    ) -> Result<Choice<'a>, Obstacle> {
+        let terms = self.terms;
+        let (wanted, other) = sides(market, direction);
+        let slippage = Price(terms.slippage);
+        let book = |outcome: &OutcomeToken| {
+            self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)
+        };
+        let free = self.desk.holdings.token(&other.token).sellable().floor_dp(SIZE_DECIMALS);
+        if free >= market.min_size {
+            let reference = book(other)?.best_bid().ok_or(Obstacle::NobodyOn(Side::Buy))?.price;
+            let price = (reference - slippage).ceil_to(market.tick_size);
+            let size = part_to_sell(free, terms.size, market.min_size);
+            return Ok(Choice { market, outcome: other, side: Side::Sell, size, price, reference, fair: None });
+        }
+        self.before_cutoff(market)?;
+        let reference = book(wanted)?.best_ask().ok_or(Obstacle::NobodyOn(Side::Sell))?.price;
+        let price = (reference + slippage).floor_to(market.tick_size);
+        let size = terms.size.floor_dp(SIZE_DECIMALS);
+        let middle = book(wanted)?.mid().ok_or(Obstacle::NoFairValue)?;
+        let fair = self.fair(market, middle, drift).ok_or(Obstacle::NoFairValue)?;
+        let edge = fair::edge(fair, price, size, market);
+        if edge < terms.min_edge {
+            return Err(Obstacle::NoEdge { edge: edge.round_dp(4), least: terms.min_edge });
+        }
+        Ok(Choice { market, outcome: wanted, side: Side::Buy, size, price, reference, fair: Some((fair, edge)) })
+    }
+
+    /// The book's own middle, shifted by the drift that is expected until the close.
+    fn fair(&self, market: &Market, middle: Price, drift: Option<f64>) -> Option<Decimal> {
+        let left = market.closes_at.map_or(self.terms.span, |at| at.since(self.now));
+        fair::shifted(middle, drift?, self.window.volatility()?, left)
+    }
+
+    /// The wish, with `told` as the beginning of its sentence.
+    pub(super) fn wish(
+        &self,
+        choice: &Choice<'_>,
+        threshold: Decimal,
+        told: &str,
+        inputs: Vec<Figure>,
+        cause: Cause,
+    ) -> Wish {
+        let terms = self.terms;
+        let rationale = Rationale {
+            source: terms.symbol.clone(),
+            change: self.window.change().unwrap_or_default().round_dp(8),
+            threshold,
+            window_ms: whole_millis(terms.span),
+            window_ticks: self.window.len() as u64,
+            first: self.window.first().map_or(Price::ZERO, |sample| sample.price),
+            last: cause.price,
+            reference: choice.reference,
+            fair: choice.fair.map(|(fair, _)| Price(fair)),
+            edge: choice.fair.map(|(_, edge)| Price(edge.round_dp(4))),
+            note: format!("{} {told}: {choice}", terms.symbol),
+            params: 0,
+            inputs,
+        };
+        Wish {
+            signal: Signal {
+                strategy: StrategyId::new(terms.strategy),
+                market: choice.market.market.clone(),
+                slug: choice.market.slug.clone(),
+                token: choice.outcome.token.clone(),
+                outcome: choice.outcome.outcome.clone(),
+                side: choice.side,
+                size: choice.size,
+                price: choice.price,
+                rationale,
+            },
+            cause,
+            send_within: terms.send_within,
+            rest_for: terms.rest_for,
+        }
+    }
+
+    /// A signal that is not followed, and why.
+    pub(super) fn skipped(&self, obstacle: &Obstacle, inputs: Vec<Figure>, cause: Cause) -> Skipped {
+        Skipped { slug: self.market.map(|market| market.slug.clone()), note: obstacle.to_string(), inputs, cause }
+    }
+}
+
+/// The outcome on that side of the market, and the other one.
+fn sides(market: &Market, direction: Direction) -> (&OutcomeToken, &OutcomeToken) {
+    let [up, down] = &market.tokens;
+    match direction {
+        Direction::Up => (up, down),
+        Direction::Down => (down, up),
+    }
+}
+
+/// The usual size, or everything when the rest would be too small to be sold later.
+fn part_to_sell(free: Size, usual: Size, least: Size) -> Size {
+    let size = free.min(usual.floor_dp(SIZE_DECIMALS));
+    if free - size < least { free } else { size }
+}
+
+/// A relative change in per cent, without superfluous digits.
+pub(super) fn percent(ratio: Decimal) -> Decimal {
+    (ratio * Decimal::ONE_HUNDRED).round_dp(4).normalize()
+}
+
+/// In milliseconds.
+pub(super) fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,198 @@
+//! Athena in a process that can be killed: this test binary once more, with other strategies than a configuration file can name.
+
+use std::io::Read;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use cockpit::bus::redis::RedisBus;
+use cockpit::config::Config;
+use cockpit::domain::{Size, Symbol, Usd};
+use cockpit::pipeline::athena::{self, Momentum, MomentumParams, Settings, Shard, Strategy as _, StrategySettings};
+use cockpit::risk::Limits;
+use rust_decimal::dec;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::desk::eventually;
+use crate::support::redis_server::RedisServer;
+
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+const BUS: &str = "ATHENA_TEST_BUS";
+const CAST: &str = "ATHENA_TEST_CAST";
+const SHARD: &str = "ATHENA_TEST_SHARD";
+
+/// What she decides on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cast {
+    /// Two instruments, each with its own series of markets, and no limit in the way.
+    Tape,
+    /// Eight instruments, each on a quiet market of the simulator, under narrow limits.
+    Racers,
+    /// A thousand instruments with windows of an hour.
+    Thousand,
+}
+
+impl Cast {
+    const ALL: [Self; 3] = [Self::Tape, Self::Racers, Self::Thousand];
+
+    pub(crate) fn strategies(self) -> Vec<MomentumParams> {
+        let usual = MomentumParams {
+            threshold: dec!(0.0005),
+            min_ticks: 10,
+            min_volume: Size::ZERO,
+            cooldown: Duration::from_secs(2),
+            hysteresis: dec!(0.5),
+            min_edge: dec!(-0.05),
+            send_within: Duration::from_mins(1),
+            cutoff: Duration::from_secs(5),
+            ..Momentum::defaults()
+        };
+        let on =
+            |symbol: String, market: String| MomentumParams { symbol: Symbol::from(symbol), market, ..usual.clone() };
+        match self {
+            Self::Tape => ["btc", "eth"]
+                .map(|base| MomentumParams {
+                    window: Duration::from_secs(200),
+                    threshold: dec!(0.0004),
+                    hysteresis: dec!(0.02),
+                    min_edge: dec!(-0.2),
+                    ..on(format!("{}/USD", base.to_uppercase()), format!("{base}-updown-5m-{{start}}"))
+                })
+                .into(),
+            Self::Racers => racers()
+                .map(|(symbol, slug)| MomentumParams {
+                    window: Duration::from_secs(10),
+                    min_ticks: 2,
+                    hysteresis: dec!(0),
+                    min_edge: dec!(-1),
+                    ..on(symbol, slug)
+                })
+                .collect(),
+            Self::Thousand => crate::an_hour::strategies(1_000),
+        }
+    }
+
+    fn limits(self) -> Limits {
+        let limits = Config::builtin().limits;
+        let much = Usd(dec!(1_000_000_000));
+        let wide = Limits {
+            order_size: Size(dec!(1_000_000)),
+            order_notional: much,
+            price_collar: dec!(0.5),
+            position_cap: Size(dec!(1_000_000_000)),
+            gross_exposure: much,
+            market_loss: much,
+            open_orders: u32::MAX,
+            strategy_rate: u32::MAX,
+            account_rate: u32::MAX,
+            duplicate_within: Duration::ZERO,
+            markets: vec!["btc-updown-5m-{start}".into(), "eth-updown-5m-{start}".into()],
+            blackout: Duration::ZERO,
+            data_age: Duration::from_hours(24),
+            ..limits
+        };
+        match self {
+            Self::Tape | Self::Thousand => wide,
+            Self::Racers => Limits {
+                gross_exposure: RACERS_EXPOSURE,
+                markets: racers().map(|(_, slug)| slug).collect(),
+                data_age: Duration::from_mins(1),
+                ..wide
+            },
+        }
+    }
+}
+
+/// The limit that eight strategies race for; each wants 20 shares at 0.61.
+pub(crate) const RACERS_EXPOSURE: Usd = Usd(dec!(40));
+
+/// Eight instruments and the market of each.
+pub(crate) fn racers() -> impl Iterator<Item = (String, String)> {
+    crate::scene::quiet_slugs().take(8).enumerate().map(|(number, slug)| (format!("R{number}/USD"), slug))
+}
+
+/// A running Athena.
+pub(crate) struct Athena {
+    child: Child,
+    /// She ends when this is closed: also when the test does.
+    _alive: ChildStdin,
+}
+
+impl Athena {
+    pub(crate) fn start(redis: &RedisServer, cast: Cast, shard: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("a path"))
+            .args(["--ignored", "--exact", "child::process", "--nocapture"])
+            .envs([(BUS, redis.url()), (CAST, format!("{cast:?}")), (SHARD, shard.to_owned())])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let alive = child.stdin.take().expect("a pipe");
+        Self { child, _alive: alive }
+    }
+
+    /// Her process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("a process to kill");
+        self.child.wait().expect("a process to wait for");
+    }
+}
+
+impl Drop for Athena {
+    fn drop(&mut self) {
+        // Both fail only when it is gone already.
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// The body of what lies under a key.
+pub(crate) fn key(redis: &mut redis::Connection, name: &str) -> Option<Value> {
+    let text: Option<String> = redis::cmd("GET").arg(name).query(redis).expect("redis answers");
+    text.map(|text| serde_json::from_str::<Value>(&text).expect("JSON")["body"].clone())
+}
+
+/// Waits until an Athena other than `before` has taken up what was kept, and knows latch and Hermes.
+pub(crate) fn until_ready(redis: &mut redis::Connection, name: &str, before: Option<&str>) -> Value {
+    eventually("athena to be ready", PATIENCE, || {
+        let state = key(redis, name).filter(|state| state["boot"].as_str() != before)?;
+        let waits = |strategy: &Value| {
+            let idle = strategy["idle"].as_str().unwrap_or_default();
+            idle.contains("latch") || idle.contains("Hermes")
+        };
+        (!state["strategies"].as_array()?.iter().any(waits)).then_some(state)
+    })
+}
+
+#[test]
+#[ignore = "the process that other tests start and kill"]
+fn process() {
+    let Ok(url) = std::env::var(BUS) else { return };
+    let word = |name| std::env::var(name).expect("set by the test that starts it");
+    let cast = Cast::ALL.into_iter().find(|cast| format!("{cast:?}") == word(CAST)).expect("a cast");
+    let settings = Settings {
+        strategies: cast.strategies().iter().map(|params| StrategySettings::of::<Momentum>(true, params)).collect(),
+        shard: Shard::parse(&word(SHARD)).expect("a shard"),
+        limits: cast.limits(),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let parent_is_gone = stop.clone();
+        std::thread::spawn(move || {
+            let mut rest = Vec::new();
+            // However it ends, the test is over.
+            let _ended = std::io::stdin().read_to_end(&mut rest);
+            parent_is_gone.cancel();
+        });
+        let bus = RedisBus::new(&url).expect("an address");
+        athena::run(settings, bus, stop).await.expect("she runs until the test is over");
+    });
+}

@@ -1,0 +1,23 @@
+//! Athena as a process of her own on a real Redis: killed at any point she goes on as if nothing had happened; several share the
+//! instruments without breaching a limit together; an hour of a thousand instruments is there again within a second.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells its figures"
+)]
+
+#[path = "../support/an_hour.rs"]
+mod an_hour;
+mod child;
+#[path = "../support/desk.rs"]
+mod desk;
+mod ready;
+mod restart;
+#[path = "../support/scene.rs"]
+mod scene;
+mod shards;
+#[path = "../support/mod.rs"]
+mod support;
+mod tape;
