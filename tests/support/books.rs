@@ -109,7 +109,10 @@ fn fates(
                 verdict.wrong.push(format!("{name} led to nothing: {rows:?}"));
             }
             other => {
-                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"));
+                let letters = buried.get(&name);
+                verdict.wrong.push(format!(
+                    "{name} ended more than one way (orders, letters, denials): {other:?}: {letters:?}, {rows:?}"
+                ));
             }
         }
     }
