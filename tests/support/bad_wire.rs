@@ -19,7 +19,7 @@ use axum::routing::any;
 use futures::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message as Upstream;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -44,6 +44,7 @@ pub(crate) struct Rates {
 
 impl Rates {
     /// A wire that is bad in every way, and on which everything that is posted arrives in the end.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
     pub(crate) const BAD: Self = Self {
         reply_lost: 10,
         reply_late: 5,
@@ -52,6 +53,18 @@ impl Rates {
         request_late: 2,
         event_repeated: 10,
         event_late: 20,
+    };
+
+    /// A wire on which nothing goes wrong until it is cut.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) const GOOD: Self = Self {
+        reply_lost: 0,
+        reply_late: 0,
+        reply_stalled: 0,
+        request_lost: 0,
+        request_late: 0,
+        event_repeated: 0,
+        event_late: 0,
     };
 }
 
@@ -77,6 +90,7 @@ struct Wire {
     sockets: String,
     client: reqwest::Client,
     rates: Rates,
+    whole: watch::Sender<bool>,
     chance: Mutex<StdRng>,
     lost: AtomicU64,
     lost_posts: LostPosts,
@@ -103,6 +117,7 @@ impl BadWire {
             sockets: sockets.to_owned(),
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
             rates,
+            whole: watch::Sender::new(true),
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
             lost: AtomicU64::new(0),
             lost_posts: LostPosts::default(),
@@ -128,6 +143,12 @@ impl BadWire {
     #[allow(dead_code, reason = "each test binary uses a part of it")]
     pub(crate) fn lost(&self) -> u64 {
         self.wire.lost.load(Ordering::Relaxed)
+    }
+
+    /// Cuts it, or puts it together again. While it is cut nothing comes through in either direction.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) fn set_whole(&self, whole: bool) {
+        self.wire.whole.send_replace(whole);
     }
 
     /// Orders whose answer never arrived, by what became of them.
@@ -175,6 +196,9 @@ async fn request(State(wire): State<Arc<Wire>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("a whole request");
     let path = parts.uri.path_and_query().expect("a path").to_string();
+    if !*wire.whole.borrow() {
+        return wire.lose();
+    }
     // What the account is opened with, and the dead-man's switch, go through: without them nothing is traded at all.
     let exposed = path.starts_with("/order") || path.starts_with("/data/") || path.starts_with("/cancel");
     if !exposed {
@@ -210,7 +234,16 @@ async fn request(State(wire): State<Arc<Wire>>, request: Request) -> Response {
 }
 
 async fn socket(State(wire): State<Arc<Wire>>, Path(channel): Path<String>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(move |client| relay(wire, channel, client))
+    let mut whole = wire.whole.subscribe();
+    if !*whole.borrow() {
+        return wire.lose();
+    }
+    upgrade.on_upgrade(move |client| async move {
+        tokio::select! {
+            () = relay(wire, channel, client) => {}
+            _ = whole.wait_for(|whole| !whole) => {}
+        }
+    })
 }
 
 /// Passes on until either end closes. What the client says arrives as it was said.
