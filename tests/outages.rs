@@ -34,7 +34,7 @@ const SWEPT: Duration = Duration::from_secs(10);
 
 /// A Hermes, its venue behind a wire, and a market to trade in.
 struct World {
-    _redis: RedisServer,
+    redis: Mutex<RedisServer>,
     sim: Arc<Sim>,
     wire: BadWire,
     home: Arc<Home>,
@@ -63,7 +63,8 @@ impl World {
         let hermes = home.start("hermes", &["run", "hermes"]);
         let (sim, home, feed) = (Arc::new(sim), Arc::new(home), Mutex::new(feed));
         let origin = Origin::new("athena", "test");
-        let world = Self { _redis: redis, sim, wire, home, bus, origin, market, feed };
+        let redis = Mutex::new(redis);
+        let world = Self { redis, sim, wire, home, bus, origin, market, feed };
         world.until("hermes to trade", |state| state.trading_state == TradingState::Active).await;
         world.feed.lock().await.heard().await;
         (world, hermes)
@@ -195,4 +196,26 @@ async fn without_the_venue_nothing_is_sent_and_afterwards_its_sweep_is_in_the_bo
     assert_eq!(state.trading_state, TradingState::Active);
     assert_eq!(world.at_venue().await, (2, 1));
     world.finish(hermes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_that_neither_the_bus_nor_the_socket_takes_reaches_hermes_through_the_latch_file() {
+    let (world, mut hermes) = World::start(None).await;
+    world.wish("rests", PATIENCE).await;
+    world.until("it rests", |state| state.orders.open == 1).await;
+    world.redis.lock().await.kill();
+    std::fs::remove_file(world.home.dir.path().join("state/hermes.sock")).expect("the socket");
+
+    let begun = clock::monotonic();
+    let home = Arc::clone(&world.home);
+    let kill = tokio::task::spawn_blocking(move || home.run(&["kill", "--why", "all is lost"])).await.expect("it runs");
+    let said = String::from_utf8_lossy(&kill.stderr);
+    assert_eq!(kill.status.code(), Some(3), "{said}");
+    assert!(said.contains("latch file") && said.contains("is written"), "{said}");
+    world.until_none_open().await;
+    assert!(begun.elapsed() < SWEPT, "cancelled by hermes, not by the venue: {:?}", begun.elapsed());
+    let latch = std::fs::read_to_string(world.home.dir.path().join("state/kill.latch")).expect("the latch file");
+    assert!(latch.contains("killed") && latch.contains("all is lost"), "{latch}");
+    let stopped = tokio::task::spawn_blocking(move || hermes.stop()).await.expect("hermes stops");
+    assert_eq!(stopped, 0, "an orderly end");
 }
