@@ -314,8 +314,9 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Whether the server can be reached, in words when it cannot; changes are seen at once.
     fn link(&self) -> tokio::sync::watch::Receiver<BusLink>;
 
-    /// What is wrong with the server's settings, each with the right value: under them it may lose what it was given. Checked with
-    /// every connection; nothing when all is well or the settings may not be read.
+    /// What a person should know although the bus works: settings of the server under which it may lose what it was given, each
+    /// with the right value, checked with every connection as far as they may be read; and the last failover, after which the
+    /// newest writes may be gone. Nothing when all is well.
     fn concerns(&self) -> Vec<String> {
         Vec::new()
     }

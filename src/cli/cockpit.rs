@@ -1,14 +1,9 @@
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use super::beside::Beside;
 use super::{CliError, Globals};
-use crate::domain::{Ack, AckVerdict, Action, Command};
-use crate::exec::socket::{self, Reply, Request};
 use crate::telemetry::{self, Sink};
 use crate::wire::{self, Daemon, Running};
 use crate::{clock, ui};
@@ -30,7 +25,7 @@ pub(super) async fn run(globals: &Globals) -> Result<(), CliError> {
         mouse: config.ui.mouse,
         colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     };
-    let beside: Arc<dyn ui::KillPath> = Arc::new(HermesSocket(socket::path_in(&state_dir)));
+    let beside: Arc<dyn ui::KillPath> = Arc::new(Beside::of(state_dir));
     if !config.bus_url.is_memory() {
         let bus = wire::connect(&config)?;
         return Ok(ui::run(settings, bus, Some(beside), stop).await.map_err(anyhow::Error::from)?);
@@ -45,27 +40,4 @@ pub(super) async fn run(globals: &Globals) -> Result<(), CliError> {
     let stopped = running.stop().await;
     result?;
     Ok(stopped?)
-}
-
-/// The way to kill past the bus: Hermes' own socket, when it runs on this machine.
-#[derive(Debug)]
-struct HermesSocket(PathBuf);
-
-#[async_trait]
-impl ui::KillPath for HermesSocket {
-    async fn kill(&self, by: &str, why: &str) -> Result<(), String> {
-        let now = clock::now();
-        let command = Command {
-            id: Uuid::new_v4().to_string(),
-            actor: by.to_owned(),
-            issued_at: now,
-            expires_at: now.plus(Duration::from_secs(10)),
-            action: Action::Kill { why: why.to_owned() },
-        };
-        match socket::ask(&self.0, Request::Command(command)).await {
-            Ok(Reply::Ack(Ack { verdict: AckVerdict::Applied | AckVerdict::Accepted, .. })) => Ok(()),
-            Ok(other) => Err(format!("hermes answered {other:?}")),
-            Err(error) => Err(error.to_string()),
-        }
-    }
 }

@@ -7,14 +7,11 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::CliError;
+use super::beside::Beside;
 use crate::bus::{BusRef, EntryId, Envelope, Key, Origin, Stream, control, decode};
 use crate::clock;
 use crate::config::Config;
-use crate::domain::{
-    Ack, AckVerdict, Action, ArgosState, AthenaState, Command, HermesState, KillLatch, Mode, ParamBook, Status,
-    TradeEvent,
-};
-use crate::exec::kill::LatchFile;
+use crate::domain::{Ack, Action, ArgosState, AthenaState, Command, HermesState, Mode, ParamBook, Status, TradeEvent};
 use crate::exec::socket::{self, Page, Reply, Request, Told};
 use crate::wire;
 
@@ -66,54 +63,30 @@ impl Desk {
         }
     }
 
-    /// Kills by every way there is at once: Hermes' socket and the bus. When neither takes it, the latch file is written, so
-    /// that the next start stays killed.
+    /// Kills by every way there is at once: Hermes' socket and the bus. Unless Hermes says that it is killed, the latch file is
+    /// written too: the bus may lose what it has acknowledged.
     pub(super) async fn kill(&self, by: &str, why: &str) -> Result<(), CliError> {
-        let action = Action::Kill { why: why.to_owned() };
         let over_bus = async {
             match &self.bus {
                 Some(bus) => control::kill(bus, &self.origin, by, why, clock::now()).await.map_err(|e| e.to_string()),
                 None => Err("no bus between processes".to_owned()),
             }
         };
-        let (socket, bus) = tokio::join!(self.command_over_socket(control::make(by, action, clock::now())), over_bus);
-        let socket = match socket {
-            Ok(Ack { verdict: AckVerdict::Applied | AckVerdict::Accepted, .. }) => return Ok(()),
-            Ok(Ack { verdict: AckVerdict::Denied { reasons }, .. }) => reasons.join("; "),
-            Err(error) => error.to_string(),
-        };
-        // The bus may lose what it has acknowledged, and Hermes has not said that it keeps the latch: the file does.
-        let written = self.write_latch_file(by, why);
+        let beside = Beside::of(self.state_dir.clone());
+        let (beside, bus) = tokio::join!(beside.kill(by, why), over_bus);
+        let Err(not_taken) = beside else { return Ok(()) };
         match bus {
             Ok(_) => {
-                if let Err(error) = written {
-                    eprintln!("cockpit: the kill is on the bus, but not in a latch file: {error}");
+                if !not_taken.is_written {
+                    eprintln!("cockpit: the kill is on the bus, but nowhere else: {not_taken}");
                 }
                 Ok(())
             }
-            Err(bus) => {
-                written?;
-                Err(CliError::NoDaemon(format!(
-                    "no daemon took the kill (socket: {socket}; bus: {bus}); the latch file in {} is written, so that no \
-                     desk on it trades before `cockpit arm`",
-                    self.state_dir.display()
-                )))
+            Err(bus) if not_taken.is_written => {
+                Err(CliError::NoDaemon(format!("no daemon has taken the kill (bus: {bus}; {not_taken})")))
             }
+            Err(bus) => Err(CliError::Failed(anyhow::anyhow!("nothing has taken the kill: bus: {bus}; {not_taken}"))),
         }
-    }
-
-    fn write_latch_file(&self, by: &str, why: &str) -> Result<(), CliError> {
-        let latch = KillLatch {
-            epoch: 0,
-            state: crate::domain::KillState::Killed,
-            by: by.to_owned(),
-            why: why.to_owned(),
-            at: clock::now(),
-        };
-        let place = self.state_dir.display().to_string();
-        std::fs::create_dir_all(&self.state_dir).map_err(|error| anyhow::anyhow!("state_dir {place}: {error}"))?;
-        LatchFile::in_dir(&self.state_dir).write(&latch).map_err(|error| anyhow::anyhow!("latch file: {error}"))?;
-        Ok(())
     }
 
     /// Asks a daemon to do something and waits for its answer: over the bus when there is one and it is up, else over Hermes' socket,

@@ -14,6 +14,7 @@
 
 mod arm;
 mod audit;
+mod beside;
 mod cockpit;
 mod config;
 mod desk;

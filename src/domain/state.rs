@@ -239,6 +239,9 @@ pub struct HermesState {
     pub reconciled_at: Option<Timestamp>,
     /// Why trading is not possible now, in words; absent when it is.
     pub trouble: Option<String>,
+    /// What a person should know of the bus although it works: settings under which it may lose what it was given, and its last
+    /// failover.
+    pub bus_concerns: Vec<String>,
     /// Counters over the ledger.
     pub orders: OrderCounts,
     /// Fills over the ledger.

@@ -79,7 +79,7 @@ impl Orders {
                     why: why.clone(),
                     at: now(),
                 }),
-                Err(_) => Err(bus_error),
+                Err(error) => Err(format!("bus: {bus_error}; {error}")),
             })
         });
     }

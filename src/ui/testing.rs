@@ -289,6 +289,7 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         halted: Vec::new(),
         fencing_token: None,
         venue_skew_ms: None,
+        bus_concerns: Vec::new(),
         tick_to_order: Latency::default(),
     }
 }

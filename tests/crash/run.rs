@@ -11,7 +11,7 @@ use cockpit::failpoint::{Failpoint, VARIABLE};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::bad_wire::BadWire;
+use super::bad_wire::{BadWire, Rates};
 use super::books::{self, Verdict};
 use super::desk::{Home, Process, Sim};
 use super::intents::{Intents, Mix};
@@ -117,7 +117,7 @@ pub(crate) async fn run(point: Failpoint, store: &Store, size: Size, seed: u64) 
     let (redis, sim) = servers.await.expect("servers");
     let home = &Home::new(&redis.url(), &sim);
     store.configure(home);
-    let wire = BadWire::to(sim.url("clob"), sim.url("clob_ws"), seed).await;
+    let wire = BadWire::to(sim.url("clob"), sim.url("clob_ws"), Rates::BAD, seed).await;
     home.edit(&format!("clob = \"{}\"", sim.url("clob")), &format!("clob = \"{}\"", wire.clob()));
     home.edit(&format!("clob_ws = \"{}\"", sim.url("clob_ws")), &format!("clob_ws = \"{}\"", wire.sockets()));
     allow_everything(home);

@@ -19,20 +19,61 @@ use axum::routing::any;
 use futures::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message as Upstream;
 use tokio_util::task::AbortOnDropHandle;
 
 /// How often what goes wrong, in percent.
-const REPLY_LOST: u32 = 10;
-const REPLY_LATE: u32 = 5;
-const REQUEST_LATE: u32 = 2;
-const EVENT_REPEATED: u32 = 10;
-const EVENT_LATE: u32 = 20;
-/// How late at most, in milliseconds: an event is overtaken by those behind it, a request arrives after its sender gave it up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    /// The venue has answered; the answer does not arrive.
+    pub(crate) reply_lost: u32,
+    /// The answer arrives a little later.
+    pub(crate) reply_late: u32,
+    /// The answer arrives after everybody has given it up.
+    pub(crate) reply_stalled: u32,
+    /// What is posted never reaches the venue.
+    pub(crate) request_lost: u32,
+    /// What is posted reaches the venue after its sender has given it up.
+    pub(crate) request_late: u32,
+    /// An event is told twice.
+    pub(crate) event_repeated: u32,
+    /// An event is overtaken by those behind it.
+    pub(crate) event_late: u32,
+}
+
+impl Rates {
+    /// A wire that is bad in every way, and on which everything that is posted arrives in the end.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) const BAD: Self = Self {
+        reply_lost: 10,
+        reply_late: 5,
+        reply_stalled: 0,
+        request_lost: 0,
+        request_late: 2,
+        event_repeated: 10,
+        event_late: 20,
+    };
+
+    /// A wire on which nothing goes wrong until it is cut.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) const GOOD: Self = Self {
+        reply_lost: 0,
+        reply_late: 0,
+        reply_stalled: 0,
+        request_lost: 0,
+        request_late: 0,
+        event_repeated: 0,
+        event_late: 0,
+    };
+}
+
+/// How late at most, in milliseconds.
 const EVENT_DELAY: u64 = 400;
 const REPLY_DELAY: u64 = 300;
 const REQUEST_DELAY: u64 = 1_500;
+/// Longer than any caller waits for the answer to an order.
+const STALL: Duration = Duration::from_secs(8);
 
 /// The wire; it is cut when dropped.
 #[derive(Debug)]
@@ -48,19 +89,38 @@ struct Wire {
     clob: String,
     sockets: String,
     client: reqwest::Client,
+    rates: Rates,
+    whole: watch::Sender<bool>,
     chance: Mutex<StdRng>,
     lost: AtomicU64,
+    lost_posts: LostPosts,
+}
+
+/// Orders that were posted and of which no answer arrived in time.
+#[derive(Debug, Default)]
+pub(crate) struct LostPosts {
+    /// The venue had answered.
+    pub(crate) answered: AtomicU64,
+    /// The venue answered, too late.
+    pub(crate) stalled: AtomicU64,
+    /// The venue got it afterwards.
+    pub(crate) late: AtomicU64,
+    /// The venue never got it.
+    pub(crate) never: AtomicU64,
 }
 
 impl BadWire {
     /// A wire to the venue at these addresses.
-    pub(crate) async fn to(clob: &str, sockets: &str, seed: u64) -> Self {
+    pub(crate) async fn to(clob: &str, sockets: &str, rates: Rates, seed: u64) -> Self {
         let wire = Arc::new(Wire {
             clob: clob.to_owned(),
             sockets: sockets.to_owned(),
             client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            rates,
+            whole: watch::Sender::new(true),
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
             lost: AtomicU64::new(0),
+            lost_posts: LostPosts::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -80,8 +140,21 @@ impl BadWire {
     }
 
     /// How many replies never arrived.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
     pub(crate) fn lost(&self) -> u64 {
         self.wire.lost.load(Ordering::Relaxed)
+    }
+
+    /// Cuts it, or puts it together again. While it is cut nothing comes through in either direction.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) fn set_whole(&self, whole: bool) {
+        self.wire.whole.send_replace(whole);
+    }
+
+    /// Orders whose answer never arrived, by what became of them.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) fn lost_posts(&self) -> &LostPosts {
+        &self.wire.lost_posts
     }
 }
 
@@ -123,12 +196,22 @@ async fn request(State(wire): State<Arc<Wire>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("a whole request");
     let path = parts.uri.path_and_query().expect("a path").to_string();
+    if !*wire.whole.borrow() {
+        return wire.lose();
+    }
     // What the account is opened with, and the dead-man's switch, go through: without them nothing is traded at all.
     let exposed = path.starts_with("/order") || path.starts_with("/data/") || path.starts_with("/cancel");
     if !exposed {
         return wire.pass(parts.method, &path, parts.headers, body).await;
     }
-    if parts.method == Method::POST && wire.happens(REQUEST_LATE) {
+    let (rates, lost) = (wire.rates, &wire.lost_posts);
+    let posts = parts.method == Method::POST;
+    if posts && wire.happens(rates.request_lost) {
+        lost.never.fetch_add(1, Ordering::Relaxed);
+        return wire.lose();
+    }
+    if posts && wire.happens(rates.request_late) {
+        lost.late.fetch_add(1, Ordering::Relaxed);
         let late = Arc::clone(&wire);
         tokio::spawn(async move {
             tokio::time::sleep(late.delay(REQUEST_DELAY)).await;
@@ -137,17 +220,30 @@ async fn request(State(wire): State<Arc<Wire>>, request: Request) -> Response {
         return wire.lose();
     }
     let response = wire.pass(parts.method, &path, parts.headers, body).await;
-    if wire.happens(REPLY_LOST) {
+    if wire.happens(rates.reply_lost) {
+        lost.answered.fetch_add(u64::from(posts), Ordering::Relaxed);
         return wire.lose();
     }
-    if wire.happens(REPLY_LATE) {
+    if posts && wire.happens(rates.reply_stalled) {
+        lost.stalled.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(STALL).await;
+    } else if wire.happens(rates.reply_late) {
         tokio::time::sleep(wire.delay(REPLY_DELAY)).await;
     }
     response
 }
 
 async fn socket(State(wire): State<Arc<Wire>>, Path(channel): Path<String>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(move |client| relay(wire, channel, client))
+    let mut whole = wire.whole.subscribe();
+    if !*whole.borrow() {
+        return wire.lose();
+    }
+    upgrade.on_upgrade(move |client| async move {
+        tokio::select! {
+            () = relay(wire, channel, client) => {}
+            _ = whole.wait_for(|whole| !whole) => {}
+        }
+    })
 }
 
 /// Passes on until either end closes. What the client says arrives as it was said.
@@ -171,8 +267,8 @@ async fn relay(wire: Arc<Wire>, channel: String, client: WebSocket) {
                     Some(Ok(Upstream::Ping(_) | Upstream::Pong(_))) => continue,
                     _ => return,
                 };
-                let repeated = wire.happens(EVENT_REPEATED);
-                let held_up = wire.happens(EVENT_LATE);
+                let repeated = wire.happens(wire.rates.event_repeated);
+                let held_up = wire.happens(wire.rates.event_late);
                 if held_up || repeated {
                     let (late, delay, text) = (late.clone(), wire.delay(EVENT_DELAY), text.clone());
                     tokio::spawn(async move {

@@ -22,6 +22,8 @@ pub(crate) struct Verdict {
     pub(crate) duplicates: usize,
     /// Intents that ended as dead letters.
     pub(crate) dead: usize,
+    /// Intents whose order the venue knows and killed at once, with which it refused them too.
+    pub(crate) killed: usize,
     /// Intents that our gate refused.
     pub(crate) denied: usize,
     /// Intents that led to nothing at all.
@@ -35,6 +37,8 @@ struct Theirs {
     size: Decimal,
     matched: Decimal,
     open: bool,
+    /// Had to be matched at once, and nothing was: refused, and yet known.
+    killed: bool,
 }
 
 /// Compares the ledger of a Hermes that has stopped, its last snapshot and the dead letters with the venue's own view.
@@ -61,8 +65,9 @@ fn orders(truth: &Value, account: &str) -> BTreeMap<String, Theirs> {
     let list = truth["orders"].as_array().expect("orders").iter().filter(mine);
     list.map(|order| {
         let id = order["id"].as_str().expect("an id").to_owned();
-        let open = order["status"].as_str().is_some_and(|status| status.eq_ignore_ascii_case("live"));
-        (id, Theirs { size: decimal(&order["size"]), matched: decimal(&order["matched"]), open })
+        let is = |word: &str| order["status"].as_str().is_some_and(|status| status.to_lowercase().contains(word));
+        let (size, matched) = (decimal(&order["size"]), decimal(&order["matched"]));
+        (id, Theirs { size, matched, open: is("live"), killed: is("killed") && matched.is_zero() })
     })
     .collect()
 }
@@ -87,9 +92,13 @@ fn fates(
 ) {
     verdict.accepted = theirs.len();
     let mut accepted: BTreeMap<String, usize> = BTreeMap::new();
+    let mut killed = BTreeSet::new();
     for (id, order) in theirs {
         match intents.of_size(order.size) {
-            Some(intent) => *accepted.entry(intent.to_string()).or_default() += 1,
+            Some(intent) => {
+                *accepted.entry(intent.to_string()).or_default() += 1;
+                killed.extend(order.killed.then(|| intent.to_string()));
+            }
             None => verdict.wrong.push(format!("order {id} at the venue is of no intent")),
         }
     }
@@ -102,6 +111,7 @@ fn fates(
         verdict.duplicates += orders.saturating_sub(1);
         match (orders, letters, denied) {
             (1, 0, 0) => {}
+            (1, 1, 0) if killed.contains(&name) => verdict.killed += 1,
             (0, 1, _) => verdict.dead += 1,
             (0, 0, 1) => verdict.denied += 1,
             (0, 0, 0) => {
@@ -109,7 +119,10 @@ fn fates(
                 verdict.wrong.push(format!("{name} led to nothing: {rows:?}"));
             }
             other => {
-                verdict.wrong.push(format!("{name} ended more than one way (orders, letters, denials): {other:?}"));
+                let letters = buried.get(&name);
+                verdict.wrong.push(format!(
+                    "{name} ended more than one way (orders, letters, denials): {other:?}: {letters:?}, {rows:?}"
+                ));
             }
         }
     }
@@ -129,7 +142,7 @@ fn orders_agree(ledger: &Memory, theirs: &BTreeMap<String, Theirs>, wrong: &mut 
         match theirs.get(&id) {
             Some(order) => {
                 ours.insert(id);
-                if !row.accepted || order.open || order.matched != row.order.matched.decimal() {
+                if !(row.accepted || order.killed) || order.open || order.matched != row.order.matched.decimal() {
                     let matched = order.matched;
                     wrong.push(format!("{name}: ledger {row:?}, venue matched {matched}, open {}", order.open));
                 }

@@ -15,15 +15,19 @@ use crate::support::scene::{self, Wish};
 
 /// Long enough for every restart; what expires on purpose has its deadline behind it.
 const SEND_WITHIN: Duration = Duration::from_mins(3);
-/// How long the first order may rest, and how much longer each one after it: each is cancelled by itself.
+/// How long the first order may rest, and how much longer each one after it, so that each is cancelled by itself; then from
+/// the beginning again.
 const REST: Duration = Duration::from_secs(1);
 const REST_LONGER: Duration = Duration::from_millis(120);
+const REST_LENGTHS: u32 = 64;
 
 /// What an intent is made to lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Buys at the ask, at once.
+    /// Buys at the ask what is there, at once.
     Take,
+    /// Buys at the ask all of it, at once.
+    Fill,
     /// Buys at the ask, and would rest.
     Cross,
     /// Rests below everything until it is cancelled.
@@ -44,15 +48,18 @@ pub(crate) enum Mix {
     Dead,
     /// What rests and is cancelled, mostly.
     Resting,
+    /// Only what is sent and accepted; few of them take, so that an account can pay for a thousand.
+    Sent,
 }
 
 impl Mix {
     const fn kinds(self) -> &'static [Kind] {
-        use Kind::{Cross, Late, Rest, Sell, Take};
+        use Kind::{Cross, Fill, Late, Rest, Sell, Take};
         match self {
             Self::Everything => &[Take, Rest, Cross, Take, Rest, Late, Cross, Sell, Rest, Take],
             Self::Dead => &[Late, Take],
             Self::Resting => &[Rest, Cross, Rest, Rest],
+            Self::Sent => &[Take, Rest, Rest, Cross, Rest, Rest, Fill, Rest, Rest, Rest],
         }
     }
 }
@@ -100,14 +107,16 @@ impl Intents {
 fn wish(index: usize, kind: Kind) -> Wish {
     let (side, price, tif) = match kind {
         Kind::Take | Kind::Late => (Side::Buy, dec!(0.60), TimeInForce::Fak),
+        Kind::Fill => (Side::Buy, dec!(0.60), TimeInForce::Fok),
         Kind::Cross => (Side::Buy, dec!(0.60), TimeInForce::Gtc),
         Kind::Rest => (Side::Buy, dec!(0.35), TimeInForce::Gtc),
         Kind::Sell => (Side::Sell, dec!(0.40), TimeInForce::Fak),
     };
     // Sells are small, so that a few buys cover them.
     let base = if side == Side::Sell { dec!(5) } else { dec!(10) };
+    let index = u32::try_from(index).expect("few intents");
     // Steps at which price times size is whole cents, as the venue demands of an order that takes.
-    let step = Decimal::new(5 * i64::try_from(index).expect("few intents"), 2);
+    let step = Decimal::new(5 * i64::from(index), 2);
     Wish {
         name: format!("crash-{index:03}-{kind:?}"),
         outcome: 0,
@@ -116,6 +125,6 @@ fn wish(index: usize, kind: Kind) -> Wish {
         size: base + step,
         tif,
         send_within: (kind != Kind::Late).then_some(SEND_WITHIN),
-        rest: REST + REST_LONGER * u32::try_from(index).expect("few intents"),
+        rest: REST + REST_LONGER * (index % REST_LENGTHS),
     }
 }

@@ -14,6 +14,7 @@ use super::health::{self, Health};
 use super::node::Node;
 use super::target::Target;
 use crate::bus::{BusError, BusLink};
+use crate::clock;
 
 /// How long one dial may take, handshake included.
 pub(super) const DIAL_LIMIT: Duration = Duration::from_secs(2);
@@ -52,6 +53,8 @@ pub(super) struct Link {
     pub(super) idle_readers: Mutex<Vec<MultiplexedConnection>>,
     /// What is wrong with the server's settings.
     concerns: Mutex<Vec<String>>,
+    /// The last failover, in words.
+    failover: Mutex<Option<String>>,
 }
 
 /// A connection that answers, to a server that may be used.
@@ -75,6 +78,7 @@ impl Link {
             news: Notify::new(),
             idle_readers: Mutex::default(),
             concerns: Mutex::default(),
+            failover: Mutex::default(),
         }
     }
 
@@ -87,9 +91,11 @@ impl Link {
         self.target.sentinels().map(|sentinels| sentinels.each().cloned().collect()).unwrap_or_default()
     }
 
-    /// What is wrong with the server's settings, in words.
+    /// The last failover and what is wrong with the server's settings, in words.
     pub(super) fn concerns(&self) -> Vec<String> {
-        self.concerns.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let failover = self.failover.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let settings = self.concerns.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        failover.into_iter().chain(settings).collect()
     }
 
     pub(super) fn reported(&self) -> watch::Receiver<BusLink> {
@@ -283,6 +289,11 @@ impl Link {
         if let Some(former) = former {
             let (old, new, outage_ms) = (&former.host, &dialled.node.host, outage.as_millis());
             tracing::warn!(%old, %new, outage_ms, "the bus has failed over to a new master; its newest writes may be lost");
+            let words = format!(
+                "failed over from {old} to {new} at {}, after {outage_ms} ms without a master: the newest writes may be lost",
+                clock::now()
+            );
+            *self.failover.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
         }
         self.report(&dialled.node, &dialled.health);
     }

@@ -299,6 +299,8 @@ pub(super) struct Desk {
     /// When an order was last opened or ended.
     open_changed_at: Timestamp,
     venue_skew: Option<ClockSkew>,
+    /// What a person should know of the bus although it works.
+    pub(super) bus_concerns: Vec<String>,
     /// Which turn at the lease of the account this is.
     pub(super) fencing_token: Option<u64>,
     markets: HashMap<MarketId, Market>,

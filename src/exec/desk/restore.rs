@@ -75,6 +75,7 @@ impl Desk {
             venue_open: None,
             open_changed_at: now,
             venue_skew: None,
+            bus_concerns: Vec::new(),
             fencing_token: None,
             stored_markets: markets.clone(),
             markets,

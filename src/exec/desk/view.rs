@@ -158,6 +158,7 @@ impl Desk {
             kill: KillReport { venue_open_orders: kill.venue_open_orders.or(self.venue_open()), ..kill },
             reconciled_at: self.reconcile.clean_at(),
             trouble,
+            bus_concerns: self.bus_concerns.clone(),
             orders: self.counts,
             fills: self.portfolio.count(),
             recent_orders: self.recent_orders(),

@@ -292,6 +292,7 @@ impl House {
             acks: done,
             feed,
             link: bus.link(),
+            bus: Arc::clone(bus),
         });
         let inputs = runner::Inputs { entries, reports, events, asked };
         Ok(runner.run(recovery, inputs, self.tuning.drain, shutdown.clone()).await)
@@ -319,7 +320,7 @@ impl House {
         tasks.spawn(procedure.run(after.clone()));
         tasks.spawn(watch::pushes(Arc::clone(switch), Arc::clone(bus), after.clone()));
         tasks.spawn(janitor::run(Arc::clone(bus), self.parts.settings.clone(), after.clone()));
-        tasks.spawn(watch::polls_file(Arc::clone(switch), self.file.clone(), after.clone()));
+        tasks.spawn(watch::follows_file(Arc::clone(switch), self.file.clone(), after.clone()));
         let tenure = Arc::clone(tenure);
         let may_speak = move || tenure.may_speak();
         let polls = watch::polls_key(Arc::clone(switch), Arc::clone(bus), Arc::clone(origin), may_speak, after.clone());

@@ -19,7 +19,7 @@ use super::outbox::Outbox;
 use super::passage;
 use super::scribe::{Outcome, Scribe};
 use super::venue_calls::{Calls, Report};
-use crate::bus::BusLink;
+use crate::bus::{BusLink, BusRef};
 use crate::clock;
 use crate::domain::{KillStep, TradeEvent};
 use crate::failpoint::{self, Failpoint};
@@ -46,6 +46,7 @@ pub(super) struct Hands {
     pub(super) outbox: Outbox,
     pub(super) acks: Acks,
     pub(super) feed: Feed,
+    pub(super) bus: BusRef,
     pub(super) link: watch::Receiver<BusLink>,
 }
 
@@ -282,6 +283,7 @@ impl Runner {
         if !self.hands.tenure.may_speak() {
             return;
         }
+        self.hands.desk.bus_concerns = self.hands.bus.concerns();
         let (report, seq) = (self.hands.switch.report(), self.hands.outbox.seq());
         self.hands.outbox.state(&self.hands.desk.snapshot(report, seq, clock::now()));
         self.dirty = false;

@@ -40,6 +40,12 @@ impl LatchFile {
         Self { path: state_dir.join("kill.latch") }
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What it says now.
     #[must_use]
     pub fn read(&self) -> FileLatch {

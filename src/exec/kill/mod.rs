@@ -6,6 +6,7 @@
 //!
 //! Invariant: once `trip` has returned, [`KillSwitch::may_send`] refuses until a higher epoch is armed.
 
+mod changes;
 mod file;
 pub(super) mod procedure;
 mod start;

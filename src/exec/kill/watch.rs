@@ -1,11 +1,12 @@
-//! Listening for the kill: the push on the bus, and polls of its key and of the latch file as a backstop. Each in its own task,
-//! never behind market data, orders or one another.
+//! Listening for the kill: the push on the bus, changes of the latch file, and polls of key and file as a backstop. Each in its
+//! own task, never behind market data, orders or one another.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::changes::Changes;
 use super::{FileLatch, KillSwitch, LatchFile};
 use crate::bus::{BusError, BusRef, Channel, Delivery, Envelope, Origin, control, decode};
 use crate::clock;
@@ -42,27 +43,49 @@ async fn listen(switch: &KillSwitch, bus: &BusRef) -> Result<(), BusError> {
     Ok(())
 }
 
-/// Polls the latch file, in a task of its own: a bus that does not answer delays nothing here.
-pub(in crate::exec) async fn polls_file(switch: Arc<KillSwitch>, file: LatchFile, shutdown: CancellationToken) {
+/// Reads the latch file whenever it changes, and now and then in case that was not told; in a task of its own: a bus that does
+/// not answer delays nothing here.
+pub(in crate::exec) async fn follows_file(switch: Arc<KillSwitch>, file: LatchFile, shutdown: CancellationToken) {
+    let mut changes = watched(&file);
     let mut every = tokio::time::interval(POLL_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            told = next(changes.as_ref()) => if let Err(error) = told {
+                tracing::warn!(%error, "changes of the latch file are not told any more, it is polled");
+                changes = None;
+            },
             _ = every.tick() => {}
             () = shutdown.cancelled() => return,
         }
-        let reader = file.clone();
-        // The gate is looked at first: a latch written by an arming after our read must not be judged by the old state.
-        let trips = switch.trips();
-        match tokio::task::spawn_blocking(move || reader.read()).await {
-            Ok(FileLatch::Present(latch)) => obey(&switch, latch),
-            Ok(FileLatch::Absent) if switch.is_armed() && switch.trips() == trips => {
-                doubt(&switch, "the latch file is gone");
-            }
-            Ok(FileLatch::Unreadable(why)) => doubt(&switch, &format!("latch file unreadable: {why}")),
-            Ok(FileLatch::Absent) => {}
-            Err(error) => tracing::error!(%error, "the latch file was not polled"),
+        read_file(&switch, &file).await;
+    }
+}
+
+fn watched(file: &LatchFile) -> Option<Changes> {
+    let watched = Changes::of(file.path());
+    watched.inspect_err(|error| tracing::warn!(%error, "the latch file cannot be watched, it is polled")).ok()
+}
+
+async fn next(changes: Option<&Changes>) -> std::io::Result<()> {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn read_file(switch: &KillSwitch, file: &LatchFile) {
+    let reader = file.clone();
+    // The gate is looked at first: a latch written by an arming after our read must not be judged by the old state.
+    let trips = switch.trips();
+    match tokio::task::spawn_blocking(move || reader.read()).await {
+        Ok(FileLatch::Present(latch)) => obey(switch, latch),
+        Ok(FileLatch::Absent) if switch.is_armed() && switch.trips() == trips => {
+            doubt(switch, "the latch file is gone");
         }
+        Ok(FileLatch::Unreadable(why)) => doubt(switch, &format!("latch file unreadable: {why}")),
+        Ok(FileLatch::Absent) => {}
+        Err(error) => doubt(switch, &format!("latch file unreadable: {error}")),
     }
 }
 

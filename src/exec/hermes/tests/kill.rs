@@ -77,7 +77,7 @@ async fn a_latch_file_that_cannot_be_read_kills() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_latch_file_that_says_killed_or_is_gone_kills() {
+async fn a_latch_file_that_says_killed_or_is_gone_or_unreadable_kills() {
     let world = World::new();
     let hermes = world.start().await;
     let path = world.path().join("kill.latch");
@@ -96,6 +96,11 @@ async fn a_latch_file_that_says_killed_or_is_gone_kills() {
     std::fs::remove_file(&path).expect("removed");
     let state = world.until("killed again", |state| !state.kill.latch.is_armed()).await;
     assert!(state.kill.latch.why.contains("gone"), "{}", state.kill.latch.why);
+    world.arm().await;
+    world.until("armed", |state| state.kill.latch.is_armed()).await;
+    std::fs::write(&path, "{\"epoch\":").expect("writes");
+    let state = world.until("killed once more", |state| !state.kill.latch.is_armed()).await;
+    assert!(state.kill.latch.why.contains("unreadable"), "{}", state.kill.latch.why);
     hermes.stop().await;
 }
 

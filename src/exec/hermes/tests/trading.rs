@@ -107,3 +107,17 @@ fn a_crash_in_the_middle_of_a_post_leads_to_no_second_post_and_no_lost_order() {
         hermes.stop().await;
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_venues_clock_is_not_ours_nothing_is_sent() {
+    let world = World::new();
+    let hermes = world.start().await;
+    world.venue.ahead_us.store(-2_500_000, Ordering::SeqCst);
+    world.until("says so", |state| state.trouble.as_ref().is_some_and(|why| why.contains("clock"))).await;
+    world.signal("a").await;
+    let state = world.until("measured again", |state| state.trading_state == TradingState::Halted).await;
+    assert_eq!((state.venue_skew_ms, world.venue.posts().len()), (Some(-2_500), 0));
+    world.venue.ahead_us.store(1_900_000, Ordering::SeqCst);
+    world.until("within its bound it is sent", |state| state.orders.open == 1).await;
+    hermes.stop().await;
+}

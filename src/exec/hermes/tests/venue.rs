@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, mpsc};
@@ -55,6 +55,8 @@ pub(super) struct TestVenue {
     /// Its contracts are not those that we know.
     pub(super) foreign: AtomicBool,
     pub(super) connects: AtomicU32,
+    /// How far its clock is ahead of ours, in microseconds.
+    pub(super) ahead_us: AtomicI64,
 }
 
 impl TestVenue {
@@ -258,7 +260,11 @@ impl ExecutionVenue for TestVenue {
     }
 
     fn skew(&self) -> Option<ClockSkew> {
-        Some(ClockSkew { ahead_us: 0, within_us: 0, measured_at: crate::clock::now() })
+        Some(ClockSkew {
+            ahead_us: self.ahead_us.load(Ordering::SeqCst),
+            within_us: 0,
+            measured_at: crate::clock::now(),
+        })
     }
 
     fn limits(&self) -> Vec<CallLimit> {
