@@ -3,6 +3,7 @@
 //! The plan is data and the dice are pure: whether an occasion is struck follows from the seed, the rule and how many
 //! occasions it has had. What a fault does is done where it belongs: at the connection, the socket or the exchange.
 
+mod calls;
 mod fault;
 mod plan;
 
@@ -10,10 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-pub use fault::{Call, Fault};
-pub use plan::{BadPlan, Plan, Rule};
+use std::time::Duration;
 
 use super::rolling::derived_seed;
+use crate::domain::Timestamp;
+pub(in crate::sim) use calls::{After, Before, Substitute};
+pub use fault::{Call, Fault};
+pub use plan::{BadPlan, Plan, Rule};
 
 /// The faults in force. A cheap handle: clones share one plan.
 #[derive(Clone, Debug, Default)]
@@ -44,9 +48,15 @@ impl Faults {
         self.report().faults.iter().filter(|row| row.rule.fault.kind() == kind).map(|row| row.struck).sum()
     }
 
-    /// An occasion: the first rule that concerns it and strikes gives what `concerns` made of its fault.
-    pub(super) fn strike<T>(&self, concerns: impl Fn(&Fault) -> Option<T>) -> Option<T> {
-        self.held().strike(concerns)
+    /// Whether nothing can strike.
+    pub(super) fn is_idle(&self) -> bool {
+        self.held().plan.faults.is_empty()
+    }
+
+    /// An occasion: the first rule that concerns it and strikes, or still goes on, gives what `concerns` made of its fault
+    /// and of how long that has been going on.
+    fn strike<T>(&self, now: Timestamp, concerns: impl Fn(&Fault, Duration) -> Option<T>) -> Option<T> {
+        self.held().strike(now, concerns)
     }
 
     fn held(&self) -> MutexGuard<'_, InForce> {
@@ -71,7 +81,7 @@ pub struct RuleReport {
     pub rule: Rule,
     /// How many occasions it has had.
     pub occasions: u64,
-    /// How many of them it struck.
+    /// How many of them it struck. What goes on for a while counts once.
     pub struck: u64,
 }
 
@@ -79,6 +89,8 @@ pub struct RuleReport {
 struct Tally {
     occasions: u64,
     struck: u64,
+    /// When it struck last.
+    struck_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -88,14 +100,22 @@ struct InForce {
 }
 
 impl InForce {
-    fn strike<T>(&mut self, concerns: impl Fn(&Fault) -> Option<T>) -> Option<T> {
+    fn strike<T>(&mut self, now: Timestamp, concerns: impl Fn(&Fault, Duration) -> Option<T>) -> Option<T> {
         let seed = self.plan.seed;
         for (index, (rule, tally)) in self.plan.faults.iter().zip(&mut self.tallies).enumerate() {
-            let Some(effect) = concerns(&rule.fault) else { continue };
+            let going_on = tally.struck_at.zip(rule.fault.lasts());
+            let since = going_on.map(|(at, lasts)| (now.since(at), lasts)).filter(|(since, lasts)| since < lasts);
+            let Some(effect) = concerns(&rule.fault, since.map_or(Duration::ZERO, |(since, _)| since)) else {
+                continue;
+            };
+            if since.is_some() {
+                return Some(effect);
+            }
             tally.occasions += 1;
             let is_left = rule.limit.is_none_or(|limit| tally.struck < limit);
             if is_left && drawn(seed, index, tally.occasions) < rule.probability {
                 tally.struck += 1;
+                tally.struck_at = Some(now);
                 return Some(effect);
             }
         }
@@ -117,10 +137,28 @@ mod tests {
         Rule { fault: Fault::AcceptThenDropReply { on: vec![Call::Orders] }, probability, limit }
     }
 
+    fn strikes(faults: &Faults, at: i64) -> bool {
+        faults.strike(Timestamp::from_secs(at), |fault, _| Some(fault.kind())).is_some()
+    }
+
+    #[test]
+    fn what_lasts_goes_on_without_a_draw_and_can_strike_again_afterwards() {
+        let faults = Faults::default();
+        let disabled = |limit| Rule { fault: Fault::TradingDisabled { for_ms: 10_000 }, probability: 1.0, limit };
+        faults.set(Plan { seed: 1, faults: vec![disabled(Some(1))] });
+        let seen = [100, 105, 109, 110, 111].map(|at| strikes(&faults, at));
+        assert_eq!(seen, [true, true, true, false, false]);
+        let row = faults.report().faults.remove(0);
+        assert_eq!((row.occasions, row.struck), (3, 1), "two occasions came after it was over");
+        faults.set(Plan { seed: 1, faults: vec![disabled(None)] });
+        assert!([100, 110, 130].map(|at| strikes(&faults, at)).iter().all(|struck| *struck));
+        assert_eq!(faults.struck("trading_disabled"), 3);
+    }
+
     fn struck(plan: Plan, occasions: usize) -> Vec<bool> {
         let faults = Faults::default();
         faults.set(plan);
-        (0..occasions).map(|_| faults.strike(|fault| Some(fault.kind())).is_some()).collect()
+        (0..occasions).map(|_| strikes(&faults, 0)).collect()
     }
 
     #[test]
@@ -144,10 +182,10 @@ mod tests {
     #[test]
     fn a_new_plan_begins_to_count_anew_and_the_report_adds_up() {
         let faults = Faults::default();
-        assert_eq!(faults.strike(|fault| Some(fault.kind())), None);
+        assert!(!strikes(&faults, 0));
         faults.set(Plan { seed: 1, faults: vec![rule(1.0, Some(1)), rule(1.0, None)] });
         for _ in 0..3 {
-            assert!(faults.strike(|fault| Some(fault.kind())).is_some());
+            assert!(strikes(&faults, 0));
         }
         let counts: Vec<_> = faults.report().faults.iter().map(|row| (row.occasions, row.struck)).collect();
         assert_eq!(counts, [(3, 1), (2, 2)], "the second rule is asked only where the first did not strike");

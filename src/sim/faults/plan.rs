@@ -155,6 +155,11 @@ mod tests {
             (rule(json!({ "limit": -3 })), "faults[0].limit '-3' is not a whole number"),
             (rule(json!({ "colour": 3 })), "faults[0] unknown field `colour`, expected `on`"),
             (rule(json!({ "on": ["weather"] })), "faults[0] unknown variant `weather`, expected one of `orders`"),
+            (json!({ "faults": [{ "kind": "late_accept", "probability": 1 }] }), "faults[0] missing field `delay_ms`"),
+            (
+                json!({ "faults": [{ "kind": "late_accept", "probability": 1, "delay_ms": 0 }] }),
+                "faults[0].delay_ms '0' of late_accept is not a whole number from 1 to 600000",
+            ),
             (rule(json!({ "on": [] })), "faults[0].on '[]' of accept_then_drop_reply is not a list of at least one"),
         ];
         for (plan, words) in rows {
