@@ -6,4 +6,6 @@
 #[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
 mod bench;
 mod endpoint;
+mod heartbeats;
 mod replies;
+mod sockets;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::bench::{self, Bench, Wish, wish};
 
 /// A purchase that rests.
-const RESTING: Wish = wish(Side::Buy, dec!(0.41), dec!(10));
+pub(crate) const RESTING: Wish = wish(Side::Buy, dec!(0.41), dec!(10));
 
 pub(crate) async fn start() -> (Bench, Market) {
     let bench = Bench::start(SignatureType::Eoa, None).await;

@@ -14,6 +14,7 @@ mod orders;
 mod public;
 mod reply;
 mod socket;
+mod teller;
 mod user_ws;
 mod verify;
 mod wallets;

@@ -247,6 +247,16 @@ impl Exchange {
         self.state().beat(account, key, id, now)
     }
 
+    /// Does what silence would: cancels the open orders of a key that has beaten before.
+    pub fn lapse(&self, key: &str, now: Timestamp) {
+        self.state().lapse(key, now);
+    }
+
+    /// Expects another heartbeat id of this key than the one given out.
+    pub fn renew_heartbeat(&self, account: &AccountId, key: &str, now: Timestamp) {
+        self.state().renew_heartbeat(account, key, now);
+    }
+
     /// New API credentials; nothing when the nonce has some.
     pub fn create_key(&self, account: &AccountId, nonce: u64) -> Option<Credentials> {
         let mut state = self.state();

@@ -41,6 +41,15 @@ pub(in crate::sim) enum After {
     CutOff,
 }
 
+/// What happens to a beat of the dead man's switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sim) enum BeatFault {
+    /// It never came, nor did those before it.
+    Lapsed,
+    /// The id that it carries is no longer the right one.
+    Stale,
+}
+
 impl Faults {
     /// An occasion for what happens before a call is carried out. `post_only`: an order, or all of a batch, is.
     pub(in crate::sim) fn before(&self, call: Call, post_only: bool, now: Timestamp) -> Option<Before> {
@@ -53,6 +62,15 @@ impl Faults {
             Fault::AcceptThenDropReply { on } if on.contains(&call) => Some(After::Lost),
             Fault::TruncatedBody { cut_connection: false, on } if on.contains(&call) => Some(After::Halved),
             Fault::TruncatedBody { cut_connection: true, on } if on.contains(&call) => Some(After::CutOff),
+            _ => None,
+        })
+    }
+
+    /// An occasion for what happens to a beat with the right credentials.
+    pub(in crate::sim) fn beat(&self, now: Timestamp) -> Option<BeatFault> {
+        self.strike(now, |fault, _| match fault {
+            Fault::HeartbeatLapse {} => Some(BeatFault::Lapsed),
+            Fault::StaleHeartbeatId {} => Some(BeatFault::Stale),
             _ => None,
         })
     }

@@ -23,9 +23,24 @@ pub enum Call {
     Heartbeats,
 }
 
+/// One of the two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// An account's own orders and trades.
+    User,
+    /// Books.
+    Market,
+}
+
 /// Which calls a fault concerns when its plan does not say.
 fn orders() -> Vec<Call> {
     vec![Call::Orders]
+}
+
+/// Which sockets a fault concerns when its plan does not say.
+fn user() -> Vec<Channel> {
+    vec![Channel::User]
 }
 
 /// One kind of fault with its own parameters. Times are milliseconds, at most ten minutes.
@@ -92,6 +107,41 @@ pub enum Fault {
         #[serde(default = "orders")]
         on: Vec<Call>,
     },
+    /// A beat is lost and its key's open orders are swept, as after ten seconds of silence; the connection is closed without
+    /// an answer.
+    HeartbeatLapse {},
+    /// The venue expects another id than the one it gave out: 400 with the right one, and the beat does not count.
+    StaleHeartbeatId {},
+    /// An event is sent twice.
+    WsDuplicate {
+        /// Which sockets.
+        #[serde(default = "user")]
+        on: Vec<Channel>,
+    },
+    /// An event is sent late, after those that came meanwhile.
+    WsReorder {
+        /// How late.
+        delay_ms: u64,
+        /// Which sockets.
+        #[serde(default = "user")]
+        on: Vec<Channel>,
+    },
+    /// A socket falls silent with this event; what happens meanwhile is never sent.
+    WsStall {
+        /// How long.
+        for_ms: u64,
+        /// Whether it goes on answering PING, so that only the events are missing.
+        pong: bool,
+        /// Which sockets.
+        #[serde(default = "user")]
+        on: Vec<Channel>,
+    },
+    /// An event is never sent.
+    WsGap {
+        /// Which sockets.
+        #[serde(default = "user")]
+        on: Vec<Channel>,
+    },
 }
 
 /// A parameter that is out of range, what it is and what is allowed.
@@ -111,6 +161,12 @@ impl Fault {
             Self::CancelOnly { .. } => "cancel_only",
             Self::Overloaded { .. } => "overloaded",
             Self::TruncatedBody { .. } => "truncated_body",
+            Self::HeartbeatLapse {} => "heartbeat_lapse",
+            Self::StaleHeartbeatId {} => "stale_heartbeat_id",
+            Self::WsDuplicate { .. } => "ws_duplicate",
+            Self::WsReorder { .. } => "ws_reorder",
+            Self::WsStall { .. } => "ws_stall",
+            Self::WsGap { .. } => "ws_gap",
         }
     }
 
@@ -131,10 +187,16 @@ impl Fault {
             Self::AcceptThenDropReply { on } | Self::InternalError { on, .. } | Self::TruncatedBody { on, .. } => {
                 some(on)
             }
+            Self::HeartbeatLapse {} | Self::StaleHeartbeatId {} => Ok(()),
             Self::LateAccept { delay_ms } => within("delay_ms", *delay_ms, 1, MOST_MS),
             Self::Restart { for_ms, post_only_ms } => {
                 within("for_ms", *for_ms, 0, MOST_MS).and_then(|()| within("post_only_ms", *post_only_ms, 0, MOST_MS))
             }
+            Self::WsDuplicate { on } | Self::WsGap { on } => some_socket(on),
+            Self::WsReorder { delay_ms, on } => {
+                within("delay_ms", *delay_ms, 1, MOST_MS).and_then(|()| some_socket(on))
+            }
+            Self::WsStall { for_ms, on, .. } => within("for_ms", *for_ms, 1, MOST_MS).and_then(|()| some_socket(on)),
             Self::TooManyRequests { retry_after_s, on } => {
                 within("retry_after_s", *retry_after_s, 0, MOST_RETRY_S).and_then(|()| some(on))
             }
@@ -148,6 +210,13 @@ fn some(on: &[Call]) -> Result<(), OutOfRange> {
     if on.is_empty() {
         let allowed = "a list of at least one of orders, cancels, reads, heartbeats";
         return Err(("on", "[]".to_owned(), allowed.to_owned()));
+    }
+    Ok(())
+}
+
+fn some_socket(on: &[Channel]) -> Result<(), OutOfRange> {
+    if on.is_empty() {
+        return Err(("on", "[]".to_owned(), "a list of at least one of user, market".to_owned()));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod calls;
 mod fault;
+mod frames;
 mod plan;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +16,9 @@ use std::time::Duration;
 
 use super::rolling::derived_seed;
 use crate::domain::Timestamp;
-pub(in crate::sim) use calls::{After, Before, Substitute};
-pub use fault::{Call, Fault};
+pub(in crate::sim) use calls::{After, BeatFault, Before, Substitute};
+pub use fault::{Call, Channel, Fault};
+pub(in crate::sim) use frames::Delivery;
 pub use plan::{BadPlan, Plan, Rule};
 
 /// The faults in force. A cheap handle: clones share one plan.
