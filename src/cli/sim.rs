@@ -1,12 +1,13 @@
 //! `cockpit sim`: the simulated venues on loopback until SIGTERM or Ctrl-C.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::sim::faults::Plan;
 use crate::sim::{self, Endpoints, ListedMarket, Running, Settings, SimAccount};
 
 /// Arguments of `cockpit sim`.
@@ -27,6 +28,9 @@ pub(super) struct Args {
     /// First of six consecutive loopback ports; 0 takes free ones
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// A JSON file with the faults to inject from the start; the same as `POST {truth}/faults`
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
 }
 
 /// What `--json` prints.
@@ -41,12 +45,16 @@ struct Document<'a> {
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// A setting, the history file or a port is not right, or a service ended by itself.
+/// A setting, the history file, the plan of faults or a port is not right, or a service ended by itself.
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings { speed: args.speed, seed: args.seed, history: args.history, port: args.port };
+    let plan = args.faults.as_deref().map(read_plan).transpose()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut running = sim::start(settings).await?;
+    if let Some(plan) = plan {
+        running.faults.set(plan);
+    }
     let text = if args.json { one_line(&running)? } else { listing(&running) };
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot write to standard output")?;
@@ -61,6 +69,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         None => Ok(()),
         Some(error) => Err(error.into()),
     }
+}
+
+fn read_plan(file: &Path) -> anyhow::Result<Plan> {
+    let json = std::fs::read(file).with_context(|| format!("--faults: cannot read {}", file.display()))?;
+    Plan::parse(&json).with_context(|| format!("--faults {}", file.display()))
 }
 
 fn one_line(running: &Running) -> anyhow::Result<String> {

@@ -6,6 +6,7 @@
 pub mod clob;
 pub mod exchange;
 mod fair;
+pub mod faults;
 mod gamma;
 mod kraken;
 mod listing;

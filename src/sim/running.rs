@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::exchange::{AccountId, AccountKind, Exchange};
+use super::faults::Faults;
 use super::kraken::{Kraken, rest_router, socket_router};
 use super::listing::Listings;
 use super::tape::{HistoryError, Playback, Recording};
@@ -47,7 +48,7 @@ pub struct Endpoints {
     pub clob_ws: String,
     /// Polymarket Gamma.
     pub gamma: String,
-    /// The venue's own view; before `/state`.
+    /// The venue's own view; before `/state` and `/faults`.
     pub truth: String,
 }
 
@@ -115,6 +116,8 @@ pub struct Running {
     pub markets: Vec<ListedMarket>,
     /// The accounts with pUSD.
     pub accounts: Vec<SimAccount>,
+    /// What goes wrong at the simulated Polymarket; nothing at first.
+    pub faults: Faults,
     shutdown: CancellationToken,
     tasks: JoinSet<(&'static str, Result<(), String>)>,
 }
@@ -218,9 +221,10 @@ pub async fn start(settings: Settings) -> Result<Running, SimError> {
     let world = World::new(parts, clock::now());
     let markets = world.running().into_iter().chain(world.quiet()).map(ListedMarket::from).collect();
     let shutdown = CancellationToken::new();
+    let faults = exchange.faults().clone();
     let tasks = spawn(listeners, world, exchange, kraken, listings, &shutdown);
     tracing::info!(?endpoints, "simulated venues are up");
-    Ok(Running { endpoints, markets, accounts, shutdown, tasks })
+    Ok(Running { endpoints, markets, accounts, faults, shutdown, tasks })
 }
 
 fn spawn(

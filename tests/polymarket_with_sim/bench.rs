@@ -96,6 +96,11 @@ impl Events {
         tokio::time::timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("waited for {what}"))
     }
 
+    /// Whatever comes next.
+    pub(crate) async fn next(&mut self) -> UserEvent {
+        self.until("an event", Some).await
+    }
+
     pub(crate) async fn order(&mut self, id: &OrderId) -> VenueOrder {
         self.until("an order", |event| match event {
             UserEvent::Order(order) if order.order == *id => Some(order),

@@ -43,14 +43,18 @@ impl FromRequest<Exchange> for Caller {
 
     async fn from_request(request: Request<Body>, exchange: &Exchange) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
-        let read = axum::body::to_bytes(body, MOST_BYTES).await;
-        let too_large = |_| Failure::custom(StatusCode::PAYLOAD_TOO_LARGE, json!({ "error": "body is too large" }));
-        let body = read.map_err(too_large)?;
+        let body = whole(body).await?;
         let signed = Signed { method: &head.method, path: head.uri.path(), body: &body };
         let (credentials, address) =
             level2(exchange, &signed, &head.headers, clock::now()).ok_or_else(|| Failure::unauthorized(L2_REFUSED))?;
         Ok(Self { account: credentials.account, address, key: credentials.key, body })
     }
+}
+
+/// A body, read to its end.
+pub(super) async fn whole(body: Body) -> Result<Bytes, Failure> {
+    let too_large = |_| Failure::custom(StatusCode::PAYLOAD_TOO_LARGE, json!({ "error": "body is too large" }));
+    axum::body::to_bytes(body, MOST_BYTES).await.map_err(too_large)
 }
 
 /// What the HMAC covers, besides the timestamp.

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::Caller;
+use super::line::Line;
 use super::reply::{Failure, Reply};
 use super::verify::{EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE};
 use super::wire;
 use crate::clock;
 use crate::domain::{MarketId, OrderId, TokenId, TradeId};
 use crate::sim::exchange::{AccountId, Exchange, OrderView, Trade};
+use crate::sim::faults::BeatFault;
 
 /// What a wallet that has approved everything shows.
 const UNLIMITED: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
@@ -132,14 +134,27 @@ pub(super) async fn balance(State(exchange): State<Exchange>, Query(asset): Quer
 }
 
 /// One beat of the dead man's switch.
-pub(super) async fn heartbeat(State(exchange): State<Exchange>, caller: Caller) -> Reply {
+pub(super) async fn heartbeat(
+    State(exchange): State<Exchange>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    caller: Caller,
+) -> Reply {
     #[derive(Deserialize)]
     struct Beat {
         heartbeat_id: Option<String>,
     }
     let beat: Beat = serde_json::from_slice(&caller.body).map_err(|_| Failure::bad("Invalid heartbeat payload"))?;
-    let id = beat.heartbeat_id.unwrap_or_default();
-    let next = exchange.heartbeat(&caller.account, &caller.key, &id, clock::now()).map_err(|wrong| {
+    let (id, now) = (beat.heartbeat_id.unwrap_or_default(), clock::now());
+    match exchange.faults().beat(now) {
+        Some(BeatFault::Lapsed) => {
+            exchange.lapse(&caller.key, now);
+            line.cut();
+            return Ok(Json(json!({})));
+        }
+        Some(BeatFault::Stale) => exchange.renew_heartbeat(&caller.account, &caller.key, now),
+        None => {}
+    }
+    let next = exchange.heartbeat(&caller.account, &caller.key, &id, now).map_err(|wrong| {
         let body = json!({ "error_msg": wrong.to_string(), "heartbeat_id": wrong.expected });
         Failure::custom(StatusCode::BAD_REQUEST, body)
     })?;

@@ -9,9 +9,11 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::socket::{Ended, Incoming, event, incoming, send, send_text};
+use super::teller::Teller;
 use super::wire;
 use crate::domain::{Level, Market, Timestamp, TokenId};
 use crate::sim::exchange::{BookChange, BookView, Exchange, ExchangeEvent, PublicTrade};
+use crate::sim::faults::Channel;
 
 /// The first frame, and those that change the subscription.
 #[derive(Deserialize)]
@@ -28,16 +30,19 @@ struct Session {
     tokens: BTreeSet<TokenId>,
     /// Best bid and ask, new and resolved markets as well.
     custom: bool,
+    teller: Teller,
 }
 
 /// Serves one socket until either side ends it.
 pub(super) async fn serve(mut socket: WebSocket, exchange: Exchange, shutdown: CancellationToken) {
     let events = exchange.subscribe();
-    let mut session = Session { exchange, events, tokens: BTreeSet::new(), custom: false };
+    let teller = Teller::new(exchange.faults().clone(), Channel::Market);
+    let mut session = Session { exchange, events, tokens: BTreeSet::new(), custom: false, teller };
     loop {
         let step = tokio::select! {
             () = shutdown.cancelled() => return,
-            message = socket.recv() => match incoming(&mut socket, message).await {
+            () = session.teller.due() => session.teller.release(&mut socket).await,
+            message = socket.recv(), if !session.teller.is_deaf() => match incoming(&mut socket, message).await {
                 Ok(Incoming::Frame(frame)) => session.request(&mut socket, frame).await,
                 Ok(Incoming::Handled) => Ok(()),
                 Err(ended) => Err(ended),
@@ -80,31 +85,33 @@ impl Session {
         send(socket, &Value::Array(books.iter().map(book).collect())).await
     }
 
-    async fn tell(&self, socket: &mut WebSocket, event: &ExchangeEvent) -> Result<(), Ended> {
+    async fn tell(&mut self, socket: &mut WebSocket, event: &ExchangeEvent) -> Result<(), Ended> {
         match event {
             ExchangeEvent::Levels(change) => {
                 if let Some(frame) = self.price_change(change) {
-                    send(socket, &frame).await?;
+                    self.teller.tell(socket, &frame).await?;
                 }
                 if self.custom && change.best_moved {
                     for view in change.books.iter().filter(|view| self.tokens.contains(&view.book.token)) {
-                        send(socket, &best_bid_ask(view, change.at)).await?;
+                        self.teller.tell(socket, &best_bid_ask(view, change.at)).await?;
                     }
                 }
             }
             ExchangeEvent::Books(books) => {
                 for view in books.iter().filter(|view| self.tokens.contains(&view.book.token)) {
-                    send(socket, &book(view)).await?;
+                    self.teller.tell(socket, &book(view)).await?;
                 }
             }
             ExchangeEvent::LastTrade(trade) => {
                 if self.tokens.contains(&trade.market.tokens[trade.index].token) {
-                    send(socket, &last_trade(trade)).await?;
+                    self.teller.tell(socket, &last_trade(trade)).await?;
                 }
             }
-            ExchangeEvent::Listed(market, at) if self.custom => send(socket, &new_market(market, *at)).await?,
+            ExchangeEvent::Listed(market, at) if self.custom => {
+                self.teller.tell(socket, &new_market(market, *at)).await?
+            }
             ExchangeEvent::Resolved(market, at) if self.custom && self.watches(market) => {
-                send(socket, &resolved(market, *at)).await?;
+                self.teller.tell(socket, &resolved(market, *at)).await?;
             }
             ExchangeEvent::Listed(..)
             | ExchangeEvent::Resolved(..)

@@ -6,12 +6,15 @@
 mod amounts;
 mod auth;
 mod data;
+mod faulty;
 mod keys;
+mod line;
 mod market_ws;
 mod orders;
 mod public;
 mod reply;
 mod socket;
+mod teller;
 mod user_ws;
 mod verify;
 mod wallets;
@@ -31,13 +34,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::exchange::Exchange;
+use line::{Line, Lines};
 
 /// Serves the REST API until `shutdown`.
 ///
 /// # Errors
 /// What the listener reports.
 pub async fn serve_clob(exchange: Exchange, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
-    serve(rest(exchange), listener, shutdown).await
+    let service = rest(exchange).into_make_service_with_connect_info::<Line>();
+    axum::serve(Lines(listener), service).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 /// Serves `/ws/market` and `/ws/user` until `shutdown`, which also ends open sockets.
@@ -45,10 +50,7 @@ pub async fn serve_clob(exchange: Exchange, listener: TcpListener, shutdown: Can
 /// # Errors
 /// What the listener reports.
 pub async fn serve_clob_ws(exchange: Exchange, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
-    serve(sockets(exchange, shutdown.clone()), listener, shutdown).await
-}
-
-async fn serve(router: Router, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+    let router = sockets(exchange, shutdown.clone());
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "sim: TCP_NODELAY");
@@ -58,7 +60,8 @@ async fn serve(router: Router, listener: TcpListener, shutdown: CancellationToke
 }
 
 fn rest(exchange: Exchange) -> Router {
-    public_routes().merge(private_routes()).with_state(exchange)
+    let faulty = axum::middleware::from_fn_with_state(exchange.clone(), faulty::inject);
+    public_routes().merge(private_routes().route_layer(faulty)).with_state(exchange)
 }
 
 fn public_routes() -> Router<Exchange> {

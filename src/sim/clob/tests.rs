@@ -348,3 +348,42 @@ async fn a_shutdown_ends_the_sockets() {
     bench.shutdown.cancel();
     assert_eq!(socket.text().await, None);
 }
+
+#[tokio::test]
+async fn a_deaf_socket_answers_ping_when_its_silence_is_over() {
+    let bench = bench().await;
+    let mut socket = bench.user().await;
+    let rule = json!({ "kind": "ws_stall", "probability": 1, "limit": 1, "for_ms": 1_500, "pong": false });
+    let plan = json!({ "faults": [rule] }).to_string();
+    bench.exchange.faults().set(crate::sim::faults::Plan::parse(plan.as_bytes()).expect("a plan"));
+    bench.place("0xlost", Side::Buy, dec!(0.41), dec!(10));
+    let thought_of = async {
+        while bench.exchange.faults().struck("ws_stall") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, thought_of).await.expect("the event is on its way");
+    let began = clock::monotonic();
+    socket.ping().await;
+    assert!(began.elapsed() > Duration::from_millis(1_000), "{:?}", began.elapsed());
+    bench.place("0xtold", Side::Buy, dec!(0.41), dec!(10));
+    assert_eq!(socket.json().await["id"], "0xtold");
+}
+
+#[tokio::test]
+async fn faults_of_the_account_leave_the_market_alone_and_the_other_way_round() {
+    let bench = bench().await;
+    let mut user = bench.user().await;
+    let mut market = bench.socket("/ws/market", json!({ "type": "market", "assets_ids": [TOKEN] })).await;
+    assert_eq!(market.json().await[0]["event_type"], "book");
+    let rule = json!({ "kind": "ws_duplicate", "probability": 1, "on": ["market"] });
+    let plan = json!({ "faults": [rule] }).to_string();
+    bench.exchange.faults().set(crate::sim::faults::Plan::parse(plan.as_bytes()).expect("a plan"));
+    for id in ["0xone", "0xtwo"] {
+        bench.place(id, Side::Buy, dec!(0.41), dec!(10));
+    }
+    let told = [market.json().await, market.json().await, market.json().await, market.json().await];
+    assert_eq!((&told[0], &told[2]), (&told[1], &told[3]));
+    assert_ne!(told[0], told[2]);
+    assert_eq!((&user.json().await["id"], &user.json().await["id"]), (&json!("0xone"), &json!("0xtwo")));
+}

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::by_secret;
-use super::socket::{Ended, Incoming, event, incoming, send};
+use super::socket::{Ended, Incoming, event, incoming};
+use super::teller::Teller;
 use super::wire;
 use crate::domain::{MarketId, Size, Timestamp};
 use crate::sim::exchange::{
     CancelReason, Credentials, Exchange, ExchangeEvent, OrderChange, OrderStatus, OrderView, Trade,
 };
+use crate::sim::faults::Channel;
 
 /// The first frame: the secret itself travels.
 #[derive(Deserialize)]
@@ -48,16 +50,18 @@ struct Session {
 pub(super) async fn serve(mut socket: WebSocket, exchange: Exchange, shutdown: CancellationToken) {
     let mut events = exchange.subscribe();
     let mut session: Option<Session> = None;
+    let mut teller = Teller::new(exchange.faults().clone(), Channel::User);
     loop {
         let step = tokio::select! {
             () = shutdown.cancelled() => return,
-            message = socket.recv() => match incoming(&mut socket, message).await {
+            () = teller.due() => teller.release(&mut socket).await,
+            message = socket.recv(), if !teller.is_deaf() => match incoming(&mut socket, message).await {
                 Ok(Incoming::Frame(frame)) => request(&exchange, &mut session, frame),
                 Ok(Incoming::Handled) => Ok(()),
                 Err(ended) => Err(ended),
             },
             received = events.recv() => match (event(received), &session) {
-                (Ok(event), Some(session)) => session.tell(&mut socket, &event).await,
+                (Ok(event), Some(session)) => session.tell(&mut teller, &mut socket, &event).await,
                 (Ok(_), None) => Ok(()),
                 (Err(ended), _) => Err(ended),
             },
@@ -92,18 +96,18 @@ fn request(exchange: &Exchange, session: &mut Option<Session>, frame: Value) -> 
 }
 
 impl Session {
-    async fn tell(&self, socket: &mut WebSocket, event: &ExchangeEvent) -> Result<(), Ended> {
+    async fn tell(&self, teller: &mut Teller, socket: &mut WebSocket, event: &ExchangeEvent) -> Result<(), Ended> {
         let wanted = |market: &MarketId| self.markets.as_ref().is_none_or(|markets| markets.contains(market));
         match event {
             ExchangeEvent::Order { account, order, change, at }
                 if *account == self.credentials.account && wanted(&order.market.market) =>
             {
-                send(socket, &order_frame(order, *change, *at)).await
+                teller.tell(socket, &order_frame(order, *change, *at)).await
             }
             ExchangeEvent::Trade { account, trade, at }
                 if *account == self.credentials.account && wanted(&trade.market.market) =>
             {
-                send(socket, &self.trade_frame(trade, *at)).await
+                teller.tell(socket, &self.trade_frame(trade, *at)).await
             }
             _ => Ok(()),
         }

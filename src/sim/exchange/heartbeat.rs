@@ -58,18 +58,26 @@ impl State {
             return;
         }
         self.heartbeats.swept_at = now;
-        let silent: Vec<(String, AccountId)> = self
-            .heartbeats
-            .beats
-            .iter()
-            .filter(|(_, beat)| now.since(beat.at) > SILENCE)
-            .map(|(key, beat)| (key.clone(), beat.account.clone()))
-            .collect();
-        for (key, account) in silent {
-            let Some(open) = self.accounts.get(&account).map(|account| &account.open) else { continue };
-            let is_keys = |id: &&OrderId| self.orders.get(*id).is_some_and(|order| *order.owner == *key);
-            let ids: Vec<OrderId> = open.values().filter(is_keys).cloned().collect();
-            self.end(&ids, CancelReason::Request, now);
+        let silent = self.heartbeats.beats.iter().filter(|(_, beat)| now.since(beat.at) > SILENCE);
+        let keys: Vec<String> = silent.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.lapse(&key, now);
         }
+    }
+
+    /// Cancels every open order that was posted with this key, if it has armed the switch.
+    pub(super) fn lapse(&mut self, key: &str, now: Timestamp) {
+        let account = self.heartbeats.beats.get(key).and_then(|beat| self.accounts.get(&beat.account));
+        let is_keys = |id: &&OrderId| self.orders.get(*id).is_some_and(|order| *order.owner == *key);
+        let ids: Vec<OrderId> =
+            account.into_iter().flat_map(|account| account.open.values()).filter(is_keys).cloned().collect();
+        self.end(&ids, CancelReason::Request, now);
+    }
+
+    /// Expects another id of this key from now on, as after a restart of the venue.
+    pub(super) fn renew_heartbeat(&mut self, account: &AccountId, key: &str, now: Timestamp) {
+        let id = self.ids.uuid("heartbeat");
+        let fresh = || Beat { account: account.clone(), id: String::new(), at: now };
+        self.heartbeats.beats.entry(key.to_owned()).or_insert_with(fresh).id = id;
     }
 }

@@ -43,11 +43,15 @@ pub use truth::{Truth, TruthBalance, TruthOrder, TruthTrade};
 pub use view::{BookView, LastPrice, OrderView, WireBook, WireLevel};
 
 use crate::domain::{Book, Market, MarketId, OrderId, Price, Timestamp, TokenId, TradeId, Usd};
+use crate::sim::faults::Faults;
 use state::State;
 
 /// The exchange. A cheap handle: clones share one state behind a lock that is never held over an await.
 #[derive(Clone)]
-pub struct Exchange(Arc<Mutex<State>>);
+pub struct Exchange {
+    state: Arc<Mutex<State>>,
+    faults: Faults,
+}
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,11 +63,17 @@ impl Exchange {
     /// An exchange without accounts and markets. Ids and credentials follow from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(State::new(seed))))
+        Self { state: Arc::new(Mutex::new(State::new(seed))), faults: Faults::default() }
+    }
+
+    /// The faults that its clients meet; none until a plan is set.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens an account with that much pUSD, or pays that much into one that is open. Amounts finer than a millionth are
@@ -235,6 +245,16 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<String, WrongHeartbeat> {
         self.state().beat(account, key, id, now)
+    }
+
+    /// Does what silence would: cancels the open orders of a key that has beaten before.
+    pub fn lapse(&self, key: &str, now: Timestamp) {
+        self.state().lapse(key, now);
+    }
+
+    /// Expects another heartbeat id of this key than the one given out.
+    pub fn renew_heartbeat(&self, account: &AccountId, key: &str, now: Timestamp) {
+        self.state().renew_heartbeat(account, key, now);
     }
 
     /// New API credentials; nothing when the nonce has some.
