@@ -108,7 +108,7 @@ pub(crate) const RACERS_EXPOSURE: Usd = Usd(dec!(40));
 
 /// Eight instruments and the market of each.
 pub(crate) fn racers() -> impl Iterator<Item = (String, String)> {
-    crate::scene::quiet_slugs().take(8).enumerate().map(|(number, slug)| (format!("R{number}/USD"), slug))
+    crate::support::scene::quiet_slugs().take(8).enumerate().map(|(number, slug)| (format!("R{number}/USD"), slug))
 }
 
 /// A running Athena.

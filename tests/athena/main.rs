@@ -15,8 +15,6 @@ mod child;
 mod desk;
 mod ready;
 mod restart;
-#[path = "../support/scene.rs"]
-mod scene;
 mod shards;
 #[path = "../support/mod.rs"]
 mod support;

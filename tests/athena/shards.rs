@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::child::{Athena, Cast, PATIENCE, RACERS_EXPOSURE, key, racers, until_ready};
 use crate::desk::{Home, Process, Sim, decimal, eventually};
-use crate::scene;
 use crate::support::redis_server::RedisServer;
+use crate::support::scene;
 
 /// Instruments ticking like a feed.
 struct Ticks {

@@ -42,7 +42,8 @@ impl Tape {
                 .plus(EVERY * u32::try_from(number / 2).expect("short") + Duration::from_micros(number as u64 % 7));
             let step = Decimal::new(dice.random_range(-30..=30), 5);
             prices[of] = (prices[of] * (Decimal::ONE + step)).round_dp(2);
-            let swing = Decimal::new((number as i64 / 2 % SWING - SWING / 2).abs() * 2 - SWING / 2, 4);
+            let phase = i64::try_from(number / 2).expect("short") % SWING;
+            let swing = Decimal::new((phase - SWING / 2).abs() * 2 - SWING / 2, 4);
             let price = (prices[of] * (Decimal::ONE + swing)).round_dp(2);
             Tick {
                 symbol: ["BTC/USD", "ETH/USD"][of].into(),

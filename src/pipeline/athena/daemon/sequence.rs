@@ -110,7 +110,7 @@ impl Sequence {
 mod tests {
     use super::*;
 
-    fn place<'a>(channel: Channel, boot: &'a Arc<str>, seq: u64) -> Place<'a> {
+    fn place(channel: Channel, boot: &Arc<str>, seq: u64) -> Place<'_> {
         let at = Timestamp::from_secs(i64::try_from(seq).expect("small"));
         Place { channel, source: "argos", boot, seq, at }
     }

@@ -114,7 +114,7 @@ fn put(out: &mut Vec<u8>, mut number: u64) {
         out.push(0x80 | (number & 0x7f) as u8);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push((number & 0x7f) as u8);
 }
 
 /// Small numbers of either sign become small ones without.

@@ -225,7 +225,7 @@ mod tests {
         }
     }
 
-    const SPAN: Duration = Duration::from_mins(60);
+    const SPAN: Duration = Duration::from_hours(1);
 
     fn sample(second: i64) -> Sample {
         let price = Price(Decimal::new(8_700_000 + second * 37 % 1_000, 2));

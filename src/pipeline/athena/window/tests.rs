@@ -161,5 +161,5 @@ fn many_gaps_become_fewer_and_hide_nothing() {
     }
     window.push(sample(4_000, 2, 100));
     assert_eq!(window.gaps().count(), GAPS);
-    assert!(window.unseen() >= Duration::from_millis(40 * 50), "what lies between two that were joined counts too");
+    assert!(window.unseen() >= Duration::from_secs(2), "what lies between two that were joined counts too");
 }
