@@ -130,6 +130,7 @@ pub(super) fn market(seed: u64, slug: &str, outcomes: [&str; 2], fee: FeeSchedul
         closes_at: None,
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

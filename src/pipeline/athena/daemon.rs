@@ -30,7 +30,7 @@ use crate::bus::{BusRef, Channel, Delivery, Origin, Stream, Subscription, decode
 use crate::clock;
 use crate::domain::{
     AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
-    SignalEntry, StrategyId, Tick, TradeEvent, TradingState,
+    SignalEntry, StrategyId, Tick, TradeEvent, TradingState, WeatherData,
 };
 use crate::risk::{Denied, Limits};
 
@@ -86,7 +86,8 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
     let lost = Arc::new(AtomicU64::new(0));
     let started = async {
         let kill = inputs::subscribe(&bus, &[Channel::Kill], KILL_CAPACITY).await;
-        let data = inputs::subscribe(&bus, &[Channel::Crypto, Channel::Polymarket], DATA_CAPACITY).await;
+        let data =
+            inputs::subscribe(&bus, &[Channel::Crypto, Channel::Weather, Channel::Polymarket], DATA_CAPACITY).await;
         let shelf = open_shelf(&bus, &boot, &mut engine).await;
         inputs::restore(&bus, &mut engine).await;
         let inputs = Inputs::start(&bus, Arc::clone(&lost)).await;
@@ -234,6 +235,13 @@ impl Athena {
                     self.on_event(&Event::Tick(envelope.body)).await;
                 }
                 Err(error) => self.refused(Channel::Crypto, &error),
+            },
+            Delivery::Message { channel: Channel::Weather, payload } => match decode::<WeatherData>(&payload) {
+                Ok(envelope) => {
+                    self.count(Channel::Weather, &envelope.source, &envelope.boot, envelope.seq);
+                    self.on_event(&Event::Weather(Box::new(envelope.body))).await;
+                }
+                Err(error) => self.refused(Channel::Weather, &error),
             },
             Delivery::Message { channel, payload } => match decode::<PolymarketData>(&payload) {
                 Ok(envelope) => {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use crate::domain::{HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Skip, Tick, TradeEvent};
+use crate::domain::{
+    HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Skip, Tick, TradeEvent, WeatherData,
+};
 use crate::risk::{Approved, Denied};
 
 /// What happens to Athena.
@@ -8,6 +10,8 @@ use crate::risk::{Approved, Denied};
 pub enum Event {
     /// A tick from `data.crypto`.
     Tick(Tick),
+    /// An observation or a forecast from `data.weather`.
+    Weather(Box<WeatherData>),
     /// A market's description or a book from `data.polymarket`, or a market out of Argos' snapshot.
     Polymarket(PolymarketData),
     /// An event of Hermes from `trade.events`.

@@ -22,6 +22,7 @@ mod scene;
 mod standing;
 mod strategy;
 mod updown;
+mod weather;
 mod window;
 mod wishes;
 
@@ -35,5 +36,6 @@ pub use registry::{KINDS, Kind, StrategySettings};
 pub use reversion::{Reversion, ReversionParams};
 pub use rolling::Selector;
 pub use strategy::{Cause, Desk, Runner, Running, SavedState, Strategy, Wish};
+pub use weather::{Weather, WeatherParams};
 pub use window::{Direction, Push, Sample, Window};
 pub use wishes::{News, Skipped, Wishes};
