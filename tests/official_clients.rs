@@ -102,6 +102,7 @@ fn market(slug: &str, condition: &str, protocol: Protocol, tokens: [&str; 2]) ->
         closes_at: None,
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::{CliError, print_json};
 use crate::bus::{Channel, Envelope, Key, Stream};
 use crate::domain::{
     Ack, ArgosState, AthenaState, Command, DeadLetter, HermesState, KillLatch, ParamBook, PolymarketData,
-    RejectedPayload, SignalEntry, Status, Tick, TradeEvent,
+    RejectedPayload, SignalEntry, Status, Tick, TradeEvent, WeatherData,
 };
 
 /// Arguments of `cockpit schema`.
@@ -34,6 +34,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 fn all() -> BTreeMap<String, Schema> {
     let mut schemas = BTreeMap::from([
         (Channel::Crypto.name().to_owned(), of::<Tick>()),
+        (Channel::Weather.name().to_owned(), of::<WeatherData>()),
         (Channel::Polymarket.name().to_owned(), of::<PolymarketData>()),
         (Stream::Rejected.name().to_owned(), of::<RejectedPayload>()),
         (Stream::Signals.name().to_owned(), of::<SignalEntry>()),

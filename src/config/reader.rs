@@ -147,7 +147,8 @@ impl Reader {
     pub(super) fn params(&mut self, section: &str, table: &[ParamSpec]) -> Option<BTreeMap<String, String>> {
         let mut texts = BTreeMap::new();
         for spec in table {
-            let quoted = matches!(spec.kind, ParamKind::Decimal { .. } | ParamKind::Pair | ParamKind::Market);
+            let quoted =
+                !matches!(spec.kind, ParamKind::Integer { .. } | ParamKind::Seconds { .. } | ParamKind::Millis { .. });
             let allowed = if quoted { format!("{}, in quotes", spec.allowed()) } else { spec.allowed() };
             let text = self.read(&format!("{section}.{}", spec.name), &allowed, |value| {
                 let text = if quoted { value.as_str()?.to_owned() } else { value.as_integer()?.to_string() };

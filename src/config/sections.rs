@@ -90,7 +90,7 @@ fn consistent(r: &mut Reader, argos: &Argos, strategies: &[StrategySettings]) {
             let Some(text) = strategy.values().get(spec.name) else { continue };
             let (collected, allowed) = match spec.kind {
                 ParamKind::Pair => (argos.symbols.iter().any(|symbol| symbol.as_str() == text), "one of argos.symbols"),
-                ParamKind::Market => (argos.markets.contains(text), "one of argos.markets"),
+                ParamKind::Market | ParamKind::Event => (argos.markets.contains(text), "one of argos.markets"),
                 _ => continue,
             };
             if !collected {

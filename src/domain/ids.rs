@@ -65,6 +65,10 @@ id! {
     Slug
 }
 id! {
+    /// A weather station by its ICAO code: `KLGA`.
+    StationId
+}
+id! {
     /// A strategy of ours: `momentum`.
     StrategyId
 }

@@ -81,6 +81,9 @@ pub struct Market {
     /// After resolution: what each outcome pays a share, in the order of `tokens`.
     #[schemars(with = "Option<[String; 2]>")]
     pub payouts: Option<[Price; 2]>,
+    /// What it asks, in the venue's words; a temperature market names its bucket there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
 }
 
 impl Market {

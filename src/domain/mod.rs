@@ -21,10 +21,13 @@ mod probability;
 mod signal;
 mod state;
 mod status;
+mod temperature;
 mod tick;
 mod time;
 mod venue;
 mod verdict;
+mod weather;
+mod zone;
 
 pub use command::{Ack, AckVerdict, Action, Addressee, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
@@ -32,7 +35,7 @@ pub use earnings::{Earned, Earnings, earnings};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
 pub use holding::{Held, Holding, Running, fold};
-pub use ids::{IntentId, MarketId, OrderId, Slug, StrategyId, Symbol, TokenId, TradeId};
+pub use ids::{IntentId, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
@@ -47,7 +50,10 @@ pub use state::{
     StrategyState, TickCounts, TradingState,
 };
 pub use status::{DaemonStatus, Status, StatusKill, StatusLatency, StatusPosition};
+pub use temperature::{Bucket, Rounding, Temperature, TemperatureUnit};
 pub use tick::{RejectedPayload, Tick, TickKind};
 pub use time::Timestamp;
 pub use venue::{CallClass, CallLimit, ClockSkew, RejectCode, RejectScope, TransientCode};
 pub use verdict::{CheckResult, Control, Denial};
+pub use weather::{Forecast, ForecastHour, ForecastModel, Observation, WeatherData};
+pub use zone::{LocalDay, Zone};

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{StrategyId, Timestamp};
+use super::{StrategyId, Timestamp, Zone};
 
 /// What a parameter may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -43,6 +43,17 @@ pub enum ParamKind {
     Pair,
     /// A market's slug, or a rolling pattern.
     Market,
+    /// The slug of an event that comes anew each day.
+    Event,
+    /// A weather station.
+    Station,
+    /// A time zone.
+    Zone,
+    /// One of these words.
+    Choice {
+        /// All of them.
+        of: &'static [&'static str],
+    },
 }
 
 /// One parameter as it was declared.
@@ -69,13 +80,20 @@ impl ParamSpec {
             ParamKind::Millis { low, high } => format!("whole milliseconds from {low} to {high}"),
             ParamKind::Pair => "a pair such as BTC/USD".into(),
             ParamKind::Market => "a slug or a pattern such as btc-updown-5m-{start}".into(),
+            ParamKind::Event => "a pattern such as highest-temperature-in-nyc-on-{date}".into(),
+            ParamKind::Station => "the four letters or digits of a station such as KLGA".into(),
+            ParamKind::Zone => "a time zone such as America/New_York".into(),
+            ParamKind::Choice { of } => format!("one of {}", of.join(", ")),
         }
     }
 
     /// Whether it cannot be changed while the desk runs: what is watched and traded is wired at the start.
     #[must_use]
     pub const fn is_fixed(&self) -> bool {
-        matches!(self.kind, ParamKind::Pair | ParamKind::Market)
+        matches!(
+            self.kind,
+            ParamKind::Pair | ParamKind::Market | ParamKind::Event | ParamKind::Station | ParamKind::Zone
+        )
     }
 
     /// Whether this text is allowed.
@@ -92,6 +110,12 @@ impl ParamSpec {
             }
             ParamKind::Pair => text.split_once('/').is_some_and(|(base, quote)| is_code(base) && is_code(quote)),
             ParamKind::Market => is_market(text),
+            ParamKind::Event => {
+                text.split_once("{date}").is_some_and(|(before, after)| is_market(before) && after.is_empty())
+            }
+            ParamKind::Station => text.len() == 4 && is_code(text),
+            ParamKind::Zone => Zone::named(text).is_some(),
+            ParamKind::Choice { of } => of.contains(&text),
         }
     }
 }
@@ -187,7 +211,12 @@ impl From<&ParamSpec> for ParamDoc {
             ParamKind::Integer { low, high } | ParamKind::Seconds { low, high } | ParamKind::Millis { low, high } => {
                 (Some(low.to_string()), Some(high.to_string()))
             }
-            ParamKind::Pair | ParamKind::Market => (None, None),
+            ParamKind::Pair
+            | ParamKind::Market
+            | ParamKind::Event
+            | ParamKind::Station
+            | ParamKind::Zone
+            | ParamKind::Choice { .. } => (None, None),
         };
         Self {
             name: spec.name.to_owned(),

@@ -20,11 +20,11 @@ pub struct Figure {
 pub struct Rationale {
     /// The instrument that was watched.
     pub source: Symbol,
-    /// Relative change over the window: `last / first - 1`.
+    /// Relative change over the window: `last / first - 1`. A strategy without a window says 0 here and in what tells of one.
     #[serde(with = "rust_decimal::serde::str")]
     #[schemars(with = "String")]
     pub change: Decimal,
-    /// The threshold that it passed, as configured.
+    /// The threshold that it passed, as configured, in its own unit.
     #[serde(with = "rust_decimal::serde::str")]
     #[schemars(with = "String")]
     pub threshold: Decimal,

@@ -83,6 +83,7 @@ pub(crate) fn market() -> Market {
         closes_at: Some(at(300)),
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

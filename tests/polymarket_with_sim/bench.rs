@@ -77,6 +77,7 @@ pub(crate) fn market(protocol: Protocol, neg_risk: bool, tick: Decimal) -> Marke
         closes_at: None,
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

@@ -54,6 +54,7 @@ fn market() -> Market {
         closes_at: None,
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

@@ -43,6 +43,7 @@ fn market(payouts: Option<[Price; 2]>) -> Market {
         closes_at: None,
         accepting_orders: true,
         payouts,
+        question: None,
     }
 }
 

@@ -191,6 +191,7 @@ mod tests {
             closes_at: Some(now().plus(Duration::from_mins(5))),
             accepting_orders: false,
             payouts: None,
+            question: None,
         }
     }
 

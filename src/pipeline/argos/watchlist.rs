@@ -303,6 +303,7 @@ mod tests {
             closes_at: Some(at(start + 300)),
             accepting_orders: true,
             payouts: None,
+            question: None,
         }
     }
 

@@ -33,7 +33,7 @@ use crate::bus::{BusRef, Channel, Delivery, Envelope, Origin, Stream, Subscripti
 use crate::clock;
 use crate::domain::{
     AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
-    SignalEntry, StrategyId, Symbol, Tick, Timestamp, TradeEvent, TradingState,
+    SignalEntry, StrategyId, Symbol, Tick, Timestamp, TradeEvent, TradingState, WeatherData,
 };
 use crate::risk::{Denied, Limits};
 
@@ -93,7 +93,8 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
     let lost = Arc::new(AtomicU64::new(0));
     let started = async {
         let kill = inputs::subscribe(&bus, &[Channel::Kill], KILL_CAPACITY).await;
-        let data = inputs::subscribe(&bus, &[Channel::Crypto, Channel::Polymarket], DATA_CAPACITY).await;
+        let data =
+            inputs::subscribe(&bus, &[Channel::Crypto, Channel::Weather, Channel::Polymarket], DATA_CAPACITY).await;
         let shelf = open_shelf(&bus, &boot, shard, books, &mut engine).await;
         let sequence = recall::recall(&bus, shard, &mut engine).await;
         inputs::signals_on_their_way(&bus, &mut engine).await;
@@ -272,6 +273,13 @@ impl Athena {
                     self.on_event(&Event::Tick(envelope.body)).await;
                 }
                 Err(error) => self.refused(Channel::Crypto, &error),
+            },
+            Delivery::Message { channel: Channel::Weather, payload } => match decode::<WeatherData>(&payload) {
+                Ok(envelope) => {
+                    self.count(Channel::Weather, &envelope, envelope.published_at);
+                    self.on_event(&Event::Weather(Box::new(envelope.body))).await;
+                }
+                Err(error) => self.refused(Channel::Weather, &error),
             },
             Delivery::Message { channel, payload } => match decode::<PolymarketData>(&payload) {
                 Ok(envelope) => {

@@ -128,7 +128,7 @@ impl Engine {
 
     fn fold(&mut self, event: &Event, now: Timestamp) {
         match event {
-            Event::Tick(_) => {}
+            Event::Tick(_) | Event::Weather(_) => {}
             Event::Polymarket(PolymarketData::Book(book)) => self.markets.put_book(book),
             Event::Polymarket(PolymarketData::Market(market)) => {
                 self.markets.put_market(market);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Skip, Tick, Timestamp, TradeEvent,
+    HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Skip, Tick, Timestamp, TradeEvent, WeatherData,
 };
 use crate::risk::{Approved, Denied};
 
@@ -10,6 +10,8 @@ use crate::risk::{Approved, Denied};
 pub enum Event {
     /// A tick from `data.crypto`.
     Tick(Tick),
+    /// An observation or a forecast from `data.weather`.
+    Weather(Box<WeatherData>),
     /// A market's description or a book from `data.polymarket`, or a market out of Argos' snapshot.
     Polymarket(PolymarketData),
     /// An event of Hermes from `trade.events`.

@@ -24,6 +24,13 @@ pub(super) fn shifted(middle: Price, drift: f64, volatility: f64, left: Duration
     (spread > 0.0 && shift.is_finite()).then(|| Decimal::from_f64(fair))?.map(|fair| fair.round_dp(PLACES))
 }
 
+/// What a seller gets beyond a share's fair value, after the taker's fee.
+#[must_use]
+pub(super) fn sale_edge(fair: Decimal, price: Price, size: Size, market: &Market) -> Decimal {
+    let fee = market.fee.taker_fee(price, size).decimal();
+    price.decimal() - fair - fee.checked_div(size.decimal()).unwrap_or_default()
+}
+
 /// What is left of a share's fair value after its price and the taker's fee.
 #[must_use]
 pub(super) fn edge(fair: Decimal, price: Price, size: Size, market: &Market) -> Decimal {

@@ -81,6 +81,11 @@ impl Markets {
             .map(|(_, market)| market)
     }
 
+    /// Every market known.
+    pub fn all(&self) -> impl Iterator<Item = &Market> {
+        self.listed.iter().map(|listed| &listed.market)
+    }
+
     /// A market by its id.
     #[must_use]
     pub fn market(&self, market: &MarketId) -> Option<&Market> {

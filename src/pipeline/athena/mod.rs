@@ -24,6 +24,7 @@ mod shard;
 mod standing;
 mod strategy;
 mod updown;
+mod weather;
 mod window;
 mod wishes;
 
@@ -39,5 +40,6 @@ pub use reversion::{Reversion, ReversionParams};
 pub use rolling::Selector;
 pub use shard::Shard;
 pub use strategy::{Cause, Desk, Runner, Running, Strategy, Wish};
+pub use weather::{Weather, WeatherParams};
 pub use window::{ChunkDoc, ChunkError, Direction, Gap, Keep, KeptWindow, Push, RestoreError, Sample, Window};
 pub use wishes::{News, Skipped, Wishes};

@@ -8,10 +8,11 @@ use super::params::Params;
 use super::params::book::Values;
 use super::reversion::Reversion;
 use super::strategy::{Runner, Running, Strategy};
+use super::weather::Weather;
 use crate::domain::{ParamProblem, ParamSpec};
 
 /// All of them, in the order of `config.toml`.
-pub const KINDS: [Kind; 2] = [Kind::of::<Momentum>(), Kind::of::<Reversion>()];
+pub const KINDS: [Kind; 3] = [Kind::of::<Momentum>(), Kind::of::<Reversion>(), Kind::of::<Weather>()];
 
 /// Something made of parameters, or everything that is wrong with them.
 type Made<T> = Result<T, Vec<ParamProblem>>;

@@ -50,7 +50,7 @@ pub struct Cause {
     pub received_at: Timestamp,
     /// The venue's number of it.
     pub trade_id: u64,
-    /// What was observed.
+    /// What was observed; 0 when it was not a price.
     pub price: Price,
 }
 

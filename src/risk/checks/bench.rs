@@ -120,6 +120,7 @@ pub(crate) fn market() -> Market {
         closes_at: Some(Timestamp::from_secs(1_795_349_100)),
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

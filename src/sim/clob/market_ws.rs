@@ -108,7 +108,7 @@ impl Session {
                 }
             }
             ExchangeEvent::Listed(market, at) if self.custom => {
-                self.teller.tell(socket, &new_market(market, *at)).await?
+                self.teller.tell(socket, &new_market(market, *at)).await?;
             }
             ExchangeEvent::Resolved(market, at) if self.custom && self.watches(market) => {
                 self.teller.tell(socket, &resolved(market, *at)).await?;

@@ -151,6 +151,7 @@ async fn bench() -> Bench {
         closes_at: None,
         accepting_orders: true,
         payouts: None,
+        question: None,
     };
     exchange.list_market(market, clock::now());
     exchange.place(&house, order("bid", Side::Buy, dec!(0.4), dec!(100)), clock::now()).expect("rests");

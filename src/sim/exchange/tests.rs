@@ -22,6 +22,7 @@ pub(super) fn market() -> Market {
         closes_at: None,
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

@@ -30,6 +30,7 @@ pub(in super::super) fn market() -> Market {
         closes_at: None,
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod value;
 
 pub use book::Table;
 pub use value::ParamValue;
+pub(super) use value::choice;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use crate::domain::{ParamKind, Size, Symbol};
+use crate::domain::{ForecastModel, ParamKind, Rounding, Size, StationId, Symbol, TemperatureUnit, Zone};
 
 /// A type that a parameter can have: how it is read from text that its kind admits, and how it is written.
 pub trait ParamValue: Sized {
@@ -49,7 +49,7 @@ impl ParamValue for Duration {
         match kind {
             ParamKind::Seconds { .. } => Some(Self::from_secs(number)),
             ParamKind::Millis { .. } => Some(Self::from_millis(number)),
-            ParamKind::Decimal { .. } | ParamKind::Integer { .. } | ParamKind::Pair | ParamKind::Market => None,
+            _ => None,
         }
     }
 
@@ -73,10 +73,57 @@ impl ParamValue for Symbol {
 
 impl ParamValue for String {
     fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
-        (*kind == ParamKind::Market).then(|| text.to_owned())
+        matches!(kind, ParamKind::Market | ParamKind::Event).then(|| text.to_owned())
     }
 
     fn show(&self, _kind: &ParamKind) -> String {
         self.clone()
     }
 }
+
+impl ParamValue for StationId {
+    fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
+        (*kind == ParamKind::Station).then(|| Self::new(text))
+    }
+
+    fn show(&self, _kind: &ParamKind) -> String {
+        self.to_string()
+    }
+}
+
+impl ParamValue for Zone {
+    fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
+        (*kind == ParamKind::Zone).then(|| Self::named(text)).flatten()
+    }
+
+    fn show(&self, _kind: &ParamKind) -> String {
+        self.name().to_owned()
+    }
+}
+
+/// An enum that a parameter may hold: a word for each of its values.
+macro_rules! choice {
+    ($type:ty { $($word:literal => $value:path),+ $(,)? }) => {
+        impl $crate::pipeline::athena::ParamValue for $type {
+            fn parse(_kind: &$crate::domain::ParamKind, text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some($value),)+
+                    _ => None,
+                }
+            }
+
+            fn show(&self, _kind: &$crate::domain::ParamKind) -> String {
+                match self {
+                    $($value => $word,)+
+                }
+                .to_owned()
+            }
+        }
+    };
+}
+
+pub(in super::super) use choice;
+
+choice!(Rounding { "nearest" => Self::Nearest, "down" => Self::Down });
+choice!(TemperatureUnit { "celsius" => Self::Celsius, "fahrenheit" => Self::Fahrenheit });
+choice!(ForecastModel { "nws" => Self::Nws, "open_meteo" => Self::OpenMeteo });

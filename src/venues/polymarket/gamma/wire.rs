@@ -54,6 +54,8 @@ struct Wire<'a> {
     uma_resolution_status: Option<&'a RawValue>,
     #[serde(borrow)]
     resolution_status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    question: Option<&'a RawValue>,
 }
 
 /// The market of `slug` in a list; nothing when the list is empty.
@@ -99,6 +101,7 @@ pub fn parse_market(body: &str) -> Result<Market, Refusal> {
         closes_at: time("endDate", wire.end_date)?,
         accepting_orders: accepting && !closed,
         payouts: if closed { payouts(&wire)? } else { None },
+        question: optional(wire.question, |raw| text("question", raw))?.map(Cow::into_owned),
     })
 }
 

@@ -1,0 +1,259 @@
+//! What is known and expected of a station's days, and how likely each temperature is as a day's highest.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, MathematicalOps};
+use serde::{Deserialize, Serialize};
+
+use super::{Obstacle, WeatherParams};
+use crate::domain::{
+    Bucket, Forecast, LocalDay, Observation, Rounding, Temperature, TemperatureUnit, Timestamp, Zone, normal_cdf,
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// Furthest that a forecast's hour may lie ahead: none reaches further, and what is kept stays bounded.
+const HORIZON: Duration = Duration::from_hours(17 * 24);
+
+/// What was measured on a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    high: Temperature,
+    /// A bit for each hour of the day, counted from its beginning, in which something was measured.
+    hours: u32,
+    reports: u64,
+}
+
+/// What is expected of an hour by the newest forecast that told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Expected {
+    temperature: Temperature,
+    issued_at: Timestamp,
+    received_at: Timestamp,
+}
+
+/// The newest observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Report {
+    at: Timestamp,
+    temperature: Temperature,
+}
+
+impl Report {
+    /// Newer than another; of one instant the warmer counts, whichever came first.
+    fn follows(&self, other: &Self) -> bool {
+        let celsius = |report: &Self| (report.at, report.temperature.degrees(TemperatureUnit::Celsius));
+        celsius(self) > celsius(other)
+    }
+}
+
+/// Everything heard of a station. The order in which it was heard does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Outlook {
+    days: BTreeMap<LocalDay, Seen>,
+    hours: BTreeMap<Timestamp, Expected>,
+    latest: Option<Report>,
+    issued_at: Option<Timestamp>,
+}
+
+impl Outlook {
+    /// Takes an observation. One without a temperature, or with an impossible one, says nothing.
+    pub(super) fn observe(&mut self, observation: &Observation, zone: &Zone) {
+        let Some(temperature) = observation.temperature.filter(|temperature| temperature.is_possible()) else { return };
+        let at = observation.event_at;
+        let day = zone.day_of(at);
+        let hour = at.since(zone.start_of(day)).as_secs() / HOUR.as_secs();
+        let bit = u32::try_from(hour).ok().and_then(|hour| 1_u32.checked_shl(hour)).unwrap_or_default();
+        let seen = self.days.entry(day).or_insert(Seen { high: temperature, hours: 0, reports: 0 });
+        if temperature.degrees(TemperatureUnit::Celsius) > seen.high.degrees(TemperatureUnit::Celsius) {
+            seen.high = temperature;
+        }
+        seen.hours |= bit;
+        seen.reports += 1;
+        let report = Report { at, temperature };
+        if self.latest.as_ref().is_none_or(|latest| report.follows(latest)) {
+            self.latest = Some(report);
+        }
+    }
+
+    /// Takes a forecast: of each hour the newest counts, so that hours which the next one no longer tells of stay known.
+    pub(super) fn expect(&mut self, forecast: &Forecast) {
+        let horizon = forecast.received_at.plus(HORIZON);
+        for hour in forecast.hours.iter().filter(|hour| hour.temperature.is_possible() && hour.at <= horizon) {
+            let expected = Expected {
+                temperature: hour.temperature,
+                issued_at: forecast.event_at,
+                received_at: forecast.received_at,
+            };
+            let known = self.hours.entry(hour.at).or_insert(expected);
+            if (known.issued_at, known.received_at) < (expected.issued_at, expected.received_at) {
+                *known = expected;
+            }
+        }
+        self.issued_at = self.issued_at.max(Some(forecast.event_at));
+    }
+
+    /// Forgets the days before yesterday.
+    pub(super) fn purge(&mut self, zone: &Zone, now: Timestamp) {
+        let yesterday = zone.day_of(now).previous();
+        let begins = zone.start_of(yesterday);
+        self.days.retain(|day, _| *day >= yesterday);
+        self.hours.retain(|at, _| *at >= begins);
+    }
+
+    /// The day's highest so far.
+    pub(super) fn high(&self, day: LocalDay) -> Option<Temperature> {
+        self.days.get(&day).map(|seen| seen.high)
+    }
+
+    /// Reports of the day.
+    pub(super) fn reports(&self, day: LocalDay) -> u64 {
+        self.days.get(&day).map_or(0, |seen| seen.reports)
+    }
+
+    /// How long ago the newest forecast was computed.
+    pub(super) fn forecast_age(&self, now: Timestamp) -> Option<Duration> {
+        self.issued_at.map(|at| now.since(at))
+    }
+
+    /// How long ago the newest observation was made.
+    pub(super) fn observation_age(&self, now: Timestamp) -> Option<Duration> {
+        self.latest.map(|report| now.since(report.at))
+    }
+
+    /// How likely each temperature is as the highest of `day`.
+    ///
+    /// Hours that are over and in which something was measured are known. Of the others the forecast's highest counts, off by its bias and
+    /// an error whose deviation grows with the lead. If a later observation of the day has shown the forecast to be off, a part of that
+    /// is expected to stay, and the error is the less. The day's highest is the higher of the two.
+    pub(super) fn odds(&self, day: LocalDay, params: &WeatherParams, now: Timestamp) -> Result<Odds, Obstacle> {
+        let (begins, ends) = (params.zone.start_of(day), params.zone.end_of(day));
+        self.trusted(begins, ends, params, now)?;
+        let seen = self.days.get(&day);
+        let (mut peak, mut missing, mut begin): (Option<(Decimal, Timestamp, Expected)>, usize, _) = (None, 0, begins);
+        for hour in 0..32 {
+            if begin >= ends {
+                break;
+            }
+            let end = begin.plus(HOUR).min(ends);
+            let measured = seen.is_some_and(|seen| seen.hours & (1 << hour) != 0);
+            let expected = self.hours.range(begin..end).next_back();
+            match expected {
+                _ if measured && end <= now => {}
+                Some((at, expected)) => {
+                    let hour = (expected.temperature.degrees(params.unit), *at, *expected);
+                    peak = Some(peak.map_or(hour, |peak| if hour.0 > peak.0 { hour } else { peak }));
+                }
+                None => missing += 1,
+            }
+            begin = end;
+        }
+        if missing > params.missing_hours {
+            return Err(Obstacle::HoursMissing { missing, most: params.missing_hours });
+        }
+        let expected = peak.map(|(degrees, at, hour)| {
+            let lead = at.since(hour.issued_at);
+            let (mut degrees, mut error) = (degrees + params.bias, params.error(lead));
+            if let Some(off) = self.shown_off(begins, hour.issued_at, params.unit) {
+                degrees += off * params.carry;
+                error *= (Decimal::ONE - params.carry * params.carry).sqrt().unwrap_or(Decimal::ONE);
+            }
+            Expectation { degrees, error, lead }
+        });
+        let high = self.high(day).map(|high| high.degrees(params.unit));
+        Ok(Odds { high, expected, rounding: params.rounding })
+    }
+
+    /// By how much the newest observation of the day lies above what was forecast for its hour. A forecast that was computed after it knew
+    /// of it already.
+    fn shown_off(&self, begins: Timestamp, issued_at: Timestamp, unit: TemperatureUnit) -> Option<Decimal> {
+        let latest = self.latest.filter(|latest| latest.at >= begins && latest.at > issued_at)?;
+        let (at, hour) = self.hours.range(..=latest.at).next_back()?;
+        (latest.at.since(*at) < HOUR).then(|| latest.temperature.degrees(unit) - hour.temperature.degrees(unit))
+    }
+
+    /// Whether forecast and station are young enough to go by. A day that has not begun needs no observation.
+    fn trusted(
+        &self,
+        begins: Timestamp,
+        ends: Timestamp,
+        params: &WeatherParams,
+        now: Timestamp,
+    ) -> Result<(), Obstacle> {
+        let age = self.forecast_age(now).ok_or(Obstacle::NoForecast)?;
+        if age > params.forecast_age {
+            return Err(Obstacle::StaleForecast { age, most: params.forecast_age });
+        }
+        let begun = now.since(begins);
+        if begun > params.observation_age {
+            let age = self.observation_age(now.min(ends)).map_or(begun, |age| age.min(begun));
+            if age > params.observation_age {
+                return Err(Obstacle::Silent { age, most: params.observation_age });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the hours that are not known yet are expected to bring.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Expectation {
+    /// Their highest, bias included, in the market's unit.
+    pub(super) degrees: Decimal,
+    /// Standard deviation of its error, in the same unit.
+    pub(super) error: Decimal,
+    /// Time from the computation of the forecast to the warmest hour.
+    pub(super) lead: Duration,
+}
+
+/// The distribution of a day's highest temperature.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Odds {
+    /// The highest so far, in the market's unit.
+    pub(super) high: Option<Decimal>,
+    /// What is still to come; nothing once every hour is known.
+    pub(super) expected: Option<Expectation>,
+    /// The market's.
+    pub(super) rounding: Rounding,
+}
+
+impl Odds {
+    /// Of the bucket: exactly 0 when the highest so far is beyond it.
+    pub(super) fn of(&self, bucket: &Bucket) -> f64 {
+        let at_most = bucket.high.map_or(1.0, |high| self.below(self.rounding.least(high.saturating_add(1))));
+        let under = bucket.low.map_or(0.0, |low| self.below(self.rounding.least(low)));
+        (at_most - under).max(0.0)
+    }
+
+    /// Whether the bucket is decided whatever is still to come: it has been passed, or is open above and reached.
+    pub(super) fn is_decided(&self, bucket: &Bucket) -> bool {
+        let Some(high) = self.high else { return false };
+        let reached = bucket.low.is_none_or(|low| high >= self.rounding.least(low));
+        match bucket.high {
+            Some(most) => high >= self.rounding.least(most.saturating_add(1)),
+            None => reached,
+        }
+    }
+
+    /// That the day's highest stays below `degrees`.
+    fn below(&self, degrees: Decimal) -> f64 {
+        if self.high.is_some_and(|high| high >= degrees) {
+            return 0.0;
+        }
+        let Some(expected) = self.expected else { return 1.0 };
+        let (away, error) = ((degrees - expected.degrees).to_f64(), expected.error.to_f64());
+        match away.zip(error) {
+            Some((away, error)) if error > 0.0 => normal_cdf(away / error),
+            _ => f64::from(u8::from(expected.degrees < degrees)),
+        }
+    }
+
+    /// The highest that is to be expected, without its error.
+    pub(super) fn likely(&self) -> Option<Decimal> {
+        self.high.max(self.expected.map(|expected| expected.degrees))
+    }
+}
+
+#[cfg(test)]
+mod tests;

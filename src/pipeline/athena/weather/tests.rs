@@ -1,0 +1,269 @@
+use rust_decimal::prelude::ToPrimitive;
+
+use super::*;
+use crate::domain::{
+    FeeSchedule, Forecast, ForecastHour, LocalDay, Observation, OrderIntent, OutcomeToken, Side, Temperature,
+};
+use crate::pipeline::athena::params::assert_declared;
+use crate::pipeline::athena::{Effect, Engine, Running, scene};
+use crate::risk::Limits;
+use crate::risk::checks::bench;
+
+/// New York at nine in the morning, the forecast computed at six, on a day with a ladder of five buckets.
+struct Desk {
+    scene: scene::Scene,
+    day: LocalDay,
+    zone: Zone,
+}
+
+const EVENT: &str = "highest-temperature-in-nyc-on-july-10-2026";
+const BUCKETS: [&str; 5] = ["81forbelow", "82-83f", "84-85f", "86-87f", "88forhigher"];
+
+fn params() -> WeatherParams {
+    WeatherParams { bias: dec!(0), carry: dec!(0), most: Size(dec!(60)), ..Weather::defaults() }
+}
+
+fn market(bucket: &str) -> Market {
+    let mut market = bench::market();
+    market.slug = format!("{EVENT}-{bucket}").into();
+    market.market = format!("0x{bucket}").into();
+    market.neg_risk = true;
+    market.opens_at = None;
+    market.closes_at = None;
+    market.fee = FeeSchedule { rate: dec!(0.05), exponent: 1 };
+    let token = |side: &str, outcome: &str| OutcomeToken {
+        token: format!("{side}-{bucket}").into(),
+        outcome: outcome.to_owned(),
+    };
+    market.tokens = [token("yes", "Yes"), token("no", "No")];
+    market
+}
+
+impl Desk {
+    fn new(change: impl FnOnce(&mut WeatherParams)) -> Self {
+        let mut params = params();
+        change(&mut params);
+        let mut scene = scene::Scene::new();
+        let limits =
+            Limits { markets: BUCKETS.iter().map(|bucket| format!("{EVENT}-{bucket}")).collect(), ..bench::limits() };
+        scene.engine = Engine::new(vec![Box::new(Running::<Weather>::new(params))], limits);
+        let zone = Zone::named("America/New_York").expect("known");
+        let mut desk = Self { scene, day: LocalDay::new(2026, 7, 10).expect("a day"), zone };
+        desk.clock(9, 0);
+        for bucket in BUCKETS {
+            desk.scene.play(&Event::Polymarket(PolymarketData::Market(market(bucket))));
+        }
+        desk
+    }
+
+    fn time(&self, hour: u64, minute: u64) -> Timestamp {
+        self.zone.start_of(self.day).plus(Duration::from_mins(hour * 60 + minute))
+    }
+
+    fn clock(&mut self, hour: u64, minute: u64) {
+        self.scene.now = self.time(hour, minute);
+        self.scene.hermes.at = self.scene.now;
+        self.scene.hermes.reconciled_at = Some(self.scene.now);
+        self.scene.play(&Event::Hermes(Box::new(self.scene.hermes.clone())));
+    }
+
+    fn book(&mut self, token: &str, bid: &str, ask: &str) -> Vec<Effect> {
+        let mut book = bench::book(token, bid, ask, self.scene.now);
+        let bucket = token.split_once('-').expect("side and bucket").1;
+        book.market = format!("0x{bucket}").into();
+        self.scene.play(&Event::Polymarket(PolymarketData::Book(book)))
+    }
+
+    fn forecast(&mut self, peak: Decimal) -> Vec<Effect> {
+        let hours = (0..24_u32)
+            .map(|hour| ForecastHour {
+                at: self.time(hour.into(), 0),
+                temperature: Temperature::fahrenheit(peak - Decimal::from(hour.abs_diff(15))),
+            })
+            .collect();
+        let forecast = Forecast {
+            station: "KLGA".into(),
+            model: ForecastModel::Nws,
+            event_at: self.time(6, 0),
+            received_at: self.scene.now,
+            hours,
+        };
+        self.scene.play(&Event::Weather(Box::new(WeatherData::Forecast(forecast))))
+    }
+
+    fn observe(&mut self, degrees: Decimal) -> Vec<Effect> {
+        let observation = Observation {
+            station: "KLGA".into(),
+            temperature: Some(Temperature::fahrenheit(degrees)),
+            event_at: self.scene.now,
+            received_at: self.scene.now,
+        };
+        self.scene.play(&Event::Weather(Box::new(WeatherData::Observation(observation))))
+    }
+
+    fn idle(&self) -> Option<String> {
+        self.scene.idle()
+    }
+}
+
+fn only(effects: &[Effect]) -> OrderIntent {
+    match effects {
+        [Effect::Emit(emission)] => emission.approved.inner().clone(),
+        other => panic!("one intent was expected: {other:?}"),
+    }
+}
+
+#[test]
+fn its_parameters_are_declared() {
+    assert_declared(&Weather::defaults());
+}
+
+#[test]
+fn a_bucket_that_is_offered_below_its_worth_is_bought() {
+    let mut desk = Desk::new(|_| ());
+    desk.observe(dec!(74));
+    assert_eq!(desk.scene.skips.pop().map(|skip| skip.reason), Some("no_forecast".to_owned()));
+    desk.forecast(dec!(84.5));
+    assert_eq!(desk.idle().as_deref(), Some("no fresh book"));
+    assert!(desk.book("yes-84-85f", "0.38", "0.40").is_empty(), "worth 0.4188: 0.41 and the fee leave nothing");
+    let effects = desk.book("yes-84-85f", "0.30", "0.32");
+    let intent = only(&effects);
+    assert_eq!((intent.side, intent.outcome.as_str(), intent.price), (Side::Buy, "Yes", Price(dec!(0.33))));
+    assert_eq!(intent.strategy.as_str(), "weather");
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    let why = &emission.rationale;
+    let fair = why.fair.and_then(|fair| fair.decimal().to_f64()).expect("worth something");
+    assert!((fair - 0.4024).abs() < 0.03, "{fair}");
+    assert!(
+        why.note.starts_with("KLGA on 2026-07-10: 74 °F so far, 84.5 ± 1.9 to come: buy 20 Yes of 84 to 85 °F"),
+        "{}",
+        why.note
+    );
+    let names: Vec<_> = why.inputs.iter().map(|figure| figure.name.as_str()).collect();
+    assert!(names.contains(&"probability") && names.contains(&"forecast age") && names.contains(&"still to come"));
+}
+
+#[test]
+fn the_no_side_of_what_is_too_dear_is_bought_and_the_best_of_all_offers_wins() {
+    let mut desk = Desk::new(|_| ());
+    desk.observe(dec!(74));
+    desk.forecast(dec!(84.5));
+    // 88 or higher is worth a few cents; 82-83 a quarter. Both NOs are cheap, the former more so.
+    desk.clock(9, 1);
+    let intent = only(&desk.book("no-88forhigher", "0.70", "0.72"));
+    assert_eq!((intent.outcome.as_str(), intent.token.as_str()), ("No", "no-88forhigher"));
+}
+
+#[test]
+fn a_bucket_that_was_passed_is_worth_nothing_and_held_shares_are_sold() {
+    let mut desk = Desk::new(|params| params.min_edge = dec!(0.005));
+    desk.forecast(dec!(84.5));
+    desk.scene.hermes.positions.push({
+        let mut position = bench::position("yes-84-85f", "20", "0.40");
+        position.market = "0x84-85f".into();
+        position
+    });
+    desk.clock(9, 0);
+    desk.observe(dec!(85.5));
+    let intent = only(&desk.book("yes-84-85f", "0.04", "0.06"));
+    assert_eq!((intent.side, intent.price, intent.size), (Side::Sell, Price(dec!(0.03)), Size(dec!(20))));
+}
+
+#[test]
+fn no_more_than_the_most_and_not_again_before_it_cooled_down() {
+    let mut desk = Desk::new(|_| ());
+    desk.observe(dec!(74));
+    desk.forecast(dec!(84.5));
+    only(&desk.book("yes-84-85f", "0.10", "0.12"));
+    desk.scene.now = desk.scene.now.plus(Duration::from_secs(1));
+    assert!(desk.book("yes-84-85f", "0.10", "0.12").is_empty());
+    assert_eq!(desk.idle().as_deref(), Some("cooling down for 599 s"));
+    desk.scene.hermes.positions.push({
+        let mut position = bench::position("yes-84-85f", "45", "0.40");
+        position.market = "0x84-85f".into();
+        position
+    });
+    desk.clock(9, 11);
+    assert!(desk.book("yes-84-85f", "0.10", "0.12").is_empty());
+    assert_eq!(desk.idle().as_deref(), Some("it would hold more than 60"));
+}
+
+#[test]
+fn near_the_end_of_the_day_and_after_it_nothing_is_traded() {
+    let mut desk = Desk::new(|params| params.forecast_age = Duration::from_hours(24));
+    desk.forecast(dec!(84.5));
+    for (hour, minute, idle) in
+        [(22, 59, "nothing from the station"), (23, 1, "the day ends in 59 min"), (24, 0, "no open market")]
+    {
+        desk.clock(hour, minute);
+        if hour == 23 {
+            desk.observe(dec!(74));
+        }
+        assert!(desk.book("yes-84-85f", "0.01", "0.02").is_empty());
+        let told = desk.idle().expect("idle");
+        assert!(told.starts_with(idle), "{hour}:{minute}: {told}");
+    }
+}
+
+#[test]
+fn the_alert_buys_the_bucket_that_the_day_is_heading_for_once_it_is_hot_enough() {
+    let alert = |params: &mut WeatherParams| {
+        (params.mode, params.alert_at, params.alert_price) = (Mode::Alert, dec!(84), dec!(0.6));
+    };
+    let mut desk = Desk::new(alert);
+    desk.observe(dec!(74));
+    desk.forecast(dec!(83.4));
+    assert!(desk.book("yes-82-83f", "0.10", "0.12").is_empty(), "83.4 counts as 83");
+    desk.clock(9, 1);
+    desk.forecast(dec!(83.5));
+    assert!(desk.book("yes-82-83f", "0.10", "0.12").is_empty(), "the next bucket it is now");
+    assert!(desk.book("yes-84-85f", "0.60", "0.61").is_empty(), "too dear");
+    let effects = desk.book("yes-84-85f", "0.55", "0.59");
+    assert_eq!(only(&effects).price, Price(dec!(0.60)));
+    let mut desk = Desk::new(alert);
+    desk.forecast(dec!(80));
+    desk.observe(dec!(88));
+    assert_eq!(only(&desk.book("yes-88forhigher", "0.40", "0.42")).outcome, "Yes", "measured, whatever the forecast");
+}
+
+#[test]
+fn other_stations_models_and_markets_are_none_of_it() {
+    let mut desk = Desk::new(|_| ());
+    let mut forecast = Forecast {
+        station: "KORD".into(),
+        model: ForecastModel::Nws,
+        event_at: desk.time(6, 0),
+        received_at: desk.scene.now,
+        hours: Vec::new(),
+    };
+    let play = |desk: &mut Desk, forecast: &Forecast| {
+        desk.scene.play(&Event::Weather(Box::new(WeatherData::Forecast(forecast.clone()))));
+        desk.idle()
+    };
+    assert_eq!(play(&mut desk, &forecast).as_deref(), Some("no forecast yet"));
+    (forecast.station, forecast.model) = ("KLGA".into(), ForecastModel::OpenMeteo);
+    assert_eq!(play(&mut desk, &forecast).as_deref(), Some("no forecast yet"));
+    (forecast.model, forecast.event_at) = (ForecastModel::Nws, desk.scene.now.plus(Duration::from_hours(1)));
+    assert_eq!(play(&mut desk, &forecast).as_deref(), Some("no forecast yet"), "from the future");
+}
+
+#[test]
+fn a_restart_changes_nothing() {
+    let run = |restart: bool| {
+        let mut desk = Desk::new(|_| ());
+        desk.observe(dec!(74));
+        desk.forecast(dec!(84.5));
+        if restart {
+            let (key, saved) = desk.scene.engine.save(false).remove(0);
+            let (saved, _) = saved().expect("serialises");
+            let mut other = Desk::new(|_| ());
+            other.scene.engine.restore(&key, &saved, &[], desk.scene.now).expect("fits");
+            desk = other;
+        }
+        let first = only(&desk.book("yes-84-85f", "0.10", "0.12"));
+        (first, desk.idle())
+    };
+    assert_eq!(run(true), run(false));
+}
+
+mod calibration;
