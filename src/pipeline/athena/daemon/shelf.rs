@@ -246,11 +246,11 @@ impl Shelf {
             let (with, without): (Vec<_>, Vec<_>) = others.iter().enumerate().partition(|(index, _)| has(*index));
             if without.is_empty() || clock::monotonic() >= until {
                 let all = std::iter::once(&self.shard).chain(with.into_iter().map(|(_, shard)| shard));
-                let mut words = format!("athena {}", joined(all));
-                if !without.is_empty() {
-                    words += &format!("; not heard from {}", joined(without.into_iter().map(|(_, shard)| shard)));
-                }
-                return words;
+                let (all, missing) = (joined(all), joined(without.into_iter().map(|(_, shard)| shard)));
+                return match missing.as_str() {
+                    "" => format!("athena {all}"),
+                    missing => format!("athena {all}; not heard from {missing}"),
+                };
             }
             tokio::time::sleep(OTHERS_EVERY).await;
         }
