@@ -18,6 +18,21 @@ fn resident(process: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
 }
 
+/// From the start of the process to its first snapshot, with every window whole, and its memory then.
+fn restart(redis: &RedisServer, connection: &mut redis::Connection) -> (Duration, u64) {
+    redis::cmd("DEL").arg("state.athena").exec(connection).expect("redis answers");
+    let begun = clock::monotonic();
+    let athena = Athena::start(redis, Cast::Thousand, "1/1");
+    let state = eventually("athena to be up", PATIENCE, || key(connection, "state.athena"));
+    let took = begun.elapsed();
+    let strategies = state["strategies"].as_array().expect("a list");
+    assert_eq!(strategies.len(), 1_000);
+    assert!(strategies.iter().all(|strategy| strategy["window_ticks"] == SECONDS), "{}", strategies[0]);
+    let memory = resident(athena.id());
+    athena.kill();
+    (took, memory)
+}
+
 #[test]
 fn a_thousand_instruments_are_there_again_with_their_hour() {
     let redis = RedisServer::start();
@@ -31,19 +46,17 @@ fn a_thousand_instruments_are_there_again_with_their_hour() {
         keep(&bus, &kept).await;
     });
 
-    let begun = clock::monotonic();
-    let athena = Athena::start(&redis, Cast::Thousand, "1/1");
-    let state = eventually("athena to be up", PATIENCE, || key(&mut connection, "state.athena"));
-    let took = begun.elapsed();
-    let strategies = state["strategies"].as_array().expect("a list");
-    assert_eq!(strategies.len(), 1_000);
-    assert!(strategies.iter().all(|strategy| strategy["window_ticks"] == SECONDS), "{}", strategies[0]);
-    let memory = resident(athena.id());
+    // Other work on the machine makes a start slower, nothing makes it faster: the best of a few is what it takes.
+    let starts = if cfg!(debug_assertions) { 1 } else { 5 };
+    let starts: Vec<_> = (0..starts).map(|_| restart(&redis, &mut connection)).collect();
+    let took = starts.iter().map(|(took, _)| *took).min().expect("at least one");
+    let memory = starts.iter().map(|(_, memory)| *memory).max().expect("at least one");
     println!(
-        "1,000 instruments x {SECONDS} ticks: {} keys, {} MB on the bus; ready {} ms after the process began; {} MB resident",
+        "1,000 instruments x {SECONDS} ticks: {} keys, {} MB on the bus; ready {} ms after the process began (all starts: {:?}); {} MB resident",
         kept.len(),
         bytes / 1_000_000,
         took.as_millis(),
+        starts.iter().map(|(took, _)| took.as_millis()).collect::<Vec<_>>(),
         memory / 1_000_000
     );
     assert!(memory < 200_000_000, "{memory} bytes");

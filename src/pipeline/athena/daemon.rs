@@ -374,9 +374,8 @@ impl Athena {
     fn snapshot(&mut self) {
         self.unchanged_for += 1;
         let due = self.changed || self.rewrite || self.unchanged_for >= UNCHANGED_EVERY;
-        if due && self.keeper.has_room() {
-            let snapshot = self.take_snapshot();
-            self.keeper.take(snapshot);
+        if let Some(room) = due.then(|| self.keeper.room()).flatten() {
+            room.send(self.take_snapshot());
         }
     }
 

@@ -121,16 +121,9 @@ impl Keeper {
         Self { snapshots, task: tokio::spawn(writer.run(receiver)) }
     }
 
-    /// Whether it would take a snapshot now. What is handed over is written, however long that takes.
-    pub(super) fn has_room(&self) -> bool {
-        self.snapshots.capacity() > 0
-    }
-
-    /// Hands a snapshot over; whoever calls has asked whether there is room.
-    pub(super) fn take(&self, snapshot: Snapshot) {
-        if self.snapshots.try_send(snapshot).is_err() {
-            error!("a snapshot found no room; windows are whole again with the next restart of the bus");
-        }
+    /// Room for a snapshot, unless one is waiting already. What is put there is written, however long that takes.
+    pub(super) fn room(&self) -> Option<mpsc::OwnedPermit<Snapshot>> {
+        self.snapshots.clone().try_reserve_owned().ok()
     }
 
     /// Writes the last snapshot, for as long as leaving may take.

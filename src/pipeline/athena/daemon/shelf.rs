@@ -239,17 +239,18 @@ impl Shelf {
         let until = clock::monotonic() + OTHERS_WITHIN;
         loop {
             let found = self.bus.get_all(&keys).await.unwrap_or_default();
-            let has = |payload: &Option<Bytes>| has_in_force(payload.as_deref(), strategy, version, clock::now());
-            let (with, without): (Vec<Shard>, Vec<Shard>) = others.iter().partition(|shard| {
-                let place = others.iter().position(|other| other == *shard);
-                place.and_then(|place| found.get(place)).is_some_and(has)
-            });
+            let has = |index: usize| {
+                let snapshot = found.get(index).and_then(|payload| payload.as_deref());
+                has_in_force(snapshot, strategy, version, clock::now())
+            };
+            let (with, without): (Vec<_>, Vec<_>) = others.iter().enumerate().partition(|(index, _)| has(*index));
             if without.is_empty() || clock::monotonic() >= until {
-                let words = |shards: &[Shard]| shards.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                let with: Vec<Shard> = std::iter::once(self.shard).chain(with).collect();
-                let missing = words(&without);
-                let missing = if missing.is_empty() { missing } else { format!("; not heard from {missing}") };
-                return format!("athena {}{missing}", words(&with));
+                let all = std::iter::once(&self.shard).chain(with.into_iter().map(|(_, shard)| shard));
+                let (all, missing) = (joined(all), joined(without.into_iter().map(|(_, shard)| shard)));
+                return match missing.as_str() {
+                    "" => format!("athena {all}"),
+                    missing => format!("athena {all}; not heard from {missing}"),
+                };
             }
             tokio::time::sleep(OTHERS_EVERY).await;
         }
@@ -290,7 +291,7 @@ impl Shelf {
         let number = |book: &ParamBook| book.in_force().map_or(0, |version| version.version);
         match stored {
             Some(stored) if number(&stored) >= number(&shelved.book) => {
-                warn!(strategy = %shelved.strategy, version = number(&stored), "another Athena changed the parameters");
+                info!(strategy = %shelved.strategy, version = number(&stored), "another Athena changed the parameters");
                 self.put_in_force(index, stored, found, engine).await
             }
             _ => {
@@ -367,6 +368,10 @@ fn decide(shelved: &Shelved, command: &Command) -> Result<Outcome, Vec<String>> 
         Action::RollbackParams { to, why, .. } => book::rollback(&shelved.book, &shelved.table, *to, &author(why)),
         _ => Err(vec!["this is not Athena's to do".to_owned()]),
     }
+}
+
+fn joined<'a>(shards: impl Iterator<Item = &'a Shard>) -> String {
+    shards.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether an Athena's snapshot says that she has this version in force, or has nothing to do with the strategy.
