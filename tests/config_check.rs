@@ -51,6 +51,20 @@ fn every_bad_configuration_is_refused_with_all_its_problems() {
     assert!(checked >= 5, "only {checked} cases");
 }
 
+/// What is piped into `head` ends when `head` does, in silence.
+#[test]
+fn a_reader_that_has_gone_away_is_no_panic() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
+    for args in [vec!["config", "default"], vec!["config", "check", config.to_str().expect("UTF-8")], vec!["schema"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let child = Command::new(COCKPIT).args(&args).stdout(writer).stderr(std::process::Stdio::piped()).output();
+        let output = child.expect("the binary runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{args:?}");
+    }
+}
+
 #[test]
 fn a_desk_refuses_to_start_on_a_bad_configuration() {
     let dir = tempfile::tempdir().expect("a temp dir");

@@ -1,4 +1,5 @@
 use super::desk::Desk;
+use super::output::say;
 use super::{CliError, Globals, actor, print_json};
 use crate::domain::{AckVerdict, Action};
 
@@ -21,7 +22,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     match ack.verdict {
         AckVerdict::Applied => {
             if !args.json {
-                println!("armed; nothing that was queued before the kill can run");
+                say!("armed; nothing that was queued before the kill can run")?;
             }
             Ok(())
         }

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use super::output::{print, say};
 use super::{CliError, Globals};
 use crate::config::{Config, DEFAULT_TOML};
 
@@ -17,14 +18,13 @@ pub(super) enum Command {
 
 pub(super) fn run(globals: &Globals, command: &Command) -> Result<(), CliError> {
     match command {
-        Command::Default => print!("{DEFAULT_TOML}"),
+        Command::Default => print(DEFAULT_TOML),
         Command::Check { file } => match file.as_ref().or(globals.config.as_ref()) {
             Some(path) => {
                 Config::load(path).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
-                println!("{}: in order", path.display());
+                say!("{}: in order", path.display())
             }
-            None => return Err(CliError::Usage("config check: name a file".to_owned())),
+            None => Err(CliError::Usage("config check: name a file".to_owned())),
         },
     }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::desk::Desk;
+use super::output::say;
 use super::{CliError, Globals, actor, print_json};
 use crate::clock;
 use crate::domain::{HermesState, KillProof, KillReport};
@@ -23,7 +24,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     let desk = Desk::of(&globals.config()?)?;
     desk.kill(&actor("cli"), &args.why).await?;
     if !args.json {
-        println!("killed: no daemon sends orders any more; waiting for the venue to show none");
+        say!("killed: no daemon sends orders any more; waiting for the venue to show none")?;
     }
     let report = proved(&desk, args.json).await?;
     if args.json { print_json(&report) } else { Ok(()) }
@@ -42,12 +43,12 @@ async fn proved(desk: &Desk, quiet: bool) -> Result<KillReport, CliError> {
         if let Some(report) = report.filter(|report| !report.latch.is_armed()) {
             if !quiet {
                 for (step, ms) in report.steps.iter().skip(steps) {
-                    println!("{ms:>7} ms  {step:?}");
+                    say!("{ms:>7} ms  {step:?}")?;
                 }
                 steps = report.steps.len();
                 let line = proof_line(&report);
                 if line != last {
-                    println!("            {line}");
+                    say!("            {line}")?;
                     last = line;
                 }
             }

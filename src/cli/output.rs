@@ -185,6 +185,14 @@ fn clipped(text: &str, width: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
+/// Writes a line to standard output, as `println!` would; see [`print`].
+macro_rules! say {
+    ($($args:tt)*) => {
+        $crate::cli::output::print(&(::std::format!($($args)*) + "\n"))
+    };
+}
+pub(super) use say;
+
 /// Writes to standard output. A reader that has gone away, such as `head`, is no error.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::desk::Desk;
+use super::output::say;
 use super::text::labelled;
 use super::{CliError, Globals, actor, print_json};
 use crate::domain::{Ack, AckVerdict, Action, ParamBook, ParamDoc, ParamVersion, StrategyId};
@@ -135,22 +136,22 @@ async fn list(desk: &Desk, strategy: Option<&StrategyId>, json: bool) -> Result<
         return print_json(&listed.collect::<Vec<_>>());
     }
     for (book, version) in books.iter().zip(versions) {
-        heading(version);
+        heading(version)?;
         for doc in &book.table {
             let value = version.values.get(&doc.name).map_or("-", String::as_str);
             let unit = if doc.unit.is_empty() { String::new() } else { format!(" {}", doc.unit) };
             let fixed = if doc.fixed { "; fixed while the desk runs" } else { "" };
-            println!();
-            labelled(&format!("  {}", doc.name), 18, &format!("{value}{unit}  ({}{fixed})", doc.allowed));
-            labelled("", 18, &doc.doc);
+            say!("")?;
+            labelled(&format!("  {}", doc.name), 18, &format!("{value}{unit}  ({}{fixed})", doc.allowed))?;
+            labelled("", 18, &doc.doc)?;
         }
     }
     Ok(())
 }
 
-fn heading(version: &ParamVersion) {
+fn heading(version: &ParamVersion) -> Result<(), CliError> {
     let ParamVersion { strategy, version, by, why, at, .. } = version;
-    labelled(&format!("{strategy} "), strategy.as_str().len() + 1, &format!("version {version}, {at}, by {by}: {why}"));
+    labelled(&format!("{strategy} "), strategy.as_str().len() + 1, &format!("version {version}, {at}, by {by}: {why}"))
 }
 
 fn get(book: &ParamBook, name: Option<&str>, json: bool) -> Result<(), CliError> {
@@ -174,9 +175,9 @@ fn get(book: &ParamBook, name: Option<&str>, json: bool) -> Result<(), CliError>
     }
     for (known, value) in values {
         if name.is_some() {
-            println!("{value}");
+            say!("{value}")?;
         } else {
-            println!("{known}={value}");
+            say!("{known}={value}")?;
         }
     }
     Ok(())
@@ -187,11 +188,11 @@ fn history(book: &ParamBook, json: bool) -> Result<(), CliError> {
         return print_json(&book.versions);
     }
     for version in book.versions.iter().rev() {
-        println!("{:>4}  {}  {}", version.version, version.at, version.by);
-        labelled("", 6, &version.why);
+        say!("{:>4}  {}  {}", version.version, version.at, version.by)?;
+        labelled("", 6, &version.why)?;
         let changed: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
         if !changed.is_empty() {
-            labelled("", 6, &changed.join(", "));
+            labelled("", 6, &changed.join(", "))?;
         }
     }
     Ok(())
@@ -206,7 +207,7 @@ async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) 
     match ack.verdict {
         AckVerdict::Applied => {
             if !json {
-                println!("{strategy}: {version} is in force");
+                say!("{strategy}: {version} is in force")?;
             }
             Ok(())
         }

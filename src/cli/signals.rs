@@ -5,6 +5,7 @@ mod why;
 
 use self::record::{Kind, Record};
 use super::desk::Desk;
+use super::output::print;
 use super::{CliError, Globals, print_json};
 use crate::bus::EntryId;
 use crate::domain::{IntentId, TradeEvent};
@@ -52,13 +53,9 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     if args.json {
         return print_json(&records);
     }
-    if args.csv {
-        println!("{}", record::HEADING);
-    }
-    for record in &records {
-        println!("{}", if args.csv { record.csv() } else { record.line() });
-    }
-    Ok(())
+    let heading = args.csv.then(|| record::HEADING.to_owned());
+    let lines = records.iter().map(|record| if args.csv { record.csv() } else { record.line() });
+    print(&heading.into_iter().chain(lines).map(|line| line + "\n").collect::<String>())
 }
 
 /// Hands every event that the stream holds to `take`, oldest first, a page at a time.
@@ -103,8 +100,7 @@ async fn explain(desk: &Desk, wanted: &str, json: bool) -> Result<(), CliError> 
             if json {
                 return print_json(&events);
             }
-            why::print(&events);
-            Ok(())
+            why::print(&events)
         }
         _ => {
             let some: Vec<_> = ids.iter().take(5).copied().collect();

@@ -1,4 +1,5 @@
 use super::desk::Desk;
+use super::output::say;
 use super::{CliError, Globals, print_json};
 use crate::domain::Status;
 
@@ -16,31 +17,36 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     if args.json {
         return print_json(&status);
     }
-    print(&status);
-    Ok(())
+    print(&status)
 }
 
-fn print(status: &Status) {
-    println!("mode       {}, trading {}", status.mode, status.trading_state);
+fn print(status: &Status) -> Result<(), CliError> {
+    say!("mode       {}, trading {}", status.mode, status.trading_state)?;
     if let Some(kill) = &status.kill {
         let open = kill.open_orders.map_or_else(|| "unknown".to_owned(), |open| open.to_string());
-        println!(
+        say!(
             "kill       {:?} in epoch {} by {}: {} (open at the venue: {open})",
-            kill.state, kill.epoch, kill.by, kill.why
-        );
+            kill.state,
+            kill.epoch,
+            kill.by,
+            kill.why
+        )?;
     }
     for (name, daemon) in &status.daemons {
         let age = daemon.age_ms.map_or_else(|| "never seen".to_owned(), |age| format!("{age} ms old"));
-        println!("{name:<10} {} ({age})", if daemon.up { "up" } else { "DOWN" });
+        say!("{name:<10} {} ({age})", if daemon.up { "up" } else { "DOWN" })?;
     }
     let ticks = status.ticks;
-    println!(
+    say!(
         "ticks      {} received, {} published, {} rejected, {} dropped",
-        ticks.received, ticks.published, ticks.rejected, ticks.dropped
-    );
-    println!("signals    {} emitted, {} denied", status.signals.emitted, status.signals.denied);
+        ticks.received,
+        ticks.published,
+        ticks.rejected,
+        ticks.dropped
+    )?;
+    say!("signals    {} emitted, {} denied", status.signals.emitted, status.signals.denied)?;
     let orders = status.orders;
-    println!(
+    say!(
         "orders     {} sent, {} accepted, {} open, {} filled, {} cancelled, {} rejected, {} unknown, {} denied",
         orders.sent,
         orders.accepted,
@@ -50,17 +56,14 @@ fn print(status: &Status) {
         orders.rejected,
         orders.unknown,
         orders.denied
-    );
-    println!("fills      {}", status.fills);
+    )?;
+    say!("fills      {}", status.fills)?;
     for position in &status.positions {
         let mark = position.mark.map_or_else(|| "no mark".to_owned(), |mark| mark.to_string());
-        println!("position   {} {} at {} (mark {mark})", position.size, position.outcome, position.avg_price);
+        say!("position   {} {} at {} (mark {mark})", position.size, position.outcome, position.avg_price)?;
     }
     let pnl = status.pnl;
-    println!(
-        "pnl        {} = {} realised + {} unrealised - {} fees",
-        pnl.total, pnl.realised, pnl.unrealised, pnl.fees
-    );
-    println!("exposure   {} of {}", status.exposure.gross, status.exposure.limit);
-    println!("dlq        {}", status.dlq);
+    say!("pnl        {} = {} realised + {} unrealised - {} fees", pnl.total, pnl.realised, pnl.unrealised, pnl.fees)?;
+    say!("exposure   {} of {}", status.exposure.gross, status.exposure.limit)?;
+    say!("dlq        {}", status.dlq)
 }

@@ -1,14 +1,21 @@
 //! Lines for a terminal of 80 columns.
 
+use super::CliError;
+use super::output::say;
+
 /// Columns of the narrowest terminal that is written for.
 pub(super) const COLUMNS: usize = 80;
 
 /// Prints words after a label, broken at 80 columns and continued under their beginning.
-pub(super) fn labelled(label: &str, width: usize, words: &str) {
+///
+/// # Errors
+/// When standard output fails.
+pub(super) fn labelled(label: &str, width: usize, words: &str) -> Result<(), CliError> {
     for (index, line) in wrap(words, COLUMNS.saturating_sub(width)).iter().enumerate() {
         let label = if index == 0 { label } else { "" };
-        println!("{label:<width$}{line}");
+        say!("{label:<width$}{line}")?;
     }
+    Ok(())
 }
 
 /// Breaks words into lines of at most `width` characters; a longer word has a line to itself.

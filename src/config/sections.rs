@@ -35,7 +35,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let account = account(r);
     let hermes = hermes(r);
     let ui = ui(r);
-    let log_filter = r.text("log.filter", "\"info\", or \"target=level,...\"", is_log_filter);
+    let log_filter = r.text("log.filter", LOG_FILTERS, is_log_filter);
     mode?;
     let strategies = strategies?;
     let argos = argos?;
@@ -254,6 +254,15 @@ fn is_market(text: &str) -> bool {
     !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const LOG_FILTERS: &str = "a level (off, error, warn, info, debug, trace) or target=level, several with commas between, such as \
+                           \"info,cockpit::exec=debug\"";
+
+/// A word that is no level would be taken for a target, and nothing but that target would be logged: so it is refused.
 fn is_log_filter(text: &str) -> bool {
-    !text.is_empty() && tracing_subscriber::EnvFilter::try_new(text).is_ok()
+    let is_directive = |part: &str| match part.split_once('=') {
+        Some((target, level)) => !target.is_empty() && LOG_LEVELS.contains(&level),
+        None => LOG_LEVELS.contains(&part),
+    };
+    text.split(',').all(is_directive) && tracing_subscriber::EnvFilter::try_new(text).is_ok()
 }

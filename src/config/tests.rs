@@ -117,3 +117,16 @@ fn a_venues_section_must_be_whole() {
     let keys: Vec<&str> = found.iter().map(|p| p.key.as_str()).collect();
     assert_eq!(keys, ["venues.kraken_ws", "venues.clob", "venues.clob_ws", "venues.gamma"]);
 }
+
+#[test]
+fn a_log_filter_names_levels_and_a_word_that_is_none_is_refused() {
+    let with = |filter: &str| DEFAULT_TOML.replace("filter = \"info\"", &format!("filter = \"{filter}\""));
+    for filter in ["off", "debug", "cockpit::exec=trace", "warn,cockpit=debug"] {
+        assert!(Config::parse(&with(filter)).is_ok(), "{filter}");
+    }
+    for filter in ["", "inof", "cockpit", "info,", "cockpit=loud", "=info"] {
+        let found = problems(&with(filter));
+        assert_eq!((found.len(), found[0].key.as_str()), (1, "log.filter"), "{filter}");
+        assert!(found[0].allowed.contains("error, warn, info, debug, trace"), "{}", found[0].allowed);
+    }
+}

@@ -33,8 +33,8 @@ macro_rules! conformance {
         mod redis {
             $(#[tokio::test]
             async fn $case() {
-                let server = crate::support::redis_server::RedisServer::start();
-                super::$file::$case(cockpit::bus::redis::RedisBus::new(&server.url()).unwrap()).await;
+                let server = crate::support::redis_server::RedisServer::start_restricted();
+                super::$file::$case(cockpit::bus::redis::RedisBus::new(&server.url_as("desk:pw")).unwrap()).await;
             })+
         }
         mod sentinel {

@@ -101,8 +101,8 @@ async fn a_replica_is_no_server_to_write_to() {
 
 #[tokio::test]
 async fn settings_that_lose_data_are_named_with_the_right_value() {
-    let sound = RedisServer::start();
-    let bus = RedisBus::new(&sound.url()).unwrap();
+    let sound = RedisServer::start_restricted();
+    let bus = RedisBus::new(&sound.url_as("desk:pw")).unwrap();
     until_up(&mut bus.link()).await;
     assert_eq!(bus.concerns(), Vec::<String>::new());
 

@@ -70,8 +70,8 @@ pub(crate) async fn orders_are_not_trimmed_while_their_group_is_missing(bus: Bus
 
 #[tokio::test]
 async fn members_that_are_gone_are_removed_only_when_nothing_of_theirs_is_left() {
-    let server = RedisServer::start();
-    let bus = RedisBus::new(&server.url()).unwrap();
+    let server = RedisServer::start_restricted();
+    let bus = RedisBus::new(&server.url_as("desk:pw")).unwrap();
     bus.create_group(ORDERS, GROUP).await.unwrap();
     let id = append(&*bus, ORDERS, "0").await;
     for name in ["dead", "holds", "me"] {

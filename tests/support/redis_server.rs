@@ -36,6 +36,17 @@ impl RedisServer {
         Self::start_with(&[])
     }
 
+    /// Starts one with the user `desk`, password `pw`, who has the rights that the README gives and no others.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) fn start_restricted() -> Self {
+        let readme = include_str!("../../README.md");
+        let (_, rights) = readme.split_once("redis-cli ACL SETUSER desk ").expect("the user's rights");
+        let (rights, _) = rights.split_once("```").expect("the end of the rights");
+        let rights = rights.replace("PASSWORD", "pw").replace(['\\', '\''], "");
+        let user = ["--user", "desk"].into_iter().chain(rights.split_whitespace());
+        Self::start_with(&user.collect::<Vec<_>>())
+    }
+
     /// Starts one with further command line options, such as `--requirepass x`.
     pub(crate) fn start_with(options: &[&str]) -> Self {
         let mut server = Self::down_with(options);

@@ -1,5 +1,7 @@
 //! Everything about one signal, denial or skip, for a terminal of 80 columns.
 
+use super::super::CliError;
+use super::super::output::say;
 use super::super::text::{COLUMNS, labelled};
 use crate::domain::{
     CheckResult, DeniedBy, Figure, Order, OrderIntent, Rationale, Side, SignalEntry, Skip, StrategyId, Timestamp,
@@ -10,18 +12,18 @@ use crate::domain::{
 const INDENT: usize = 16;
 
 /// Prints what the events of one id tell, in their order.
-pub(super) fn print(events: &[TradeEvent]) {
+pub(super) fn print(events: &[TradeEvent]) -> Result<(), CliError> {
     let mut explained = false;
     for (index, event) in events.iter().enumerate() {
         if index > 0 {
-            println!();
+            say!("")?;
         }
         match event {
             TradeEvent::Signal(SignalEntry { intent, rationale, checks }) => {
-                println!("SIGNAL  {}", intent.intent);
-                wanted(intent, Some(rationale));
-                judged(checks);
-                times(intent, intent.created_at);
+                say!("SIGNAL  {}", intent.intent)?;
+                wanted(intent, Some(rationale))?;
+                judged(checks)?;
+                times(intent, intent.created_at)?;
                 explained = true;
             }
             TradeEvent::Denied { by, intent, denial, rationale, checks, at } => {
@@ -29,129 +31,131 @@ pub(super) fn print(events: &[TradeEvent]) {
                     DeniedBy::Athena => "Athena, before it was emitted",
                     DeniedBy::Hermes => "Hermes, before it was sent",
                 };
-                println!("DENIED  {}", intent.intent);
-                labelled("by", INDENT, by);
-                labelled("because", INDENT, &denial.to_string());
+                say!("DENIED  {}", intent.intent)?;
+                labelled("by", INDENT, by)?;
+                labelled("because", INDENT, &denial.to_string())?;
                 if !explained {
-                    wanted(intent, rationale.as_ref());
+                    wanted(intent, rationale.as_ref())?;
                 }
-                judged(checks);
-                times(intent, *at);
+                judged(checks)?;
+                times(intent, *at)?;
                 explained = true;
             }
-            TradeEvent::Skipped(skip) => skipped(skip),
-            TradeEvent::Order(order) => self::order(order),
+            TradeEvent::Skipped(skip) => skipped(skip)?,
+            TradeEvent::Order(order) => self::order(order)?,
             _ => {}
         }
     }
+    Ok(())
 }
 
-fn wanted(intent: &OrderIntent, rationale: Option<&Rationale>) {
+fn wanted(intent: &OrderIntent, rationale: Option<&Rationale>) -> Result<(), CliError> {
     let OrderIntent { side, size, outcome, slug, price, .. } = intent;
     let better = match side {
         Side::Buy => "or less",
         Side::Sell => "or more",
     };
-    labelled("wanted", INDENT, &format!("{side} {size} {outcome} of {slug} at {price} {better}"));
-    let Some(rationale) = rationale else { return };
-    labelled("why", INDENT, &rationale.note);
-    parameters(&intent.strategy, rationale.params);
-    labelled("source", INDENT, rationale.source.as_str());
+    labelled("wanted", INDENT, &format!("{side} {size} {outcome} of {slug} at {price} {better}"))?;
+    let Some(rationale) = rationale else { return Ok(()) };
+    labelled("why", INDENT, &rationale.note)?;
+    parameters(&intent.strategy, rationale.params)?;
+    labelled("source", INDENT, rationale.source.as_str())?;
     let percent = |ratio: rust_decimal::Decimal| (ratio * rust_decimal::Decimal::ONE_HUNDRED).round_dp(4).normalize();
     labelled(
         "change",
         INDENT,
         &format!("{} % (threshold {} %)", percent(rationale.change), percent(rationale.threshold)),
-    );
+    )?;
     let Rationale { window_ticks, window_ms, first, last, reference, .. } = rationale;
-    labelled("window", INDENT, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"));
-    labelled("priced against", INDENT, &reference.to_string());
+    labelled("window", INDENT, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"))?;
+    labelled("priced against", INDENT, &reference.to_string())?;
     if let (Some(fair), Some(edge)) = (rationale.fair, rationale.edge) {
-        labelled("worth", INDENT, &format!("{fair}, edge {edge} after price and fee"));
+        labelled("worth", INDENT, &format!("{fair}, edge {edge} after price and fee"))?;
     }
-    inputs(&rationale.inputs);
+    inputs(&rationale.inputs)
 }
 
-fn parameters(strategy: &StrategyId, version: u64) {
+fn parameters(strategy: &StrategyId, version: u64) -> Result<(), CliError> {
     if version == 0 {
-        labelled("parameters", INDENT, "of a version that is not known");
+        labelled("parameters", INDENT, "of a version that is not known")
     } else {
-        labelled("parameters", INDENT, &format!("{strategy} version {version} (cockpit params history {strategy})"));
+        labelled("parameters", INDENT, &format!("{strategy} version {version} (cockpit params history {strategy})"))
     }
 }
 
-fn inputs(inputs: &[Figure]) {
+fn inputs(inputs: &[Figure]) -> Result<(), CliError> {
     if inputs.is_empty() {
-        return;
+        return Ok(());
     }
-    println!("inputs");
+    say!("inputs")?;
     for Figure { name, value } in inputs {
-        labelled(&format!("  {name}"), INDENT, value);
+        labelled(&format!("  {name}"), INDENT, value)?;
     }
+    Ok(())
 }
 
-fn judged(checks: &[CheckResult]) {
+fn judged(checks: &[CheckResult]) -> Result<(), CliError> {
     if checks.is_empty() {
-        labelled("checks", INDENT, "none: it was refused before they ran");
-        return;
+        return labelled("checks", INDENT, "none: it was refused before they ran");
     }
-    println!("checks");
+    say!("checks")?;
     for check in checks {
         let mark = if check.passed { "  ok    " } else { "  FAILED" };
         let name = check.control.to_string();
         let line = format!("{mark}  {name:<16} {:<24} {}", check.value, check.limit);
         if line.chars().count() <= COLUMNS {
-            println!("{line}");
+            say!("{line}")?;
         } else {
-            labelled(&format!("{mark}  {name}"), 27, &check.value);
-            labelled("", 27, &format!("limit: {}", check.limit));
+            labelled(&format!("{mark}  {name}"), 27, &check.value)?;
+            labelled("", 27, &format!("limit: {}", check.limit))?;
         }
     }
+    Ok(())
 }
 
-fn times(intent: &OrderIntent, judged_at: Timestamp) {
-    println!("times");
+fn times(intent: &OrderIntent, judged_at: Timestamp) -> Result<(), CliError> {
+    say!("times")?;
     let received = intent.tick_received_at;
-    labelled("  tick received", INDENT + 2, &received.to_string());
-    step("  decided", intent.created_at, received);
+    labelled("  tick received", INDENT + 2, &received.to_string())?;
+    step("  decided", intent.created_at, received)?;
     if judged_at != intent.created_at {
-        step("  denied", judged_at, received);
+        step("  denied", judged_at, received)?;
     }
-    labelled("  send before", INDENT + 2, &intent.deadline.to_string());
-    labelled("  rests until", INDENT + 2, &intent.rest_until.to_string());
+    labelled("  send before", INDENT + 2, &intent.deadline.to_string())?;
+    labelled("  rests until", INDENT + 2, &intent.rest_until.to_string())
 }
 
-fn step(name: &str, at: Timestamp, from: Timestamp) {
+fn step(name: &str, at: Timestamp, from: Timestamp) -> Result<(), CliError> {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds to the microsecond for a person")]
     let after = (at.micros() - from.micros()) as f64 / 1_000.0;
-    labelled(name, INDENT + 2, &format!("{at}  {after:+.3} ms"));
+    labelled(name, INDENT + 2, &format!("{at}  {after:+.3} ms"))
 }
 
-fn skipped(skip: &Skip) {
-    println!("SKIPPED  {}", skip.id);
-    labelled("because", INDENT, &format!("{}: {}", skip.reason, skip.note));
+fn skipped(skip: &Skip) -> Result<(), CliError> {
+    say!("SKIPPED  {}", skip.id)?;
+    labelled("because", INDENT, &format!("{}: {}", skip.reason, skip.note))?;
     if let Some(slug) = &skip.slug {
-        labelled("market", INDENT, slug.as_str());
+        labelled("market", INDENT, slug.as_str())?;
     }
-    parameters(&skip.strategy, skip.params);
+    parameters(&skip.strategy, skip.params)?;
     if skip.untold > 0 {
-        labelled("not told", INDENT, &format!("{} crossings were skipped since the last that was told", skip.untold));
+        labelled("not told", INDENT, &format!("{} crossings were skipped since the last that was told", skip.untold))?;
     }
-    inputs(&skip.inputs);
-    println!("times");
-    step("  at the venue", skip.event_at, skip.received_at);
-    labelled("  tick received", INDENT + 2, &skip.received_at.to_string());
-    step("  decided", skip.at, skip.received_at);
+    inputs(&skip.inputs)?;
+    say!("times")?;
+    step("  at the venue", skip.event_at, skip.received_at)?;
+    labelled("  tick received", INDENT + 2, &skip.received_at.to_string())?;
+    step("  decided", skip.at, skip.received_at)
 }
 
-fn order(order: &Order) {
+fn order(order: &Order) -> Result<(), CliError> {
     let id = order.order.as_ref().map_or("not signed", |id| id.as_str());
-    println!("ORDER  {id}");
-    labelled("state", INDENT, &format!("{}, matched {} of {}", order.state, order.matched, order.intent.size));
+    say!("ORDER  {id}")?;
+    labelled("state", INDENT, &format!("{}, matched {} of {}", order.state, order.matched, order.intent.size))?;
     if let Some(reason) = &order.reason {
-        labelled("reason", INDENT, reason);
+        labelled("reason", INDENT, reason)?;
     }
-    println!("times");
+    say!("times")?;
     let times = &order.times;
     for (name, at) in [
         ("  consumed", times.consumed_at),
@@ -165,7 +169,8 @@ fn order(order: &Order) {
         ("  ended", times.ended_at),
     ] {
         if let Some(at) = at {
-            step(name, at, order.intent.tick_received_at);
+            step(name, at, order.intent.tick_received_at)?;
         }
     }
+    Ok(())
 }
