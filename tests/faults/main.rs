@@ -9,3 +9,4 @@ mod endpoint;
 mod heartbeats;
 mod replies;
 mod sockets;
+mod trading;

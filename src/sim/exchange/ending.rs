@@ -17,6 +17,13 @@ impl State {
     pub(super) fn cancel(&mut self, account: &AccountId, ids: &[OrderId], now: Timestamp) -> Cancelled {
         let mut answer = Cancelled::default();
         for id in ids {
+            let is_open = self
+                .orders
+                .get(id)
+                .is_some_and(|order| order.client && order.account == *account && order.status == OrderStatus::Live);
+            if let Some(part) = is_open.then(|| self.faults.cancel_race(now)).flatten() {
+                self.overtake(id, part, now);
+            }
             match self.orders.get(id).filter(|order| order.account == *account).map(|order| order.status) {
                 Some(OrderStatus::Live) if answer.cancelled.contains(id) => {}
                 Some(OrderStatus::Live) => answer.cancelled.push(id.clone()),

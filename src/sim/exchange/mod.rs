@@ -16,6 +16,7 @@ mod listing;
 mod matching;
 mod order;
 mod placing;
+mod race;
 mod settlement;
 mod state;
 mod trade;
@@ -23,6 +24,7 @@ mod trading;
 mod truth;
 mod units;
 mod view;
+mod voiding;
 
 #[cfg(test)]
 mod properties;
@@ -63,7 +65,8 @@ impl Exchange {
     /// An exchange without accounts and markets. Ids and credentials follow from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(seed))), faults: Faults::default() }
+        let faults = Faults::default();
+        Self { state: Arc::new(Mutex::new(State::new(seed, faults.clone()))), faults }
     }
 
     /// The faults that its clients meet; none until a plan is set.

@@ -179,6 +179,8 @@ pub enum CancelReason {
     MarketResolved,
     /// Its time was over.
     Expired,
+    /// A trade failed, and what it had brought no longer covers the order.
+    NotEnoughBalance,
     /// FOK without enough against it.
     FokKilled,
     /// FAK with nothing against it.
@@ -206,6 +208,7 @@ impl OrderStatus {
             Self::Cancelled(CancelReason::Request) => "CANCELED",
             Self::Cancelled(CancelReason::MarketResolved) => "CANCELED_MARKET_RESOLVED",
             Self::Cancelled(CancelReason::Expired) => "CANCELED_EXPIRED_ORDER",
+            Self::Cancelled(CancelReason::NotEnoughBalance) => "CANCELED_NOT_ENOUGH_BALANCE",
             Self::Cancelled(CancelReason::FokKilled) => {
                 "CANCELED_order couldn't be fully filled. FOK orders are fully filled or killed."
             }

@@ -5,6 +5,7 @@ use super::book::BookSide;
 use super::tests::{market, order};
 use super::*;
 use crate::domain::{Side, Size, TimeInForce};
+use crate::sim::faults::{Fault, Plan, Rule};
 
 /// One random call.
 #[derive(Clone, Debug)]
@@ -113,14 +114,30 @@ fn check(exchange: &Exchange) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Half of the cancels lose against a fill, half of the trades go wrong on their way.
+fn faulty() -> Plan {
+    let rule = |fault| Rule { fault, probability: 0.5, limit: None };
+    let faults = [
+        Fault::CancelRace { part: dec!(0.3) },
+        Fault::CancelRace { part: dec!(1) },
+        Fault::SettlementFailed { retries: 1 },
+        Fault::SettlementRetried { retries: 2 },
+    ];
+    Plan { seed: 1, faults: faults.map(rule).to_vec() }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn whatever_is_called_money_is_conserved_and_the_book_never_crosses(
-        calls in prop::collection::vec(call(), 1..80)
+        calls in prop::collection::vec(call(), 1..80),
+        faults in any::<bool>(),
     ) {
         let exchange = Exchange::new(1);
+        if faults {
+            exchange.faults().set(faulty());
+        }
         let names = accounts(&exchange);
         exchange.list_market(market(), Timestamp::default());
         let mut now = 0;

@@ -1,7 +1,7 @@
 //! A trade's way to the chain: MATCHED, then MINED, then CONFIRMED, over one to three seconds.
 //!
 //! Shares and money move at the match and are free to use at once: the venue lets a trader sell what he has just bought
-//! before it is mined. What can still change is only the trade's status.
+//! before it is mined. What can still change is only the trade's status, unless a fault makes it retry or fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,9 @@ impl State {
     /// Keeps a trade that a client took part in and sets it on its way.
     pub(super) fn settle_later(&mut self, trade: Trade) {
         self.due.insert((trade.matched_at.plus(self.delay(&trade, FillStatus::Mined)), trade.number));
+        if let Some(resettling) = self.faults.settlement(trade.matched_at) {
+            self.resettling.insert(trade.number, resettling);
+        }
         self.trade_numbers.insert(trade.id.clone(), trade.number);
         self.trades.insert(trade.number, Arc::new(trade));
         self.forget_old_trades();
@@ -37,7 +40,14 @@ impl State {
         let Some(trade) = self.trades.get(&number) else { return };
         let mut next = Trade::clone(trade);
         next.updated_at = now;
-        match trade.status {
+        match next.status {
+            FillStatus::Matched | FillStatus::Retrying if self.is_retried(number) => {
+                next.status = FillStatus::Retrying;
+                self.due.insert((now.plus(self.delay(&next, FillStatus::Retrying)), number));
+            }
+            FillStatus::Matched | FillStatus::Retrying if self.has_failed(&next, now) => {
+                next.status = FillStatus::Failed;
+            }
             FillStatus::Matched | FillStatus::Retrying => {
                 let hash = self.ids.digest("transaction", next.id.as_str());
                 next.transaction = Some(Arc::from(format!("0x{}", hex::encode(hash))));
@@ -50,6 +60,18 @@ impl State {
         let next = Arc::new(next);
         self.trades.insert(number, Arc::clone(&next));
         self.tell_trade(&next, now);
+    }
+
+    /// Takes one of the retries that a fault has given the trade.
+    fn is_retried(&mut self, number: u64) -> bool {
+        let Some(left) = self.resettling.get_mut(&number).filter(|left| left.retries > 0) else { return false };
+        left.retries -= 1;
+        true
+    }
+
+    /// Undoes the trade when a fault has it fail.
+    fn has_failed(&mut self, trade: &Trade, now: Timestamp) -> bool {
+        self.resettling.remove(&trade.number).is_some_and(|end| end.fails) && self.void(trade, now)
     }
 
     fn delay(&self, trade: &Trade, to: FillStatus) -> Duration {

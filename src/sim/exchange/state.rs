@@ -13,6 +13,7 @@ use super::order::{AccountId, AccountKind, OrderRecord};
 use super::trade::Trade;
 use super::view::{BookView, LastPrice};
 use crate::domain::{Market, MarketId, OrderId, Timestamp, TokenId, TradeId};
+use crate::sim::faults::{Faults, Resettling};
 
 /// How many client orders, and how many of their trades, are remembered. Beyond it the oldest that are over are forgotten.
 pub(super) const KEPT: usize = 20_000;
@@ -53,6 +54,10 @@ pub(super) struct State {
     pub(super) trade_numbers: HashMap<TradeId, u64>,
     /// Settlement steps to come.
     pub(super) due: BTreeSet<(Timestamp, u64)>,
+    /// Trades whose settlement goes wrong, by number.
+    pub(super) resettling: HashMap<u64, Resettling>,
+    /// Has a lock of its own, which is only ever taken inside the exchange's.
+    pub(super) faults: Faults,
     pub(super) heartbeats: Heartbeats,
     pub(super) keyring: Keyring,
     /// Fees taken, in millionths of pUSD.
@@ -63,7 +68,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, faults: Faults) -> Self {
         Self {
             ids: Ids::new(seed),
             accounts: BTreeMap::new(),
@@ -75,6 +80,8 @@ impl State {
             trades: BTreeMap::new(),
             trade_numbers: HashMap::new(),
             due: BTreeSet::new(),
+            resettling: HashMap::new(),
+            faults,
             heartbeats: Heartbeats::default(),
             keyring: Keyring::default(),
             fees: 0,

@@ -33,7 +33,7 @@ pub struct TruthOrder {
 pub struct TruthTrade {
     /// Id.
     pub id: String,
-    /// `MATCHED`, `MINED`, `CONFIRMED`.
+    /// `MATCHED`, `MINED`, `CONFIRMED`, and with faults `RETRYING` and `FAILED`.
     pub status: String,
     /// The incoming order.
     pub taker_order_id: String,

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Longest that a fault may last or hold something back, in milliseconds.
 const MOST_MS: u64 = 600_000;
 /// Longest `Retry-After`, in seconds.
 const MOST_RETRY_S: u64 = 3_600;
+/// Most steps back in a settlement.
+const MOST_RETRIES: u64 = 20;
 
 /// What a client asks of the REST API, as far as faults tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +145,22 @@ pub enum Fault {
         #[serde(default = "user")]
         on: Vec<Channel>,
     },
+    /// A resting order is filled between the request to cancel it and the cancel.
+    CancelRace {
+        /// How much of what is left of it; above 0, and at 1 nothing is left to cancel.
+        part: Decimal,
+    },
+    /// A trade goes from MATCHED over RETRYING to FAILED: money, shares and fee go back. One whose shares or money a client
+    /// has passed on settles after all.
+    SettlementFailed {
+        /// How often RETRYING is told; 0 to 20.
+        retries: u8,
+    },
+    /// A trade goes from MATCHED over RETRYING to MINED and CONFIRMED.
+    SettlementRetried {
+        /// How often RETRYING is told; 1 to 20.
+        retries: u8,
+    },
 }
 
 /// A parameter that is out of range, what it is and what is allowed.
@@ -167,6 +186,9 @@ impl Fault {
             Self::WsReorder { .. } => "ws_reorder",
             Self::WsStall { .. } => "ws_stall",
             Self::WsGap { .. } => "ws_gap",
+            Self::CancelRace { .. } => "cancel_race",
+            Self::SettlementFailed { .. } => "settlement_failed",
+            Self::SettlementRetried { .. } => "settlement_retried",
         }
     }
 
@@ -197,6 +219,12 @@ impl Fault {
                 within("delay_ms", *delay_ms, 1, MOST_MS).and_then(|()| some_socket(on))
             }
             Self::WsStall { for_ms, on, .. } => within("for_ms", *for_ms, 1, MOST_MS).and_then(|()| some_socket(on)),
+            Self::CancelRace { part } => {
+                let is_part = *part > Decimal::ZERO && *part <= Decimal::ONE;
+                if is_part { Ok(()) } else { Err(("part", part.to_string(), "above 0 and at most 1".to_owned())) }
+            }
+            Self::SettlementFailed { retries } => within("retries", u64::from(*retries), 0, MOST_RETRIES),
+            Self::SettlementRetried { retries } => within("retries", u64::from(*retries), 1, MOST_RETRIES),
             Self::TooManyRequests { retry_after_s, on } => {
                 within("retry_after_s", *retry_after_s, 0, MOST_RETRY_S).and_then(|()| some(on))
             }

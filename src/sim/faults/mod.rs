@@ -7,6 +7,7 @@ mod calls;
 mod fault;
 mod frames;
 mod plan;
+mod trading;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +21,7 @@ pub(in crate::sim) use calls::{After, BeatFault, Before, Substitute};
 pub use fault::{Call, Channel, Fault};
 pub(in crate::sim) use frames::Delivery;
 pub use plan::{BadPlan, Plan, Rule};
+pub(in crate::sim) use trading::Resettling;
 
 /// The faults in force. A cheap handle: clones share one plan.
 #[derive(Clone, Debug, Default)]
