@@ -19,7 +19,7 @@ const FORGET_AFTER: Duration = Duration::from_hours(1);
 /// What has to be done at the exchange and on the listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roll {
-    List(Market),
+    List(Box<Market>),
     Close(MarketId),
     Resolve(MarketId, [Price; 2]),
     Forget(MarketId),
@@ -71,7 +71,7 @@ impl Rolling {
             let seed = self.seed;
             self.windows.entry(start).or_insert_with(|| {
                 let window = window(seed, start);
-                rolls.push(Roll::List(window.market.clone()));
+                rolls.push(Roll::List(Box::new(window.market.clone())));
                 window
             });
         }

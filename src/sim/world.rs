@@ -170,7 +170,7 @@ impl World {
 
     fn roll(&mut self, roll: Roll, now: Timestamp) {
         match roll {
-            Roll::List(market) => self.list(market, now),
+            Roll::List(market) => self.list(*market, now),
             Roll::Close(market) => {
                 self.desks.remove(&market);
                 self.parts.exchange.close_market(&market, now);

@@ -7,7 +7,7 @@ use rust_decimal::prelude::FromPrimitive;
 
 use super::outlook::Odds;
 use super::{Cause, Desk, Memory, Mode, Obstacle, Rung, Slug, Strategy, Weather, WeatherParams};
-use crate::domain::{Figure, Level, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, Timestamp};
+use crate::domain::{Book, Figure, Level, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, Timestamp};
 use crate::pipeline::athena::updown::{SIZE_DECIMALS, figure};
 use crate::pipeline::athena::{Wish, fair};
 
@@ -213,7 +213,7 @@ impl<'a> Scene<'a> {
         for outcome in &offer.market.tokens {
             let book = self.desk.markets.book(&offer.market.market, &outcome.token);
             let price = |level: Option<Level>| level.map_or_else(|| "-".to_owned(), |l| l.price.to_string());
-            let (bid, ask) = (book.and_then(|book| book.best_bid()), book.and_then(|book| book.best_ask()));
+            let (bid, ask) = (book.and_then(Book::best_bid), book.and_then(Book::best_ask));
             figures
                 .push(figure(format!("book {}", outcome.outcome), format!("bid {}, ask {}", price(bid), price(ask))));
         }
