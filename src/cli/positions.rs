@@ -18,7 +18,7 @@ pub(super) struct Args {
 }
 
 /// Part of the interface: new ones only at the end.
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     Column::text("market"),
     Column::text("outcome"),
     Column::number("size"),
@@ -31,6 +31,7 @@ const COLUMNS: [Column; 12] = [
     Column::hidden("market_id"),
     Column::hidden("token"),
     Column::hidden("traded"),
+    Column::number("redeemable"),
 ];
 
 /// What tokens are called and worth.
@@ -62,6 +63,12 @@ impl Tokens {
     fn price(&self, token: &TokenId) -> Option<Price> {
         let payout = self.market(token).and_then(|market| market.payout_of(token));
         payout.or_else(|| self.marks.get(token).map(|(price, _)| *price))
+    }
+
+    /// What the shares held can be redeemed for; nothing before the market is resolved.
+    fn redeemable(&self, token: &TokenId, held: &Holding) -> Option<Usd> {
+        let payout = self.market(token)?.payout_of(token)?;
+        Some(payout.notional(held.shares))
     }
 
     /// Profit on the shares held; nothing without a price.
@@ -98,6 +105,7 @@ fn row(tokens: &Tokens, token: &TokenId, held: &Holding) -> Vec<Cell> {
         Cell::maybe(known.map(|(market, _)| &market.market)),
         Cell::text(token),
         Cell::Time(held.touched_at),
+        Cell::maybe(tokens.redeemable(token, held).map(cents)),
     ]
 }
 

@@ -155,5 +155,6 @@ fn market(base: &str, start: i64) -> Market {
         closes_at: Some(Timestamp::from_secs(start + MARKET)),
         accepting_orders: true,
         payouts: None,
+        question: None,
     }
 }

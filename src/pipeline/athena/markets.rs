@@ -1,5 +1,6 @@
 //! The markets that Athena has heard of, each with the latest book of its two tokens.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::rolling::Selector;
@@ -21,12 +22,20 @@ struct Listed {
 #[derive(Clone, Debug, Default)]
 pub struct Markets {
     listed: Vec<Listed>,
+    /// The latest markets whose result is known: it is final, and an older description that comes late does not list them again.
+    resolved: VecDeque<MarketId>,
     refused: u64,
 }
 
 impl Markets {
-    /// Takes a description; books are kept when the tokens are the same. A resolved market is forgotten.
+    /// Takes a description; books are kept when the tokens are the same. A resolved market is forgotten for good.
     pub fn put_market(&mut self, market: &Market) {
+        if market.payouts.is_some() && !self.resolved.contains(&market.market) {
+            if self.resolved.len() == CAPACITY {
+                self.resolved.pop_front();
+            }
+            self.resolved.push_back(market.market.clone());
+        }
         let place = self.listed.iter().position(|listed| listed.market.market == market.market);
         match place {
             Some(place) if market.payouts.is_some() => {
@@ -39,7 +48,7 @@ impl Markets {
                 }
                 listed.market.clone_from(market);
             }
-            None if market.payouts.is_some() => {}
+            None if self.resolved.contains(&market.market) => {}
             None if self.listed.len() >= CAPACITY => self.refused += 1,
             None => self.listed.push(Listed { market: market.clone(), books: [None, None] }),
         }
@@ -169,6 +178,35 @@ mod tests {
         markets.put_market(&market());
         markets.put_market(&Market { payouts: Some([Price::ZERO, Price::ZERO]), ..market() });
         assert!(markets.is_empty());
+        markets.put_market(&market());
+        assert!(markets.is_empty(), "an older description that comes late");
+    }
+
+    #[test]
+    fn the_next_market_and_its_books_are_at_hand_before_the_roll() {
+        let next = window(START + 300);
+        let mut markets = Markets::default();
+        markets.put_market(&window(START));
+        markets.put_market(&next);
+        let mut book = book("up", "0.49", "0.51", Timestamp::from_secs(START + 299));
+        book.market = next.market.clone();
+        markets.put_book(&book);
+        assert_eq!(current(&markets, START + 299).as_deref(), Some("btc-updown-5m-1795348800"));
+        assert_eq!(current(&markets, START + 300).as_deref(), Some(next.slug.as_str()));
+        assert!(markets.book(&next.market, &"up".into()).is_some());
+    }
+
+    #[test]
+    fn a_day_of_rolls_leaves_nothing_behind() {
+        let mut markets = Markets::default();
+        for start in (START..START + 86_400).step_by(300) {
+            markets.put_market(&window(start));
+            markets.put_market(&window(start + 300));
+            markets.put_market(&Market { payouts: Some([Price::ZERO, Price::ZERO]), ..window(start - 600) });
+            markets.purge(Timestamp::from_secs(start));
+            assert!(markets.len() <= 4 && markets.resolved.len() <= CAPACITY);
+        }
+        assert_eq!(markets.refused(), 0);
     }
 
     #[test]

@@ -350,3 +350,6 @@ pub(super) fn percent(ratio: Decimal) -> Decimal {
 pub(super) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,17 +222,14 @@ proptest! {
         let apply = |order: &[usize]| {
             let mut outlook = Outlook::default();
             for index in order {
-                match news.get(*index) {
-                    Some((minutes, tenths)) => {
-                        let degrees = tenths.map(|tenths| Decimal::new(tenths, 1));
-                        outlook.observe(&report(today(), *minutes, degrees), &params().zone);
-                    }
-                    None => {
-                        let (minutes, tenths) = forecasts[index - news.len()];
-                        // One model gives one forecast at a time.
-                        let issued = at(today(), minutes * 8 + (index - news.len()) as u64);
-                        outlook.expect(&forecast(today(), Decimal::new(tenths, 1), issued));
-                    }
+                if let Some((minutes, tenths)) = news.get(*index) {
+                    let degrees = tenths.map(|tenths| Decimal::new(tenths, 1));
+                    outlook.observe(&report(today(), *minutes, degrees), &params().zone);
+                } else {
+                    let (minutes, tenths) = forecasts[index - news.len()];
+                    // One model gives one forecast at a time.
+                    let issued = at(today(), minutes * 8 + (index - news.len()) as u64);
+                    outlook.expect(&forecast(today(), Decimal::new(tenths, 1), issued));
                 }
             }
             outlook
