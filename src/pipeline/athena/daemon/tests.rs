@@ -533,3 +533,4 @@ async fn a_strategy_configured_twice_is_refused() {
 }
 
 mod params;
+mod weather;
