@@ -534,3 +534,4 @@ async fn a_strategy_configured_twice_is_refused() {
 
 mod kept;
 mod params;
+mod weather;
