@@ -71,7 +71,6 @@ impl Teller {
         }
         let text = event.to_string();
         match self.faults.delivery(self.channel, clock::now()) {
-            Delivery::Once => send_text(socket, &text).await,
             Delivery::Twice => {
                 send_text(socket, &text).await?;
                 send_text(socket, &text).await
@@ -82,7 +81,7 @@ impl Teller {
                 self.held.insert((Instant::now() + wait, self.told), text);
                 Ok(())
             }
-            Delivery::Late(_) => send_text(socket, &text).await,
+            Delivery::Once | Delivery::Late(_) => send_text(socket, &text).await,
             Delivery::Silence { lasts, pong } => {
                 self.silence = Some(Silence { until: Instant::now() + lasts, pong });
                 Ok(())

@@ -365,7 +365,7 @@ async fn a_deaf_socket_answers_ping_when_its_silence_is_over() {
     tokio::time::timeout(PATIENCE, thought_of).await.expect("the event is on its way");
     let began = clock::monotonic();
     socket.ping().await;
-    assert!(began.elapsed() > Duration::from_millis(1_000), "{:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
     bench.place("0xtold", Side::Buy, dec!(0.41), dec!(10));
     assert_eq!(socket.json().await["id"], "0xtold");
 }
