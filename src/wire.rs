@@ -168,7 +168,10 @@ impl Running {
     }
 
     fn start_athena(&mut self, config: &Config) {
-        let settings = athena::Settings { momentum: vec![config.momentum.clone()], limits: config.limits.clone() };
+        let settings = athena::Settings {
+            strategies: vec![athena::StrategySettings::Momentum(config.momentum.clone())],
+            limits: config.limits.clone(),
+        };
         let (bus, stop) = (self.bus(), self.stop_athena.clone());
         self.tasks.spawn(async move { (Daemon::Athena, athena::run(settings, bus, stop).await.map_err(Into::into)) });
     }

@@ -57,6 +57,8 @@ fn entry(intent: &OrderIntent) -> String {
             fair: Some(Price(dec!(0.58))),
             edge: Some(Price(dec!(0.03))),
             note: "BTC/USD rose by 0.06 % in 15 s".into(),
+            params: 1,
+            inputs: Vec::new(),
         },
         checks: vec![CheckResult {
             control: Control::OrderSize,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{BusError, BusRef, Channel, CodecError, Envelope, Key, Origin, Stream, decode, encode};
-use crate::domain::{Action, Command, KillLatch, KillState, Timestamp};
+use super::{BusError, BusRef, Channel, CodecError, EntryId, Envelope, Key, Origin, Stream, decode, encode};
+use crate::domain::{Ack, AckVerdict, Action, Command, KillLatch, KillState, Timestamp};
 
 /// How long a command may wait for a daemon before it is worthless.
 const COMMAND_LIFE: Duration = Duration::from_secs(10);
+/// Acknowledgements read at a time.
+const ACKS: usize = 100;
 
 /// Why a control message did not get through.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +64,18 @@ pub async fn kill(
     Ok(latch)
 }
 
+/// A command, not sent yet.
+#[must_use]
+pub fn make(actor: &str, action: Action, now: Timestamp) -> Command {
+    Command {
+        id: Uuid::new_v4().to_string(),
+        actor: actor.to_owned(),
+        issued_at: now,
+        expires_at: now.plus(COMMAND_LIFE),
+        action,
+    }
+}
+
 /// Puts a command on `control.commands`; its acknowledgement appears on `control.acks` under the returned id.
 ///
 /// # Errors
@@ -73,13 +87,38 @@ pub async fn command(
     action: Action,
     now: Timestamp,
 ) -> Result<Command, ControlError> {
-    let command = Command {
-        id: Uuid::new_v4().to_string(),
-        actor: actor.to_owned(),
-        issued_at: now,
-        expires_at: now.plus(COMMAND_LIFE),
-        action,
-    };
+    let command = make(actor, action, now);
     bus.append(Stream::Commands, encode(&origin.wrap(&command, now))?).await?;
     Ok(command)
+}
+
+/// Puts a command on `control.commands` and waits for its final acknowledgement; nothing when none comes within `patience`.
+///
+/// # Errors
+/// When the bus fails. The command may have been taken all the same.
+pub async fn ask(
+    bus: &BusRef,
+    origin: &Origin,
+    command: &Command,
+    patience: Duration,
+    now: Timestamp,
+) -> Result<Option<Ack>, ControlError> {
+    // Noted before the command is sent, or its answer could come before we look.
+    let mut after = bus.tail(Stream::Acks, 1).await?.last().map_or(EntryId::START, |entry| entry.id);
+    bus.append(Stream::Commands, encode(&origin.wrap(command, now))?).await?;
+    let answered = tokio::time::timeout(patience, async {
+        loop {
+            for entry in bus.read(Stream::Acks, after, ACKS, patience).await? {
+                after = entry.id;
+                // What cannot be read is not the answer to a command of this version.
+                if let Ok(Envelope::<Ack> { body, .. }) = decode(&entry.payload)
+                    && body.id == command.id
+                    && body.verdict != AckVerdict::Accepted
+                {
+                    return Ok(body);
+                }
+            }
+        }
+    });
+    answered.await.map_or(Ok(None), |answer| answer.map(Some))
 }

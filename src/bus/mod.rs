@@ -281,6 +281,10 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Writes a key.
     async fn set(&self, key: &Key, value: Bytes) -> Result<(), BusError>;
 
+    /// Writes a key only if it still holds `before`, absent meaning that it does not exist; says whether it did. No other write
+    /// comes between the look and the write. After [`BusError::Timeout`] read the key to learn what became of it.
+    async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError>;
+
     /// Whether the server can be reached, in words when it cannot; changes are seen at once.
     fn link(&self) -> tokio::sync::watch::Receiver<BusLink>;
 

@@ -138,6 +138,8 @@ pub enum Key {
     Daemon(&'static str),
     /// `state.athena.<strategy>.<instrument>`: a rolling window and its strategy's state.
     Strategy(StrategyId, Symbol),
+    /// `params.<strategy>`: a strategy's parameters, what each may hold, and who changed what when.
+    Params(StrategyId),
 }
 
 impl Key {
@@ -155,6 +157,7 @@ impl fmt::Display for Key {
             Self::Kill => f.write_str("control.kill"),
             Self::Daemon(name) => write!(f, "state.{name}"),
             Self::Strategy(strategy, symbol) => write!(f, "state.athena.{strategy}.{symbol}"),
+            Self::Params(strategy) => write!(f, "params.{strategy}"),
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::desk::Desk;
 use super::{CliError, Globals, actor, print_json};
-use crate::domain::AckVerdict;
+use crate::domain::{AckVerdict, Action};
 
 /// Arguments of `cockpit arm`.
 #[derive(Debug, clap::Args)]
@@ -14,7 +14,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> {
-    let ack = Desk::of(&globals.config()?)?.arm(&actor("cli"), &args.why).await?;
+    let ack = Desk::of(&globals.config()?)?.command(&actor("cli"), Action::Arm { why: args.why.clone() }).await?;
     if args.json {
         print_json(&ack)?;
     }

@@ -7,16 +7,21 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::CliError;
-use crate::bus::{BusRef, Envelope, Key, Origin, Stream, control, decode};
+use crate::bus::{BusRef, EntryId, Envelope, Key, Origin, Stream, control, decode};
 use crate::clock;
 use crate::config::Config;
-use crate::domain::{Ack, AckVerdict, Action, ArgosState, AthenaState, Command, HermesState, KillLatch, Mode, Status};
+use crate::domain::{
+    Ack, AckVerdict, Action, ArgosState, AthenaState, Command, HermesState, KillLatch, Mode, ParamBook, Status,
+    TradeEvent,
+};
 use crate::exec::kill::LatchFile;
-use crate::exec::socket::{self, Reply, Request};
+use crate::exec::socket::{self, Page, Reply, Request, Told};
 use crate::wire;
 
 /// How long a daemon may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Events read at a time.
+const PAGE: usize = 500;
 
 /// Where a desk can be reached.
 #[derive(Debug)]
@@ -71,7 +76,7 @@ impl Desk {
                 None => Err("no bus between processes".to_owned()),
             }
         };
-        let (socket, bus) = tokio::join!(self.command_over_socket(by, action), over_bus);
+        let (socket, bus) = tokio::join!(self.command_over_socket(control::make(by, action, clock::now())), over_bus);
         let socket = match socket {
             Ok(Ack { verdict: AckVerdict::Applied | AckVerdict::Accepted, .. }) => return Ok(()),
             Ok(Ack { verdict: AckVerdict::Denied { reasons }, .. }) => reasons.join("; "),
@@ -111,65 +116,63 @@ impl Desk {
         Ok(())
     }
 
-    /// Asks Hermes to arm, over the bus when there is one, else over its socket. While the bus is down Hermes' socket tells why it
-    /// refuses; when there is no socket here either, the bus is what is missing.
-    pub(super) async fn arm(&self, actor: &str, why: &str) -> Result<Ack, CliError> {
-        let action = Action::Arm { why: why.to_owned() };
-        let Some(bus) = &self.bus else { return self.command_over_socket(actor, action).await };
-        match self.command_over_bus(bus, actor, action.clone()).await {
-            Err(BusDown(down)) => self.command_over_socket(actor, action).await.map_err(|socket| match socket {
-                CliError::NoDaemon(_) => {
-                    CliError::NoDaemon(format!("the bus is down, so nobody can be asked to arm: {down}"))
-                }
+    /// Asks a daemon to do something and waits for its answer: over the bus when there is one and it is up, else over Hermes' socket,
+    /// which passes on what is not his.
+    pub(super) async fn command(&self, actor: &str, action: Action) -> Result<Ack, CliError> {
+        let now = clock::now();
+        let command = control::make(actor, action, now);
+        let Some(bus) = &self.bus else { return self.command_over_socket(command).await };
+        match control::ask(bus, &self.origin, &command, ANSWER_WITHIN, now).await {
+            Ok(Some(ack)) => Ok(ack),
+            Ok(None) => Err(CliError::NoDaemon(format!(
+                "the bus is up, but no {} answered within {} s; whether it is done is not known: look again",
+                command.action.addressee(),
+                ANSWER_WITHIN.as_secs()
+            ))),
+            Err(down) => self.command_over_socket(command).await.map_err(|socket| match socket {
+                CliError::NoDaemon(socket) => CliError::NoDaemon(format!("the bus is down: {down}; and {socket}")),
                 other => other,
             }),
-            Ok(answered) => answered,
         }
     }
 
-    async fn command_over_bus(
-        &self,
-        bus: &BusRef,
-        actor: &str,
-        action: Action,
-    ) -> Result<Result<Ack, CliError>, BusDown> {
-        let down = |error: &dyn std::fmt::Display| BusDown(error.to_string());
-        let newest = bus.tail(Stream::Acks, 1).await.map_err(|error| down(&error))?;
-        let mut after = newest.last().map_or(crate::bus::EntryId::START, |entry| entry.id);
-        let command = control::command(bus, &self.origin, actor, action, clock::now()).await;
-        let command = command.map_err(|error| down(&error))?;
-        let answered = tokio::time::timeout(ANSWER_WITHIN, async {
-            loop {
-                for entry in bus.read(Stream::Acks, after, 100, ANSWER_WITHIN).await? {
-                    after = entry.id;
-                    if let Ok(Envelope::<Ack> { body, .. }) = decode(&entry.payload)
-                        && body.id == command.id
-                        && body.verdict != AckVerdict::Accepted
-                    {
-                        return Ok::<Ack, crate::bus::BusError>(body);
-                    }
-                }
-            }
-        });
-        match answered.await {
-            Ok(Ok(ack)) => Ok(Ok(ack)),
-            Ok(Err(error)) => Err(down(&error)),
-            Err(_) => Ok(Err(CliError::NoDaemon(format!(
-                "the bus is up, but no hermes answered within {} s",
-                ANSWER_WITHIN.as_secs()
-            )))),
-        }
-    }
-
-    async fn command_over_socket(&self, actor: &str, action: Action) -> Result<Ack, CliError> {
-        let now = clock::now();
-        let command = Command {
-            id: Uuid::new_v4().to_string(),
-            actor: actor.to_owned(),
-            issued_at: now,
-            expires_at: now.plus(ANSWER_WITHIN),
-            action,
+    /// Every strategy's book of parameters.
+    pub(super) async fn books(&self) -> Result<Vec<ParamBook>, CliError> {
+        let Some(bus) = &self.bus else {
+            return match self.ask(Request::Params { params: true }).await? {
+                Reply::Params { params } => Ok(params),
+                other => Err(unexpected(&other)),
+            };
         };
+        let athena: Option<AthenaState> = read(bus, &Key::ATHENA).await?;
+        let athena = athena.ok_or_else(|| CliError::NoDaemon("athena has never run on this bus".to_owned()))?;
+        let mut books = Vec::new();
+        for params in athena.params {
+            books.extend(read::<ParamBook>(bus, &Key::Params(params.strategy)).await?);
+        }
+        Ok(books)
+    }
+
+    /// Events after `after`, oldest first, at most a page of them, with the place of the last; none when there are no more. What cannot
+    /// be read is left out.
+    pub(super) async fn events(&self, after: EntryId) -> Result<Option<(EntryId, Vec<TradeEvent>)>, CliError> {
+        let told: Vec<(EntryId, Option<TradeEvent>)> = if let Some(bus) = &self.bus {
+            let read = bus.read(Stream::Events, after, PAGE, Duration::ZERO).await;
+            let entries = read.map_err(|error| CliError::NoDaemon(format!("{}: {error}", Stream::Events)))?;
+            let event = |payload: &[u8]| decode(payload).ok().map(|envelope: Envelope<TradeEvent>| envelope.body);
+            entries.into_iter().map(|entry| (entry.id, event(&entry.payload))).collect()
+        } else {
+            let page = Page { after: after.to_string(), count: PAGE };
+            let reply = self.ask(Request::Events { events: page }).await?;
+            let Reply::Events { events } = reply else { return Err(unexpected(&reply)) };
+            let id = |told: &Told| EntryId::parse(&told.id).unwrap_or(after);
+            events.into_iter().map(|told| (id(&told), told.event.map(|event| *event))).collect()
+        };
+        let last = told.last().map(|(id, _)| *id).filter(|last| *last > after);
+        Ok(last.map(|last| (last, told.into_iter().filter_map(|(_, event)| event).collect())))
+    }
+
+    async fn command_over_socket(&self, command: Command) -> Result<Ack, CliError> {
         match self.ask(Request::Command(command)).await? {
             Reply::Ack(ack) => Ok(ack),
             other => Err(unexpected(&other)),
@@ -185,9 +188,6 @@ impl Desk {
         }
     }
 }
-
-/// The bus did not take a command, or broke off before its answer.
-struct BusDown(String);
 
 fn unexpected(reply: &Reply) -> CliError {
     CliError::Failed(anyhow::anyhow!("hermes answered something else: {reply:?}"))

@@ -17,17 +17,21 @@ mod audit;
 mod cockpit;
 mod config;
 mod desk;
+mod dlq;
 mod fills;
 mod kill;
 mod orders;
 mod output;
+mod params;
 mod pnl;
 mod positions;
 mod run;
 mod schema;
+mod signals;
 mod sim;
 mod since;
 mod status;
+mod text;
 mod why;
 
 use std::path::PathBuf;
@@ -95,6 +99,14 @@ enum Subcommands {
     /// Prove the ledger.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// What could not be executed: look at it, try it again, give it up.
+    #[command(subcommand)]
+    Dlq(dlq::Command),
+    /// Look at and change the strategies' parameters while they run.
+    #[command(subcommand)]
+    Params(params::Command),
+    /// What the strategies wanted, what was denied or skipped, and why.
+    Signals(signals::Args),
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -179,7 +191,10 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
         Some(Subcommands::Fills(args)) => fills::run(globals, &args).await,
         Some(Subcommands::Positions(args)) => positions::run(globals, &args).await,
         Some(Subcommands::Pnl(args)) => pnl::run(globals, &args).await,
+        Some(Subcommands::Dlq(command)) => dlq::run(globals, &command).await,
         Some(Subcommands::Audit(command)) => audit::run(globals, &command).await,
+        Some(Subcommands::Params(command)) => params::run(globals, command).await,
+        Some(Subcommands::Signals(args)) => signals::run(globals, &args).await,
         Some(Subcommands::Config(command)) => config::run(globals, &command),
         Some(Subcommands::Schema(args)) => schema::run(&args),
     }

@@ -5,8 +5,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use super::{CliError, print_json};
 use crate::bus::{Channel, Envelope, Key, Stream};
 use crate::domain::{
-    Ack, ArgosState, AthenaState, Command, DeadLetter, HermesState, KillLatch, PolymarketData, RejectedPayload,
-    SignalEntry, Status, Tick, TradeEvent,
+    Ack, ArgosState, AthenaState, Command, DeadLetter, HermesState, KillLatch, ParamBook, PolymarketData,
+    RejectedPayload, SignalEntry, Status, Tick, TradeEvent,
 };
 
 /// Arguments of `cockpit schema`.
@@ -46,6 +46,7 @@ fn all() -> BTreeMap<String, Schema> {
     schemas.insert(Key::ARGOS.to_string(), of::<ArgosState>());
     schemas.insert(Key::ATHENA.to_string(), of::<AthenaState>());
     schemas.insert(Key::HERMES.to_string(), of::<HermesState>());
+    schemas.insert(Key::Params("<strategy>".into()).to_string(), of::<ParamBook>());
     schemas.insert("status".to_owned(), schema_for!(Status));
     schemas
 }

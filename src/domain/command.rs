@@ -1,7 +1,10 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{StrategyId, Timestamp};
 
 /// What a person asks of the desk, on `control.commands` or the daemon's socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +47,56 @@ pub enum Action {
         /// Why.
         why: String,
     },
+    /// Change some of a strategy's parameters, all of these or none.
+    SetParams {
+        /// Whose.
+        strategy: StrategyId,
+        /// The version that the change was made from; refused when another is in force. Absent takes whichever is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<u64>,
+        /// New values as text, by their names.
+        changes: BTreeMap<String, String>,
+        /// Why, for the record.
+        why: String,
+    },
+    /// Put the values of an earlier version in force again, as a new version.
+    RollbackParams {
+        /// Whose.
+        strategy: StrategyId,
+        /// Which version.
+        to: u64,
+        /// Why, for the record.
+        why: String,
+    },
+}
+
+/// The daemon that carries a command out and answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// It decides.
+    Athena,
+    /// It acts.
+    Hermes,
+}
+
+impl fmt::Display for Addressee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Athena => "athena",
+            Self::Hermes => "hermes",
+        })
+    }
+}
+
+impl Action {
+    /// Who is asked.
+    #[must_use]
+    pub const fn addressee(&self) -> Addressee {
+        match self {
+            Self::SetParams { .. } | Self::RollbackParams { .. } => Addressee::Athena,
+            Self::Kill { .. } | Self::Arm { .. } | Self::DlqRetry { .. } | Self::DlqDrop { .. } => Addressee::Hermes,
+        }
+    }
 }
 
 /// The answer to a command, on `control.acks`.
@@ -55,6 +108,9 @@ pub struct Ack {
     pub by: String,
     /// What it says.
     pub verdict: AckVerdict,
+    /// The version of the strategy's parameters that is in force now; only in answers about parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// When.
     pub at: Timestamp,
 }

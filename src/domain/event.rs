@@ -1,7 +1,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DeadLetter, Denial, Fill, KillReport, Order, OrderIntent, Position, SignalEntry, Timestamp};
+use super::{
+    CheckResult, DeadLetter, Denial, Fill, KillReport, Order, OrderIntent, ParamVersion, Position, Rationale,
+    SignalEntry, Skip, Timestamp,
+};
 
 /// Which gate refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,9 +41,19 @@ pub enum TradeEvent {
         intent: OrderIntent,
         /// Why.
         denial: Denial,
+        /// Why the strategy wanted it; absent where only the intent is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rationale: Option<Rationale>,
+        /// What every check measured, the refusing one last.
+        #[serde(default)]
+        checks: Vec<CheckResult>,
         /// When.
         at: Timestamp,
     },
+    /// A strategy's price moved as it waits for, and it did not wish. Told once when the reason changes, counted otherwise.
+    Skipped(Skip),
+    /// A strategy's parameters changed; the whole of the version in force now.
+    Params(ParamVersion),
     /// An order changed; the whole of its new state.
     Order(Order),
     /// A fill appeared or settled; the whole of its new state.

@@ -26,7 +26,7 @@ mod time;
 mod venue;
 mod verdict;
 
-pub use command::{Ack, AckVerdict, Action, Command};
+pub use command::{Ack, AckVerdict, Action, Addressee, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
 pub use earnings::{Earned, Earnings, earnings};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
@@ -38,10 +38,10 @@ pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
-pub use param::{ParamKind, ParamProblem, ParamSpec, ParamVersion};
+pub use param::{ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce};
 pub use position::{Exposure, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
-pub use signal::{OrderIntent, Rationale, Signal, SignalEntry};
+pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};
 pub use state::{
     ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyHalt,
     StrategyState, TickCounts, TradingState,

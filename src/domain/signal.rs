@@ -6,6 +6,15 @@ use super::{
     CheckResult, IntentId, MarketId, Price, Side, Size, Slug, StrategyId, Symbol, TimeInForce, Timestamp, TokenId,
 };
 
+/// One figure that a decision rested on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Figure {
+    /// What it is: `volume`, `book Up`.
+    pub name: String,
+    /// What it was, with its unit and, where there is one, what it was held against.
+    pub value: String,
+}
+
 /// Why a strategy wants to trade: its inputs, kept with every signal and order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rationale {
@@ -35,6 +44,12 @@ pub struct Rationale {
     pub edge: Option<Price>,
     /// The decision in one sentence for a person.
     pub note: String,
+    /// The version of the strategy's parameters that made it; 0 when it is not known.
+    #[serde(default)]
+    pub params: u64,
+    /// Everything else that was looked at.
+    #[serde(default)]
+    pub inputs: Vec<Figure>,
 }
 
 /// A strategy's wish, before sizing against risk.
@@ -108,4 +123,33 @@ pub struct SignalEntry {
     pub rationale: Rationale,
     /// Each check's value against its limit at the time of approval.
     pub checks: Vec<CheckResult>,
+}
+
+/// A crossing that did not become a wish, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Skip {
+    /// Identity, derived from its cause.
+    pub id: IntentId,
+    /// Which strategy.
+    pub strategy: StrategyId,
+    /// The instrument that was watched.
+    pub source: Symbol,
+    /// The market that would have been traded; absent when none was open.
+    pub slug: Option<Slug>,
+    /// The version of the strategy's parameters in force; 0 when it is not known.
+    pub params: u64,
+    /// Why, in one word of the strategy's: `no_edge`, `closing`.
+    pub reason: String,
+    /// Why, in words with its figures.
+    pub note: String,
+    /// Everything that was looked at.
+    pub inputs: Vec<Figure>,
+    /// When the venue says that the crossing happened.
+    pub event_at: Timestamp,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// When the strategy decided.
+    pub at: Timestamp,
+    /// Crossings that were skipped since the last one that was told.
+    pub untold: u64,
 }

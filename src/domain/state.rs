@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeadLetter, Exposure, Fill, KillReport, Market, Order, Pnl, Position, Price, Slug, StrategyId, Symbol, Timestamp,
-    Usd,
+    DeadLetter, Exposure, Fill, KillReport, Market, Order, ParamsInForce, Pnl, Position, Price, Slug, StrategyId,
+    Symbol, Timestamp, Usd,
 };
 
 /// Which world the desk trades in.
@@ -134,6 +134,9 @@ pub struct SignalCounts {
     pub emitted: u64,
     /// Refused by Athena's gate.
     pub denied: u64,
+    /// Crossings that did not become a wish.
+    #[serde(default)]
+    pub skipped: u64,
 }
 
 /// One strategy on one instrument.
@@ -182,6 +185,9 @@ pub struct AthenaState {
     pub tick_to_signal: Latency,
     /// Every strategy.
     pub strategies: Vec<StrategyState>,
+    /// Every strategy's parameters.
+    #[serde(default)]
+    pub params: Vec<ParamsInForce>,
 }
 
 /// `orders` of the status document.

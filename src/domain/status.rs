@@ -95,7 +95,7 @@ pub struct Status {
     pub pnl: Pnl,
     /// At stake against the limit.
     pub exposure: Exposure,
-    /// Dead letters.
+    /// Dead letters that nothing was done about.
     pub dlq: u64,
     /// Latencies.
     pub latency_us: StatusLatency,

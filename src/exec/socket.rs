@@ -1,7 +1,8 @@
 //! The control socket `hermes.sock` in the state directory: the way to Hermes without the bus. One JSON document a line.
 //!
-//! A request is a [`Command`], `{"status":true}` or `{"hermes":true}`; the reply is an [`Ack`], a [`Status`] or a [`HermesState`]. A kill is carried out before
-//! the reply is written.
+//! A request is a [`Command`], `{"status":true}`, `{"hermes":true}`, `{"params":true}` or `{"events":{"after":"0-0","count":100}}`; the
+//! reply is an [`Ack`], a [`Status`], a [`HermesState`], the books of parameters or events. A kill is carried out before the reply is
+//! written. What is Athena's to do goes to her over the bus, so that a desk without a bus between processes can be asked too.
 
 use std::fs;
 use std::io;
@@ -18,9 +19,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::hermes::Office;
-use crate::bus::{BusRef, Envelope, Key, decode};
+use crate::bus::{BusRef, EntryId, Envelope, Key, Origin, Stream, control, decode};
 use crate::clock;
-use crate::domain::{Ack, ArgosState, AthenaState, Command, HermesState, Mode, Status};
+use crate::domain::{
+    Ack, Addressee, ArgosState, AthenaState, Command, HermesState, Mode, ParamBook, Status, TradeEvent,
+};
 
 /// The longest path that a Unix socket can have, by the kernel's `sockaddr_un`.
 const PATH_MOST: usize = 107;
@@ -29,6 +32,10 @@ const REQUEST_MOST: u64 = 64 * 1024;
 /// The longest reply that a client reads.
 const REPLY_MOST: u64 = 16 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(25);
+/// How long Athena may take to answer what is passed on to her.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Most events in one reply.
+const EVENTS_MOST: usize = 500;
 /// Callers served at one time; more are turned away.
 const CALLERS: usize = 32;
 
@@ -46,8 +53,36 @@ pub enum Request {
         /// Always true.
         hermes: bool,
     },
+    /// Every strategy's book of parameters.
+    Params {
+        /// Always true.
+        params: bool,
+    },
+    /// Entries of `trade.events`.
+    Events {
+        /// Which.
+        events: Page,
+    },
     /// A command.
     Command(Command),
+}
+
+/// A part of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Entries after this one: `0-0` is before the first.
+    pub after: String,
+    /// How many at most; never more than 500 are answered.
+    pub count: usize,
+}
+
+/// An entry of `trade.events`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its place in the stream.
+    pub id: String,
+    /// The event; absent when it cannot be read.
+    pub event: Option<Box<TradeEvent>>,
 }
 
 /// What is answered.
@@ -58,6 +93,16 @@ pub enum Reply {
     Status(Box<Status>),
     /// To a request for Hermes' snapshot.
     Hermes(Box<HermesState>),
+    /// To a request for parameters.
+    Params {
+        /// Every strategy's book.
+        params: Vec<ParamBook>,
+    },
+    /// To a request for events.
+    Events {
+        /// Oldest first; none when there are no more.
+        events: Vec<Told>,
+    },
     /// To a command.
     Ack(Ack),
     /// The request could not be understood or served.
@@ -230,10 +275,52 @@ async fn answer(line: &str, door: &Door) -> Reply {
             Some(state) => Reply::Hermes(Box::new(state)),
             None => Reply::Error { error: "hermes has not written its snapshot yet".to_owned() },
         },
+        Ok(Request::Params { .. }) => params(door).await,
+        Ok(Request::Events { events }) => tell(door, &events).await,
+        Ok(Request::Command(command)) if command.action.addressee() == Addressee::Athena => {
+            forward(door, command).await
+        }
         Ok(Request::Command(command)) => Reply::Ack(door.office.command(command).await),
         Err(error) => Reply::Error {
-            error: format!("neither a command nor {{\"status\":true}} nor {{\"hermes\":true}}: {error}"),
+            error: format!("neither a command nor a request for status, hermes, params or events: {error}"),
         },
+    }
+}
+
+/// Passes a command on to Athena and waits for her answer.
+async fn forward(door: &Door, command: Command) -> Reply {
+    let origin = Origin::new("hermes", "socket");
+    match control::ask(&door.bus, &origin, &command, ANSWER_WITHIN, clock::now()).await {
+        Ok(Some(ack)) => Reply::Ack(ack),
+        Ok(None) => Reply::Error { error: format!("athena did not answer within {} s", ANSWER_WITHIN.as_secs()) },
+        Err(error) => Reply::Error { error: format!("athena cannot be asked: {error}") },
+    }
+}
+
+async fn params(door: &Door) -> Reply {
+    let Some(athena) = state::<AthenaState>(door, Key::ATHENA).await else {
+        return Reply::Error { error: "athena has not written her snapshot yet".to_owned() };
+    };
+    let mut params = Vec::new();
+    for strategy in athena.params {
+        params.extend(state::<ParamBook>(door, Key::Params(strategy.strategy)).await);
+    }
+    Reply::Params { params }
+}
+
+async fn tell(door: &Door, page: &Page) -> Reply {
+    let Some(after) = EntryId::parse(&page.after) else {
+        return Reply::Error { error: format!("after = '{}': not the id of an entry, such as 0-0", page.after) };
+    };
+    match door.bus.read(Stream::Events, after, page.count.min(EVENTS_MOST), Duration::ZERO).await {
+        Ok(entries) => {
+            let told = |entry: crate::bus::Entry| Told {
+                id: entry.id.to_string(),
+                event: decode(&entry.payload).ok().map(|Envelope { body, .. }| Box::new(body)),
+            };
+            Reply::Events { events: entries.into_iter().map(told).collect() }
+        }
+        Err(error) => Reply::Error { error: format!("events cannot be read: {error}") },
     }
 }
 

@@ -171,6 +171,16 @@ impl Books {
         self.query(sql.into(), Vec::new(), |row| parse("journal", row.text(0)?)).await
     }
 
+    /// The newest `limit` dead letters, newest first, each as it stands now.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn letters(&self, limit: u32) -> Result<Vec<DeadLetter>, LedgerError> {
+        let sql = "SELECT a.document, b.document, d.state_seq - d.seq FROM dead_letters d
+                   JOIN log a ON a.seq = d.seq JOIN log b ON b.seq = d.state_seq ORDER BY d.seq DESC LIMIT $1";
+        self.query(sql.into(), vec![limit.into()], letter).await
+    }
+
     /// Every market that was traded.
     ///
     /// # Errors

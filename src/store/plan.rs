@@ -137,6 +137,8 @@ const fn action_word(action: &Action) -> &'static str {
         Action::Arm { .. } => "arm",
         Action::DlqRetry { .. } => "dlq_retry",
         Action::DlqDrop { .. } => "dlq_drop",
+        Action::SetParams { .. } => "set_params",
+        Action::RollbackParams { .. } => "rollback_params",
     }
 }
 

@@ -140,6 +140,8 @@ pub(crate) fn signal(number: i64, created: Timestamp) -> SignalEntry {
             fair: None,
             edge: None,
             note: "BTC/USD rose 0.062% in 30 s, above 0.05%: buy Up".to_owned(),
+            params: 1,
+            inputs: Vec::new(),
         },
         checks: vec![
             check(Control::TradingState, "active", "active"),
@@ -235,13 +237,14 @@ pub(crate) fn athena(now: Timestamp, seq: u64) -> AthenaState {
         at: now,
         boot: "t1".to_owned(),
         seq,
-        signals: SignalCounts { emitted: 9, denied: 1 },
+        signals: SignalCounts { emitted: 9, denied: 1, skipped: 0 },
         dropped: 0,
         tick_to_signal: Latency::default(),
         strategies: vec![
             strategy("BTC/USD", Some(dec!(0.00062)), None),
             strategy("ETH/USD", Some(dec!(-0.0002)), Some("cooling down, 4 s left")),
         ],
+        params: Vec::new(),
     }
 }
 
@@ -326,6 +329,8 @@ pub(crate) fn denial(number: i64, when: Timestamp) -> TradeEvent {
         by: DeniedBy::Athena,
         intent: intent(number, Side::Sell, when),
         denial: Denial { control: Control::GrossExposure, value: "505.20".to_owned(), limit: "500".to_owned() },
+        rationale: None,
+        checks: Vec::new(),
         at: when,
     }
 }

@@ -333,6 +333,42 @@ pub(crate) async fn keys_hold_what_was_written_last(bus: BusRef) {
     assert_eq!(bus.get(&Key::HERMES).await, Ok(None));
 }
 
+pub(crate) async fn a_key_is_replaced_only_while_it_holds_what_was_read(bus: BusRef) {
+    let key = Key::Params("momentum".into());
+    assert_eq!(bus.replace(&key, Some(b""), text("x")).await, Ok(false), "absent is not empty");
+    assert_eq!(bus.get(&key).await, Ok(None));
+    assert_eq!(bus.replace(&key, None, text("")).await, Ok(true));
+    assert_eq!(bus.replace(&key, None, text("x")).await, Ok(false), "empty is not absent");
+    assert_eq!(bus.replace(&key, Some(b""), text("one\0\n")).await, Ok(true));
+    assert_eq!(bus.replace(&key, Some(b"one"), text("x")).await, Ok(false));
+    assert_eq!(bus.replace(&key, Some(b"one\0\n"), text("two")).await, Ok(true));
+    assert_eq!(bus.get(&key).await, Ok(Some(text("two"))));
+}
+
+pub(crate) async fn of_many_who_replace_the_same_value_one_succeeds(bus: BusRef) {
+    let key = Key::Params("momentum".into());
+    let mut held = None;
+    for round in 0..20 {
+        let tries: Vec<_> = (0..8)
+            .map(|who| {
+                let (bus, key, held) = (bus.clone(), key.clone(), held.clone());
+                let mine = text(&format!("{round} {who}"));
+                tokio::spawn(async move {
+                    let replaced = bus.replace(&key, held.as_deref(), mine.clone()).await.unwrap();
+                    replaced.then_some(mine)
+                })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for attempt in tries {
+            winners.extend(attempt.await.unwrap());
+        }
+        assert_eq!(winners.len(), 1, "{winners:?}");
+        held = bus.get(&key).await.unwrap();
+        assert_eq!(held.as_ref(), winners.first());
+    }
+}
+
 pub(crate) async fn the_link_is_up(bus: BusRef) {
     let mut link = bus.link();
     until_up(&mut link).await;

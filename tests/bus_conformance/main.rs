@@ -71,6 +71,8 @@ conformance!(
     cases::an_entry_trimmed_while_pending_is_reported,
     cases::a_missing_group_is_named,
     cases::keys_hold_what_was_written_last,
+    cases::a_key_is_replaced_only_while_it_holds_what_was_read,
+    cases::of_many_who_replace_the_same_value_one_succeeds,
     cases::the_link_is_up,
     cases::blocking_readers_do_not_wait_for_one_another,
     cases::kill_latch_travels_by_key_and_by_push,

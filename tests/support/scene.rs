@@ -97,6 +97,8 @@ pub(crate) fn rationale() -> Rationale {
         fair: None,
         edge: None,
         note: "made by a test".to_owned(),
+        params: 0,
+        inputs: Vec::new(),
     }
 }
 

@@ -208,6 +208,15 @@ impl Bus for MemoryBus {
         Ok(())
     }
 
+    async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError> {
+        let mut keys = lock(&self.keys);
+        let unchanged = keys.get(key).map(|held| &held[..]) == before;
+        if unchanged {
+            keys.insert(key.clone(), after);
+        }
+        Ok(unchanged)
+    }
+
     fn link(&self) -> watch::Receiver<BusLink> {
         self.link.subscribe()
     }

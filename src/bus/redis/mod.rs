@@ -41,6 +41,14 @@ use super::{
 /// The server counts in signed numbers and reserves room for what a claim may take: no call asks for more entries than this.
 const MOST: usize = 1_000_000;
 
+/// Runs as a whole at the server. `KEYS[1]` is the key, `ARGV[1]` what to write, `ARGV[2]` what it must hold; without it the key must
+/// not exist, which the server's scripts see as `false`.
+const REPLACE: &str = r"
+if redis.call('GET', KEYS[1]) ~= (ARGV[2] or false) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+";
+
 /// A bus on a Redis server.
 #[derive(Debug)]
 pub struct RedisBus {
@@ -272,6 +280,15 @@ impl Bus for RedisBus {
 
     async fn set(&self, key: &Key, value: Bytes) -> Result<(), BusError> {
         self.link.call(redis::cmd("SET").arg(key.to_string()).arg(&value[..]), None).await.map(drop)
+    }
+
+    async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(REPLACE).arg(1).arg(key.to_string()).arg(&after[..]);
+        if let Some(before) = before {
+            command.arg(before);
+        }
+        self.typed::<u64>(&command, "EVAL of SET").await.map(|replaced| replaced == 1)
     }
 
     fn link(&self) -> watch::Receiver<BusLink> {

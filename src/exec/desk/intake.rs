@@ -243,8 +243,8 @@ impl Desk {
     }
 
     fn tell_denied(denied: Denied, now: Timestamp, step: &mut Step) {
-        let Denied { intent, denial, .. } = denied;
-        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, at: now });
+        let Denied { intent, denial, checks } = denied;
+        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale: None, checks, at: now });
     }
 
     /// Runs the gate with what is known now; `without` is the order itself when it is in the books already.

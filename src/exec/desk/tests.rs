@@ -104,6 +104,8 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
         fair: None,
         edge: None,
         note: String::new(),
+        params: 0,
+        inputs: Vec::new(),
     };
     let body = SignalEntry { intent, rationale, checks: Vec::new() };
     let payload = encode(&Writer::new("athena", "b").wrap(body, at(0))).expect("encodes");

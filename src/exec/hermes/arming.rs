@@ -55,9 +55,12 @@ impl Runner {
                 Ok(step) => return self.settle_letter(step, command, reply),
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
+            Action::SetParams { .. } | Action::RollbackParams { .. } => {
+                AckVerdict::Denied { reasons: vec!["parameters are Athena's to change".to_owned()] }
+            }
         };
         self.record(&command, &verdict);
-        answer(reply, Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() });
+        answer(reply, Ack { id: command.id, by: "hermes".into(), verdict, version: None, at: clock::now() });
     }
 
     /// What a person wants done about a dead letter.
@@ -69,7 +72,9 @@ impl Runner {
                 self.hands.desk.retry_dead_letter(id, by, &|approved, market| sign(venue, approved, market), now)
             }
             Action::DlqDrop { id, why } => self.hands.desk.drop_dead_letter(id, by, why, now),
-            Action::Kill { .. } | Action::Arm { .. } => Ok(Step::default()),
+            Action::Kill { .. } | Action::Arm { .. } | Action::SetParams { .. } | Action::RollbackParams { .. } => {
+                Ok(Step::default())
+            }
         }
     }
 
@@ -77,7 +82,8 @@ impl Runner {
     fn settle_letter(&mut self, step: Step, command: Command, reply: oneshot::Sender<Ack>) {
         let mut step = step;
         step.writes.push(self.recorded(&command, &AckVerdict::Applied));
-        let ack = Ack { id: command.id, by: "hermes".into(), verdict: AckVerdict::Applied, at: clock::now() };
+        let ack =
+            Ack { id: command.id, by: "hermes".into(), verdict: AckVerdict::Applied, version: None, at: clock::now() };
         self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
     }
 
@@ -137,7 +143,13 @@ impl Runner {
                 Ok(()) => AckVerdict::Applied,
                 Err(reason) => AckVerdict::Denied { reasons: vec![reason] },
             };
-            let ack = Ack { id: command.id.clone(), by: "hermes".into(), verdict: verdict.clone(), at: clock::now() };
+            let ack = Ack {
+                id: command.id.clone(),
+                by: "hermes".into(),
+                verdict: verdict.clone(),
+                version: None,
+                at: clock::now(),
+            };
             answer(reply, ack);
             if asks.send(Asked::Answered { command, verdict }).await.is_err() {
                 tracing::warn!("the loop ended before an arming was recorded");

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::kill::KillSwitch;
 use crate::bus::{BusError, BusRef, EntryId, Envelope, Stream, decode};
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, Command, KillLatch, KillState};
+use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillState};
 
 const BLOCK: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(250);
@@ -80,6 +80,9 @@ async fn follow(
                     continue;
                 }
             };
+            if command.action.addressee() != Addressee::Hermes {
+                continue;
+            }
             let ack = obey(command, switch, asks).await;
             if let Err(error) = answers.try_send(ack) {
                 tracing::warn!(%error, "an acknowledgement was lost");
@@ -91,7 +94,7 @@ async fn follow(
 /// Carries a command out and says what came of it.
 pub(super) async fn obey(command: Command, switch: &KillSwitch, asks: &mpsc::Sender<Asked>) -> Ack {
     let id = command.id.clone();
-    let ack = |verdict| Ack { id: id.clone(), by: "hermes".into(), verdict, at: clock::now() };
+    let ack = |verdict| Ack { id: id.clone(), by: "hermes".into(), verdict, version: None, at: clock::now() };
     let denied = |reason: &str| AckVerdict::Denied { reasons: vec![reason.to_owned()] };
     if let Action::Kill { why } = &command.action {
         trip(switch, &command.actor, why);

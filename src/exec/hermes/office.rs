@@ -60,11 +60,15 @@ impl Office {
                 Ok(()) => AckVerdict::Applied,
                 Err(reason) => AckVerdict::Denied { reasons: vec![reason] },
             },
-            Action::Arm { .. } | Action::DlqRetry { .. } | Action::DlqDrop { .. } => {
+            Action::Arm { .. }
+            | Action::DlqRetry { .. }
+            | Action::DlqDrop { .. }
+            | Action::SetParams { .. }
+            | Action::RollbackParams { .. } => {
                 AckVerdict::Denied { reasons: vec![format!("this hermes is a standby and decides nothing: {why}")] }
             }
         };
-        Ack { id: command.id, by: "hermes".into(), verdict, at: clock::now() }
+        Ack { id: command.id, by: "hermes".into(), verdict, version: None, at: clock::now() }
     }
 
     /// Stops everything, whatever this Hermes is.

@@ -184,6 +184,10 @@ impl Bus for RecordingBus {
     async fn get(&self, _: &Key) -> Result<Option<Bytes>, BusError> {
         unused()
     }
+
+    async fn replace(&self, _: &Key, _: Option<&[u8]>, _: Bytes) -> Result<bool, BusError> {
+        unused()
+    }
 }
 
 fn unused<T>() -> Result<T, BusError> {

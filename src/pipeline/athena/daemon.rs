@@ -6,6 +6,7 @@
 mod inputs;
 mod outputs;
 mod sequence;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -17,20 +18,21 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use self::inputs::Inputs;
 use self::outputs::{Keeper, Outbox, Snapshot};
 use self::sequence::Sequence;
-use super::{Effect, Emission, Engine, Event, Momentum, MomentumParams, Runner, Running};
+use self::shelf::{Change, Changes, Shelf};
+use super::{Effect, Emission, Engine, Event, Momentum, MomentumParams, Refusal, Runner, Running};
 use crate::bus::{BusRef, Channel, Delivery, Origin, Stream, Subscription, decode, encode};
 use crate::clock;
 use crate::domain::{
-    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, OrderIntent, PolymarketData, SignalCounts, SignalEntry,
-    StrategyId, Symbol, Tick, TradeEvent, TradingState,
+    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, PolymarketData, SignalCounts, SignalEntry, StrategyId,
+    Tick, TradeEvent, TradingState,
 };
-use crate::risk::Limits;
+use crate::risk::{Denied, Limits};
 
 /// Messages kept for Athena when she is slow; beyond that the oldest are lost and counted.
 const DATA_CAPACITY: usize = 8_192;
@@ -46,23 +48,33 @@ const SLOWEST_MICROS: u64 = 60_000_000;
 /// What Athena runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Momentum strategies, each on its own pair.
-    pub momentum: Vec<MomentumParams>,
+    /// The strategies, each with the configuration file's parameters.
+    pub strategies: Vec<StrategySettings>,
     /// The gate's limits.
     pub limits: Limits,
+}
+
+/// A strategy and its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StrategySettings {
+    /// Crypto momentum.
+    Momentum(MomentumParams),
+}
+
+impl StrategySettings {
+    fn runner(self) -> Box<dyn Runner> {
+        match self {
+            Self::Momentum(params) => Box::new(Running::<Momentum>::new(params)),
+        }
+    }
 }
 
 /// Why Athena cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum AthenaError {
-    /// Two strategies would share one state.
-    #[error("strategy '{strategy}' is configured twice on {symbol}; each needs a pair of its own")]
-    Twice {
-        /// The strategy.
-        strategy: StrategyId,
-        /// The pair.
-        symbol: Symbol,
-    },
+    /// Two would share one book of parameters and one state.
+    #[error("strategy '{0}' is configured twice")]
+    Twice(StrategyId),
     /// The bus was shut down under her.
     #[error("the bus is gone: {0} ended")]
     BusGone(Channel),
@@ -82,16 +94,18 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
     let started = async {
         let kill = inputs::subscribe(&bus, &[Channel::Kill], KILL_CAPACITY).await;
         let data = inputs::subscribe(&bus, &[Channel::Crypto, Channel::Polymarket], DATA_CAPACITY).await;
+        let shelf = open_shelf(&bus, &boot, &mut engine).await;
         inputs::restore(&bus, &mut engine).await;
         let inputs = Inputs::start(&bus, Arc::clone(&lost)).await;
-        (kill, data, inputs)
+        (kill, data, inputs, shelf.start())
     };
-    let Some((kill, data, inputs)) = shutdown.run_until_cancelled(started).await else { return Ok(()) };
+    let Some((kill, data, inputs, changes)) = shutdown.run_until_cancelled(started).await else { return Ok(()) };
     info!(boot, "athena is up");
     let mut athena = Athena {
         engine,
         kill,
         inputs,
+        changes,
         signals: Origin::new("athena", &boot),
         outbox: Outbox::start(&bus, Origin::new("athena", &boot), Arc::clone(&lost)),
         keeper: Keeper::start(&bus, &boot),
@@ -110,17 +124,26 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
     ended
 }
 
+/// Puts the kept parameters in force before anything else is restored: a kept window belongs to them.
+async fn open_shelf(bus: &BusRef, boot: &str, engine: &mut Engine) -> Shelf {
+    let values = engine.params().into_iter().map(|params| params.values);
+    let strategies = engine.tables().into_iter().zip(values).map(|((strategy, table), file)| (strategy, table, file));
+    let shelf = Shelf::open(bus, boot, strategies.collect()).await;
+    for version in shelf.in_force() {
+        if let Err(problems) = engine.set_params(version) {
+            error!(strategy = %version.strategy, ?problems, "the file's parameters stay in force");
+        }
+    }
+    shelf
+}
+
 fn engine(settings: Settings) -> Result<Engine, AthenaError> {
-    let runners: Vec<Box<dyn Runner>> = settings
-        .momentum
-        .into_iter()
-        .map(|params| Box::new(Running::<Momentum>::new(params)) as Box<dyn Runner>)
-        .collect();
+    let runners: Vec<_> = settings.strategies.into_iter().map(StrategySettings::runner).collect();
     let mut seen = HashSet::new();
     for runner in &runners {
-        let (strategy, symbol) = runner.key();
-        if !seen.insert((strategy.clone(), symbol.clone())) {
-            return Err(AthenaError::Twice { strategy, symbol });
+        let (strategy, _) = runner.key();
+        if !seen.insert(strategy.clone()) {
+            return Err(AthenaError::Twice(strategy));
         }
     }
     Ok(Engine::new(runners, settings.limits))
@@ -132,6 +155,7 @@ struct Athena {
     boot: String,
     kill: Subscription,
     inputs: Inputs,
+    changes: Changes,
     signals: Origin,
     outbox: Outbox,
     keeper: Keeper,
@@ -157,6 +181,7 @@ impl Athena {
                     None => return Err(AthenaError::BusGone(Channel::Kill)),
                 },
                 Some(event) = self.inputs.recv() => self.on_event(&event).await,
+                Some(change) = self.changes.recv() => self.on_change(change),
                 _ = timer.tick() => {
                     self.on_event(&Event::Timer).await;
                     self.snapshot();
@@ -184,6 +209,19 @@ impl Athena {
         }
         self.changed = true;
         self.engine.on_event(&event, clock::now(), &mut self.effects);
+    }
+
+    /// Parameters change here, between two events.
+    fn on_change(&mut self, change: Change) {
+        let Change { version, done } = change;
+        let taken = self.engine.set_params(&version);
+        if taken.is_ok() {
+            self.changed = true;
+            self.outbox.put(TradeEvent::Params(version));
+        }
+        if done.send(taken).is_err() {
+            warn!("nobody waits for a change of parameters any more");
+        }
     }
 
     async fn on_data(&mut self, delivery: Delivery) {
@@ -231,7 +269,8 @@ impl Athena {
         for effect in std::mem::take(&mut self.effects) {
             match effect {
                 Effect::Emit(emission) => self.emit(*emission).await,
-                Effect::Deny(denied) => self.deny(denied.intent, denied.denial),
+                Effect::Deny(refusal) => self.deny(*refusal),
+                Effect::Skip(skip) => self.outbox.put(TradeEvent::Skipped(*skip)),
             }
         }
     }
@@ -242,16 +281,16 @@ impl Athena {
         while let Some(delivery) = self.kill.try_recv() {
             self.on_kill(delivery);
         }
-        let intent = emission.approved.inner();
-        if self.engine.trading_state(clock::now()) == TradingState::Halted {
-            let denial = Denial { control: Control::TradingState, value: "halted".into(), limit: "active".into() };
-            return self.deny(intent.clone(), denial);
-        }
         let entry = SignalEntry {
-            intent: intent.clone(),
+            intent: emission.approved.inner().clone(),
             rationale: emission.rationale,
             checks: emission.approved.checks().to_vec(),
         };
+        if self.engine.trading_state(clock::now()) == TradingState::Halted {
+            let denial = Denial { control: Control::TradingState, value: "halted".into(), limit: "active".into() };
+            let SignalEntry { intent, rationale, checks } = entry;
+            return self.deny(Refusal { denied: Denied { intent, denial, checks }, rationale });
+        }
         let payload = match encode(&self.signals.wrap(&entry, clock::now())) {
             Ok(payload) => payload,
             Err(error) => return warn!(intent = %entry.intent.intent, %error, "signal cannot be written"),
@@ -266,10 +305,12 @@ impl Athena {
         self.outbox.put(TradeEvent::Signal(entry));
     }
 
-    fn deny(&mut self, intent: OrderIntent, denial: Denial) {
+    fn deny(&mut self, refusal: Refusal) {
+        let Refusal { denied: Denied { intent, denial, checks }, rationale } = refusal;
         self.counts.denied += 1;
         info!(intent = %intent.intent, %denial, "denied");
-        self.outbox.put(TradeEvent::Denied { by: DeniedBy::Athena, intent, denial, at: clock::now() });
+        let (by, rationale, at) = (DeniedBy::Athena, Some(rationale), clock::now());
+        self.outbox.put(TradeEvent::Denied { by, intent, denial, rationale, checks, at });
     }
 
     /// Hands the snapshot to its writer when something changed, and once a second anyway. A writer that is still busy with
@@ -293,10 +334,11 @@ impl Athena {
             at: now,
             boot: self.boot.clone(),
             seq: self.outbox.seq(),
-            signals: self.counts,
+            signals: SignalCounts { skipped: self.engine.skips(), ..self.counts },
             dropped: self.lost.load(Ordering::Relaxed) + self.engine.lost(),
             tick_to_signal: Latency { p50: quantile(0.5), p99: quantile(0.99) },
             strategies: self.engine.report(now),
+            params: self.engine.params(),
         };
         Snapshot { state, saved: if self.changed { self.engine.save() } else { Vec::new() } }
     }

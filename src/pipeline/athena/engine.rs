@@ -5,20 +5,53 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::account::Account;
-use super::event::{Effect, Emission, Event};
-use super::intent::intent;
+use super::event::{Effect, Emission, Event, Refusal};
+use super::intent::{intent, skip_identity};
 use super::markets::Markets;
+use super::params::Table;
 use super::standing::Standing;
 use super::strategy::{Desk, Runner, SavedState, Wish};
-use crate::domain::{PolymarketData, StrategyId, StrategyState, Symbol, Timestamp, TradeEvent, TradingState};
+use super::wishes::{News, Wishes};
+use crate::domain::{
+    ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip, StrategyId, StrategyState, Symbol,
+    Timestamp, TradeEvent, TradingState,
+};
 use crate::risk::{Limits, Recent, RiskGate, RiskView};
 
 #[derive(Debug)]
 struct Slot {
     runner: Box<dyn Runner>,
+    /// The version of its parameters; 0 before one was given.
+    params: u64,
+    wishes: Wishes,
     signal_at: Option<Timestamp>,
     /// A wish was denied since trading was halted.
     told_halted: bool,
+}
+
+impl Slot {
+    fn new(runner: Box<dyn Runner>) -> Self {
+        Self { runner, params: 0, wishes: Wishes::default(), signal_at: None, told_halted: false }
+    }
+
+    fn tell(&self, news: News, now: Timestamp) -> Effect {
+        let (strategy, _) = self.runner.key();
+        let News { reason, skipped, untold } = news;
+        Effect::Skip(Box::new(Skip {
+            id: skip_identity(&strategy, reason, &skipped.cause),
+            strategy,
+            source: skipped.cause.source,
+            slug: skipped.slug,
+            params: self.params,
+            reason: reason.to_owned(),
+            note: skipped.note,
+            inputs: skipped.inputs,
+            event_at: skipped.cause.event_at,
+            received_at: skipped.cause.received_at,
+            at: now,
+            untold,
+        }))
+    }
 }
 
 /// Athena's decisions.
@@ -30,7 +63,6 @@ pub struct Engine {
     account: Account,
     standing: Standing,
     recent: Recent,
-    wishes: Vec<Wish>,
 }
 
 impl Engine {
@@ -39,39 +71,40 @@ impl Engine {
     pub fn new(strategies: Vec<Box<dyn Runner>>, limits: Limits) -> Self {
         Self {
             gate: RiskGate::new(limits),
-            slots: strategies.into_iter().map(|runner| Slot { runner, signal_at: None, told_halted: false }).collect(),
+            slots: strategies.into_iter().map(Slot::new).collect(),
             markets: Markets::default(),
             account: Account::default(),
             standing: Standing::default(),
             recent: Recent::new(),
-            wishes: Vec::new(),
         }
     }
 
     /// Takes an event; what is to be done is added to `effects`.
     pub fn on_event(&mut self, event: &Event, now: Timestamp, effects: &mut Vec<Effect>) {
         self.fold(event, now);
-        let mut wishes = std::mem::take(&mut self.wishes);
         for index in 0..self.slots.len() {
             self.account.refresh(now);
             let desk = desk(&self.markets, &self.account, &self.gate);
-            self.slots[index].runner.on_event(event, &desk, now, &mut wishes);
             let slot = &mut self.slots[index];
+            slot.runner.on_event(event, &desk, now, &mut slot.wishes);
             if self.standing.trading_state(now) != TradingState::Halted {
                 slot.told_halted = false;
-            } else if !wishes.is_empty() && std::mem::replace(&mut slot.told_halted, true) {
+            } else if slot.wishes.is_empty() || std::mem::replace(&mut slot.told_halted, true) {
                 // One denial tells that the halt holds; one at every crossing would bury those that matter.
-                wishes.clear();
+                slot.wishes.hush();
             }
-            for wish in wishes.drain(..) {
-                let effect = self.judge(wish, now);
+            let (wishes, news, params) = (slot.wishes.take(), slot.wishes.take_news(), slot.params);
+            for wish in wishes {
+                let effect = self.judge(wish, params, now);
                 if matches!(effect, Effect::Emit(_)) {
                     self.slots[index].signal_at = Some(now);
                 }
                 effects.push(effect);
             }
+            for news in news {
+                effects.push(self.slots[index].tell(news, now));
+            }
         }
-        self.wishes = wishes;
     }
 
     fn fold(&mut self, event: &Event, now: Timestamp) {
@@ -108,7 +141,7 @@ impl Engine {
     }
 
     /// Sizes nothing up or down: the wish becomes an intent as it is, and the gate says yes or no.
-    fn judge(&mut self, wish: Wish, now: Timestamp) -> Effect {
+    fn judge(&mut self, wish: Wish, params: u64, now: Timestamp) -> Effect {
         self.account.refresh(now);
         let market = self.markets.market(&wish.signal.market);
         let closes_at = market.and_then(|market| market.closes_at);
@@ -123,14 +156,50 @@ impl Engine {
             recent: &self.recent,
             equity: self.account.equity(),
         };
+        let rationale = Rationale { params, ..wish.signal.rationale };
         match self.gate.check(intent, &view, now) {
             Ok(approved) => {
                 self.account.reserve(approved.inner());
                 self.recent.note(approved.inner(), now);
-                Effect::Emit(Box::new(Emission { approved, rationale: wish.signal.rationale }))
+                Effect::Emit(Box::new(Emission { approved, rationale }))
             }
-            Err(denied) => Effect::Deny(denied),
+            Err(denied) => Effect::Deny(Box::new(Refusal { denied: *denied, rationale })),
         }
+    }
+
+    /// Puts a version of a strategy's parameters in force, whole or not at all. The next event is judged by it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; then the parameters before it stay.
+    pub fn set_params(&mut self, version: &ParamVersion) -> Result<(), Vec<ParamProblem>> {
+        for slot in self.slots.iter_mut().filter(|slot| slot.runner.key().0 == version.strategy) {
+            slot.runner.set_params(&version.values)?;
+            slot.params = version.version;
+        }
+        Ok(())
+    }
+
+    /// Every strategy's parameters.
+    #[must_use]
+    pub fn params(&self) -> Vec<ParamsInForce> {
+        let params = |slot: &Slot| ParamsInForce {
+            strategy: slot.runner.key().0,
+            version: slot.params,
+            values: slot.runner.values(),
+        };
+        self.slots.iter().map(params).collect()
+    }
+
+    /// Every strategy's parameter table.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(StrategyId, Table)> {
+        self.slots.iter().map(|slot| (slot.runner.key().0, slot.runner.table())).collect()
+    }
+
+    /// Crossings that did not become a wish.
+    #[must_use]
+    pub fn skips(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.wishes.skips()).sum()
     }
 
     /// What may be emitted now.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::domain::{HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Tick, TradeEvent};
+use crate::domain::{HermesState, KillLatch, OrderIntent, PolymarketData, Rationale, Skip, Tick, TradeEvent};
 use crate::risk::{Approved, Denied};
 
 /// What happens to Athena.
@@ -41,7 +41,9 @@ pub enum Effect {
     /// Put this on `trade.signals`.
     Emit(Box<Emission>),
     /// Tell that the gate refused.
-    Deny(Box<Denied>),
+    Deny(Box<Refusal>),
+    /// Tell that a strategy skipped a crossing.
+    Skip(Box<Skip>),
 }
 
 /// An approved intent and why it exists.
@@ -50,5 +52,14 @@ pub struct Emission {
     /// The intent with what every check measured.
     pub approved: Approved<OrderIntent>,
     /// Why.
+    pub rationale: Rationale,
+}
+
+/// What the gate refused, and why it was wanted.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The refusal with what every check measured.
+    pub denied: Denied,
+    /// Why it was wanted.
     pub rationale: Rationale,
 }

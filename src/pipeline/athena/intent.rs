@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::strategy::Wish;
-use crate::domain::{IntentId, OrderIntent, Side, TimeInForce, Timestamp};
+use super::strategy::{Cause, Wish};
+use crate::domain::{IntentId, OrderIntent, Side, StrategyId, TimeInForce, Timestamp};
 
 /// The intent of a wish. `closes_at` bounds how long it may rest.
 pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now: Timestamp) -> OrderIntent {
@@ -33,24 +33,32 @@ pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now:
 /// The same cause gives the same id, in this run and in any other: what was emitted before a crash and is derived again
 /// after it is one intent, and Hermes executes it once. Parts are separated by a byte that occurs in none of them.
 fn identity(wish: &Wish) -> IntentId {
-    let (signal, cause) = (&wish.signal, &wish.cause);
+    let signal = &wish.signal;
+    let side = match signal.side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    };
+    let hash = digest(&signal.strategy, &[signal.token.as_str(), side], &wish.cause);
+    IntentId::new(format!("{}-{hash}", signal.strategy))
+}
+
+/// The id of a skip: its cause and its reason.
+pub(super) fn skip_identity(strategy: &StrategyId, reason: &str, cause: &Cause) -> IntentId {
+    IntentId::new(format!("skip-{}", digest(strategy, &[reason], cause)))
+}
+
+fn digest(strategy: &StrategyId, what: &[&str], cause: &Cause) -> String {
     let mut hash = Sha256::new();
-    for part in [
-        signal.strategy.as_str(),
-        signal.token.as_str(),
-        match signal.side {
-            Side::Buy => "buy",
-            Side::Sell => "sell",
-        },
-        cause.source.as_str(),
-        &cause.event_at.micros().to_string(),
-        &cause.trade_id.to_string(),
-        &cause.price.to_string(),
-    ] {
+    let numbers = [cause.event_at.micros().to_string(), cause.trade_id.to_string(), cause.price.to_string()];
+    let parts = std::iter::once(strategy.as_str())
+        .chain(what.iter().copied())
+        .chain(std::iter::once(cause.source.as_str()))
+        .chain(numbers.iter().map(String::as_str));
+    for part in parts {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    IntentId::new(format!("{}-{}", signal.strategy, hex::encode(&hash.finalize()[..10])))
+    hex::encode(&hash.finalize()[..10])
 }
 
 #[cfg(test)]
@@ -86,6 +94,8 @@ mod tests {
                     fair: None,
                     edge: None,
                     note: String::new(),
+                    params: 1,
+                    inputs: Vec::new(),
                 },
             },
             cause: Cause {

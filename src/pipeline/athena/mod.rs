@@ -20,13 +20,15 @@ mod scene;
 mod standing;
 mod strategy;
 mod window;
+mod wishes;
 
-pub use daemon::{AthenaError, Settings, run};
+pub use daemon::{AthenaError, Settings, StrategySettings, run};
 pub use engine::Engine;
-pub use event::{Effect, Emission, Event};
+pub use event::{Effect, Emission, Event, Refusal};
 pub use markets::Markets;
 pub use momentum::{Momentum, MomentumParams};
-pub use params::{ParamValue, Params};
+pub use params::{ParamValue, Params, Table};
 pub use rolling::Selector;
 pub use strategy::{Cause, Desk, Runner, Running, SavedState, Strategy, Wish};
 pub use window::{Direction, Push, Sample, Window};
+pub use wishes::{News, Skipped, Wishes};

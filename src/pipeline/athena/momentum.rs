@@ -8,12 +8,14 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
+use self::figures::View;
 use super::event::Event;
 use super::fair;
 use super::params::parameters;
 use super::rolling::Selector;
 use super::strategy::{Cause, Desk, Strategy, Wish};
 use super::window::{Direction, Push, Sample, Window};
+use super::wishes::{Skipped, Wishes};
 use crate::domain::{
     Market, OutcomeToken, ParamKind, Price, Rationale, Side, Signal, Size, StrategyId, StrategyState, Symbol, Tick,
     TickKind, Timestamp,
@@ -80,7 +82,6 @@ pub struct State {
 /// What survives a restart: the window and the cool-down.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Saved {
-    window_ms: u64,
     samples: Vec<Sample>,
     wished_at: Option<Timestamp>,
     spent: Option<Direction>,
@@ -102,6 +103,27 @@ enum Idle {
     NobodyOn(Side),
     NoFairValue,
     NoEdge { edge: Decimal, least: Decimal },
+}
+
+impl Idle {
+    /// One word for it.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Warming { .. } => "warming",
+            Self::Silent { .. } => "silent",
+            Self::Thin { .. } => "thin",
+            Self::Spent(_) => "spent",
+            Self::CoolingDown { .. } => "cooling_down",
+            Self::NoMarket { .. } => "no_market",
+            Self::NotAccepting => "not_accepting",
+            Self::TooSmall { .. } => "too_small",
+            Self::Closing { .. } => "closing",
+            Self::NoFreshBook => "no_fresh_book",
+            Self::NobodyOn(_) => "one_sided_book",
+            Self::NoFairValue => "no_fair_value",
+            Self::NoEdge { .. } => "no_edge",
+        }
+    }
 }
 
 impl fmt::Display for Idle {
@@ -155,7 +177,7 @@ impl Strategy for Momentum {
         params: &MomentumParams,
         desk: &Desk<'_>,
         now: Timestamp,
-        wishes: &mut Vec<Wish>,
+        wishes: &mut Wishes,
     ) {
         let Event::Tick(tick) = event else { return };
         let TickKind::Trade { price, qty, trade_id, .. } = tick.kind else { return };
@@ -174,11 +196,27 @@ impl Strategy for Momentum {
         let decided = open_market(state, market, params, now)
             .and_then(|market| enough(state, direction, params).map(|()| market))
             .and_then(|market| Ok((market, choose(state, market, direction, params, desk, now)?)));
-        // An Err is why it stays idle; `report` works it out again for whoever looks.
-        if let Ok((market, choice)) = decided {
-            state.wished_at = Some(now);
-            state.spent = Some(direction).filter(|_| !params.hysteresis.is_zero());
-            wishes.push(wish(state, market, &choice, tick, trade_id, params));
+        let view = View { state, market, params, desk, now };
+        let cause = cause(params, tick, trade_id);
+        match decided {
+            Ok((market, choice)) => {
+                wishes.push(wish(&view, market, &choice, cause));
+                state.wished_at = Some(now);
+                state.spent = Some(direction).filter(|_| !params.hysteresis.is_zero());
+            }
+            Err(idle) => wishes.skip(idle.word(), now, || Skipped {
+                slug: market.map(|market| market.slug.clone()),
+                note: idle.to_string(),
+                inputs: view.figures(direction, &cause),
+                cause,
+            }),
+        }
+    }
+
+    fn retune(state: &mut State, params: &MomentumParams) {
+        state.window.resize(params.window, params.min_ticks);
+        if params.hysteresis.is_zero() {
+            state.spent = None;
         }
     }
 
@@ -199,20 +237,12 @@ impl Strategy for Momentum {
     }
 
     fn save(state: &State) -> Saved {
-        Saved {
-            window_ms: whole_millis(state.window.span()),
-            samples: state.window.samples(),
-            wished_at: state.wished_at,
-            spent: state.spent,
-        }
+        Saved { samples: state.window.samples(), wished_at: state.wished_at, spent: state.spent }
     }
 
     fn restore(state: &mut State, saved: Saved, params: &MomentumParams, now: Timestamp) -> Result<(), String> {
         state.wished_at = saved.wished_at;
         state.spent = saved.spent;
-        if saved.window_ms != whole_millis(params.window) {
-            return Err(format!("it was kept for a window of {} ms", saved.window_ms));
-        }
         let Some(newest) = saved.samples.last() else { return Err("it is empty".into()) };
         if now.since(newest.at) > params.window {
             return Err(format!("its newest tick is {} s old", now.since(newest.at).as_secs()));
@@ -365,14 +395,18 @@ fn part_to_sell(free: Size, usual: Size, least: Size) -> Size {
     if free - size < least { free } else { size }
 }
 
-fn wish(
-    state: &State,
-    market: &Market,
-    choice: &Choice<'_>,
-    tick: &Tick,
-    trade_id: u64,
-    params: &MomentumParams,
-) -> Wish {
+fn cause(params: &MomentumParams, tick: &Tick, trade_id: u64) -> Cause {
+    Cause {
+        source: params.symbol.clone(),
+        event_at: tick.event_at,
+        received_at: tick.received_at,
+        trade_id,
+        price: tick.last(),
+    }
+}
+
+fn wish(view: &View<'_>, market: &Market, choice: &Choice<'_>, cause: Cause) -> Wish {
+    let (state, params) = (view.state, view.params);
     let first = state.window.first().map_or(Price::ZERO, |sample| sample.price);
     let rationale = Rationale {
         source: params.symbol.clone(),
@@ -381,11 +415,13 @@ fn wish(
         window_ms: whole_millis(params.window),
         window_ticks: state.window.len() as u64,
         first,
-        last: tick.last(),
+        last: cause.price,
         reference: choice.reference,
         fair: choice.fair.map(|(fair, _)| Price(fair)),
         edge: choice.fair.map(|(_, edge)| Price(edge.round_dp(4))),
         note: String::new(),
+        params: 0,
+        inputs: view.figures(choice.direction, &cause),
     };
     let note = note(&rationale, choice, params);
     Wish {
@@ -400,13 +436,7 @@ fn wish(
             price: choice.price,
             rationale: Rationale { note, ..rationale },
         },
-        cause: Cause {
-            source: params.symbol.clone(),
-            event_at: tick.event_at,
-            received_at: tick.received_at,
-            trade_id,
-            price: tick.last(),
-        },
+        cause,
         send_within: params.send_within,
         rest_for: params.rest_for,
     }
@@ -438,5 +468,6 @@ fn note(rationale: &Rationale, choice: &Choice<'_>, params: &MomentumParams) -> 
     )
 }
 
+mod figures;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, dec};
 use super::{Effect, Engine, Event, Momentum, MomentumParams, Runner, Running};
 use crate::domain::{
     Exposure, HermesState, KillLatch, KillReport, KillState, Latency, Market, Mode, Order, OrderCounts, Pnl,
-    PolymarketData, Price, Side, Size, Symbol, Tick, TickKind, Timestamp, TradeEvent, TradingState, Usd,
+    PolymarketData, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp, TradeEvent, TradingState, Usd,
 };
 use crate::risk::checks::bench;
 
@@ -94,6 +94,8 @@ pub(super) struct Scene {
     pub(super) trades: u64,
     pub(super) start: i64,
     pub(super) hermes: HermesState,
+    /// Skips that were told.
+    pub(super) skips: Vec<Skip>,
 }
 
 impl Scene {
@@ -107,6 +109,7 @@ impl Scene {
             trades: 0,
             start: OPENS,
             hermes: hermes(1, now),
+            skips: Vec::new(),
         };
         scene.list(OPENS);
         scene.refresh();
@@ -116,6 +119,12 @@ impl Scene {
     pub(super) fn play(&mut self, event: &Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.engine.on_event(event, self.now, &mut effects);
+        let (skips, effects): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|effect| matches!(effect, Effect::Skip(_)));
+        self.skips.extend(skips.into_iter().filter_map(|effect| match effect {
+            Effect::Skip(skip) => Some(*skip),
+            Effect::Emit(_) | Effect::Deny(_) => None,
+        }));
         effects
     }
 

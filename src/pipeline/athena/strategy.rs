@@ -1,5 +1,6 @@
 //! What a strategy is: rules over its own state, without clock or I/O. The engine knows no more of one than this.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,7 +10,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::event::Event;
 use super::markets::Markets;
-use crate::domain::{Book, MarketId, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp, TokenId};
+use super::params::{Params, Table};
+use super::wishes::Wishes;
+use crate::domain::{
+    Book, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp, TokenId,
+};
 use crate::risk::Holdings;
 
 /// What a strategy may look at besides its own state.
@@ -63,7 +68,7 @@ pub struct Wish {
 /// The rules of a strategy. A new one needs this and an entry where strategies are made, nothing in the engine.
 pub trait Strategy {
     /// Its thresholds, as configured.
-    type Params: fmt::Debug + Send;
+    type Params: Params;
     /// What it remembers from event to event.
     type State: fmt::Debug + Send;
     /// What of that survives a restart.
@@ -78,15 +83,19 @@ pub trait Strategy {
     /// Its state before the first event.
     fn start(params: &Self::Params) -> Self::State;
 
-    /// Takes an event and adds what it wants to `wishes`. Wishing starts its cool-down, whatever the gate says.
+    /// Takes an event and adds what it wants, or why it skips a crossing, to `wishes`. Wishing starts its cool-down, whatever the gate
+    /// says.
     fn on_event(
         state: &mut Self::State,
         event: &Event,
         params: &Self::Params,
         desk: &Desk<'_>,
         now: Timestamp,
-        wishes: &mut Vec<Wish>,
+        wishes: &mut Wishes,
     );
+
+    /// Its parameters have changed: keeps of its state what it can. Called between two events.
+    fn retune(state: &mut Self::State, params: &Self::Params);
 
     /// How it stands, for people. `signal_at` is the engine's to fill in.
     fn report(state: &Self::State, params: &Self::Params, desk: &Desk<'_>, now: Timestamp) -> StrategyState;
@@ -94,7 +103,7 @@ pub trait Strategy {
     /// What is to be kept.
     fn save(state: &Self::State) -> Self::Saved;
 
-    /// Takes up what was kept; says why it starts cold when that is too old or for other parameters.
+    /// Takes up what was kept; says why it starts cold when that is too old.
     ///
     /// # Errors
     /// The reason, in words.
@@ -114,7 +123,16 @@ pub trait Runner: fmt::Debug + Send {
     /// Name and instrument: under which its state is kept.
     fn key(&self) -> (StrategyId, Symbol);
     /// See [`Strategy::on_event`].
-    fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Vec<Wish>);
+    fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes);
+    /// Its parameter table.
+    fn table(&self) -> Table;
+    /// Its parameters as text.
+    fn values(&self) -> BTreeMap<String, String>;
+    /// Takes other parameters, all or none.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    fn set_params(&mut self, values: &BTreeMap<String, String>) -> Result<(), Vec<ParamProblem>>;
     /// See [`Strategy::report`].
     fn report(&self, desk: &Desk<'_>, now: Timestamp) -> StrategyState;
     /// See [`Strategy::save`].
@@ -152,8 +170,22 @@ impl<S: Strategy> Runner for Running<S> {
         (S::id(), S::source(&self.params).clone())
     }
 
-    fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Vec<Wish>) {
+    fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes) {
         S::on_event(&mut self.state, event, &self.params, desk, now, wishes);
+    }
+
+    fn table(&self) -> Table {
+        Table::of::<S::Params>()
+    }
+
+    fn values(&self) -> BTreeMap<String, String> {
+        self.params.texts()
+    }
+
+    fn set_params(&mut self, values: &BTreeMap<String, String>) -> Result<(), Vec<ParamProblem>> {
+        self.params = S::Params::from_texts(values)?;
+        S::retune(&mut self.state, &self.params);
+        Ok(())
     }
 
     fn report(&self, desk: &Desk<'_>, now: Timestamp) -> StrategyState {

@@ -95,6 +95,15 @@ impl Window {
         Push::Taken
     }
 
+    /// Changes length and least number of samples. What is older than the new length goes; a longer window fills up from what it holds.
+    pub fn resize(&mut self, span: Duration, min_ticks: usize) {
+        self.span = span;
+        self.min_ticks = min_ticks.max(2);
+        if let Some(newest) = self.last() {
+            self.evict(newest.at.minus(span).max(self.floor));
+        }
+    }
+
     /// Forgets what is older than `floor`, now and from now on: a market's window begins with the market.
     pub fn keep_from(&mut self, floor: Timestamp) {
         if floor != self.floor {
@@ -118,12 +127,6 @@ impl Window {
         if let Some(first) = self.squares.front_mut() {
             self.squares_sum -= std::mem::take(first);
         }
-    }
-
-    /// Its length.
-    #[must_use]
-    pub const fn span(&self) -> Duration {
-        self.span
     }
 
     /// How many samples it holds.
@@ -278,6 +281,25 @@ mod tests {
             window.push(sample(6_000, 2, last));
             assert_eq!(window.crossing(dec!(0.01)), expected, "{last}");
         }
+    }
+
+    #[test]
+    fn a_shorter_window_forgets_what_is_too_old_and_a_longer_one_keeps_what_it_has() {
+        let mut window = window(2);
+        for second in 0..=10 {
+            window.push(sample(second * 1_000, 1, 10_000 + second));
+        }
+        window.resize(Duration::from_secs(4), 2);
+        assert_eq!((window.len(), window.first()), (5, Some(sample(6_000, 1, 10_006))));
+        assert_eq!(window.volume(), Size(dec!(2.5)));
+        window.resize(Duration::from_secs(8), 2);
+        assert_eq!((window.len(), window.is_warm()), (5, true), "half of its length is covered");
+        window.resize(Duration::from_secs(9), 2);
+        assert!(!window.is_warm());
+        window.push(sample(11_000, 1, 10_000));
+        assert_eq!((window.len(), window.is_warm()), (6, true));
+        window.resize(Duration::from_secs(9), 7);
+        assert!(!window.is_warm(), "seven ticks are needed now");
     }
 
     #[test]

@@ -84,7 +84,13 @@ async fn answers_and_the_latch_arrive() {
     let memory = MemoryBus::new();
     let bus: BusRef = memory.clone();
     let hermes = Origin::new("hermes", "h1");
-    let ack = |id: &str| Ack { id: id.to_owned(), by: "hermes".to_owned(), verdict: AckVerdict::Applied, at: at(1) };
+    let ack = |id: &str| Ack {
+        id: id.to_owned(),
+        by: "hermes".to_owned(),
+        verdict: AckVerdict::Applied,
+        version: None,
+        at: at(1),
+    };
     append(&memory, Stream::Acks, &hermes, &ack("before we came")).await;
     let killed = latch(4, KillState::Killed, at(1));
     memory.set(&Key::Kill, encode(&hermes.wrap(killed.clone(), at(1))).expect("encodes")).await.expect("sets");

@@ -243,13 +243,12 @@ impl Desk {
             TradeEvent::Signal(entry) => {
                 self.signals.insert_new(cells::signal(cells::emitted(entry, event.at), markets));
             }
-            TradeEvent::Denied { by, intent, denial, at } => {
+            TradeEvent::Denied { by, intent, denial, rationale, checks, at } => {
                 let verdict = match by {
                     crate::domain::DeniedBy::Athena => Verdict::DeniedByAthena,
                     crate::domain::DeniedBy::Hermes => Verdict::DeniedByHermes,
                 };
-                let item =
-                    SignalItem { verdict, intent, rationale: None, checks: Vec::new(), denial: Some(denial), at };
+                let item = SignalItem { verdict, intent, rationale, checks, denial: Some(denial), at };
                 self.signals.insert_new(cells::signal(item, markets));
             }
             TradeEvent::Order(order) if !old => {
@@ -267,7 +266,9 @@ impl Desk {
             | TradeEvent::Position(_)
             | TradeEvent::Kill(_)
             | TradeEvent::Mismatch(_)
-            | TradeEvent::DeadLetter(_) => {}
+            | TradeEvent::DeadLetter(_)
+            | TradeEvent::Skipped(_)
+            | TradeEvent::Params(_) => {}
         }
         matches!(place, Place::Gap(_))
     }

@@ -70,6 +70,11 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
         TradeEvent::DeadLetter(letter) if fresh => {
             model.notices.bad(&format!("dead letter ({}): {}", letter.reason, letter.last_error), now);
         }
+        TradeEvent::Params(version) if fresh => {
+            let changes: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
+            let what = format!("{} parameters, version {} by {}", version.strategy, version.version, version.by);
+            model.notices.info(&format!("{what}: {}", changes.join(", ")), now);
+        }
         _ => {}
     }
     let gap = model.desk.apply_event(event);

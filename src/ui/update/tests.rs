@@ -18,7 +18,7 @@ fn is_kill(effects: &[Effect]) -> bool {
 }
 
 fn ack(id: &str, verdict: AckVerdict) -> Feed {
-    Feed::Ack(Ack { id: id.to_owned(), by: "hermes".to_owned(), verdict, at: at(61) })
+    Feed::Ack(Ack { id: id.to_owned(), by: "hermes".to_owned(), verdict, version: None, at: at(61) })
 }
 
 #[test]

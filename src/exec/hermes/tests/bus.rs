@@ -150,6 +150,10 @@ impl Bus for TestBus {
         self.inner.set(key, value).await
     }
 
+    async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError> {
+        self.inner.replace(key, before, after).await
+    }
+
     fn link(&self) -> watch::Receiver<BusLink> {
         self.inner.link()
     }

@@ -362,5 +362,7 @@ fn rationale() -> Rationale {
         fair: None,
         edge: None,
         note: String::new(),
+        params: 0,
+        inputs: Vec::new(),
     }
 }

@@ -60,7 +60,14 @@ fn an_unknown_order_counts_at_full_size_and_a_denied_one_not_at_all() {
     other.reserve(&buy("0.50", "20"));
     let denial =
         crate::domain::Denial { control: crate::domain::Control::Deadline, value: String::new(), limit: String::new() };
-    let denied = TradeEvent::Denied { by: crate::domain::DeniedBy::Hermes, intent: buy("0.50", "20"), denial, at: NOW };
+    let denied = TradeEvent::Denied {
+        by: crate::domain::DeniedBy::Hermes,
+        intent: buy("0.50", "20"),
+        denial,
+        rationale: None,
+        checks: Vec::new(),
+        at: NOW,
+    };
     other.event(&h1(), 1, &denied);
     assert_eq!(up(&mut other, NOW), sizes(0, 0, 0));
 }

@@ -61,7 +61,7 @@ impl Inputs {
 }
 
 /// Repeats a call until the bus answers; says so once.
-async fn retry<T, F>(what: &str, mut call: impl FnMut() -> F) -> T
+pub(super) async fn retry<T, F>(what: &str, mut call: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, BusError>>,
 {

@@ -38,6 +38,8 @@ struct TestBus {
     link: watch::Sender<BusLink>,
     down: AtomicBool,
     signals_fail: AtomicBool,
+    /// How many more replacements lose their answer.
+    replace_fails: AtomicU64,
     order: Mutex<Vec<Stream>>,
 }
 
@@ -54,6 +56,7 @@ impl TestBus {
             link: watch::Sender::new(BusLink::Up),
             down: AtomicBool::new(false),
             signals_fail: AtomicBool::new(false),
+            replace_fails: AtomicU64::new(0),
             order: Mutex::default(),
         })
     }
@@ -188,6 +191,18 @@ impl Bus for TestBus {
         Ok(())
     }
 
+    async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError> {
+        self.up()?;
+        let mut kept = locked(&self.kept);
+        let unchanged = kept.keys.get(&key.to_string()).map(|held| &held[..]) == before;
+        if unchanged {
+            kept.keys.insert(key.to_string(), after);
+        }
+        let failing = self.replace_fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        // Carried out, but the answer is lost.
+        if failing.is_ok() { Err(BusError::Timeout(Duration::from_secs(1))) } else { Ok(unchanged) }
+    }
+
     fn link(&self) -> watch::Receiver<BusLink> {
         self.link.subscribe()
     }
@@ -223,8 +238,10 @@ impl Rig {
         let before = kept_state(bus).map(|state| state.boot);
         let mut params = scene::params();
         (params.min_ticks, params.cooldown) = (2, Duration::from_millis(1));
-        let settings =
-            Settings { momentum: vec![params], limits: Limits { duplicate_within: Duration::ZERO, ..bench::limits() } };
+        let settings = Settings {
+            strategies: vec![StrategySettings::Momentum(params)],
+            limits: Limits { duplicate_within: Duration::ZERO, ..bench::limits() },
+        };
         let shutdown = CancellationToken::new();
         let port: BusRef = bus.clone();
         let daemon = tokio::spawn(run(settings, port, shutdown.clone()));
@@ -463,7 +480,7 @@ async fn lost_messages_are_counted_and_the_snapshots_read_at_once() {
 async fn a_bus_that_is_down_at_the_start_is_waited_for() {
     let bus = TestBus::new();
     bus.down.store(true, Ordering::SeqCst);
-    let settings = Settings { momentum: vec![scene::params()], limits: bench::limits() };
+    let settings = Settings { strategies: vec![StrategySettings::Momentum(scene::params())], limits: bench::limits() };
     let shutdown = CancellationToken::new();
     let port: BusRef = bus.clone();
     let daemon = tokio::spawn(run(settings.clone(), port, shutdown.clone()));
@@ -501,7 +518,12 @@ async fn the_window_survives_a_restart() {
 
 #[tokio::test]
 async fn a_strategy_configured_twice_is_refused() {
-    let settings = Settings { momentum: vec![scene::params(), scene::params()], limits: bench::limits() };
+    let settings = Settings {
+        strategies: vec![StrategySettings::Momentum(scene::params()), StrategySettings::Momentum(scene::params())],
+        limits: bench::limits(),
+    };
     let error = run(settings, TestBus::new(), CancellationToken::new()).await.expect_err("one state for two");
-    assert_eq!(error.to_string(), "strategy 'momentum' is configured twice on BTC/USD; each needs a pair of its own");
+    assert_eq!(error.to_string(), "strategy 'momentum' is configured twice");
 }
+
+mod params;

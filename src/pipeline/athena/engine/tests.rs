@@ -13,7 +13,7 @@ const UP: rust_decimal::Decimal = dec!(87_008.70);
 fn verdict(effects: &[Effect]) -> Result<OrderIntent, Control> {
     match effects {
         [Effect::Emit(emission)] => Ok(emission.approved.inner().clone()),
-        [Effect::Deny(denied)] => Err(denied.denial.control),
+        [Effect::Deny(refusal)] => Err(refusal.denied.denial.control),
         other => panic!("one effect was expected: {other:?}"),
     }
 }
@@ -140,6 +140,20 @@ fn drawdown_beyond_the_limit_denies() {
     scene.hermes.day_start = Usd(dec!(50));
     scene.calm(5);
     assert_eq!(verdict(&scene.tick(UP)), Err(Control::DailyLoss));
+}
+
+#[test]
+fn a_refusal_keeps_why_it_was_wanted_and_every_check() {
+    let mut scene = Scene::new();
+    scene.hermes.peak_today = Usd(dec!(100));
+    scene.hermes.pnl.total = Usd(dec!(-100.01));
+    scene.refresh();
+    scene.warm();
+    let effects = scene.tick(UP);
+    let [Effect::Deny(refusal)] = &effects[..] else { panic!("{effects:?}") };
+    let failed: Vec<_> = refusal.denied.checks.iter().filter(|check| !check.passed).collect();
+    assert_eq!((refusal.denied.checks.len(), failed.len()), (19, 1));
+    assert!(refusal.rationale.note.starts_with("BTC/USD rose") && !refusal.rationale.inputs.is_empty());
 }
 
 #[test]

@@ -14,7 +14,7 @@ const DOWN: Decimal = dec!(86_991.30);
 fn emitted(effects: &[Effect]) -> Vec<OrderIntent> {
     let intent = |effect: &Effect| match effect {
         Effect::Emit(emission) => Some(emission.approved.inner().clone()),
-        Effect::Deny(_) => None,
+        Effect::Deny(_) | Effect::Skip(_) => None,
     };
     effects.iter().filter_map(intent).collect()
 }
@@ -84,7 +84,7 @@ fn it_cools_down_between_wishes_also_when_they_are_denied() {
     scene.hermes.trading_state = TradingState::Reducing;
     scene.refresh();
     scene.warm();
-    let denied = |effects: &[Effect]| matches!(effects, [Effect::Deny(denied)] if denied.denial.control == Control::TradingState);
+    let denied = |effects: &[Effect]| matches!(effects, [Effect::Deny(refusal)] if refusal.denied.denial.control == Control::TradingState);
     assert!(denied(&scene.tick(UP)));
     for _ in 0..4 {
         scene.wait(Duration::from_secs(1));
@@ -208,7 +208,8 @@ fn a_kept_window_goes_on_where_it_was_and_an_old_one_starts_cold() {
     assert_eq!(revive(scene.now, params()), Ok(Some(saved.get().to_owned())));
     let cold = revive(scene.now.plus(Duration::from_secs(15)), params()).expect_err("too old");
     assert_eq!(cold, "its newest tick is 16 s old");
-    assert!(revive(scene.now, MomentumParams { window: Duration::from_secs(30), ..params() }).is_err());
+    let longer = MomentumParams { window: Duration::from_secs(30), ..params() };
+    assert_eq!(revive(scene.now, longer), Ok(Some(saved.get().to_owned())), "a window changed since keeps what it can");
 }
 
 fn with(change: impl FnOnce(&mut MomentumParams)) -> Scene {
@@ -258,6 +259,127 @@ fn with_hysteresis_a_direction_signals_again_only_after_the_move_came_back() {
     assert!(scene.tick(UP).is_empty());
     assert!(scene.tick(dec!(87_004.34)).is_empty());
     assert_eq!(scene.tick(dec!(87_009)).len(), 1);
+}
+
+fn changed_to(scene: &mut Scene, pairs: &[(&str, &str)]) {
+    let mut values = scene.engine.params().remove(0).values;
+    values.extend(pairs.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())));
+    let version = crate::domain::ParamVersion {
+        strategy: "momentum".into(),
+        version: 7,
+        values,
+        changed: Vec::new(),
+        by: "test".into(),
+        why: "test".into(),
+        at: scene.now,
+        command: None,
+    };
+    scene.engine.set_params(&version).expect("they fit");
+}
+
+#[test]
+fn a_changed_threshold_holds_for_the_next_event_and_is_named_by_it() {
+    let mut scene = with(|params| params.threshold = dec!(0.01));
+    assert!(scene.tick(UP).is_empty());
+    changed_to(&mut scene, &[("threshold", "0.0001")]);
+    let effects = scene.tick(UP);
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((emission.rationale.params, emission.rationale.threshold), (7, dec!(0.0001)));
+    assert_eq!(scene.engine.params()[0].version, 7);
+}
+
+#[test]
+fn a_changed_window_keeps_the_ticks_that_it_can() {
+    let mut scene = with(|_| ());
+    let ticks = |scene: &Scene| scene.engine.report(scene.now)[0].window_ticks;
+    assert_eq!(ticks(&scene), 12);
+    changed_to(&mut scene, &[("window_s", "60")]);
+    assert_eq!((ticks(&scene), scene.idle().as_deref()), (12, Some("window is warming up: 12 of 10 ticks")));
+    changed_to(&mut scene, &[("window_s", "5"), ("min_ticks", "3")]);
+    assert_eq!((ticks(&scene), scene.idle()), (6, None));
+    assert_eq!(only(&scene.tick(UP)).side, Side::Buy);
+}
+
+#[test]
+fn what_does_not_fit_changes_nothing() {
+    let mut scene = with(|_| ());
+    let before = scene.engine.params();
+    let mut version = crate::domain::ParamVersion {
+        strategy: "momentum".into(),
+        version: 2,
+        values: before[0].values.clone(),
+        changed: Vec::new(),
+        by: "test".into(),
+        why: "test".into(),
+        at: scene.now,
+        command: None,
+    };
+    version.values.insert("size".into(), "1".into());
+    version.values.insert("window_s".into(), "0".into());
+    assert_eq!(scene.engine.set_params(&version).map_err(|problems| problems.len()), Err(1));
+    assert_eq!(scene.engine.params(), before);
+}
+
+fn input<'a>(skip: &'a crate::domain::Skip, name: &str) -> &'a str {
+    skip.inputs.iter().find(|figure| figure.name == name).map_or("", |figure| figure.value.as_str())
+}
+
+#[test]
+fn a_crossing_that_is_skipped_says_why_with_its_figures_once() {
+    let mut scene = with(|params| params.min_edge = dec!(0.0686));
+    assert!(scene.tick(UP).is_empty());
+    let [skip] = &scene.skips[..] else { panic!("{:?}", scene.skips) };
+    assert_eq!((skip.reason.as_str(), skip.note.as_str()), ("no_edge", "edge 0.0685 is below 0.0686"));
+    assert_eq!((input(skip, "fair Up"), input(skip, "change")), ("0.5885", "0.01 % (threshold 0.01 %)"));
+    assert_eq!(input(skip, "edge Up"), "0.0685 at 0.52 after fee (at least 0.0686)");
+    assert_eq!(input(skip, "book Up"), "bid 0.49, ask 0.51, 0 ms old (at most 3000)");
+    assert_eq!((skip.at, skip.received_at), (scene.now, scene.now));
+    for _ in 0..9 {
+        scene.tick(UP);
+    }
+    assert_eq!((scene.skips.len(), scene.engine.skips()), (1, 10), "the same reason is counted, not told");
+    let id = scene.skips[0].id.clone();
+    let mut again = with(|params| params.min_edge = dec!(0.0686));
+    again.tick(UP);
+    assert_eq!(again.skips[0].id, id, "the same cause gives the same id");
+}
+
+#[test]
+fn each_obstacle_has_a_word_of_its_own() {
+    type Spoil = fn(&mut Scene);
+    let cases: [(&str, Spoil); 5] = [
+        ("no_fresh_book", |scene| scene.now = scene.now.plus(Duration::from_micros(3_000_001))),
+        ("not_accepting", |scene| {
+            let market = Market { accepting_orders: false, ..market(OPENS) };
+            scene.play(&Event::Polymarket(PolymarketData::Market(market)));
+        }),
+        ("closing", |scene| {
+            let market = Market { closes_at: Some(scene.now.plus(Duration::from_secs(19))), ..market(OPENS) };
+            scene.play(&Event::Polymarket(PolymarketData::Market(market)));
+        }),
+        ("too_small", |scene| changed_to(scene, &[("size", "1")])),
+        ("thin", |scene| changed_to(scene, &[("min_volume", "50")])),
+    ];
+    for (reason, spoil) in cases {
+        let mut scene = with(|_| ());
+        spoil(&mut scene);
+        assert!(scene.tick(UP).is_empty());
+        let told: Vec<_> = scene.skips.iter().map(|skip| skip.reason.as_str()).collect();
+        assert_eq!(told, [reason]);
+    }
+}
+
+#[test]
+fn while_halted_no_skip_is_told_and_afterwards_the_count_is() {
+    let mut scene = with(|params| params.min_edge = dec!(1));
+    scene.hermes.trading_state = TradingState::Halted;
+    scene.refresh();
+    assert!(scene.tick(UP).is_empty());
+    assert!(scene.skips.is_empty());
+    scene.hermes.trading_state = TradingState::Active;
+    scene.wait(Duration::from_secs(1));
+    scene.tick(UP);
+    assert_eq!(scene.skips.iter().map(|skip| skip.untold).collect::<Vec<_>>(), [1]);
 }
 
 mod tape;

@@ -1,8 +1,10 @@
 //! Parameter tables: each strategy declares its thresholds once, with type, range, unit and meaning. The configuration file, the
 //! command line, the cockpit and the live changes all read that one declaration.
 
+pub mod book;
 mod value;
 
+pub use book::Table;
 pub use value::ParamValue;
 
 use std::collections::BTreeMap;

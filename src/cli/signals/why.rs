@@ -1,0 +1,171 @@
+//! Everything about one signal, denial or skip, for a terminal of 80 columns.
+
+use super::super::text::{COLUMNS, labelled};
+use crate::domain::{
+    CheckResult, DeniedBy, Figure, Order, OrderIntent, Rationale, Side, SignalEntry, Skip, StrategyId, Timestamp,
+    TradeEvent,
+};
+
+/// Where values begin.
+const INDENT: usize = 16;
+
+/// Prints what the events of one id tell, in their order.
+pub(super) fn print(events: &[TradeEvent]) {
+    let mut explained = false;
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
+            println!();
+        }
+        match event {
+            TradeEvent::Signal(SignalEntry { intent, rationale, checks }) => {
+                println!("SIGNAL  {}", intent.intent);
+                wanted(intent, Some(rationale));
+                judged(checks);
+                times(intent, intent.created_at);
+                explained = true;
+            }
+            TradeEvent::Denied { by, intent, denial, rationale, checks, at } => {
+                let by = match by {
+                    DeniedBy::Athena => "Athena, before it was emitted",
+                    DeniedBy::Hermes => "Hermes, before it was sent",
+                };
+                println!("DENIED  {}", intent.intent);
+                labelled("by", INDENT, by);
+                labelled("because", INDENT, &denial.to_string());
+                if !explained {
+                    wanted(intent, rationale.as_ref());
+                }
+                judged(checks);
+                times(intent, *at);
+                explained = true;
+            }
+            TradeEvent::Skipped(skip) => skipped(skip),
+            TradeEvent::Order(order) => self::order(order),
+            _ => {}
+        }
+    }
+}
+
+fn wanted(intent: &OrderIntent, rationale: Option<&Rationale>) {
+    let OrderIntent { side, size, outcome, slug, price, .. } = intent;
+    let better = match side {
+        Side::Buy => "or less",
+        Side::Sell => "or more",
+    };
+    labelled("wanted", INDENT, &format!("{side} {size} {outcome} of {slug} at {price} {better}"));
+    let Some(rationale) = rationale else { return };
+    labelled("why", INDENT, &rationale.note);
+    parameters(&intent.strategy, rationale.params);
+    labelled("source", INDENT, rationale.source.as_str());
+    let percent = |ratio: rust_decimal::Decimal| (ratio * rust_decimal::Decimal::ONE_HUNDRED).round_dp(4).normalize();
+    labelled(
+        "change",
+        INDENT,
+        &format!("{} % (threshold {} %)", percent(rationale.change), percent(rationale.threshold)),
+    );
+    let Rationale { window_ticks, window_ms, first, last, reference, .. } = rationale;
+    labelled("window", INDENT, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"));
+    labelled("priced against", INDENT, &reference.to_string());
+    if let (Some(fair), Some(edge)) = (rationale.fair, rationale.edge) {
+        labelled("worth", INDENT, &format!("{fair}, edge {edge} after price and fee"));
+    }
+    inputs(&rationale.inputs);
+}
+
+fn parameters(strategy: &StrategyId, version: u64) {
+    if version == 0 {
+        labelled("parameters", INDENT, "of a version that is not known");
+    } else {
+        labelled("parameters", INDENT, &format!("{strategy} version {version} (cockpit params history {strategy})"));
+    }
+}
+
+fn inputs(inputs: &[Figure]) {
+    if inputs.is_empty() {
+        return;
+    }
+    println!("inputs");
+    for Figure { name, value } in inputs {
+        labelled(&format!("  {name}"), INDENT, value);
+    }
+}
+
+fn judged(checks: &[CheckResult]) {
+    if checks.is_empty() {
+        labelled("checks", INDENT, "none: it was refused before they ran");
+        return;
+    }
+    println!("checks");
+    for check in checks {
+        let mark = if check.passed { "  ok    " } else { "  FAILED" };
+        let name = check.control.to_string();
+        let line = format!("{mark}  {name:<16} {:<24} {}", check.value, check.limit);
+        if line.chars().count() <= COLUMNS {
+            println!("{line}");
+        } else {
+            labelled(&format!("{mark}  {name}"), 27, &check.value);
+            labelled("", 27, &format!("limit: {}", check.limit));
+        }
+    }
+}
+
+fn times(intent: &OrderIntent, judged_at: Timestamp) {
+    println!("times");
+    let received = intent.tick_received_at;
+    labelled("  tick received", INDENT + 2, &received.to_string());
+    step("  decided", intent.created_at, received);
+    if judged_at != intent.created_at {
+        step("  denied", judged_at, received);
+    }
+    labelled("  send before", INDENT + 2, &intent.deadline.to_string());
+    labelled("  rests until", INDENT + 2, &intent.rest_until.to_string());
+}
+
+fn step(name: &str, at: Timestamp, from: Timestamp) {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds to the microsecond for a person")]
+    let after = (at.micros() - from.micros()) as f64 / 1_000.0;
+    labelled(name, INDENT + 2, &format!("{at}  {after:+.3} ms"));
+}
+
+fn skipped(skip: &Skip) {
+    println!("SKIPPED  {}", skip.id);
+    labelled("because", INDENT, &format!("{}: {}", skip.reason, skip.note));
+    if let Some(slug) = &skip.slug {
+        labelled("market", INDENT, slug.as_str());
+    }
+    parameters(&skip.strategy, skip.params);
+    if skip.untold > 0 {
+        labelled("not told", INDENT, &format!("{} crossings were skipped since the last that was told", skip.untold));
+    }
+    inputs(&skip.inputs);
+    println!("times");
+    step("  at the venue", skip.event_at, skip.received_at);
+    labelled("  tick received", INDENT + 2, &skip.received_at.to_string());
+    step("  decided", skip.at, skip.received_at);
+}
+
+fn order(order: &Order) {
+    let id = order.order.as_ref().map_or("not signed", |id| id.as_str());
+    println!("ORDER  {id}");
+    labelled("state", INDENT, &format!("{}, matched {} of {}", order.state, order.matched, order.intent.size));
+    if let Some(reason) = &order.reason {
+        labelled("reason", INDENT, reason);
+    }
+    println!("times");
+    let times = &order.times;
+    for (name, at) in [
+        ("  consumed", times.consumed_at),
+        ("  gated", times.gated_at),
+        ("  signed", times.signed_at),
+        ("  committed", times.committed_at),
+        ("  sent", times.sent_at),
+        ("  answered", times.answered_at),
+        ("  matched", times.matched_at),
+        ("  confirmed", times.confirmed_at),
+        ("  ended", times.ended_at),
+    ] {
+        if let Some(at) = at {
+            step(name, at, order.intent.tick_received_at);
+        }
+    }
+}

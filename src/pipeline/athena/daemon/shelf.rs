@@ -1,0 +1,313 @@
+//! The books of parameters as they lie on the bus, and the commands that change them.
+//!
+//! A command is judged here, kept under `params.<strategy>`, put in force between two events of the engine, told, and only then
+//! acknowledged. One task does it, so that no two changes overlap. Another writer of the same key is noticed by the compare-and-set:
+//! its newer version is taken over; an older one, or none, means that the bus has lost something, and ours is written again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+use super::inputs::retry;
+use crate::bus::{BusError, BusRef, EntryId, Key, Origin, Stream, decode, encode};
+use crate::clock;
+use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, ParamBook, ParamProblem, ParamVersion, StrategyId};
+use crate::pipeline::athena::Table;
+use crate::pipeline::athena::params::book::{self, Author, Outcome, Values};
+
+const BLOCK: Duration = Duration::from_secs(1);
+const BATCH: usize = 16;
+const RETRY_EVERY: Duration = Duration::from_millis(250);
+/// How often a change is begun again because another writer was faster.
+const TRIES: usize = 8;
+
+/// A version on its way into the engine.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// What is to be in force.
+    pub(super) version: ParamVersion,
+    /// Answered once it is, or with what is wrong with it.
+    pub(super) done: oneshot::Sender<Result<(), Vec<ParamProblem>>>,
+}
+
+#[derive(Debug)]
+struct Shelved {
+    strategy: StrategyId,
+    table: Table,
+    book: ParamBook,
+    /// What lies on the bus, as far as is known.
+    raw: Option<Bytes>,
+}
+
+/// Every strategy's book.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    bus: BusRef,
+    origin: Origin,
+    acks: Origin,
+    shelved: Vec<Shelved>,
+    after: EntryId,
+}
+
+/// What became of an attempt to write a book.
+enum Kept {
+    Yes,
+    /// Something else lies there.
+    No(Option<Bytes>),
+    Refused(BusError),
+}
+
+/// Changes for the engine; dropping it ends the task.
+#[derive(Debug)]
+pub(super) struct Changes {
+    changes: mpsc::Receiver<Change>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Changes {
+    /// The next change. Cancel-safe.
+    pub(super) async fn recv(&mut self) -> Option<Change> {
+        self.changes.recv().await
+    }
+}
+
+impl Shelf {
+    /// Reads the books, brings them up to date with the configuration file, and keeps what that changed. Waits for the bus.
+    pub(super) async fn open(bus: &BusRef, boot: &str, strategies: Vec<(StrategyId, Table, Values)>) -> Self {
+        // What was asked before this run was asked of another.
+        let newest = retry("control.commands", || bus.tail(Stream::Commands, 1)).await;
+        let mut shelf = Self {
+            bus: Arc::clone(bus),
+            origin: Origin::new("athena", boot),
+            acks: Origin::new("athena", boot),
+            shelved: Vec::new(),
+            after: newest.last().map_or(EntryId::START, |entry| entry.id),
+        };
+        for (strategy, table, file) in strategies {
+            let shelved = shelf.opened(strategy, table, &file).await;
+            shelf.shelved.push(shelved);
+        }
+        shelf
+    }
+
+    async fn opened(&self, strategy: StrategyId, table: Table, file: &Values) -> Shelved {
+        let key = Key::Params(strategy.clone());
+        loop {
+            let raw = retry("parameters", || self.bus.get(&key)).await;
+            let stored = raw.as_ref().and_then(|raw| readable(&strategy, raw));
+            let book = book::open(stored.clone(), &strategy, file, &table, clock::now());
+            if stored.as_ref() == Some(&book) {
+                return Shelved { strategy, table, book, raw };
+            }
+            match self.keep(&strategy, raw.as_deref(), &book).await {
+                Ok((raw, Kept::Yes)) => {
+                    tell(&strategy, &book);
+                    return Shelved { strategy, table, book, raw: Some(raw) };
+                }
+                Ok((_, Kept::No(_))) => {}
+                Ok((_, Kept::Refused(error))) => {
+                    warn!(%key, %error, "the parameters are in force, but not kept");
+                    return Shelved { strategy, table, book, raw };
+                }
+                Err(error) => {
+                    warn!(%key, error, "the parameters are in force, but not kept");
+                    return Shelved { strategy, table, book, raw };
+                }
+            }
+        }
+    }
+
+    /// The versions in force.
+    pub(super) fn in_force(&self) -> impl Iterator<Item = &ParamVersion> {
+        self.shelved.iter().filter_map(|shelved| shelved.book.in_force())
+    }
+
+    /// Begins to obey commands.
+    pub(super) fn start(self) -> Changes {
+        let (sender, changes) = mpsc::channel(1);
+        let task = tokio::spawn(self.follow(sender));
+        Changes { changes, _task: AbortOnDropHandle::new(task) }
+    }
+
+    async fn follow(mut self, engine: mpsc::Sender<Change>) {
+        loop {
+            let (bus, after) = (Arc::clone(&self.bus), self.after);
+            for entry in retry("control.commands", || bus.read(Stream::Commands, after, BATCH, BLOCK)).await {
+                self.after = entry.id;
+                match decode::<Command>(&entry.payload) {
+                    Ok(envelope) if envelope.body.action.addressee() == Addressee::Athena => {
+                        let ack = self.obey(&envelope.body, &engine).await;
+                        self.acknowledge(&ack).await;
+                    }
+                    Ok(_) => {}
+                    Err(error) => warn!(entry = %entry.id, %error, "a command cannot be read"),
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: &Command, engine: &mpsc::Sender<Change>) -> Ack {
+        let (Action::SetParams { strategy, .. } | Action::RollbackParams { strategy, .. }) = &command.action else {
+            return ack(command, Err(vec!["this is not Athena's to do".to_owned()]), None);
+        };
+        let Some(index) = self.shelved.iter().position(|shelved| shelved.strategy == *strategy) else {
+            let names: Vec<_> = self.shelved.iter().map(|shelved| shelved.strategy.as_str()).collect();
+            let reason = format!("no strategy '{strategy}'; there is {}", names.join(", "));
+            return ack(command, Err(vec![reason]), None);
+        };
+        let verdict = if command.expires_at < clock::now() {
+            Err(vec!["it has expired".to_owned()])
+        } else {
+            self.carry_out(index, command, engine).await
+        };
+        let in_force = self.shelved[index].book.in_force().map(|version| version.version);
+        match &verdict {
+            Ok(()) => info!(%strategy, version = in_force, by = command.actor, "parameters are in force"),
+            Err(reasons) => info!(%strategy, by = command.actor, ?reasons, "parameters denied"),
+        }
+        ack(command, verdict, in_force)
+    }
+
+    async fn carry_out(
+        &mut self,
+        index: usize,
+        command: &Command,
+        engine: &mpsc::Sender<Change>,
+    ) -> Result<(), Vec<String>> {
+        for _ in 0..TRIES {
+            let shelved = &self.shelved[index];
+            if shelved.book.in_force().is_some_and(|version| version.command.as_ref() == Some(&command.id)) {
+                return Ok(());
+            }
+            let Outcome::New(book) = decide(shelved, command)? else { return Ok(()) };
+            let kept = self.keep(&shelved.strategy, shelved.raw.as_deref(), &book).await;
+            let (raw, kept) = kept.map_err(|error| vec![error])?;
+            match kept {
+                Kept::Yes => return self.put_in_force(index, book, Some(raw), engine).await,
+                Kept::No(found) => self.take_over(index, found, engine).await?,
+                Kept::Refused(error) => return Err(vec![format!("it could not be kept: {error}")]),
+            }
+        }
+        Err(vec![format!("others changed the parameters {TRIES} times meanwhile")])
+    }
+
+    /// Something else lies on the bus than was thought.
+    async fn take_over(
+        &mut self,
+        index: usize,
+        found: Option<Bytes>,
+        engine: &mpsc::Sender<Change>,
+    ) -> Result<(), Vec<String>> {
+        let shelved = &mut self.shelved[index];
+        let stored = found.as_ref().and_then(|raw| readable(&shelved.strategy, raw));
+        let number = |book: &ParamBook| book.in_force().map_or(0, |version| version.version);
+        match stored {
+            Some(stored) if number(&stored) >= number(&shelved.book) => {
+                warn!(strategy = %shelved.strategy, version = number(&stored), "another Athena changed the parameters");
+                self.put_in_force(index, stored, found, engine).await
+            }
+            _ => {
+                warn!(strategy = %shelved.strategy, "the bus has lost versions of the parameters; they are written again");
+                shelved.raw = found;
+                Ok(())
+            }
+        }
+    }
+
+    async fn put_in_force(
+        &mut self,
+        index: usize,
+        book: ParamBook,
+        raw: Option<Bytes>,
+        engine: &mpsc::Sender<Change>,
+    ) -> Result<(), Vec<String>> {
+        let Some(version) = book.in_force().cloned() else { return Ok(()) };
+        let (done, answer) = oneshot::channel();
+        let gone = || vec!["athena is ending; the version is kept and in force at her next start".to_owned()];
+        engine.send(Change { version, done }).await.map_err(|_ended| gone())?;
+        let taken = answer.await.map_err(|_ended| gone())?;
+        taken.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let shelved = &mut self.shelved[index];
+        (shelved.book, shelved.raw) = (book, raw);
+        Ok(())
+    }
+
+    /// Writes a book in the place of `before`. While the bus is away it is tried on: nothing trades then either. An attempt in doubt is
+    /// settled by reading.
+    async fn keep(
+        &self,
+        strategy: &StrategyId,
+        before: Option<&[u8]>,
+        book: &ParamBook,
+    ) -> Result<(Bytes, Kept), String> {
+        let key = Key::Params(strategy.clone());
+        let after = encode(&self.origin.wrap(book, clock::now())).map_err(|error| format!("{key}: {error}"))?;
+        loop {
+            match self.bus.replace(&key, before, after.clone()).await {
+                Ok(true) => return Ok((after, Kept::Yes)),
+                Ok(false) => {
+                    let found = retry("parameters", || self.bus.get(&key)).await;
+                    let ours = found.as_ref() == Some(&after);
+                    return Ok((after, if ours { Kept::Yes } else { Kept::No(found) }));
+                }
+                Err(error) if error.is_transient() => {
+                    warn!(%key, %error, "the parameters could not be kept; trying on");
+                    tokio::time::sleep(RETRY_EVERY).await;
+                }
+                Err(error) => return Ok((after, Kept::Refused(error))),
+            }
+        }
+    }
+
+    async fn acknowledge(&self, ack: &Ack) {
+        match encode(&self.acks.wrap(ack, clock::now())) {
+            Ok(payload) => {
+                retry("control.acks", || self.bus.append(Stream::Acks, payload.clone())).await;
+            }
+            Err(error) => warn!(command = ack.id, %error, "an acknowledgement cannot be written"),
+        }
+    }
+}
+
+fn decide(shelved: &Shelved, command: &Command) -> Result<Outcome, Vec<String>> {
+    let author = |why| Author { by: &command.actor, why, command: Some(&command.id), at: clock::now() };
+    match &command.action {
+        Action::SetParams { expected, changes, why, .. } => {
+            book::set(&shelved.book, &shelved.table, *expected, changes, &author(why))
+        }
+        Action::RollbackParams { to, why, .. } => book::rollback(&shelved.book, &shelved.table, *to, &author(why)),
+        _ => Err(vec!["this is not Athena's to do".to_owned()]),
+    }
+}
+
+fn ack(command: &Command, verdict: Result<(), Vec<String>>, version: Option<u64>) -> Ack {
+    let verdict = match verdict {
+        Ok(()) => AckVerdict::Applied,
+        Err(reasons) => AckVerdict::Denied { reasons },
+    };
+    Ack { id: command.id.clone(), by: "athena".to_owned(), verdict, version, at: clock::now() }
+}
+
+fn readable(strategy: &StrategyId, raw: &[u8]) -> Option<ParamBook> {
+    match decode::<ParamBook>(raw) {
+        Ok(envelope) if envelope.body.strategy == *strategy => Some(envelope.body),
+        Ok(envelope) => {
+            warn!(%strategy, found = %envelope.body.strategy, "the kept parameters are another strategy's; the file's count");
+            None
+        }
+        Err(error) => {
+            warn!(%strategy, %error, "the kept parameters cannot be read; the file's count");
+            None
+        }
+    }
+}
+
+fn tell(strategy: &StrategyId, book: &ParamBook) {
+    if let Some(ParamVersion { version, by, why, .. }) = book.in_force() {
+        info!(%strategy, version, by, why, "parameters");
+    }
+}

@@ -1,0 +1,231 @@
+//! The book of a strategy's parameters: which version is in force, and how it becomes another. Pure.
+
+use std::collections::BTreeMap;
+
+use super::Params;
+use crate::domain::{ParamBook, ParamChange, ParamDoc, ParamProblem, ParamSpec, ParamVersion, StrategyId, Timestamp};
+
+/// Versions that a book keeps; the oldest beyond that go.
+const KEPT: usize = 200;
+/// The longest reason that is kept with a version, in bytes.
+const WHY_MOST: usize = 500;
+/// Who sets what the configuration file says.
+const FILE: &str = "config file";
+
+/// Every parameter as text, by its name.
+pub type Values = BTreeMap<String, String>;
+/// Values, or everything that is wrong with them.
+type Checked = Result<Values, Vec<ParamProblem>>;
+
+/// A strategy's parameter table without its type: what the book needs to judge texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    specs: &'static [ParamSpec],
+    check: fn(&Values) -> Checked,
+    change: fn(&Values, &Values) -> Checked,
+}
+
+impl Table {
+    /// The table of these parameters.
+    #[must_use]
+    pub fn of<P: Params>() -> Self {
+        Self {
+            specs: P::TABLE,
+            check: |values| P::from_texts(values).map(|params| params.texts()),
+            change: |values, changes| P::from_texts(values)?.with(changes).map(|params| params.texts()),
+        }
+    }
+
+    fn docs(&self) -> Vec<ParamDoc> {
+        self.specs.iter().map(ParamDoc::from).collect()
+    }
+}
+
+/// Who changes something, why and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    /// Who.
+    pub by: &'a str,
+    /// Why.
+    pub why: &'a str,
+    /// The command that asked for it.
+    pub command: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a change comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The book with a new version.
+    New(ParamBook),
+    /// Nothing would change: this version stays in force.
+    Same(u64),
+}
+
+/// The book at Athena's start. `file` holds the configuration file's values, which are right.
+///
+/// Of each parameter what was said last counts: the version in force stays, and of the file only those values are taken that differ
+/// from the file of the last start; fixed parameters are always the file's. If that is a change, it is a new version by `config file`.
+/// A version that no longer fits the table gives way to the file's values as a whole. Without a book the file's values are version 1.
+#[must_use]
+pub fn open(
+    stored: Option<ParamBook>,
+    strategy: &StrategyId,
+    file: &Values,
+    table: &Table,
+    now: Timestamp,
+) -> ParamBook {
+    let fresh = |why: &str| {
+        let author = Author { by: FILE, why, command: None, at: now };
+        let empty =
+            ParamBook { strategy: strategy.clone(), table: table.docs(), file: file.clone(), versions: Vec::new() };
+        with_version(empty, file.clone(), &author)
+    };
+    let Some(stored) = stored else { return fresh("the first start") };
+    let Some(latest) = stored.in_force() else { return fresh("the book that was kept is empty") };
+    let mut values = latest.values.clone();
+    values.retain(|name, _| table.specs.iter().any(|spec| spec.name == *name));
+    for spec in table.specs {
+        let Some(text) = file.get(spec.name) else { continue };
+        if spec.is_fixed() || stored.file.get(spec.name) != Some(text) {
+            values.insert(spec.name.to_owned(), text.clone());
+        }
+    }
+    let (values, why) = match (table.check)(&values) {
+        Ok(values) => (values, "the configuration file changed".to_owned()),
+        Err(problems) => {
+            let why = format!("version {} does not fit any more: {}", latest.version, in_words(&problems).join("; "));
+            (file.clone(), clipped(&why))
+        }
+    };
+    let book = ParamBook { table: table.docs(), file: file.clone(), ..stored.clone() };
+    if values == latest.values {
+        return book;
+    }
+    with_version(book, values, &Author { by: FILE, why: &why, command: None, at: now })
+}
+
+/// The book after some parameters are set.
+///
+/// # Errors
+/// Every reason against it, in words.
+pub fn set(
+    book: &ParamBook,
+    table: &Table,
+    expected: Option<u64>,
+    changes: &Values,
+    author: &Author<'_>,
+) -> Result<Outcome, Vec<String>> {
+    let (version, values) = in_force(book)?;
+    if let Some(expected) = expected.filter(|expected| *expected != version) {
+        return Err(vec![format!("version {version} is in force, not {expected}: look at it and ask again")]);
+    }
+    let mut reasons = objections(author);
+    if changes.is_empty() {
+        reasons.push("no parameter is named".to_owned());
+    }
+    match (table.change)(values, changes) {
+        Ok(values) if reasons.is_empty() => Ok(successor(book, values, author)),
+        Ok(_) => Err(reasons),
+        Err(problems) => {
+            reasons.extend(in_words(&problems));
+            Err(reasons)
+        }
+    }
+}
+
+/// The book after an earlier version's values are put in force again, as a new version. Fixed parameters stay as they are.
+///
+/// # Errors
+/// Every reason against it, in words.
+pub fn rollback(book: &ParamBook, table: &Table, to: u64, author: &Author<'_>) -> Result<Outcome, Vec<String>> {
+    let (_, values) = in_force(book)?;
+    let mut reasons = objections(author);
+    let Some(earlier) = book.versions.iter().find(|version| version.version == to) else {
+        let numbers = |version: Option<&ParamVersion>| version.map_or(0, |version| version.version);
+        let (first, last) = (numbers(book.versions.first()), numbers(book.versions.last()));
+        reasons.push(format!("version {to} is not kept; there are {first} to {last}"));
+        return Err(reasons);
+    };
+    let mut target = earlier.values.clone();
+    for spec in table.specs.iter().filter(|spec| spec.is_fixed()) {
+        if let Some(text) = values.get(spec.name) {
+            target.insert(spec.name.to_owned(), text.clone());
+        }
+    }
+    match (table.check)(&target) {
+        Ok(values) if reasons.is_empty() => Ok(successor(book, values, author)),
+        Ok(_) => Err(reasons),
+        Err(problems) => {
+            reasons.extend(in_words(&problems));
+            Err(reasons)
+        }
+    }
+}
+
+fn in_force(book: &ParamBook) -> Result<(u64, &Values), Vec<String>> {
+    match book.in_force() {
+        Some(latest) => Ok((latest.version, &latest.values)),
+        None => Err(vec![format!("{} has no parameters yet", book.strategy)]),
+    }
+}
+
+fn objections(author: &Author<'_>) -> Vec<String> {
+    let length = author.why.len();
+    if author.why.trim().is_empty() {
+        vec!["why: a reason is needed".to_owned()]
+    } else if length > WHY_MOST {
+        vec![format!("why: it has {length} bytes, at most {WHY_MOST} are kept")]
+    } else {
+        Vec::new()
+    }
+}
+
+fn in_words(problems: &[ParamProblem]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}
+
+fn clipped(why: &str) -> String {
+    why.chars().take(WHY_MOST / 4).collect()
+}
+
+fn successor(book: &ParamBook, values: Values, author: &Author<'_>) -> Outcome {
+    match book.in_force() {
+        Some(latest) if latest.values == values => Outcome::Same(latest.version),
+        _ => Outcome::New(with_version(book.clone(), values, author)),
+    }
+}
+
+fn with_version(mut book: ParamBook, values: Values, author: &Author<'_>) -> ParamBook {
+    let latest = book.in_force();
+    let changed = latest.map_or_else(Vec::new, |latest| differences(&latest.values, &values));
+    let version = ParamVersion {
+        strategy: book.strategy.clone(),
+        version: latest.map_or(1, |latest| latest.version + 1),
+        values,
+        changed,
+        by: author.by.to_owned(),
+        why: author.why.to_owned(),
+        at: author.at,
+        command: author.command.map(ToOwned::to_owned),
+    };
+    book.versions.push(version);
+    let surplus = book.versions.len().saturating_sub(KEPT);
+    book.versions.drain(..surplus);
+    book
+}
+
+/// What differs, by name; a parameter that one side lacks shows as `-` there.
+fn differences(from: &Values, to: &Values) -> Vec<ParamChange> {
+    let names: std::collections::BTreeSet<&String> = from.keys().chain(to.keys()).collect();
+    let text = |values: &Values, name: &str| values.get(name).map_or_else(|| "-".to_owned(), Clone::clone);
+    names
+        .into_iter()
+        .filter(|name| from.get(*name) != to.get(*name))
+        .map(|name| ParamChange { name: name.clone(), from: text(from, name), to: text(to, name) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::pipeline::athena::MomentumParams;
+use crate::pipeline::athena::scene::params;
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_348_800);
+
+fn table() -> Table {
+    Table::of::<MomentumParams>()
+}
+
+fn file() -> Values {
+    params().texts()
+}
+
+fn changes(pairs: &[(&str, &str)]) -> Values {
+    pairs.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect()
+}
+
+fn alice() -> Author<'static> {
+    Author { by: "cli:alice", why: "calmer", command: Some("c1"), at: NOW }
+}
+
+fn first() -> ParamBook {
+    open(None, &"momentum".into(), &file(), &table(), NOW)
+}
+
+fn changed(book: &ParamBook, pairs: &[(&str, &str)]) -> ParamBook {
+    match set(book, &table(), None, &changes(pairs), &alice()) {
+        Ok(Outcome::New(book)) => book,
+        other => panic!("a new version was expected: {other:?}"),
+    }
+}
+
+fn latest(book: &ParamBook) -> &ParamVersion {
+    book.in_force().expect("never empty")
+}
+
+#[test]
+fn the_file_is_version_one() {
+    let book = first();
+    let version = latest(&book);
+    assert_eq!((version.version, version.by.as_str(), &version.values), (1, "config file", &file()));
+    assert_eq!(book.table.len(), MomentumParams::TABLE.len());
+    let threshold = book.table.iter().find(|doc| doc.name == "threshold").expect("declared");
+    assert_eq!((threshold.low.as_deref(), threshold.high.as_deref()), (Some("0.00001"), Some("0.5")));
+}
+
+#[test]
+fn a_change_is_a_version_with_who_why_and_what() {
+    let book = changed(&first(), &[("threshold", "0.0005"), ("window_s", "30")]);
+    let version = latest(&book);
+    assert_eq!((version.version, version.by.as_str(), version.why.as_str()), (2, "cli:alice", "calmer"));
+    let told: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["threshold 0.0001 -> 0.0005", "window_s 15 -> 30"]);
+    assert_eq!(set(&book, &table(), None, &changes(&[("threshold", "0.0005")]), &alice()), Ok(Outcome::Same(2)));
+}
+
+#[test]
+fn another_version_in_force_refuses_whatever_is_asked() {
+    let book = changed(&first(), &[("threshold", "0.0005")]);
+    let refused = set(&book, &table(), Some(1), &changes(&[("threshold", "0.0006")]), &alice());
+    assert_eq!(refused, Err(vec!["version 2 is in force, not 1: look at it and ask again".to_owned()]));
+    assert!(set(&book, &table(), Some(2), &changes(&[("threshold", "0.0006")]), &alice()).is_ok());
+}
+
+#[test]
+fn every_objection_is_told_at_once() {
+    let author = Author { why: " ", ..alice() };
+    let wrong = changes(&[("threshold", "0.6"), ("window_s", "0"), ("tresh", "1")]);
+    let reasons = set(&first(), &table(), None, &wrong, &author).expect_err("all wrong");
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    assert_eq!(reasons[0], "why: a reason is needed");
+    assert!(reasons.contains(&"threshold = 0.6: allowed: a decimal from 0.00001 to 0.5".to_owned()), "{reasons:?}");
+    assert!(set(&first(), &table(), None, &changes(&[]), &alice()).is_err());
+    let long = "x".repeat(501);
+    assert!(rollback(&first(), &table(), 1, &Author { why: &long, ..alice() }).is_err());
+}
+
+#[test]
+fn a_rollback_is_a_new_version_with_the_old_values() {
+    let book = changed(&changed(&first(), &[("threshold", "0.0005")]), &[("size", "10")]);
+    let Ok(Outcome::New(back)) = rollback(&book, &table(), 1, &alice()) else { panic!("not rolled back") };
+    assert_eq!((latest(&back).version, &latest(&back).values), (4, &file()));
+    assert_eq!(rollback(&back, &table(), 4, &alice()), Ok(Outcome::Same(4)));
+    assert_eq!(rollback(&back, &table(), 9, &alice()), Err(vec!["version 9 is not kept; there are 1 to 4".to_owned()]));
+}
+
+#[test]
+fn at_a_start_what_was_said_last_about_each_parameter_counts() {
+    let live = changed(&first(), &[("threshold", "0.0005")]);
+    let again = open(Some(live.clone()), &"momentum".into(), &file(), &table(), NOW);
+    assert_eq!(again, live, "the same file changes nothing");
+
+    let mut edited = file();
+    edited.insert("cooldown_s".into(), "9".into());
+    let merged = open(Some(live.clone()), &"momentum".into(), &edited, &table(), NOW);
+    let version = latest(&merged);
+    assert_eq!((version.version, version.by.as_str()), (3, "config file"));
+    assert_eq!(version.changed.iter().map(ToString::to_string).collect::<Vec<_>>(), ["cooldown_s 5 -> 9"]);
+    assert_eq!(version.values["threshold"], "0.0005", "set while running, and the file says nothing new of it");
+    assert_eq!(open(Some(merged.clone()), &"momentum".into(), &edited, &table(), NOW), merged);
+}
+
+#[test]
+fn what_is_fixed_is_always_the_files() {
+    let mut other = first();
+    other.versions[0].values.insert("symbol".into(), "ETH/USD".into());
+    let opened = open(Some(other), &"momentum".into(), &file(), &table(), NOW);
+    assert_eq!((latest(&opened).version, &latest(&opened).values), (2, &file()));
+}
+
+#[test]
+fn a_version_that_no_longer_fits_gives_way_to_the_file() {
+    let mut old = changed(&first(), &[("size", "10")]);
+    old.versions[1].values.insert("threshold".into(), "9".into());
+    let opened = open(Some(old), &"momentum".into(), &file(), &table(), NOW);
+    let version = latest(&opened);
+    assert_eq!((version.version, &version.values), (3, &file()));
+    assert!(version.why.starts_with("version 2 does not fit any more: threshold = 9"), "{}", version.why);
+
+    let mut older = first();
+    older.versions[0].values.insert("gone".into(), "1".into());
+    older.versions[0].values.remove("min_edge");
+    older.file.remove("min_edge");
+    let opened = open(Some(older), &"momentum".into(), &file(), &table(), NOW);
+    assert_eq!(latest(&opened).values, file(), "parameters that came or went with an upgrade do no harm");
+}
+
+proptest! {
+    /// Whatever is asked, the version in force fits the table, numbers count up by one, and the history is bounded.
+    #[test]
+    fn the_book_is_always_whole(asked in prop::collection::vec((0_u64..400, "threshold|window_s|size|nonsense", "0|0\\.0[0-9]{1,4}|[0-9]{1,4}|x", any::<bool>()), 1..300)) {
+        let mut book = first();
+        for (number, name, text, back) in asked {
+            let before = latest(&book).version;
+            let outcome = if back {
+                rollback(&book, &table(), number, &alice())
+            } else {
+                set(&book, &table(), None, &changes(&[(&name, &text)]), &alice())
+            };
+            match outcome {
+                Ok(Outcome::New(new)) => {
+                    prop_assert_eq!(latest(&new).version, before + 1);
+                    book = new;
+                }
+                Ok(Outcome::Same(version)) => prop_assert_eq!(version, before),
+                Err(reasons) => prop_assert!(!reasons.is_empty()),
+            }
+            prop_assert!((table().check)(&latest(&book).values).is_ok());
+            prop_assert!(book.versions.len() <= KEPT);
+            prop_assert!(book.versions.windows(2).all(|pair| pair[1].version == pair[0].version + 1));
+        }
+    }
+}

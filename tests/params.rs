@@ -1,0 +1,150 @@
+//! Parameters changed while the desk trades: two who race, the next signal, and a value out of range.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+#[path = "support/desk.rs"]
+mod desk;
+#[path = "params/race.rs"]
+mod race;
+#[path = "support/mod.rs"]
+mod support;
+
+use desk::{Home, Sim, eventually};
+use support::redis_server::RedisServer;
+
+/// Standard output of a command that must succeed.
+fn ok(home: &Home, args: &[&str]) -> String {
+    let output = home.run(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn json(home: &Home, args: &[&str]) -> Value {
+    let text = ok(home, args);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
+}
+
+/// Exit code and standard error of a command that must fail.
+fn fails(home: &Home, args: &[&str]) -> (i32, String) {
+    let output = home.run(args);
+    assert!(!output.status.success(), "{args:?} succeeded: {}", String::from_utf8_lossy(&output.stdout));
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A desk whose threshold no move reaches, until it is lowered while it runs.
+fn change_while_it_trades(home: &Home) {
+    home.edit("threshold = \"0.0001\"", "threshold = \"0.4\"");
+    home.edit("min_edge = \"0\"", "min_edge = \"-1\"");
+    let mut running = home.start("run", &["run"]);
+    home.wait_for("ticks", Duration::from_mins(1), |status| {
+        status["ticks"]["received"].as_u64() > Some(300) && status["daemons"]["athena"]["up"] == true
+    });
+    assert_eq!(ok(home, &["params", "get", "momentum", "threshold"]), "0.4\n");
+    assert_eq!(json(home, &["signals", "--json"]), Value::Array(Vec::new()), "nothing moves by 40 %");
+
+    let (code, why) = fails(home, &["params", "set", "momentum", "threshold=0.6", "size=0", "--why", "test"]);
+    assert_eq!(code, 5, "{why}");
+    for told in
+        ["threshold = 0.6: allowed: a decimal from 0.00001 to 0.5", "size = 0: allowed", "version 1 stays in force"]
+    {
+        assert!(why.contains(told), "{why}");
+    }
+    let ack =
+        json(home, &["params", "set", "momentum", "threshold=0.00005", "--why", "calm day", "--expect", "1", "--json"]);
+    assert_eq!(
+        (&ack["verdict"]["verdict"], &ack["version"], &ack["by"]),
+        (&"applied".into(), &2.into(), &"athena".into()),
+        "{ack}"
+    );
+    let (code, why) = fails(home, &["params", "set", "momentum", "threshold=0.1", "--why", "late", "--expect", "1"]);
+    assert!(code == 5 && why.contains("version 2 is in force, not 1"), "{code}: {why}");
+
+    let signals = eventually("a signal of the new version", Duration::from_secs(90), || {
+        let signals = json(home, &["signals", "--json", "--limit", "1000"]);
+        let made =
+            |record: &Value| record["kind"] == "signal" && record["params"] == 2 && record["threshold"] == "0.00005";
+        signals.as_array().expect("a list").iter().any(made).then_some(signals)
+    });
+    let signals = signals.as_array().expect("a list");
+    assert!(signals.iter().all(|record| record["params"] == 2), "{signals:?}");
+    let first = signals.iter().find(|record| record["kind"] == "signal").expect("a signal");
+    why_is_complete(home, first["id"].as_str().expect("an id"));
+
+    assert_eq!(
+        ok(home, &["params", "rollback", "momentum", "1", "--why", "enough"]),
+        "momentum: version 3 is in force\n"
+    );
+    let history = json(home, &["params", "history", "momentum", "--json"]);
+    let told: Vec<_> = history.as_array().expect("versions").iter().map(|version| version["why"].as_str()).collect();
+    assert_eq!(told, [Some("the first start"), Some("calm day"), Some("enough")], "{history}");
+    assert_eq!(running.stop(), 0);
+}
+
+fn why_is_complete(home: &Home, id: &str) {
+    let text = ok(home, &["signals", "--why", id]);
+    for told in [
+        "momentum version 2",
+        "threshold 0.005 %",
+        "book Up",
+        "volatility",
+        "order_size",
+        "daily_drawdown",
+        "tick received",
+    ] {
+        assert!(text.contains(told), "no '{told}' in\n{text}");
+    }
+    for line in text.lines().filter(|line| !line.contains(id)) {
+        assert!(line.chars().count() <= 80, "wider than 80 columns: {line}");
+    }
+    let events = json(home, &["signals", "--why", id, "--json"]);
+    assert_eq!(events[0]["event"], "signal", "{events}");
+    assert_eq!(events[0]["rationale"]["params"], 2, "{events}");
+    assert_eq!(fails(home, &["signals", "--why", "no-such-id"]).0, 2);
+}
+
+#[test]
+fn a_threshold_changes_while_an_embedded_desk_trades() {
+    let sim = Sim::start("3");
+    change_while_it_trades(&Home::new("memory://", &sim));
+}
+
+#[test]
+fn a_threshold_changes_while_a_desk_on_redis_trades_and_outlives_it() {
+    let redis = RedisServer::start();
+    let sim = Sim::start("3");
+    let home = Home::new(&redis.url(), &sim);
+    change_while_it_trades(&home);
+
+    assert_eq!(ok(&home, &["params", "get", "momentum", "threshold"]), "0.4\n", "read while no daemon runs");
+    let (code, why) = fails(&home, &["params", "set", "momentum", "threshold=0.1", "--why", "nobody there"]);
+    assert!(code == 3 && why.contains("no athena answered"), "{code}: {why}");
+    home.edit("cooldown_s = 5", "cooldown_s = 7");
+    let mut again = home.start("again", &["run"]);
+    let history = eventually("the changed file to be noticed", Duration::from_secs(30), || {
+        let history = json(&home, &["params", "history", "momentum", "--json"]);
+        (history.as_array().expect("versions").len() == 4).then_some(history)
+    });
+    assert_eq!(
+        (&history[3]["by"], &history[3]["changed"][0]["name"]),
+        (&"config file".into(), &"cooldown_s".into()),
+        "{history}"
+    );
+    assert_eq!(history[3]["changed"].as_array().map(Vec::len), Some(1), "{history}");
+    assert_eq!(again.stop(), 0);
+}
+
+#[test]
+fn without_a_desk_the_command_line_says_so() {
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let state = dir.path().to_str().expect("UTF-8");
+    for args in [&["params", "list"][..], &["signals"], &["params", "set", "momentum", "size=1", "--why", "x"]] {
+        let output = std::process::Command::new(desk::COCKPIT).args(args).args(["--state-dir", state]).output();
+        let output = output.expect("the binary runs");
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
