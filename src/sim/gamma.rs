@@ -98,7 +98,14 @@ impl Gamma {
     }
 
     fn shaped(&self, listing: &Listing, shape: Shape) -> Value {
-        shape(listing, self.exchange.book(&listing.market.tokens[0].token).as_ref())
+        let book = self.exchange.book(&listing.market.tokens[0].token);
+        let mut listing = listing.clone();
+        // What a fault has done to the market is known to the exchange alone.
+        if let Some(market) = self.exchange.market(&listing.market.market) {
+            listing.market.tick_size = market.tick_size;
+            listing.market.accepting_orders &= market.accepting_orders;
+        }
+        shape(&listing, book.as_ref())
     }
 }
 

@@ -5,6 +5,7 @@
 #[path = "../polymarket_with_sim/bench.rs"]
 #[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
 mod bench;
+mod command;
 mod endpoint;
 mod heartbeats;
 mod replies;

@@ -98,6 +98,33 @@ async fn every_answer_to_an_order_has_its_class() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_seed_and_the_same_orders_meet_the_same_faults_and_the_truth_knows_every_order() {
+    let plan = json!({ "seed": 5, "faults": [
+        { "kind": "accept_then_drop_reply", "probability": 0.3 },
+        { "kind": "internal_error", "probability": 0.2, "carried_out": false },
+        { "kind": "truncated_body", "probability": 0.2, "cut_connection": false },
+    ] });
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let (bench, market) = start().await;
+        bench.exchange.faults().set(Plan::parse(plan.to_string().as_bytes()).expect("a plan"));
+        let (mut answers, mut in_book) = (Vec::new(), Vec::new());
+        for _ in 0..40 {
+            let order = bench.sign(&market, RESTING);
+            answers.push(matches!(bench.post(&order).await, PostAnswer::Accepted { .. }));
+            in_book.push(truth(&bench, order.order()).is_some());
+        }
+        assert!(answers.iter().zip(&in_book).all(|(accepted, in_book)| *in_book || !accepted));
+        let refused = in_book.iter().filter(|in_book| !**in_book).count();
+        assert_eq!(bench.exchange.faults().struck("internal_error"), refused as u64);
+        runs.push((answers, in_book, bench.exchange.faults().report()));
+    }
+    assert_eq!(runs[0], runs[1]);
+    let accepted = runs[0].0.iter().filter(|accepted| **accepted).count();
+    assert!((5..35).contains(&accepted), "{accepted} of 40 were answered as accepted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_order_is_accepted_after_its_client_has_given_up() {
     let (mut bench, market) = start().await;
     let mut events = bench.connect().await;

@@ -160,6 +160,11 @@ impl Bench {
         Self { exchange, venue, began, paid: Decimal::ZERO, settings, intents: AtomicU64::new(0), shutdown }
     }
 
+    /// Where the sockets are.
+    pub(crate) fn sockets(&self) -> String {
+        self.settings.clob_ws.clone()
+    }
+
     /// The same account in another process.
     pub(crate) fn another(&self) -> Arc<PolymarketVenue> {
         self.of(cockpit::sim::DESK_KEY)

@@ -129,8 +129,14 @@ pub(super) async fn balance(State(exchange): State<Exchange>, Query(asset): Quer
     };
     let spender = |address: alloy_primitives::Address| (address.to_checksum(None), Value::from(UNLIMITED));
     let allowances = [EXCHANGE, NEG_RISK_EXCHANGE, EXCHANGE_V3].into_iter().map(spender).collect();
-    let balance = exchange.balance(&caller.account, token).to_string();
+    let balance = exchange.shown_balance(&caller.account, token, clock::now()).to_string();
     Ok(Json(json!({ "balance": balance, "allowances": Value::Object(allowances) })))
+}
+
+/// Has the venue read the balances again, and answers with them.
+pub(super) async fn refresh_balance(state: State<Exchange>, asset: Query<Asset>, caller: Caller) -> Reply {
+    state.refresh_balances(&caller.account);
+    balance(state, asset, caller).await
 }
 
 /// One beat of the dead man's switch.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::socket::{Ended, Incoming, event, incoming, send, send_text};
 use super::teller::Teller;
 use super::wire;
-use crate::domain::{Level, Market, Timestamp, TokenId};
+use crate::domain::{Level, Market, Price, Timestamp, TokenId};
 use crate::sim::exchange::{BookChange, BookView, Exchange, ExchangeEvent, PublicTrade};
 use crate::sim::faults::Channel;
 
@@ -107,6 +107,11 @@ impl Session {
                     self.teller.tell(socket, &last_trade(trade)).await?;
                 }
             }
+            ExchangeEvent::TickSize { market, old, at } => {
+                for outcome in market.tokens.iter().filter(|outcome| self.tokens.contains(&outcome.token)) {
+                    self.teller.tell(socket, &tick_size_change(market, &outcome.token, *old, *at)).await?;
+                }
+            }
             ExchangeEvent::Listed(market, at) if self.custom => {
                 self.teller.tell(socket, &new_market(market, *at)).await?;
             }
@@ -195,6 +200,17 @@ fn best_bid_ask(view: &BookView, at: Timestamp) -> Value {
         "best_bid": best(bid),
         "best_ask": best(ask),
         "spread": spread.unwrap_or_default(),
+        "timestamp": millis(at),
+    })
+}
+
+fn tick_size_change(market: &Market, token: &TokenId, old: Price, at: Timestamp) -> Value {
+    json!({
+        "event_type": "tick_size_change",
+        "market": market.market,
+        "asset_id": token,
+        "old_tick_size": old.0.normalize().to_string(),
+        "new_tick_size": market.tick_size.0.normalize().to_string(),
         "timestamp": millis(at),
     })
 }

@@ -104,7 +104,7 @@ fn private_routes() -> Router<Exchange> {
         .route("/data/order/{id}", get(data::order))
         .route("/data/trades", get(data::trades))
         .route("/balance-allowance", get(data::balance))
-        .route("/balance-allowance/update", get(data::balance))
+        .route("/balance-allowance/update", get(data::refresh_balance))
         .route("/v1/heartbeats", post(data::heartbeat))
         .route("/notifications", get(data::notifications).delete(data::drop_notifications))
         .route("/order-scoring", get(data::scoring))

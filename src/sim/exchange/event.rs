@@ -72,6 +72,15 @@ pub enum ExchangeEvent {
     LastTrade(Arc<PublicTrade>),
     /// A market opened.
     Listed(Arc<Market>, Timestamp),
+    /// A market got another price grid.
+    TickSize {
+        /// The market with the new grid.
+        market: Arc<Market>,
+        /// The grid before.
+        old: Price,
+        /// When.
+        at: Timestamp,
+    },
     /// A market was resolved.
     Resolved(Arc<Market>, Timestamp),
     /// An order of an account changed.

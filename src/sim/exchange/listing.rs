@@ -6,7 +6,8 @@ use super::book::OrderBook;
 use super::event::ExchangeEvent;
 use super::order::CancelReason;
 use super::state::{Listing, State};
-use crate::domain::{Market, MarketId, Price, Timestamp};
+use crate::domain::{Market, MarketId, Price, Timestamp, TokenId};
+use crate::sim::faults::MarketFault;
 
 impl State {
     /// Opens a market, or replaces the description of one that is open.
@@ -27,6 +28,27 @@ impl State {
         listing.market = Arc::new(Market { accepting_orders: false, ..Market::clone(&listing.market) });
         let ids = listing.book.ids();
         self.end(&ids, CancelReason::MarketResolved, now);
+    }
+
+    /// Gives a market another price grid. What rests stays, on the old grid or not.
+    pub(super) fn change_tick(&mut self, market: &MarketId, tick: Price, now: Timestamp) {
+        let Some(listing) = self.markets.get_mut(market) else { return };
+        let old = listing.market.tick_size;
+        listing.market = Arc::new(Market { tick_size: tick, ..Market::clone(&listing.market) });
+        listing.changed_at = now;
+        let market = Arc::clone(&listing.market);
+        self.tell(ExchangeEvent::TickSize { market, old, at: now });
+    }
+
+    /// Does to the market of an order that was accepted what the faults say.
+    pub(super) fn disturb(&mut self, token: &TokenId, now: Timestamp) {
+        let Some((market, _)) = self.tokens.get(token).cloned() else { return };
+        let Some(tick) = self.markets.get(&market).map(|listing| listing.market.tick_size) else { return };
+        match self.faults.market(tick, now) {
+            Some(MarketFault::Tick(tick)) => self.change_tick(&market, tick, now),
+            Some(MarketFault::Close) => self.close(&market, now),
+            None => {}
+        }
     }
 
     /// Notes what each outcome pays. Tokens stay with their holders until somebody redeems them.

@@ -12,6 +12,7 @@ mod ending;
 mod event;
 mod heartbeat;
 mod ids;
+mod lagging;
 mod listing;
 mod matching;
 mod order;
@@ -234,6 +235,16 @@ impl Exchange {
         let state = self.state();
         let Some(account) = state.accounts.get(account) else { return 0 };
         token.map_or(account.collateral, |token| account.shares_of(token))
+    }
+
+    /// The same as the venue shows it and checks orders against: it may lag behind.
+    pub fn shown_balance(&self, account: &AccountId, token: Option<&TokenId>, now: Timestamp) -> i64 {
+        self.state().shown(account, token, now)
+    }
+
+    /// Shows the account's balances as they are.
+    pub fn refresh_balances(&self, account: &AccountId) {
+        self.state().lagging.remove(account);
     }
 
     /// Takes a heartbeat of a key and gives the id to send next.

@@ -41,7 +41,7 @@ impl State {
             return Err(Refusal::PostOnlyCrosses);
         }
         let plan = plan(&listing.book, &candidate.wish);
-        self.check_funds(&candidate, &plan)?;
+        self.check_funds(&candidate, &plan, now)?;
         match candidate.submission.order.tif {
             TimeInForce::Fok if !plan.complete => {
                 self.record_kill(candidate, CancelReason::FokKilled, now);
@@ -51,7 +51,14 @@ impl State {
                 self.record_kill(candidate, CancelReason::FakKilled, now);
                 Err(Refusal::FakKilled { id })
             }
-            _ => Ok(self.take(candidate, &plan, now)),
+            _ => {
+                let (client, token) = (candidate.client, candidate.submission.order.token.clone());
+                let placed = self.take(candidate, &plan, now);
+                if client {
+                    self.disturb(&token, now);
+                }
+                Ok(placed)
+            }
         }
     }
 
@@ -93,11 +100,11 @@ impl State {
     }
 
     /// Whether a client can pay for every match with its fee and for what would rest. Afterwards nothing is ever short.
-    fn check_funds(&self, candidate: &Candidate, plan: &Plan) -> Result<(), Refusal> {
+    fn check_funds(&self, candidate: &Candidate, plan: &Plan, now: Timestamp) -> Result<(), Refusal> {
         let Some(account) = self.accounts.get(&candidate.account).filter(|_| candidate.client) else { return Ok(()) };
         let (wish, token) = (&candidate.wish, &candidate.submission.order.token);
         let fees: i64 = groups(plan).map(|group| fee_of(candidate, group.book_price, group.size)).sum();
-        let (balance, reserved) = (account.collateral, account.reserved);
+        let (balance, reserved) = (account.collateral.min(self.shown(&candidate.account, None, now)), account.reserved);
         match wish.side {
             Side::Buy => {
                 let rest = match candidate.submission.order.tif {
@@ -109,7 +116,8 @@ impl State {
                 if amount > balance - reserved { Err(Refusal::NotEnough { balance, reserved, amount }) } else { Ok(()) }
             }
             Side::Sell => {
-                let (held, bound) = (account.shares_of(token), account.reserved_shares_of(token));
+                let shown = self.shown(&candidate.account, Some(token), now);
+                let (held, bound) = (account.shares_of(token).min(shown), account.reserved_shares_of(token));
                 if wish.size > held - bound {
                     return Err(Refusal::NotEnough { balance: held, reserved: bound, amount: wish.size });
                 }

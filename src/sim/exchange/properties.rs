@@ -122,6 +122,7 @@ fn faulty() -> Plan {
         Fault::CancelRace { part: dec!(1) },
         Fault::SettlementFailed { retries: 1 },
         Fault::SettlementRetried { retries: 2 },
+        Fault::BalanceLag { for_ms: 700 },
     ];
     Plan { seed: 1, faults: faults.map(rule).to_vec() }
 }

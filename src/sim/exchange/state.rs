@@ -9,6 +9,7 @@ use super::credentials::Keyring;
 use super::event::ExchangeEvent;
 use super::heartbeat::Heartbeats;
 use super::ids::Ids;
+use super::lagging::Lagging;
 use super::order::{AccountId, AccountKind, OrderRecord};
 use super::trade::Trade;
 use super::view::{BookView, LastPrice};
@@ -58,6 +59,8 @@ pub(super) struct State {
     pub(super) resettling: HashMap<u64, Resettling>,
     /// Has a lock of its own, which is only ever taken inside the exchange's.
     pub(super) faults: Faults,
+    /// Accounts whose balances are shown as they were.
+    pub(super) lagging: BTreeMap<AccountId, Lagging>,
     pub(super) heartbeats: Heartbeats,
     pub(super) keyring: Keyring,
     /// Fees taken, in millionths of pUSD.
@@ -82,6 +85,7 @@ impl State {
             due: BTreeSet::new(),
             resettling: HashMap::new(),
             faults,
+            lagging: BTreeMap::new(),
             heartbeats: Heartbeats::default(),
             keyring: Keyring::default(),
             fees: 0,

@@ -304,7 +304,9 @@ fn events_tell_what_happened_in_order() {
                 format!("levels {}", change.levels.len())
             }
             ExchangeEvent::Books(_) => "books".to_owned(),
-            ExchangeEvent::Listed(..) | ExchangeEvent::Resolved(..) => "market".to_owned(),
+            ExchangeEvent::Listed(..) | ExchangeEvent::Resolved(..) | ExchangeEvent::TickSize { .. } => {
+                "market".to_owned()
+            }
         });
     }
     assert_eq!(kinds, ["Placement MATCHED", "last 0.6", "trade 10", "levels 2", "books"]);

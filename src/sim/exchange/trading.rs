@@ -16,6 +16,7 @@ use crate::domain::{FillStatus, Price, Side, Size, Timestamp, TradeId, Usd};
 impl State {
     /// Books one trade of `taker` with everything that it meets at one price.
     pub(super) fn trade(&mut self, taker: &OrderRecord, group: &Group<'_>, fee: i64, now: Timestamp) -> Trade {
+        self.lag(taker, group, now);
         let id = TradeId::new(self.ids.uuid("trade"));
         let makers = group.matches.iter().filter_map(|part| self.fill_maker(taker, part, &id, now)).collect();
         let account = self.account_mut(&taker.account);

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
+
+use crate::domain::Price;
 
 /// Longest that a fault may last or hold something back, in milliseconds.
 const MOST_MS: u64 = 600_000;
 /// Longest `Retry-After`, in seconds.
 const MOST_RETRY_S: u64 = 3_600;
+/// The grids that the venue knows.
+const TICKS: [Decimal; 6] = [dec!(0.1), dec!(0.01), dec!(0.005), dec!(0.0025), dec!(0.001), dec!(0.0001)];
 /// Most steps back in a settlement.
 const MOST_RETRIES: u64 = 20;
 
@@ -161,6 +165,19 @@ pub enum Fault {
         /// How often RETRYING is told; 1 to 20.
         retries: u8,
     },
+    /// After an order was accepted its market gets another price grid. What rests stays as it is.
+    TickChange {
+        /// The new grid. A market that has it already is no occasion.
+        tick_size: Price,
+    },
+    /// After an order was accepted its market closes: what rests is cancelled, further orders are refused.
+    MarketClose {},
+    /// From before a trade on, its account's balances are shown, and orders checked, as they were; until it is over or the
+    /// client has them refreshed.
+    BalanceLag {
+        /// How long.
+        for_ms: u64,
+    },
 }
 
 /// A parameter that is out of range, what it is and what is allowed.
@@ -189,6 +206,9 @@ impl Fault {
             Self::CancelRace { .. } => "cancel_race",
             Self::SettlementFailed { .. } => "settlement_failed",
             Self::SettlementRetried { .. } => "settlement_retried",
+            Self::TickChange { .. } => "tick_change",
+            Self::MarketClose {} => "market_close",
+            Self::BalanceLag { .. } => "balance_lag",
         }
     }
 
@@ -209,7 +229,13 @@ impl Fault {
             Self::AcceptThenDropReply { on } | Self::InternalError { on, .. } | Self::TruncatedBody { on, .. } => {
                 some(on)
             }
-            Self::HeartbeatLapse {} | Self::StaleHeartbeatId {} => Ok(()),
+            Self::HeartbeatLapse {} | Self::StaleHeartbeatId {} | Self::MarketClose {} => Ok(()),
+            Self::BalanceLag { for_ms } => within("for_ms", *for_ms, 1, MOST_MS),
+            Self::TickChange { tick_size } if TICKS.contains(&tick_size.0) => Ok(()),
+            Self::TickChange { tick_size } => {
+                let allowed = TICKS.map(|tick| tick.to_string()).join(", ");
+                Err(("tick_size", tick_size.to_string(), format!("one of {allowed}")))
+            }
             Self::LateAccept { delay_ms } => within("delay_ms", *delay_ms, 1, MOST_MS),
             Self::Restart { for_ms, post_only_ms } => {
                 within("for_ms", *for_ms, 0, MOST_MS).and_then(|()| within("post_only_ms", *post_only_ms, 0, MOST_MS))

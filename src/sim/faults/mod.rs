@@ -21,7 +21,7 @@ pub(in crate::sim) use calls::{After, BeatFault, Before, Substitute};
 pub use fault::{Call, Channel, Fault};
 pub(in crate::sim) use frames::Delivery;
 pub use plan::{BadPlan, Plan, Rule};
-pub(in crate::sim) use trading::Resettling;
+pub(in crate::sim) use trading::{MarketFault, Resettling};
 
 /// The faults in force. A cheap handle: clones share one plan.
 #[derive(Clone, Debug, Default)]

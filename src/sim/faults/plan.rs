@@ -161,6 +161,18 @@ mod tests {
                 "faults[0].delay_ms '0' of late_accept is not a whole number from 1 to 600000",
             ),
             (rule(json!({ "on": [] })), "faults[0].on '[]' of accept_then_drop_reply is not a list of at least one"),
+            (
+                json!({ "faults": [{ "kind": "tick_change", "probability": 1, "tick_size": "0.02" }] }),
+                "faults[0].tick_size '0.02' of tick_change is not one of 0.1, 0.01, 0.005",
+            ),
+            (
+                json!({ "faults": [{ "kind": "cancel_race", "probability": 1, "part": "0" }] }),
+                "faults[0].part '0' of cancel_race is not above 0 and at most 1",
+            ),
+            (
+                json!({ "faults": [{ "kind": "market_close", "probability": 1, "market": "x" }] }),
+                "faults[0] unknown field `market`",
+            ),
         ];
         for (plan, words) in rows {
             let refused = read(&plan).expect_err("must be refused");

@@ -1,10 +1,12 @@
 //! What goes wrong inside the exchange: with a cancel, a settlement, a market, a balance.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 
 use super::Faults;
 use super::fault::Fault;
-use crate::domain::Timestamp;
+use crate::domain::{Price, Timestamp};
 
 /// How a trade's settlement goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +17,33 @@ pub(in crate::sim) struct Resettling {
     pub(in crate::sim) fails: bool,
 }
 
+/// What happens to a market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sim) enum MarketFault {
+    /// It gets this price grid.
+    Tick(Price),
+    /// It takes no more orders.
+    Close,
+}
+
 impl Faults {
+    /// An occasion, an order that was accepted, for something to happen to its market, whose grid is `tick`.
+    pub(in crate::sim) fn market(&self, tick: Price, now: Timestamp) -> Option<MarketFault> {
+        self.strike(now, |fault, _| match fault {
+            Fault::TickChange { tick_size } if *tick_size != tick => Some(MarketFault::Tick(*tick_size)),
+            Fault::MarketClose {} => Some(MarketFault::Close),
+            _ => None,
+        })
+    }
+
+    /// An occasion, a trade of an account, for its balances to be shown as they were: for how long.
+    pub(in crate::sim) fn balance_lag(&self, now: Timestamp) -> Option<Duration> {
+        self.strike(now, |fault, _| match fault {
+            Fault::BalanceLag { for_ms } => Some(Duration::from_millis(*for_ms)),
+            _ => None,
+        })
+    }
+
     /// An occasion for a fill between the request to cancel an order and the cancel: the part of its rest that is filled.
     pub(in crate::sim) fn cancel_race(&self, now: Timestamp) -> Option<Decimal> {
         self.strike(now, |fault, _| match fault {
