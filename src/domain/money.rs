@@ -17,8 +17,8 @@ pub struct MoneyError {
     pub text: String,
 }
 
-/// Decimals of pUSD and of shares on chain.
-const VENUE_PLACES: u32 = 6;
+/// More decimals than any venue writes.
+const VENUE_PLACES: u32 = 12;
 
 fn parse(text: &str) -> Result<Decimal, MoneyError> {
     Decimal::from_str_exact(text)
@@ -71,7 +71,7 @@ macro_rules! amount {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                // A quotient has as many decimals as fit; zeros behind the venue's last place say nothing.
+                // A quotient has as many decimals as fit; zeros behind what venues write say nothing.
                 let shown = if self.0.scale() > VENUE_PLACES { self.0.normalize() } else { self.0 };
                 fmt::Display::fmt(&shown, f)
             }

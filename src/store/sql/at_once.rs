@@ -10,7 +10,6 @@ use super::super::chain::{COLUMNS, Chained, Head};
 use super::super::engine::Value;
 use super::super::ledger::Write;
 use super::super::plan::{self, Columns, Item, Received};
-use crate::clock;
 
 /// Most rows of the log in one exchange: far below the bounds of both databases on values in a statement.
 const MOST: usize = 512;
@@ -60,7 +59,8 @@ pub(super) fn exchange(items: &[Item<'_>], token: u64, head: &Head) -> Option<Ex
     if items.is_empty() || items.len() > MOST {
         return None;
     }
-    let now = clock::now().micros();
+    // For what has no time of its own: the newest of what comes with it.
+    let now = items.iter().filter_map(|item| item.draft.at).max()?;
     let mut head = head.clone();
     let mut log = Vec::with_capacity(items.len());
     let mut tables: BTreeMap<Table, Vec<Columns>> = BTreeMap::new();
@@ -192,9 +192,10 @@ mod tests {
 
     #[test]
     fn what_must_be_looked_at_takes_the_long_way() {
+        let timeless = [Write::Day { day: 1, start: Usd::ZERO, peak: Usd::ZERO }];
         let meta = [Write::Meta { key: "k", value: "v".into() }];
         let published = [mark("a", 1), Write::DeadLetterPublished { id: "x".into() }];
-        for writes in [&meta[..], &published] {
+        for writes in [&meta[..], &published, &timeless] {
             let items = plan::plan(writes).expect("a plan");
             assert!(exchange(&items, 1, &Head::genesis()).is_none());
         }
