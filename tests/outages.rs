@@ -1,4 +1,4 @@
-//! What Hermes stands on goes away while it works: the real `PostgreSQL` is killed, the wire to the venue is cut. Nothing new is
+//! What Hermes stands on goes away while it works: its real database server is killed, the wire to the venue is cut. Nothing new is
 //! sent, what rests is cancelled in time, and afterwards everything goes on with the right books.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]

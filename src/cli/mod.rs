@@ -182,7 +182,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<(), CliError> {
     let globals = &cli.globals;
     match cli.command {
-        None => cockpit::run(globals).await,
+        None => Box::pin(cockpit::run(globals)).await,
         Some(Subcommands::Run(args)) => run::run(globals, &args).await,
         Some(Subcommands::Sim(args)) => Ok(sim::run(args).await?),
         Some(Subcommands::Status(args)) => status::run(globals, &args).await,

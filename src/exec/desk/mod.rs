@@ -461,7 +461,7 @@ impl Desk {
 pub(super) struct Lookup {
     /// The order; nothing when the venue does not know it.
     pub(super) order: Option<VenueOrder>,
-    /// The account's fills.
+    /// Its fills.
     pub(super) fills: Vec<VenueFill>,
 }
 

@@ -36,13 +36,15 @@ pub(super) struct Progress {
     /// Orders whose lookup must answer before the comparison counts.
     waiting: HashSet<OrderId>,
     clean_at: Option<Timestamp>,
+    /// Every trade up to here has been listed: a later one may be told before an earlier one is.
+    traded_to: Timestamp,
     /// The present comparison must succeed before anything is sent.
     required: bool,
 }
 
 impl Progress {
-    /// Nothing compared yet: due at once, and required.
-    pub(super) fn at_start(now: Timestamp) -> Self {
+    /// Nothing compared yet: due at once, and required. `traded_to` is as far as the books go.
+    pub(super) fn at_start(now: Timestamp, traded_to: Timestamp) -> Self {
         Self {
             next_at: now,
             not_before: now,
@@ -51,6 +53,7 @@ impl Progress {
             begun: now,
             waiting: HashSet::new(),
             clean_at: None,
+            traded_to,
             required: true,
         }
     }
@@ -95,7 +98,8 @@ impl Desk {
         self.reconcile.asking = true;
         self.reconcile.again = false;
         self.reconcile.next_at = now.plus(self.rules.reconcile_every);
-        step.urgent.push(Effect::Snapshot { since: self.portfolio.ask_since().minus(OVERLAP) });
+        let since = self.portfolio.ask_since().min(self.reconcile.traded_to).minus(OVERLAP);
+        step.urgent.push(Effect::Snapshot { since });
     }
 
     /// A snapshot that began at `begun` has come back.
@@ -116,6 +120,7 @@ impl Desk {
         };
         self.health.venue = None;
         self.reconcile.begun = begun;
+        self.reconcile.traded_to = self.reconcile.traded_to.max(begun);
         self.venue_open = Some((snapshot.orders.len() as u64, begun));
         for fill in &snapshot.fills {
             self.fill(fill, now, &mut step);

@@ -47,7 +47,7 @@ impl Desk {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let total = portfolio.total();
+        let (total, traded_to) = (portfolio.total(), portfolio.ask_since());
         let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
@@ -84,7 +84,7 @@ impl Desk {
             recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
             strangers: HashSet::new(),
             latency,
-            reconcile: super::reconcile::Progress::at_start(now),
+            reconcile: super::reconcile::Progress::at_start(now, traded_to),
             counting: super::balances::Counting::at(now),
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),

@@ -1,5 +1,6 @@
 //! The desk's decisions, case by case; what the cases share is here too.
 
+mod barrier;
 mod health;
 mod joined;
 mod letters;

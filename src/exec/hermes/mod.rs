@@ -20,6 +20,7 @@ mod passage;
 mod runner;
 mod scribe;
 mod standby;
+mod trades;
 mod venue_calls;
 
 #[cfg(test)]
@@ -271,8 +272,9 @@ impl House {
         let consumer = consumer::Consumer::new(Arc::clone(bus), &boot, settings.claim_after);
         let (entries, done) = consumer.start(tasks, after);
         let feed = feed::start(bus, tasks, after);
-        let calls = venue_calls::Calls::new(Arc::clone(venue), Arc::clone(&switch), Arc::clone(&tenure), tasks.clone());
-        let (calls, reports, events) = calls.start(after);
+        let calls =
+            venue_calls::Calls::new(Arc::clone(venue), Arc::clone(&switch), Arc::clone(&tenure), tasks.clone(), after);
+        let (calls, reports, events) = calls.start();
         let places = Places {
             switch: Arc::clone(&switch),
             file: self.file.clone(),

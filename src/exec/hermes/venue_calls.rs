@@ -14,6 +14,7 @@ use super::super::venue::{
     Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
 };
 use super::lease::Tenure;
+use super::trades::Trades;
 use crate::clock;
 use crate::domain::{OrderId, Timestamp, TokenId, TransientCode};
 use crate::failpoint::{self, Failpoint};
@@ -50,6 +51,7 @@ pub(super) enum Report {
 #[derive(Debug)]
 pub(super) struct Calls {
     venue: Arc<dyn ExecutionVenue>,
+    trades: Arc<Trades>,
     switch: Arc<KillSwitch>,
     tenure: Arc<Tenure>,
     tasks: TaskTracker,
@@ -60,25 +62,24 @@ pub(super) struct Calls {
 }
 
 impl Calls {
+    /// Calls until `end`.
     pub(super) fn new(
         venue: Arc<dyn ExecutionVenue>,
         switch: Arc<KillSwitch>,
         tenure: Arc<Tenure>,
         tasks: TaskTracker,
+        end: &CancellationToken,
     ) -> Self {
         let (reports, receiver) = mpsc::channel(REPORTS);
         let cancels = Arc::new(Semaphore::new(CANCELS));
-        Self { venue, switch, tenure, tasks, cancels, reports, receiver: Some(receiver), end: CancellationToken::new() }
+        let trades = Trades::new(Arc::clone(&venue), tasks.clone(), end.clone());
+        Self { venue, trades, switch, tenure, tasks, cancels, reports, receiver: Some(receiver), end: end.clone() }
     }
 
     /// Connects, and passes on the account's events.
-    pub(super) fn start(
-        mut self,
-        end: &CancellationToken,
-    ) -> (Self, mpsc::Receiver<Report>, mpsc::Receiver<UserEvent>) {
-        self.end = end.clone();
+    pub(super) fn start(mut self) -> (Self, mpsc::Receiver<Report>, mpsc::Receiver<UserEvent>) {
         let (events, receiver) = mpsc::channel(EVENTS);
-        let (venue, end) = (Arc::clone(&self.venue), end.clone());
+        let (venue, end) = (Arc::clone(&self.venue), self.end.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = follow(venue.as_ref(), events) => {}
@@ -122,23 +123,21 @@ impl Calls {
     }
 
     pub(super) fn lookup(&self, order: OrderId, since: Timestamp) {
-        let venue = Arc::clone(&self.venue);
+        let (venue, trades) = (Arc::clone(&self.venue), Arc::clone(&self.trades));
         self.spawn(async move {
             let begun = clock::now();
-            let result = bounded(look(venue.as_ref(), &order, since)).await;
+            let result = look(venue.as_ref(), &trades, &order, since).await;
             Report::LookedUp { order, begun, result }
         });
     }
 
     pub(super) fn snapshot(&self, since: Timestamp) {
-        let venue = Arc::clone(&self.venue);
+        let (venue, trades) = (Arc::clone(&self.venue), Arc::clone(&self.trades));
         self.spawn(async move {
             let begun = clock::now();
-            let read = async {
-                let (orders, fills) = tokio::try_join!(venue.open_orders(), venue.fills(since))?;
-                Ok(Snapshot { orders, fills })
-            };
-            Report::Snapshot { begun, result: bounded(read).await }
+            let read = async { tokio::try_join!(bounded(venue.open_orders()), trades.since(since)) };
+            let result = read.await.map(|(orders, fills)| Snapshot { orders, fills: fills.to_vec() });
+            Report::Snapshot { begun, result }
         });
     }
 
@@ -234,17 +233,26 @@ fn unsent(answer: PostAnswer) -> PostAnswer {
     }
 }
 
-/// The order, and the trades too when the order alone does not tell what became of it.
-async fn look(venue: &dyn ExecutionVenue, order: &OrderId, since: Timestamp) -> Result<Lookup, VenueError> {
-    let found = venue.order(order).await?;
+/// The order, and its trades too when the order alone does not tell what became of it.
+async fn look(
+    venue: &dyn ExecutionVenue,
+    trades: &Arc<Trades>,
+    order: &OrderId,
+    since: Timestamp,
+) -> Result<Lookup, VenueError> {
+    let found = bounded(venue.order(order)).await?;
     let resting = found.as_ref().is_some_and(|found| {
         found.status == VenueOrderStatus::Live && found.matched.is_none_or(crate::domain::Size::is_zero)
     });
-    let fills = if resting { Vec::new() } else { venue.fills(since).await? };
-    Ok(Lookup { order: found, fills })
+    if resting {
+        return Ok(Lookup { order: found, fills: Vec::new() });
+    }
+    let fills = trades.since(since).await?;
+    Ok(Lookup { order: found, fills: fills.iter().filter(|fill| fill.order == *order).cloned().collect() })
 }
 
-async fn bounded<T>(call: impl Future<Output = Result<T, VenueError>>) -> Result<T, VenueError> {
+/// A call that ends in time, one way or the other.
+pub(super) async fn bounded<T>(call: impl Future<Output = Result<T, VenueError>>) -> Result<T, VenueError> {
     tokio::time::timeout(CALL_TIMEOUT, call)
         .await
         .unwrap_or_else(|_| Err(VenueError::Unreachable(format!("no answer within {CALL_TIMEOUT:?}"))))

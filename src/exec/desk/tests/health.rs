@@ -47,10 +47,10 @@ fn each_part_of_the_health_predicate_withholds_it() {
         ("lease", |desk| desk.health.lease = Some("the lease is lost".into())),
         ("ledger", |desk| desk.health.ledger = Some("the ledger is gone".into())),
         ("loop", |desk| drop(desk.on_tick(at(-1_500)))),
-        ("books", |desk| desk.reconcile = super::super::reconcile::Progress::at_start(at(0))),
+        ("books", |desk| desk.reconcile = super::super::reconcile::Progress::at_start(at(0), at(0))),
         ("truth", |desk| {
             desk.health.user = Some("the socket is down".into());
-            desk.reconcile = super::super::reconcile::Progress::at_start(at(0));
+            desk.reconcile = super::super::reconcile::Progress::at_start(at(0), at(0));
         }),
     ];
     for (what, spoil) in spoil {

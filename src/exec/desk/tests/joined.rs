@@ -53,3 +53,27 @@ proptest! {
         prop_assert_eq!(desk.active.len(), 0);
     }
 }
+
+fn asked_since(step: &Step) -> Option<Timestamp> {
+    step.effects().find_map(|effect| if let Effect::Snapshot { since } = effect { Some(*since) } else { None })
+}
+
+/// Trades were missed, and one that came later is told first: those before it are asked for all the same.
+#[test]
+fn a_trade_that_is_told_early_hides_none_that_was_missed() {
+    let minutes = |n: i64| n * 60_000;
+    let mut desk = desk();
+    desk.on_user_event(UserEvent::Disconnected { reason: "cut".into() }, at(minutes(1)));
+    let step = desk.on_tick(at(minutes(1)));
+    assert!(asked_since(&step).is_some());
+    desk.on_snapshot(at(minutes(1)), Err(VenueError::Unreachable("cut".into())), at(minutes(1)));
+    desk.on_user_event(UserEvent::Connected, at(minutes(30)));
+    let late = VenueFill { matched_at: at(minutes(30)), ..venue_fill("x", "t9", dec!(2), FillStatus::Confirmed) };
+    desk.on_user_event(UserEvent::Fill(late), at(minutes(30)));
+    let since = asked_since(&desk.on_tick(at(minutes(30)))).expect("a comparison");
+    assert!(since <= at(0), "from the last list that was whole: {since}");
+    desk.on_snapshot(at(minutes(30)), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(minutes(30)));
+    let step = desk.on_tick(at(minutes(31)));
+    let since = asked_since(&step).expect("the next comparison");
+    assert!(since > at(minutes(27)), "what was listed is not asked for again: {since}");
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::exec::hermes::trades::Trades;
 use crate::exec::venue::VenueOrderStatus;
 
 const ORDERS: u32 = 1_000;
@@ -80,4 +81,30 @@ async fn wrong_verdicts(
         (verdicts[order] != expected).then(|| (order.clone(), verdicts[order], expected))
     };
     posts.iter().filter_map(wrong).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_ask_for_trades_at_one_time_share_a_read_that_begins_after_they_asked() {
+    let venue = Arc::new(TestVenue::default());
+    venue.holds_reads.store(true, Ordering::SeqCst);
+    let trades = Trades::new(venue.clone(), TaskTracker::new(), CancellationToken::new());
+    let since = Timestamp::default();
+    let mut first = Box::pin(trades.since(since));
+    assert!(futures::poll!(&mut first).is_pending());
+    while venue.reads.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut others: Vec<_> = (0..100).map(|_| Box::pin(trades.since(since))).collect();
+    for other in &mut others {
+        assert!(futures::poll!(other).is_pending());
+    }
+    venue.holds_reads.store(false, Ordering::SeqCst);
+    venue.released.notify_one();
+    assert!(first.await.is_ok());
+    assert!(
+        tokio::time::timeout(WAIT, futures::future::join_all(others)).await.expect("in time").iter().all(Result::is_ok)
+    );
+    assert_eq!(venue.reads.load(Ordering::SeqCst), 2, "one that was under way, and one for all of them");
+    assert!(trades.since(since).await.is_ok());
+    assert_eq!(venue.reads.load(Ordering::SeqCst), 3, "nothing is remembered");
 }

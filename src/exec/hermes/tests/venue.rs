@@ -55,6 +55,10 @@ pub(super) struct TestVenue {
     /// Its contracts are not those that we know.
     pub(super) foreign: AtomicBool,
     pub(super) connects: AtomicU32,
+    /// Reads of its trades, and whether they wait for `released`.
+    pub(super) reads: AtomicU32,
+    pub(super) holds_reads: AtomicBool,
+    pub(super) released: Notify,
     /// How far its clock is ahead of ours, in microseconds.
     pub(super) ahead_us: AtomicI64,
 }
@@ -240,6 +244,10 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        while self.holds_reads.load(Ordering::SeqCst) {
+            self.released.notified().await;
+        }
         let inner = self.inner.lock().expect("lock");
         Ok(inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect())
     }
