@@ -39,7 +39,7 @@ impl Floors {
     pub(crate) async fn measure(server: &PostgresServer) -> Self {
         let redis = tokio::task::spawn_blocking(stage::redis).await.expect("a server");
         Self {
-            publish: publish(&redis).await,
+            publish: publish(&redis, stage::PACE).await,
             stream: stream(&redis).await,
             sqlite: sqlite().await,
             postgres: postgres(server).await,
@@ -65,19 +65,41 @@ impl Floors {
 }
 
 /// Runs `once` many times, with a pause between, and drops what was measured while warming up.
-async fn sample<F: Future<Output = Duration>>(mut once: impl FnMut() -> F) -> Times {
+async fn sample<F: Future<Output = Duration>>(pace: Duration, mut once: impl FnMut() -> F) -> Times {
     let mut samples = Vec::with_capacity(SAMPLES);
     for index in 0..WARM_UP + SAMPLES {
         let took = once().await;
         if index >= WARM_UP {
             samples.push(took);
         }
-        tokio::time::sleep(stage::PACE).await;
+        tokio::time::sleep(pace).await;
     }
     Times::new(samples)
 }
 
-async fn publish(redis: &RedisServer) -> Times {
+/// What a signal cannot do without: a publish hop at the pace of the ticks, and a write to a stream at that of the signals.
+pub(crate) async fn of_a_signal(redis: &RedisServer, tick: Duration) -> (Times, Times) {
+    (publish(redis, tick).await, add(redis).await)
+}
+
+async fn add(redis: &RedisServer) -> Times {
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let payload = vec![b'x'; PAYLOAD];
+    sample(stage::PACE, || {
+        let (mut connection, payload) = (connection.clone(), payload.clone());
+        async move {
+            let begun = clock::monotonic();
+            let mut add = redis::cmd("XADD");
+            let _: String =
+                add.arg(&["floor.added", "*", "m"]).arg(payload).query_async(&mut connection).await.expect("added");
+            begun.elapsed()
+        }
+    })
+    .await
+}
+
+async fn publish(redis: &RedisServer, pace: Duration) -> Times {
     let client = redis::Client::open(redis.url()).expect("an address");
     let mut heard = client.get_async_pubsub().await.expect("a connection");
     heard.subscribe("floor").await.expect("a subscription");
@@ -89,7 +111,7 @@ async fn publish(redis: &RedisServer) -> Times {
     let connection = client.get_multiplexed_async_connection().await.expect("a connection");
     let payload = vec![b'x'; 300];
     let receiver = Arc::new(tokio::sync::Mutex::new(&mut receiver));
-    let times = sample(|| {
+    let times = sample(pace, || {
         let (mut connection, payload, receiver) = (connection.clone(), payload.clone(), Arc::clone(&receiver));
         async move {
             let begun = clock::monotonic();
@@ -126,7 +148,7 @@ async fn stream(redis: &RedisServer) -> Times {
     let connection = client.get_multiplexed_async_connection().await.expect("a connection");
     let payload = vec![b'x'; PAYLOAD];
     let receiver = Arc::new(tokio::sync::Mutex::new(&mut receiver));
-    let times = sample(|| {
+    let times = sample(stage::PACE, || {
         let (mut connection, payload, receiver) = (connection.clone(), payload.clone(), Arc::clone(&receiver));
         async move {
             let begun = clock::monotonic();
@@ -151,7 +173,7 @@ async fn sqlite() -> Times {
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.expect("a database");
     sqlx::query("CREATE TABLE floor (id INTEGER PRIMARY KEY, document TEXT)").execute(&pool).await.expect("a table");
     let document = "x".repeat(PAYLOAD);
-    let times = sample(|| {
+    let times = sample(stage::PACE, || {
         let (pool, document) = (pool.clone(), document.clone());
         async move {
             let begun = clock::monotonic();
@@ -171,7 +193,7 @@ async fn postgres(server: &PostgresServer) -> Times {
     table.execute(&mut connection).await.expect("a table");
     let document = "x".repeat(PAYLOAD);
     let connection = Arc::new(tokio::sync::Mutex::new(connection));
-    sample(|| {
+    sample(stage::PACE, || {
         let (connection, document) = (Arc::clone(&connection), document.clone());
         async move {
             let mut connection = connection.lock().await;
@@ -218,7 +240,7 @@ async fn round_trip() -> Times {
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let client = reqwest::Client::builder().tcp_nodelay(true).no_proxy().build().expect("a client");
     let body = "x".repeat(600);
-    let times = sample(|| {
+    let times = sample(stage::PACE, || {
         let request = client.post(format!("http://{address}/order")).body(body.clone());
         async move {
             let begun = clock::monotonic();

@@ -9,14 +9,19 @@
     reason = "it measures, prints, and fails by panicking"
 )]
 
+#[path = "../../tests/support/an_hour.rs"]
+mod an_hour;
+mod decide;
 #[path = "../../tests/support/desk.rs"]
 mod desk;
 mod floors;
+mod hour;
 mod restart;
 mod stage;
 #[path = "../../tests/support/store.rs"]
 mod store;
 mod sustained;
+mod tick;
 mod times;
 mod waterfall;
 
@@ -31,13 +36,30 @@ use support::postgres::PostgresServer;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(measure());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments[..] {
+        [first, redis, ..] if first == hour::ATHENA => runtime.block_on(hour::be_athena(redis)),
+        _ => runtime.block_on(measure(&arguments)),
+    }
 }
 
-async fn measure() {
+/// Everything, or what the arguments name.
+async fn measure(arguments: &[String]) {
     machine();
-    let only = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
-    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    let only: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|only| *only == name);
+    if wanted("tick") {
+        tick::measure().await;
+    }
+    if wanted("decide") {
+        decide::measure().await;
+    }
+    if wanted("instruments") {
+        decide::instruments().await;
+    }
+    if wanted("hour") {
+        hour::measure().await;
+    }
     let server = Arc::new(tokio::task::spawn_blocking(PostgresServer::start).await.expect("a server"));
     let stores = |what: &str| [Store::Sqlite, Store::on(&server, what)];
     if wanted("waterfall") {

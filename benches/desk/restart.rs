@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cockpit::clock;
+use cockpit::config::Config;
 use cockpit::domain::{Book, HermesState, Level, Market, Price, Side, Size, TimeInForce, TradingState, Usd};
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer};
 use cockpit::risk::{Equity, Holdings, Limits, Recent, RiskGate, RiskView};
@@ -134,22 +135,14 @@ impl Stranger {
         };
         let venue = PolymarketVenue::new(&settings, LocalKey::from_hex(key).expect("a key")).expect("a client");
         venue.connect().await.expect("the venue answers");
+        let much = Usd(dec!(10000));
         let gate = RiskGate::new(Limits {
             order_size: Size(dec!(1000)),
-            order_notional: Usd(dec!(1000)),
+            order_notional: much,
             price_collar: dec!(0.5),
-            position_cap: Size(dec!(1000)),
-            gross_exposure: Usd(dec!(10000)),
-            market_loss: Usd(dec!(10000)),
-            open_orders: 10_000,
-            strategy_rate: 10_000,
-            account_rate: 10_000,
             duplicate_within: Duration::ZERO,
             markets: scene::quiet_slugs().collect(),
-            blackout: Duration::ZERO,
-            daily_loss: Usd(dec!(10000)),
-            daily_drawdown: Usd(dec!(10000)),
-            data_age: Duration::from_mins(1),
+            ..Config::builtin().limits
         });
         Self { venue, gate, count: std::cell::Cell::new(0) }
     }

@@ -34,8 +34,8 @@ pub(crate) struct Stage {
     pub(crate) markets: Vec<Market>,
     pub(crate) hermes: Process,
     pub(crate) origin: Origin,
-    _feed: Feed,
-    _redis: RedisServer,
+    feed: Feed,
+    redis: RedisServer,
 }
 
 impl Stage {
@@ -57,7 +57,7 @@ impl Stage {
         wait(&bus, "hermes to trade", |state| state.trading_state == TradingState::Active).await;
         feed.heard().await;
         let origin = Origin::new("athena", "bench");
-        Self { store, sim, home, bus, markets, hermes, origin, _feed: feed, _redis: redis }
+        Self { store, sim, home, bus, markets, hermes, origin, feed, redis }
     }
 
     /// An order that is filled at once. The markets take turns, so that none's book runs dry.
@@ -98,6 +98,15 @@ impl Stage {
         }
     }
 
+    /// Stops Hermes and whoever told the books; what he wrote on the bus stays there. The home and the bus's server are left.
+    pub(crate) async fn without_hermes(self) -> (Home, RedisServer) {
+        let Self { mut hermes, home, feed, redis, .. } = self;
+        drop(feed);
+        let code = tokio::task::spawn_blocking(move || hermes.stop()).await.expect("hermes stops");
+        assert_eq!(code, 0, "an orderly end");
+        (home, redis)
+    }
+
     /// Stops Hermes and reads its ledger.
     pub(crate) async fn end(self) -> Memory {
         let Self { store, mut hermes, home, .. } = self;
@@ -124,7 +133,8 @@ pub(crate) async fn wait(bus: &BusRef, what: &str, holds: impl Fn(&HermesState) 
     }
 }
 
-async fn state(bus: &BusRef) -> Option<HermesState> {
+/// Hermes' snapshot.
+pub(crate) async fn state(bus: &BusRef) -> Option<HermesState> {
     let payload = bus.get(&Key::HERMES).await.ok().flatten()?;
     Some(decode::<HermesState>(&payload).expect("a snapshot").body)
 }

@@ -1,0 +1,228 @@
+//! What a decision costs without any bus: one tick through windows, strategy and gate; and whether that depends on how many instruments
+//! there are.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use cockpit::clock;
+use cockpit::config::Config;
+use cockpit::domain::{
+    Book, HermesState, Level, Market, PolymarketData, Price, Side, Size, Symbol, Tick, TickKind, Timestamp,
+};
+use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Runner, Running, Strategy as _};
+use cockpit::risk::Limits;
+use rust_decimal::{Decimal, dec};
+
+use super::an_hour;
+use super::stage::{self, Stage};
+use super::store::Store;
+use super::times::{Times, micros};
+
+const WANTED: Duration = Duration::from_micros(5);
+/// Signals that are measured.
+const SIGNALS: usize = 2_000;
+/// From one signal to the next; more than the cool-down, and so seldom that the limits of rate are not met.
+const APART: u32 = 60;
+const TICK_EVERY: Duration = Duration::from_millis(100);
+/// How much of the time the cost of a tick may grow from the fewest to the most instruments: what the processor's caches lose is in it.
+const FLAT: f64 = 2.0;
+/// Windows of the instruments: full ones, so that each tick also takes one out.
+const WINDOW: u64 = 60;
+/// Ticks that are measured for each number of instruments.
+const TICKS: usize = 400_000;
+const NUMBERS: [usize; 4] = [10, 100, 1_000, 10_000];
+/// So often a second the daemon gives the engine the time, and takes its snapshot.
+const SNAPSHOTS: usize = 5;
+
+/// What Athena knows besides ticks: an armed Hermes, a market, and the book of its first outcome. All of it stays fresh.
+fn engine(hermes: &HermesState, market: &Market, now: Timestamp) -> Engine {
+    let params = MomentumParams { market: market.slug.to_string(), min_edge: dec!(-1), ..Momentum::defaults() };
+    let runner: Box<dyn Runner> = Box::new(Running::<Momentum>::new(params));
+    // The limits of the built-in desk, but for the market that is traded and the age of data: the time here is made up.
+    let limits = Limits {
+        markets: vec![market.slug.to_string()],
+        data_age: Duration::from_hours(24 * 30),
+        ..Config::builtin().limits
+    };
+    let mut engine = Engine::new(vec![runner], limits);
+    let level = |price| vec![Level { price: Price(price), size: Size(dec!(500)) }];
+    let book = Book {
+        market: market.market.clone(),
+        token: market.tokens[0].token.clone(),
+        bids: level(dec!(0.49)),
+        asks: level(dec!(0.51)),
+        event_at: now,
+        received_at: now,
+    };
+    let later = HermesState { at: now.plus(Duration::from_hours(24 * 30)), ..hermes.clone() };
+    let mut effects = Vec::new();
+    for event in [
+        Event::Latch(hermes.kill.latch.clone()),
+        Event::Hermes(Box::new(later)),
+        Event::Polymarket(PolymarketData::Market(market.clone())),
+        Event::Polymarket(PolymarketData::Book(book)),
+    ] {
+        engine.on_event(&event, now, &mut effects);
+    }
+    assert!(effects.is_empty(), "{effects:?}");
+    engine
+}
+
+fn trade(symbol: &Symbol, number: usize, price: Decimal, at: Timestamp) -> Event {
+    let kind = TickKind::Trade { price: Price(price), qty: Size(dec!(0.01)), side: Side::Buy, trade_id: number as u64 };
+    Event::Tick(Tick { symbol: symbol.clone(), kind, event_at: at, received_at: at })
+}
+
+/// A Hermes that trades and a market of the simulator, to decide in.
+async fn world() -> (HermesState, Market) {
+    let stage = Stage::start(Store::Sqlite).await;
+    let hermes = stage::state(&stage.bus).await.expect("a snapshot");
+    (hermes, stage.markets[0].clone())
+}
+
+/// Ticks that become signals, and ticks that do not.
+pub(crate) async fn measure() {
+    let (hermes, market) = world().await;
+    signals(&hermes, &market);
+}
+
+/// The cost of a tick for more and more instruments.
+pub(crate) async fn instruments() {
+    let (_, market) = world().await;
+    print_costs(&NUMBERS.map(|instruments| cost(instruments, &market)));
+}
+
+fn signals(hermes: &HermesState, market: &Market) {
+    let begin = clock::now();
+    let mut engine = engine(hermes, market, begin);
+    let symbol = Symbol::new("BTC/USD");
+    let (mut signals, mut quiet, mut effects) = (Vec::new(), Vec::new(), Vec::new());
+    let apart = usize::try_from(APART).expect("small");
+    for number in 0..apart * (SIGNALS + SIGNALS / 10) {
+        let jumps = number % apart == apart - 1;
+        let now = begin.plus(TICK_EVERY * u32::try_from(number).expect("few ticks"));
+        let event = trade(&symbol, number, if jumps { dec!(87_174.0) } else { dec!(87_000.0) }, now);
+        let begun = clock::monotonic();
+        engine.on_event(black_box(&event), now, &mut effects);
+        let took = begun.elapsed();
+        match &effects[..] {
+            [Effect::Emit(_)] => signals.push(took),
+            [] if !jumps => quiet.push(took),
+            // A jump that leaves the window is a fall, whose market has no book: told, and no signal.
+            _ => assert!(effects.iter().all(|effect| matches!(effect, Effect::Skip(_))), "{effects:?}"),
+        }
+        effects.clear();
+    }
+    let count = signals.len();
+    assert!(count >= SIGNALS, "{count} signals");
+    let (signals, quiet) = (Times::new(signals.split_off(count - SIGNALS)), Times::new(quiet));
+    println!("\nStrategy and gate alone, {SIGNALS} signals\n");
+    println!("| a tick | p50 us | p99 us |\n|---|---:|---:|");
+    println!("| that crosses nothing | {} | {} |", micros(quiet.at(50)), micros(quiet.at(99)));
+    println!("| that becomes an approved signal | {} | {} |", micros(signals.at(50)), micros(signals.at(99)));
+    println!("\np50 < {} us: {}", WANTED.as_micros(), if signals.at(50) < WANTED { "met" } else { "NOT met" });
+}
+
+/// What a tick costs among so many instruments.
+struct Cost {
+    instruments: usize,
+    tick: Duration,
+    /// With its share of timers and snapshots.
+    lived: Duration,
+    /// One book, which every strategy is asked about.
+    book: Duration,
+}
+
+fn print_costs(costs: &[Cost]) {
+    println!("\nCost of a tick by the number of instruments, windows of {WINDOW} s full, {TICKS} ticks each\n");
+    println!(
+        "| instruments | a tick, us | with timer, snapshot and save {SNAPSHOTS} times a second, us | a book, us |"
+    );
+    println!("|---:|---:|---:|---:|");
+    for Cost { instruments, tick, lived, book } in costs {
+        println!("| {instruments} | {} | {} | {} |", nanos(*tick), nanos(*lived), nanos(*book));
+    }
+    let growth = costs[costs.len() - 1].tick.as_secs_f64() / costs[0].tick.as_secs_f64();
+    let met = if growth <= FLAT { "met" } else { "NOT met" };
+    println!("\n10,000 instruments cost {growth:.2} times what 10 cost a tick (flat is at most {FLAT}): {met}");
+}
+
+fn nanos(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64() * 1e6)
+}
+
+fn cost(instruments: usize, market: &Market) -> Cost {
+    let strategies: Vec<MomentumParams> = an_hour::strategies(instruments)
+        .into_iter()
+        .map(|params| MomentumParams { window: Duration::from_secs(WINDOW), ..params })
+        .collect();
+    let symbols: Vec<Symbol> = strategies.iter().map(|params| params.symbol.clone()).collect();
+    let runners = strategies.into_iter().map(|params| Box::new(Running::<Momentum>::new(params)) as Box<dyn Runner>);
+    let mut engine = Engine::new(runners.collect(), Config::builtin().limits);
+    let mut world = World { symbols, begin: clock::now(), number: 0, effects: Vec::new() };
+    let warm_up = instruments * usize::try_from(WINDOW + 2).expect("small");
+    world.run(&mut engine, warm_up, false);
+    let tick = world.run(&mut engine, TICKS, false);
+    engine.save(false);
+    let lived = world.run(&mut engine, TICKS.min(instruments * 40), true);
+    let books = 1_000;
+    let event = Event::Polymarket(PolymarketData::Market(market.clone()));
+    let begun = clock::monotonic();
+    for _ in 0..books {
+        engine.on_event(black_box(&event), world.now(), &mut world.effects);
+    }
+    Cost { instruments, tick, lived, book: begun.elapsed() / books }
+}
+
+/// Time goes on by a second with a tick of every instrument.
+struct World {
+    symbols: Vec<Symbol>,
+    begin: Timestamp,
+    number: usize,
+    effects: Vec<Effect>,
+}
+
+impl World {
+    fn now(&self) -> Timestamp {
+        let micros = self.number as u64 * 1_000_000 / self.symbols.len() as u64;
+        self.begin.plus(Duration::from_micros(micros))
+    }
+
+    /// Plays so many ticks; what one took.
+    fn run(&mut self, engine: &mut Engine, ticks: usize, lives: bool) -> Duration {
+        let mut took = Duration::ZERO;
+        let snapshot = (self.symbols.len() / SNAPSHOTS).max(1);
+        let mut left = ticks;
+        while left > 0 {
+            let together = left.min(snapshot);
+            let events: Vec<_> = (0..together).map(|_| self.next()).collect();
+            let begun = clock::monotonic();
+            for (event, now) in &events {
+                engine.on_event(black_box(event), *now, &mut self.effects);
+            }
+            if lives {
+                let now = self.now();
+                engine.on_event(&Event::Timer, now, &mut self.effects);
+                black_box((engine.report(now), engine.params(), engine.save(false)));
+            }
+            took += begun.elapsed();
+            if !lives {
+                // As the daemon does, but not measured: what has gathered to be kept is taken.
+                engine.save(false);
+            }
+            left -= together;
+            self.effects.clear();
+        }
+        took / u32::try_from(ticks).expect("few ticks")
+    }
+
+    fn next(&mut self) -> (Event, Timestamp) {
+        let now = self.now();
+        let symbol = &self.symbols[self.number % self.symbols.len()];
+        // Moves that stay far below any threshold.
+        let price = Decimal::new(870_000 + i64::try_from(self.number * 7_919 % 13).expect("small"), 1);
+        let event = trade(symbol, self.number, price, now);
+        self.number += 1;
+        (event, now)
+    }
+}
