@@ -10,7 +10,11 @@ async fn weather_reaches_the_strategy_that_asks_for_it() {
     let strategies = vec![StrategySettings::of::<Weather>(true, &Weather::defaults())];
     let shutdown = CancellationToken::new();
     let port: BusRef = bus.clone();
-    let daemon = tokio::spawn(run(Settings { strategies, shard: Shard::WHOLE, limits: bench::limits() }, port, shutdown.clone()));
+    let daemon = tokio::spawn(run(
+        Settings { strategies, shard: Shard::WHOLE, limits: bench::limits() },
+        port,
+        shutdown.clone(),
+    ));
     let rig = Rig {
         bus: Arc::clone(&bus),
         argos: [Origin::new("argos", "a1"), Origin::new("argos", "a1")],
