@@ -84,7 +84,7 @@ impl Tape {
             "fills": 0, "recent_orders": [], "recent_fills": [], "positions": [],
             "pnl": cockpit::domain::Pnl::default(), "peak_today": "0", "day_start": "0",
             "exposure": {"gross": "0", "limit": Config::builtin().limits.gross_exposure},
-            "dlq": 0, "dead_letters": [], "halted": [], "fencing_token": 1, "venue_skew_ms": 0, "tick_to_order": none,
+            "dlq": 0, "dead_letters": [], "halted": [], "bus_concerns": [], "fencing_token": 1, "venue_skew_ms": 0, "tick_to_order": none,
         });
         let write = |redis: &mut redis::Connection, key: &str, payload: bytes::Bytes| {
             redis::cmd("SET").arg(key).arg(&payload[..]).exec(redis).expect("redis answers");
