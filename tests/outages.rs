@@ -164,7 +164,9 @@ async fn without_postgresql_nothing_new_is_sent_and_what_rests_is_still_cancelle
     })
     .await
     .expect("up");
-    let state = world.until("it goes on", |state| state.orders.open == 1 && state.orders.cancelled == 1).await;
+    let state = world
+        .until("it goes on", |state| (state.orders.open, state.orders.cancelled, state.orders.accepted) == (1, 1, 2))
+        .await;
     assert_eq!(state.trading_state, TradingState::Active);
     assert_eq!(world.at_venue().await, (2, 1));
     world.finish(hermes).await;
@@ -192,7 +194,9 @@ async fn without_the_venue_nothing_is_sent_and_afterwards_its_sweep_is_in_the_bo
     assert_eq!(world.at_venue().await, (1, 0), "nothing new was sent");
 
     world.wire.set_whole(true);
-    let state = world.until("it goes on", |state| state.orders.open == 1 && state.orders.cancelled == 1).await;
+    let state = world
+        .until("it goes on", |state| (state.orders.open, state.orders.cancelled, state.orders.accepted) == (1, 1, 2))
+        .await;
     assert_eq!(state.trading_state, TradingState::Active);
     assert_eq!(world.at_venue().await, (2, 1));
     world.finish(hermes).await;

@@ -185,7 +185,7 @@ fn clipped(text: &str, width: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
-/// Writes a line to standard output, as `println!` would; see [`print`].
+/// Writes a line to standard output, as `println!` would; see [`print()`].
 macro_rules! say {
     ($($args:tt)*) => {
         $crate::cli::output::print(&(::std::format!($($args)*) + "\n"))
