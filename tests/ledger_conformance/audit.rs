@@ -67,7 +67,7 @@ const CHANGES: [(&str, &str, &str); 35] = [
     ("UPDATE log SET subject = 'i3#1' WHERE seq = 5", "log", "5"),
     ("UPDATE log SET what = 'tesT' WHERE seq = 5", "log", "5"),
     ("UPDATE log SET document = replace(document, '\"10\"', '\"11\"') WHERE seq = 3", "log", "3"),
-    ("UPDATE log SET prev = 'a' || SUBSTR(prev, 2) WHERE seq = 7", "log", "7"),
+    ("UPDATE log SET prev = 'x' || SUBSTR(prev, 2) WHERE seq = 7", "log", "7"),
     ("UPDATE log SET hash = 'x' || SUBSTR(hash, 2) WHERE seq = 7", "log", "7"),
     ("UPDATE log SET hash = 'x' || SUBSTR(hash, 2) WHERE seq = 20", "log", "20"),
     ("DELETE FROM log WHERE seq = 5", "log", "6"),

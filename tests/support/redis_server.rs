@@ -11,7 +11,9 @@ use std::time::Duration;
 use rand::Rng;
 use tempfile::TempDir;
 
-const START_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long an answer may take while many servers share a disk.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 const ATTEMPTS: usize = 5;
 
 /// A running (or killed) server.
@@ -138,7 +140,7 @@ impl RedisServer {
 
     fn ask(&self, line: &str) -> std::io::Result<String> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         (&stream).write_all(format!("{line}\r\n").as_bytes())?;
         let mut stream = BufReader::new(stream);
         let mut answer = String::new();
