@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const COLLATERAL: Decimal = dec!(10_000);
 /// Bound on every wait; a slow machine needs a fraction of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Shares of the house on each side.
 const DEPTH: Decimal = dec!(2_000);
 
