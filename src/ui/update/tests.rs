@@ -127,6 +127,41 @@ fn an_answer_may_come_before_we_know_the_commands_id_or_late_or_never() {
 }
 
 #[test]
+fn an_arming_that_nobody_answers_can_be_asked_for_again_and_fails_when_it_has_expired() {
+    let mut model = busy(80, 24);
+    keys(&mut model, "Aarm<enter>", at(60));
+    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
+    update(&mut model, Msg::Second, at(66));
+    let effects = keys(&mut model, "arm<enter>", at(66));
+    assert!(matches!(effects.as_slice(), [Effect::Arm { .. }]), "a late answer does not stand in the way: {effects:?}");
+    update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(66));
+    update(&mut model, Msg::Second, at(95));
+    assert!(model.arm.is_out(), "it may still be answered");
+    update(&mut model, Msg::Second, at(96));
+    assert_eq!(model.arm, ArmFlow::Failed("no answer; the command has expired".to_owned()));
+    let effects = keys(&mut model, "arm<enter>", at(97));
+    assert!(matches!(effects.as_slice(), [Effect::Arm { .. }]), "{effects:?}");
+    update(&mut model, Msg::Second, at(102));
+    assert!(matches!(model.arm, ArmFlow::Failed(_)), "an attempt without an outcome ends too");
+}
+
+#[test]
+fn a_kill_overrules_also_an_arming_that_was_asked_for_again() {
+    let mut model = busy(80, 24);
+    keys(&mut model, "Aarm<enter>", at(60));
+    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
+    update(&mut model, Msg::Second, at(66));
+    keys(&mut model, "arm<enter>", at(66));
+    update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(66));
+    feed(&mut model, ack("c2", AckVerdict::Denied { reasons: vec![] }), at(67));
+    keys(&mut model, "K", at(68));
+    update(&mut model, Msg::KillSent(Ok(latch(3, KillState::Killed, at(68)))), at(68));
+    feed(&mut model, event("hermes", "h1", 61, at(68), TradeEvent::Kill(killed(KillProof::None))), at(68));
+    assert_eq!(model.kill, None, "confirmed");
+    assert!(is_kill(&feed(&mut model, ack("c1", AckVerdict::Applied), at(69))), "the first came after all");
+}
+
+#[test]
 fn a_kill_overrules_an_arming_that_is_on_its_way() {
     let mut model = busy(80, 24);
     keys(&mut model, "Aarm<enter>", at(60));

@@ -57,14 +57,14 @@ fn status(model: &Model) -> Line {
         ArmFlow::Idle => ("nothing was asked yet".to_owned(), Role::Dim),
         ArmFlow::Sending { since: at } => (format!("sending, {}", since(*at)), Role::Warn),
         ArmFlow::Waiting { since: at, late: true, .. } => {
-            (format!("NO ANSWER for {}: is Hermes up? A late answer still counts", since(*at)), Role::Bad)
+            (format!("NO ANSWER for {}: is Hermes up? A late answer still counts; or ask again", since(*at)), Role::Bad)
         }
         ArmFlow::Waiting { since: at, accepted_by: Some(by), .. } => {
             (format!("accepted by {}, {}", format::clean(by), since(*at)), Role::Warn)
         }
         ArmFlow::Waiting { since: at, .. } => (format!("asked, waiting for an answer, {}", since(*at)), Role::Warn),
         ArmFlow::Denied(_) => ("REFUSED".to_owned(), Role::Bad),
-        ArmFlow::Failed(_) => ("NOT DELIVERED".to_owned(), Role::Bad),
+        ArmFlow::Failed(_) => ("FAILED".to_owned(), Role::Bad),
         ArmFlow::Applied => ("armed".to_owned(), Role::Good),
     };
     vec![(text, role)]
