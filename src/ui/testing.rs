@@ -63,6 +63,7 @@ fn named(name: &str) -> KeyEvent {
         "down" => plain(KeyCode::Down),
         "backspace" => plain(KeyCode::Backspace),
         "ctrl-c" => KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
+        "ctrl-u" => KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL),
         "ctrl-d" => KeyEvent::new(KeyCode::Char('d'), KeyModifiers::CONTROL),
         other => panic!("no key named {other}"),
     }

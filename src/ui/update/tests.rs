@@ -275,6 +275,33 @@ fn the_palette_runs_by_name_and_help_searches() {
 }
 
 #[test]
+fn no_keymap_locks_the_reader_into_an_input() {
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let file = dir.path().join("keys.toml");
+    std::fs::write(&file, "[keys]\nopen = [\"o\"]\nclose = [\"x\"]\npage_up = [\"ctrl-b\"]\n").expect("writes");
+    for before in [":", "A", "?/"] {
+        let mut model = busy(80, 24);
+        model.keymap = crate::ui::keymap::Keymap::load(Some(&file)).expect("a keymap");
+        keys(&mut model, before, at(60));
+        assert!(matches!(model.overlays.top(), Some(top) if top.takes_text()), "after '{before}'");
+        keys(&mut model, "<esc>", at(60));
+        assert!(!model.overlays.top().is_some_and(Overlay::takes_text), "after '{before}'");
+    }
+    let mut model = busy(80, 24);
+    model.keymap = crate::ui::keymap::Keymap::load(Some(&file)).expect("a keymap");
+    assert_eq!(keys(&mut model, ":oxredr<ctrl-u>redr<enter>", at(60)), [Effect::Redraw]);
+    assert!(matches!(keys(&mut model, "Aarm<enter>", at(60)).as_slice(), [Effect::Arm { .. }]));
+}
+
+#[test]
+fn pasting_into_the_palette_chooses_among_what_is_left() {
+    let mut model = busy(80, 24);
+    keys(&mut model, ":<down><down><down>", at(60));
+    update(&mut model, Msg::Paste("redraw".to_owned()), at(60));
+    assert_eq!(keys(&mut model, "<enter>", at(60)), [Effect::Redraw]);
+}
+
+#[test]
 fn the_mouse_chooses_and_never_trades() {
     let mut model = busy(120, 30);
     let place = settle::layout(&model).pane(Pane::Fills).expect("on screen");

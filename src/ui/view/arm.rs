@@ -5,7 +5,6 @@ use ratatui::layout::Rect;
 
 use super::popup;
 use crate::ui::format;
-use crate::ui::keymap::Action;
 use crate::ui::model::Model;
 use crate::ui::model::control::{ARM_WORD, ArmFlow};
 use crate::ui::theme::{Role, Theme};
@@ -26,7 +25,7 @@ fn lines(model: &Model, input: &str, cols: usize) -> Vec<Line> {
             ("type ".to_owned(), Role::Text),
             (ARM_WORD.to_owned(), Role::Key),
             (" and press ".to_owned(), Role::Text),
-            (model.keymap.hint(Action::Open), Role::Key),
+            ("enter".to_owned(), Role::Key),
             (": ".to_owned(), Role::Text),
             (format!("{input}▏"), if input == ARM_WORD { Role::Good } else { Role::Text }),
         ],
