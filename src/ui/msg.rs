@@ -25,12 +25,21 @@ pub(crate) enum Msg {
     SuspendRefused(String),
     /// The terminal is slow to take a frame, or is not any more.
     SlowTerminal(bool),
-    /// What an attempt to kill over the bus came to.
-    KillSent(Result<KillLatch, String>),
+    /// What an attempt to kill came to.
+    KillSent(Result<Delivered, String>),
     /// What an attempt to ask for arming came to: the command's id.
     ArmSent(Result<String, String>),
     /// News of the desk.
     Feed(Box<Feed>),
+}
+
+/// How a kill got through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// Over the bus, as this latch.
+    Bus(KillLatch),
+    /// Past the bus: Hermes has taken it over his socket. What he makes of it shows when he can tell.
+    Beside,
 }
 
 /// News of the desk, from the bus.

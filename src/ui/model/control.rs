@@ -30,8 +30,10 @@ pub(crate) struct KillRequest {
     pub(crate) tried_at: Timestamp,
     /// Whether its outcome is still to come.
     pub(crate) in_flight: bool,
-    /// When it last reached the bus.
+    /// When it last reached the bus, or Hermes past the bus.
     pub(crate) delivered_at: Option<Timestamp>,
+    /// Whether it went past the bus.
+    pub(crate) is_past_bus: bool,
     /// Why the last attempt did not.
     pub(crate) error: Option<String>,
 }
@@ -39,7 +41,16 @@ pub(crate) struct KillRequest {
 impl KillRequest {
     /// A request whose first attempt begins now.
     pub(crate) const fn new(epoch: u64, now: Timestamp) -> Self {
-        Self { at: now, epoch, attempts: 1, tried_at: now, in_flight: true, delivered_at: None, error: None }
+        Self {
+            at: now,
+            epoch,
+            attempts: 1,
+            tried_at: now,
+            in_flight: true,
+            delivered_at: None,
+            is_past_bus: false,
+            error: None,
+        }
     }
 
     /// Whether an attempt is under way that may still end.

@@ -1,9 +1,10 @@
 //! Stopping and arming.
 
-use crate::domain::{Ack, AckVerdict, KillLatch};
+use crate::domain::{Ack, AckVerdict};
 use crate::ui::effect::Effect;
 use crate::ui::model::Model;
 use crate::ui::model::control::{ArmFlow, KillRequest};
+use crate::ui::msg::Delivered;
 
 const KILL_WHY: &str = "kill key";
 const ARM_WHY: &str = "armed from the cockpit";
@@ -25,27 +26,31 @@ pub(super) fn kill(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Kill { why: KILL_WHY.to_owned() }]
 }
 
-/// An attempt to kill over the bus has ended.
-pub(super) fn kill_sent(model: &mut Model, outcome: Result<KillLatch, String>) -> Vec<Effect> {
+/// An attempt to kill has ended. When the kill is confirmed already, how it got there is history.
+pub(super) fn kill_sent(model: &mut Model, outcome: Result<Delivered, String>) -> Vec<Effect> {
     let now = model.now;
+    if let Ok(Delivered::Bus(latch)) = &outcome {
+        model.desk.latch = Some(latch.clone());
+    }
+    let Some(request) = &mut model.kill else { return Vec::new() };
+    request.in_flight = false;
     match outcome {
-        Ok(latch) => {
-            if let Some(request) = &mut model.kill {
-                request.in_flight = false;
-                request.delivered_at = Some(now);
-                request.error = None;
-            }
-            model.notices.info("KILL is on the bus; waiting for Hermes", now);
-            model.desk.latch = Some(latch);
+        Ok(delivered) => {
+            request.delivered_at = Some(now);
+            request.is_past_bus = delivered == Delivered::Beside;
+            request.error = None;
+            let told = if request.is_past_bus {
+                "Hermes has the KILL, past the bus; waiting for his report"
+            } else {
+                "KILL is on the bus; waiting for Hermes"
+            };
+            model.notices.info(told, now);
         }
         Err(error) => {
             let error = crate::ui::format::clean(&error);
             model.notices.bad(&format!("kill not delivered over the bus: {error}; use `cockpit kill`"), now);
-            if let Some(request) = &mut model.kill {
-                request.in_flight = false;
-                request.delivered_at = None;
-                request.error = Some(error);
-            }
+            request.delivered_at = None;
+            request.error = Some(error);
         }
     }
     confirm(model);

@@ -8,13 +8,17 @@ use crate::domain::{Ack, AckVerdict, KillProof, KillState, Mode, OrderState, Tra
 use crate::ui::model::Link;
 use crate::ui::model::control::ArmFlow;
 use crate::ui::model::panes::{Pane, RowId};
-use crate::ui::msg::{Feed, MarketBatch};
+use crate::ui::msg::{Delivered, Feed, MarketBatch};
 use crate::ui::testing::{
     argos, armed, at, busy, denial, event, feed, fill, hermes, keys, killed, latch, model, order, signal, tick,
 };
 
 fn is_kill(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Kill { .. }))
+}
+
+fn on_bus(secs: i64) -> Delivered {
+    Delivered::Bus(latch(3, KillState::Killed, at(secs)))
 }
 
 fn ack(id: &str, verdict: AckVerdict) -> Feed {
@@ -60,17 +64,40 @@ fn a_kill_is_tried_until_hermes_confirms_it() {
     let shown = model.notices.shown().map(|notice| notice.text.clone()).unwrap_or_default();
     assert!(shown.contains("kill not delivered over the bus: bus unreachable: refused; use `cockpit kill`"), "{shown}");
     assert!(is_kill(&update(&mut model, Msg::Second, at(61))), "a failed attempt is repeated");
-    let sent = latch(3, KillState::Killed, at(61));
-    update(&mut model, Msg::KillSent(Ok(sent)), at(61));
+    update(&mut model, Msg::KillSent(Ok(on_bus(61))), at(61));
     assert!(!is_kill(&update(&mut model, Msg::Second, at(62))), "Hermes has a moment to confirm");
     feed(&mut model, Feed::Hermes(hermes(at(62), 70, armed(), rust_decimal::dec!(1))), at(62));
     assert!(model.kill.is_some(), "an armed report confirms nothing");
     assert!(is_kill(&update(&mut model, Msg::Second, at(63))), "what is not confirmed is repeated");
-    update(&mut model, Msg::KillSent(Ok(latch(3, KillState::Killed, at(63)))), at(63));
+    update(&mut model, Msg::KillSent(Ok(on_bus(63))), at(63));
     let report = killed(KillProof::Proving { zero_seen: 0 });
     feed(&mut model, event("hermes", "h1", 71, at(63), TradeEvent::Kill(report)), at(63));
     assert_eq!(model.kill, None);
     assert!(!is_kill(&update(&mut model, Msg::Second, at(90))));
+}
+
+#[test]
+fn a_kill_that_went_past_the_bus_is_not_said_to_be_on_it() {
+    let mut model = busy(120, 30);
+    keys(&mut model, "K", at(60));
+    update(&mut model, Msg::KillSent(Ok(Delivered::Beside)), at(61));
+    let shown = model.notices.shown().map(|notice| notice.text.clone()).unwrap_or_default();
+    assert!(shown.contains("past the bus") && !shown.contains("on the bus"), "{shown}");
+    assert!(model.desk.latch.as_ref().is_none_or(|latch| latch.epoch > 0), "no latch was seen there");
+    let headline = crate::ui::view::tests::screen(&model);
+    assert!(headline.contains("with Hermes past the bus"), "{headline}");
+}
+
+#[test]
+fn how_a_kill_got_there_is_not_told_once_it_is_confirmed() {
+    for late in [Ok(on_bus(62)), Ok(Delivered::Beside), Err("refused".to_owned())] {
+        let mut model = busy(80, 24);
+        keys(&mut model, "K", at(60));
+        feed(&mut model, event("hermes", "h1", 71, at(61), TradeEvent::Kill(killed(KillProof::None))), at(61));
+        update(&mut model, Msg::KillSent(late), at(62));
+        let shown = model.notices.shown().map(|notice| notice.text.clone()).unwrap_or_default();
+        assert!(shown.contains("Hermes confirms"), "{shown}");
+    }
 }
 
 #[test]
@@ -155,7 +182,7 @@ fn a_kill_overrules_also_an_arming_that_was_asked_for_again() {
     update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(66));
     feed(&mut model, ack("c2", AckVerdict::Denied { reasons: vec![] }), at(67));
     keys(&mut model, "K", at(68));
-    update(&mut model, Msg::KillSent(Ok(latch(3, KillState::Killed, at(68)))), at(68));
+    update(&mut model, Msg::KillSent(Ok(on_bus(68))), at(68));
     feed(&mut model, event("hermes", "h1", 61, at(68), TradeEvent::Kill(killed(KillProof::None))), at(68));
     assert_eq!(model.kill, None, "confirmed");
     assert!(is_kill(&feed(&mut model, ack("c1", AckVerdict::Applied), at(69))), "the first came after all");
@@ -167,7 +194,7 @@ fn a_kill_overrules_an_arming_that_is_on_its_way() {
     keys(&mut model, "Aarm<enter>", at(60));
     update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
     keys(&mut model, "K", at(61));
-    update(&mut model, Msg::KillSent(Ok(latch(3, KillState::Killed, at(61)))), at(61));
+    update(&mut model, Msg::KillSent(Ok(on_bus(61))), at(61));
     feed(&mut model, event("hermes", "h1", 61, at(61), TradeEvent::Kill(killed(KillProof::None))), at(61));
     assert_eq!(model.kill, None, "confirmed");
     assert!(is_kill(&feed(&mut model, ack("c1", AckVerdict::Applied), at(62))), "the arming came after: kill again");
@@ -387,7 +414,7 @@ fn any_msg() -> impl Strategy<Value = Msg> {
         1 => (0_u16..210, 0_u16..70).prop_map(|(width, height)| Msg::Resize(width, height)),
         1 => Just(Msg::Second),
         1 => Just(Msg::KillSent(Err("refused".to_owned()))),
-        1 => Just(Msg::KillSent(Ok(latch(3, KillState::Killed, at(60))))),
+        1 => Just(Msg::KillSent(Ok(on_bus(60)))),
         1 => "[a-c]".prop_map(|id| Msg::ArmSent(Ok(id))),
         1 => Just(Msg::ArmSent(Err("refused".to_owned()))),
     ]
