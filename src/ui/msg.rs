@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use crate::bus::BusLink;
 use crate::domain::{Ack, ArgosState, AthenaState, Book, HermesState, KillLatch, Market, Tick, TradeEvent};
 
 /// One thing that happened. `update` folds it into the model.
@@ -45,8 +46,8 @@ pub(crate) enum Delivered {
 /// News of the desk, from the bus.
 #[derive(Clone, Debug)]
 pub(crate) enum Feed {
-    /// The bus can be reached, or why not.
-    Link(Result<(), String>),
+    /// Whether the bus can be reached and takes writes.
+    Link(BusLink),
     /// Argos' snapshot.
     Argos(ArgosState),
     /// Athena's snapshot.

@@ -35,6 +35,13 @@ pub(crate) enum Link {
     Connecting,
     /// It answers.
     Up,
+    /// It answers but takes no writes: reading, cancelling and the kill go on.
+    Degraded {
+        /// Why.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+    },
     /// It does not.
     Down {
         /// Why.

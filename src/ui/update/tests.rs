@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButto
 use proptest::prelude::*;
 
 use super::*;
+use crate::bus::BusLink;
 use crate::domain::{Ack, AckVerdict, KillProof, KillState, Mode, OrderState, TradeEvent};
 use crate::ui::model::Link;
 use crate::ui::model::control::ArmFlow;
@@ -256,11 +257,26 @@ fn an_older_snapshot_does_not_undo_newer_events() {
 #[test]
 fn when_the_bus_is_down_values_stay_and_when_it_is_back_snapshots_are_read() {
     let mut model = busy(80, 24);
-    feed(&mut model, Feed::Link(Err("refused".to_owned())), at(61));
-    feed(&mut model, Feed::Link(Err("refused again".to_owned())), at(65));
+    feed(&mut model, Feed::Link(BusLink::Down("refused".to_owned())), at(61));
+    feed(&mut model, Feed::Link(BusLink::Down("refused again".to_owned())), at(65));
     assert_eq!(model.link, Link::Down { reason: "refused again".to_owned(), since: at(61) });
     assert_eq!(model.rows(Pane::Orders), 4);
-    assert_eq!(feed(&mut model, Feed::Link(Ok(())), at(70)), [Effect::Resnapshot]);
+    assert_eq!(feed(&mut model, Feed::Link(BusLink::Up), at(70)), [Effect::Resnapshot]);
+}
+
+#[test]
+fn a_degraded_bus_is_not_shown_as_a_dead_one() {
+    let mut model = busy(120, 30);
+    assert_eq!(feed(&mut model, Feed::Link(BusLink::Degraded("NOREPLICAS".to_owned())), at(61)), []);
+    update(&mut model, Msg::Second, at(62));
+    let shown = crate::ui::view::tests::screen(&model);
+    assert!(shown.contains("bus degraded 1s: NOREPLICAS; no new orders"), "{shown}");
+    assert!(!shown.contains("bus down") && !shown.contains(" old"), "the data is as fresh as before: {shown}");
+    feed(&mut model, Feed::Link(BusLink::Degraded("OOM".to_owned())), at(65));
+    assert_eq!(model.link, Link::Degraded { reason: "OOM".to_owned(), since: at(61) });
+    feed(&mut model, Feed::Link(BusLink::Down("refused".to_owned())), at(66));
+    let back = feed(&mut model, Feed::Link(BusLink::Degraded("NOREPLICAS".to_owned())), at(70));
+    assert_eq!(back, [Effect::Resnapshot], "what can be read is read");
 }
 
 #[test]
@@ -367,8 +383,9 @@ fn any_feed() -> impl Strategy<Value = Feed> {
     let number = 0_i64..30;
     let seq = 0_u64..90;
     prop_oneof![
-        Just(Feed::Link(Ok(()))),
-        Just(Feed::Link(Err("down".to_owned()))),
+        Just(Feed::Link(BusLink::Up)),
+        Just(Feed::Link(BusLink::Degraded("NOREPLICAS".to_owned()))),
+        Just(Feed::Link(BusLink::Down("down".to_owned()))),
         (seq.clone(), any::<bool>()).prop_map(|(seq, armed_now)| {
             let report = if armed_now { armed() } else { killed(KillProof::Proving { zero_seen: 2 }) };
             Feed::Hermes(hermes(at(60), seq, report, rust_decimal::dec!(-2)))

@@ -75,7 +75,7 @@ fn with_kill(width: u16, height: u16, proof: KillProof) -> Model {
 
 fn bus_down(width: u16, height: u16) -> Model {
     let mut model = busy(width, height);
-    feed(&mut model, Feed::Link(Err("Connection refused (os error 111)".to_owned())), at(61));
+    feed(&mut model, Feed::Link(crate::bus::BusLink::Down("Connection refused (os error 111)".to_owned())), at(61));
     update(&mut model, Msg::Second, at(72));
     model
 }
