@@ -7,6 +7,7 @@ mod answers;
 mod conflate;
 mod events;
 mod market;
+mod refusals;
 mod snapshots;
 
 use std::sync::Arc;
@@ -48,8 +49,8 @@ impl Attachment {
             spawn(events::follow(Arc::clone(bus), news.clone(), backfilled)),
             spawn(snapshots::poll(Arc::clone(bus), news.clone(), Arc::clone(&snapshot_now), ready)),
             spawn(snapshots::latch(Arc::clone(bus), news.clone())),
-            spawn(answers::follow(Arc::clone(bus), news)),
-            spawn(market::follow(Arc::clone(bus), batches, pace)),
+            spawn(answers::follow(Arc::clone(bus), news.clone())),
+            spawn(market::follow(Arc::clone(bus), batches, news, pace)),
         ];
         Self { news: receiver, market, snapshot_now, _tasks: tasks }
     }
