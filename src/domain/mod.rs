@@ -40,7 +40,7 @@ pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
-pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
+pub use order::{DUST, Order, OrderState, OrderTimes, Side, TimeInForce};
 pub use param::{ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce};
 pub use position::{Exposure, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
