@@ -15,7 +15,7 @@ mod kill;
 mod market;
 mod money;
 mod order;
-mod param;
+pub mod params;
 mod position;
 mod probability;
 mod signal;
@@ -41,7 +41,9 @@ pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{DUST, Order, OrderState, OrderTimes, Side, TimeInForce};
-pub use param::{ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce};
+pub use params::{
+    ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce, Tighter,
+};
 pub use position::{Exposure, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
 pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};
