@@ -3,10 +3,12 @@
 pub(crate) mod cells;
 pub(crate) mod control;
 pub(crate) mod desk;
+pub(crate) mod letters;
 pub(crate) mod notices;
 pub(crate) mod overlay;
 pub(crate) mod panes;
 pub(crate) mod rows;
+pub(crate) mod screens;
 pub(crate) mod sequence;
 pub(crate) mod series;
 pub(crate) mod ticks;
@@ -129,6 +131,7 @@ impl Model {
             Pane::Orders => self.desk.orders.len(),
             Pane::Fills => self.desk.fills.len(),
             Pane::Positions => self.desk.positions.len(),
+            Pane::Letters => self.desk.letters.rows().len(),
             Pane::Pnl => 0,
         }
     }
@@ -142,6 +145,7 @@ impl Model {
             Pane::Orders => self.desk.orders.get(index).map(|row| row.id.clone()),
             Pane::Fills => self.desk.fills.get(index).map(|row| row.id.clone()),
             Pane::Positions => self.desk.positions.get(index).map(|row| row.id.clone()),
+            Pane::Letters => self.desk.letters.rows().get(index).map(|row| row.id.clone()),
             Pane::Pnl => None,
         }
     }
@@ -157,6 +161,7 @@ impl Model {
             Pane::Orders => self.desk.orders.position(id),
             Pane::Fills => self.desk.fills.position(id),
             Pane::Positions => self.desk.positions.position(id),
+            Pane::Letters => self.desk.letters.rows().position(id),
             Pane::Pnl => None,
         }
     }

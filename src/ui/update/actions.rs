@@ -10,6 +10,7 @@ use crate::ui::model::Model;
 use crate::ui::model::control::ArmFlow;
 use crate::ui::model::overlay::{Input, Overlay};
 use crate::ui::model::panes::Pane;
+use crate::ui::model::screens::Screen;
 use crate::ui::update::{control, settle};
 
 /// Leaving real or paper money must be asked for twice within this time.
@@ -25,6 +26,8 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
             }
             model.overlays.open(Overlay::Arm { input: Input::default() });
         }
+        Action::Overview => model.panes.show(Screen::Overview),
+        Action::Dlq => model.panes.show(Screen::Dlq),
         Action::Open => open(model),
         Action::Close => close(model),
         Action::NextPane => model.panes.cycle(true),

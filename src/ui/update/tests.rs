@@ -8,6 +8,7 @@ use crate::domain::{Ack, AckVerdict, KillProof, KillState, Mode, OrderState, Tra
 use crate::ui::model::Link;
 use crate::ui::model::control::ArmFlow;
 use crate::ui::model::panes::{Pane, RowId};
+use crate::ui::model::screens::Screen;
 use crate::ui::msg::{Feed, MarketBatch};
 use crate::ui::testing::{
     argos, armed, at, busy, denial, event, feed, fill, hermes, keys, killed, latch, model, order, signal, tick,
@@ -23,7 +24,9 @@ fn ack(id: &str, verdict: AckVerdict) -> Feed {
 
 #[test]
 fn the_kill_works_on_every_screen_over_every_layer_and_inside_every_input() {
-    for before in ["", "?", "?/", "?/x", ":", ":kil", "A", "Aar", "jj<enter>", "m", "z", "<tab><tab>j<enter>?:A"] {
+    for before in
+        ["", "?", "?/", "?/x", ":", ":kil", "A", "Aar", "jj<enter>", "m", "z", "6", "6z?", "<tab><tab>j<enter>?:A"]
+    {
         let mut model = busy(80, 24);
         keys(&mut model, before, at(60));
         let effects = keys(&mut model, "K", at(60));
@@ -149,6 +152,17 @@ fn esc_closes_exactly_one_layer() {
     assert!(model.panes.selection(Pane::Orders).id.is_some());
     keys(&mut model, "<esc>", at(60));
     assert!(model.panes.selection(Pane::Orders).id.is_none(), "then the selection");
+}
+
+#[test]
+fn a_screen_has_its_number_and_keeps_its_focus() {
+    let mut model = busy(120, 30);
+    keys(&mut model, "<tab>6", at(60));
+    assert_eq!((model.panes.screen(), model.panes.focus()), (Screen::Dlq, Pane::Letters));
+    keys(&mut model, "<tab>", at(60));
+    assert_eq!(model.panes.focus(), Pane::Letters, "tab stays on the screen");
+    keys(&mut model, ":overv<enter>", at(60));
+    assert_eq!((model.panes.screen(), model.panes.focus()), (Screen::Overview, Pane::Fills));
 }
 
 #[test]

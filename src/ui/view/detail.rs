@@ -1,6 +1,7 @@
 //! Why: everything that is known about one row.
 
 mod cause;
+mod letter;
 mod thing;
 
 use crate::domain::Timestamp;
@@ -21,6 +22,7 @@ pub(super) const fn title(row: &RowId) -> &'static str {
         RowId::Order(..) => "Order: why",
         RowId::Fill(..) => "Fill: why",
         RowId::Position(_) => "Position",
+        RowId::Letter(_) => "Dead letter",
     }
 }
 

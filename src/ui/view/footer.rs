@@ -1,4 +1,4 @@
-//! The last line: the newest report, or what the keys do.
+//! The last line: the newest report, or the screens and what the keys do.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::ui::format;
 use crate::ui::keymap::Action;
 use crate::ui::model::Model;
+use crate::ui::model::screens::Screen;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::strip::{Segment, strip};
 use crate::ui::widgets::text::Line;
@@ -30,12 +31,18 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
         strip(buf, area, vec![Segment::new(0, vec![(text, notice.role())])], &right, theme);
         return;
     }
-    let segments = HINTS
-        .iter()
-        .map(|(action, what, rank)| {
-            let line = vec![(model.keymap.hint(*action), Role::Key), (format!(" {what}"), Role::Dim)];
-            Segment::new(*rank, line)
-        })
-        .collect();
+    let mut segments: Vec<Segment> = Screen::ALL.iter().map(|screen| tab(model, *screen)).collect();
+    segments.extend(HINTS.iter().map(|(action, what, rank)| {
+        let line = vec![(model.keymap.hint(*action), Role::Key), (format!(" {what}"), Role::Dim)];
+        Segment::new(*rank, line)
+    }));
     strip(buf, area, segments, &vec![(format::clock(model.now), Role::Dim)], theme);
+}
+
+/// A screen's key and name; the one that is shown stands out and stays longest.
+fn tab(model: &Model, screen: Screen) -> Segment {
+    let shown = model.panes.screen() == screen;
+    let (rank, role) = if shown { (0, Role::Selected) } else { (1, Role::Dim) };
+    let name = if shown { format!(" {} ", screen.title()) } else { format!(" {}", screen.title()) };
+    Segment::new(rank, vec![(model.keymap.hint(screen.action()), Role::Key), (name, role)])
 }

@@ -86,9 +86,12 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     if let Some(age) = &stale {
         remark.push((age.clone(), Role::Warn));
     }
+    if let (Pane::Letters, Some(books)) = (pane, model.desk.books.as_ref().filter(|books| books.dlq > 0)) {
+        remark.push((format!("{}{} waiting", gap(&remark), books.dlq), Role::Warn));
+    }
     let rows = model.rows(pane);
-    if rows > 0 && matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions) {
-        let gap = if remark.is_empty() { "" } else { "  " };
+    if rows > 0 && matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Letters) {
+        let gap = gap(&remark);
         let selection = model.panes.selection(pane);
         let text = match selection.id {
             Some(_) => format!("{gap}{}/{rows}", selection.index + 1),
@@ -97,8 +100,9 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
         remark.push((text, Role::Dim));
     }
     let alone = layout.panes.len() == 1;
-    let title = if alone {
-        format!("{} ‹{}/{}›", pane.title(), number(pane), Pane::ALL.len())
+    let others = pane.screen().panes();
+    let title = if alone && others.len() > 1 {
+        format!("{} ‹{}/{}›", pane.title(), number(pane, others), others.len())
     } else {
         pane.title().to_owned()
     };
@@ -106,7 +110,7 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     match pane {
         Pane::Ticks => ticks::draw(model, theme, inner, buf),
         Pane::Pnl => pnl::draw(model, theme, inner, buf),
-        Pane::Strategies | Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions => {
+        Pane::Strategies | Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Letters => {
             tables::draw(model, theme, pane, inner, buf);
         }
     }
@@ -115,8 +119,12 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     }
 }
 
-fn number(pane: Pane) -> usize {
-    Pane::ALL.iter().position(|known| *known == pane).unwrap_or(0) + 1
+const fn gap(before: &Line) -> &'static str {
+    if before.is_empty() { "" } else { "  " }
+}
+
+fn number(pane: Pane, among: &[Pane]) -> usize {
+    among.iter().position(|known| *known == pane).unwrap_or(0) + 1
 }
 
 /// How old a panel's data is, when it is too old to be taken for the present.
@@ -124,7 +132,7 @@ fn staleness(model: &Model, pane: Pane) -> Option<String> {
     let presence = match pane {
         Pane::Ticks => model.desk.argos,
         Pane::Strategies | Pane::Signals => model.desk.athena,
-        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl => model.desk.hermes,
+        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl | Pane::Letters => model.desk.hermes,
     };
     let down = matches!(model.link, Link::Down { .. });
     let age = presence.age(model.now)?;
@@ -141,6 +149,7 @@ fn empty(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) 
         Pane::Fills => (model.desk.hermes, "waiting for Hermes…", "no fills yet"),
         Pane::Positions => (model.desk.hermes, "waiting for Hermes…", "flat: no positions"),
         Pane::Pnl => (model.desk.hermes, "waiting for Hermes…", "waiting for figures…"),
+        Pane::Letters => (model.desk.hermes, "waiting for Hermes…", "no dead letters"),
     };
     let text = match (&model.link, daemon.age(model.now)) {
         (Link::Down { .. }, _) => "bus down, retrying",
