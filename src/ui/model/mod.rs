@@ -3,6 +3,7 @@
 pub(crate) mod cells;
 pub(crate) mod control;
 pub(crate) mod desk;
+pub(crate) mod flow;
 pub(crate) mod letters;
 pub(crate) mod notices;
 pub(crate) mod overlay;
@@ -19,8 +20,9 @@ use ratatui::layout::Rect;
 
 use crate::domain::{Ack, Mode, Timestamp};
 use crate::ui::keymap::Keymap;
-use control::{ArmFlow, KillRequest};
+use control::KillRequest;
 use desk::Desk;
+use flow::Flow;
 use notices::Notices;
 use overlay::Overlays;
 use panes::{Pane, Panes, RowId};
@@ -64,7 +66,7 @@ pub(crate) struct Model {
     /// A kill that was asked for and is not confirmed.
     pub(crate) kill: Option<KillRequest>,
     /// The arming that was asked for.
-    pub(crate) arm: ArmFlow,
+    pub(crate) arm: Flow,
     /// Whether a kill was asked for while an arming was out: if that arming takes effect, it is killed again.
     pub(crate) arm_overruled: bool,
     /// Answers of daemons, the newest last.
@@ -93,7 +95,7 @@ impl Model {
             link: Link::Connecting,
             desk: Desk::default(),
             kill: None,
-            arm: ArmFlow::Idle,
+            arm: Flow::Idle,
             arm_overruled: false,
             acks: VecDeque::new(),
             panes: Panes::default(),

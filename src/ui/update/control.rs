@@ -1,9 +1,10 @@
 //! Stopping and arming.
 
-use crate::domain::{Ack, KillLatch};
+use crate::domain::{Action, KillLatch};
 use crate::ui::effect::Effect;
 use crate::ui::model::Model;
-use crate::ui::model::control::{ArmFlow, KillRequest};
+use crate::ui::model::control::KillRequest;
+use crate::ui::model::flow::Flow;
 
 const KILL_WHY: &str = "kill key";
 const ARM_WHY: &str = "armed from the cockpit";
@@ -69,64 +70,39 @@ pub(super) fn arm(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     if model.kill.is_some() {
-        model.arm = ArmFlow::Failed("a kill is under way; wait until it is confirmed".to_owned());
+        model.arm = Flow::Failed("a kill is under way; wait until it is confirmed".to_owned());
         return Vec::new();
     }
     model.arm_overruled = false;
-    model.arm = ArmFlow::Sending { since: model.now };
-    vec![Effect::Arm { why: ARM_WHY.to_owned() }]
+    model.arm = Flow::Sending { since: model.now };
+    vec![Effect::Command(Action::Arm { why: ARM_WHY.to_owned() })]
 }
 
-/// The command to arm is on the bus, or is not.
-pub(super) fn arm_sent(model: &mut Model, outcome: Result<String, String>) -> Vec<Effect> {
-    match outcome {
-        Ok(id) => {
-            let ack = model.acks.iter().filter(|ack| ack.id == id).cloned().collect::<Vec<_>>();
-            model.arm = ArmFlow::Waiting { id, since: model.now, accepted_by: None, late: false };
-            ack.into_iter().flat_map(|ack| self::ack(model, ack)).collect()
-        }
-        Err(error) => {
-            let error = crate::ui::format::clean(&error);
-            model.notices.bad(&format!("arming not delivered: {error}"), model.now);
-            model.arm = ArmFlow::Failed(error);
-            Vec::new()
-        }
-    }
-}
-
-/// A daemon answered a command, ours or somebody else's.
-pub(super) fn ack(model: &mut Model, ack: Ack) -> Vec<Effect> {
+/// Hermes answered the arming.
+pub(super) fn arm_answered(model: &mut Model, by: &str) -> Vec<Effect> {
     let now = model.now;
-    if !model.arm.answer(&ack) {
-        model.keep_ack(ack);
-        return Vec::new();
-    }
-    let by = crate::ui::format::clean(&ack.by);
     match &model.arm {
-        ArmFlow::Applied if model.arm_overruled => {
+        Flow::Applied if model.arm_overruled => {
             model.arm_overruled = false;
             model.notices.bad("the arming took effect after the kill: killing again", now);
             return kill(model);
         }
-        ArmFlow::Applied => {
+        Flow::Applied => {
             model.notices.info(&format!("armed: {by} confirms"), now);
             model.overlays.close_arm();
         }
-        ArmFlow::Denied(reasons) => {
+        Flow::Denied(reasons) => {
             let text = format!("arming refused by {by}: {}", reasons.join("; "));
             model.notices.bad(&text, now);
         }
-        ArmFlow::Idle | ArmFlow::Sending { .. } | ArmFlow::Waiting { .. } | ArmFlow::Failed(_) => {}
+        Flow::Idle | Flow::Sending { .. } | Flow::Waiting { .. } | Flow::Failed(_) => {}
     }
     Vec::new()
 }
 
-/// A second has passed: a kill that is not in force is tried again, a late answer is reported.
+/// A second has passed: a kill that is not in force is tried again.
 pub(super) fn second(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
-    if model.arm.expire(now) {
-        model.notices.bad("arming: no answer in 5 s; is Hermes up?", now);
-    }
     match &mut model.kill {
         Some(request) if request.due(now) => {
             request.again(now);

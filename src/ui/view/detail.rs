@@ -4,6 +4,8 @@ mod cause;
 mod letter;
 mod thing;
 
+pub(super) use cause::wanted;
+
 use crate::domain::Timestamp;
 use crate::ui::format;
 use crate::ui::model::Model;

@@ -11,16 +11,21 @@ use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::strip::{Segment, strip};
 use crate::ui::widgets::text::Line;
 
-const HINTS: [(Action, &str, u8); 8] = [
-    (Action::Help, "help", 0),
-    (Action::Palette, "run", 2),
-    (Action::NextPane, "panel", 1),
-    (Action::Down, "row", 4),
-    (Action::Open, "why", 1),
-    (Action::Zoom, "zoom", 3),
-    (Action::Messages, "messages", 5),
-    (Action::Quit, "quit", 1),
-];
+type Hint = (Action, &'static str, u8);
+
+const HELP: [Hint; 2] = [(Action::Help, "help", 0), (Action::Palette, "run", 2)];
+const OF_PANELS: [Hint; 3] = [(Action::NextPane, "panel", 1), (Action::Open, "why", 1), (Action::Zoom, "zoom", 3)];
+const OF_LETTERS: [Hint; 3] = [(Action::Open, "open", 2), (Action::Retry, "retry", 1), (Action::Drop, "drop", 1)];
+const GENERAL: [Hint; 3] = [(Action::Down, "row", 4), (Action::Messages, "messages", 5), (Action::Quit, "quit", 1)];
+
+/// What the keys do on a screen.
+fn hints(screen: Screen) -> impl Iterator<Item = &'static Hint> {
+    let own = match screen {
+        Screen::Overview => &OF_PANELS,
+        Screen::Dlq => &OF_LETTERS,
+    };
+    HELP.iter().chain(own).chain(&GENERAL)
+}
 
 /// Draws the line.
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
@@ -32,7 +37,7 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
         return;
     }
     let mut segments: Vec<Segment> = Screen::ALL.iter().map(|screen| tab(model, *screen)).collect();
-    segments.extend(HINTS.iter().map(|(action, what, rank)| {
+    segments.extend(hints(model.panes.screen()).map(|(action, what, rank)| {
         let line = vec![(model.keymap.hint(*action), Role::Key), (format!(" {what}"), Role::Dim)];
         Segment::new(*rank, line)
     }));

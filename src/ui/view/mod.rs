@@ -10,6 +10,7 @@ mod messages;
 mod palette;
 mod pnl;
 mod popup;
+mod remedy;
 mod small;
 mod tables;
 mod ticks;
@@ -19,6 +20,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::ui::layout::{Class, Layout};
+use crate::ui::model::letters::Remedy;
 use crate::ui::model::overlay::Overlay;
 use crate::ui::model::panes::Pane;
 use crate::ui::model::{Link, Model};
@@ -62,7 +64,7 @@ fn scrolled_lines(model: &Model, overlay: &Overlay, cols: usize) -> Option<Vec<L
         Overlay::Help { filter, .. } => Some(help::lines(model, filter.text(), cols)),
         Overlay::Detail { row, .. } => Some(detail::lines(model, row, cols)),
         Overlay::Messages { .. } => Some(messages::lines(model, cols)),
-        Overlay::Palette { .. } | Overlay::Arm { .. } => None,
+        Overlay::Palette { .. } | Overlay::Arm { .. } | Overlay::Retry { .. } | Overlay::Drop { .. } => None,
     }
 }
 
@@ -76,6 +78,8 @@ fn draw_overlay(model: &Model, theme: Theme, overlay: &Overlay, body: Rect, buf:
         Overlay::Detail { row, scroll } => popup::draw(buf, body, detail::title(row), &lines, *scroll, theme),
         Overlay::Messages { scroll } => popup::draw(buf, body, "Messages", &lines, *scroll, theme),
         Overlay::Palette { input, selected } => palette::draw(input.text(), *selected, body, theme, buf),
+        Overlay::Retry { letter } => remedy::draw(model, (letter, Remedy::Retry, ""), body, theme, buf),
+        Overlay::Drop { letter, input } => remedy::draw(model, (letter, Remedy::Drop, input.text()), body, theme, buf),
         Overlay::Arm { input } => arm::draw(model, input.text(), body, theme, buf),
     }
 }

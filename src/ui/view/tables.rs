@@ -63,15 +63,15 @@ const STRATEGIES: [Column; 7] = [
 ];
 
 const LETTERS: [Column; letters::CELLS] = [
-    Column::words("state", 7, 12, 0),
+    Column::words("state", 10, 12, 0),
     Column::number("age", 3, 2),
     Column::words("reason", 9, 14, 1),
-    Column::words("strategy", 8, 16, 6),
-    Column::words("market", 12, 24, 4),
+    Column::words("strategy", 10, 16, 5),
+    Column::words("market", 19, 32, 4),
     Column::number("attempt", 2, 7),
     Column::number("sent", 2, 8),
     Column::words("error", 12, 200, 3),
-    Column::words("id", 12, 34, 5),
+    Column::words("entry", 15, 24, 6),
 ];
 
 /// Draws a table panel.

@@ -40,7 +40,7 @@ pub(super) fn describe(model: &Model, row: &RowId, sheet: &mut Sheet) {
         }
         RowId::Letter(_) => {
             if let Some(row) = desk.letters.rows().find(row) {
-                letter::describe(&row.item, sheet);
+                letter::describe(model, &row.item, sheet);
             }
         }
         RowId::Position(_) => {
