@@ -210,7 +210,7 @@ impl App {
             match effect {
                 Effect::Quit => return Ok(Flow::Leave),
                 Effect::Kill { why } => self.orders.kill(why),
-                Effect::Arm { why } => self.orders.arm(why),
+                Effect::Command(action) => self.orders.command(action),
                 Effect::Resnapshot => self.attachment.resnapshot(),
                 Effect::Redraw => self.screen.resume().await?,
                 Effect::Suspend => self.suspend().await?,

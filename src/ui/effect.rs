@@ -1,5 +1,7 @@
 //! What `update` wants done in the world; it does nothing itself.
 
+use crate::domain::Action;
+
 /// Something to do outside the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -14,11 +16,8 @@ pub(crate) enum Effect {
         /// Why, as the latch will say.
         why: String,
     },
-    /// Ask the desk to arm.
-    Arm {
-        /// Why, as the command will say.
-        why: String,
-    },
+    /// Put a command on the bus.
+    Command(Action),
     /// Read the daemons' snapshots now.
     Resnapshot,
 }

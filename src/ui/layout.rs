@@ -4,6 +4,7 @@
 use ratatui::layout::Rect;
 
 use crate::ui::model::panes::Pane;
+use crate::ui::model::screens::Screen;
 
 /// Below this nothing but the state of the desk and the kill key is shown.
 const MIN: (u16, u16) = (40, 10);
@@ -66,7 +67,8 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout of a screen. `banner` is whether the kill needs its own lines; one panel may have the whole body.
+    /// The layout of the screen that the focused panel is on. `banner` is whether the kill needs its own lines; one panel may
+    /// have the whole body.
     pub(crate) fn of(area: Rect, banner: bool, focus: Pane, zoomed: bool) -> Self {
         let class = Class::of(area.width, area.height);
         if class == Class::TooSmall {
@@ -80,7 +82,11 @@ impl Layout {
         };
         let [header, banner, body, footer] =
             rows(area, [2, banner_rows, area.height.saturating_sub(3 + banner_rows), 1]);
-        let panes = if zoomed || class == Class::Single { vec![(focus, body)] } else { columns(class, body) };
+        let panes = match focus.screen() {
+            _ if zoomed || class == Class::Single => vec![(focus, body)],
+            Screen::Overview => overview(class, body),
+            Screen::Dlq => vec![(Pane::Letters, body)],
+        };
         Self { class, header, banner, panes, footer, body }
     }
 
@@ -123,7 +129,7 @@ pub(crate) const fn data_row_at(panel: Rect, line: u16) -> Option<u16> {
     }
 }
 
-fn columns(class: Class, body: Rect) -> Vec<(Pane, Rect)> {
+fn overview(class: Class, body: Rect) -> Vec<(Pane, Rect)> {
     let stack = |area: Rect, panes: &[(Pane, u16, u16)]| -> Vec<(Pane, Rect)> {
         let heights = share(area.height, panes);
         let mut y = area.y;

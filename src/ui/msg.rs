@@ -3,7 +3,7 @@
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::bus::BusLink;
-use crate::domain::{Ack, ArgosState, AthenaState, Book, HermesState, KillLatch, Market, Tick, TradeEvent};
+use crate::domain::{Ack, Action, ArgosState, AthenaState, Book, HermesState, KillLatch, Market, Tick, TradeEvent};
 
 /// One thing that happened. `update` folds it into the model.
 #[derive(Clone, Debug)]
@@ -28,8 +28,13 @@ pub(crate) enum Msg {
     SlowTerminal(bool),
     /// What an attempt to kill came to.
     KillSent(Result<Delivered, String>),
-    /// What an attempt to ask for arming came to: the command's id.
-    ArmSent(Result<String, String>),
+    /// What an attempt to put a command on the bus came to.
+    CommandSent {
+        /// What was asked.
+        action: Action,
+        /// The command's id.
+        outcome: Result<String, String>,
+    },
     /// News of the desk.
     Feed(Box<Feed>),
 }

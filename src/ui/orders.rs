@@ -78,15 +78,16 @@ impl Orders {
         });
     }
 
-    /// Asks the desk to arm.
-    pub(crate) fn arm(&mut self, why: String) {
+    /// Asks something of the desk; a daemon answers on `control.acks`.
+    pub(crate) fn command(&mut self, action: Action) {
         let (bus, origin, actor) = (Arc::clone(&self.bus), Arc::clone(&self.commands), Arc::clone(&self.actor));
         self.under_way.spawn(async move {
-            let attempt = control::command(&bus, &origin, &actor, Action::Arm { why }, now());
-            Msg::ArmSent(match tokio::time::timeout(ATTEMPT_WITHIN, attempt).await {
+            let attempt = control::command(&bus, &origin, &actor, action.clone(), now());
+            let outcome = match tokio::time::timeout(ATTEMPT_WITHIN, attempt).await {
                 Ok(outcome) => outcome.map(|command| command.id).map_err(|error| error.to_string()),
                 Err(_) => Err(format!("no answer from the bus within {} s", ATTEMPT_WITHIN.as_secs())),
-            })
+            };
+            Msg::CommandSent { action, outcome }
         });
     }
 

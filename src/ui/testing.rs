@@ -4,11 +4,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rust_decimal::{Decimal, dec};
 
 use crate::domain::{
-    ArgosState, AthenaState, Book, CheckResult, Control, Denial, DeniedBy, Exposure, FeeSchedule, FeedLink, FeedState,
-    Fill, FillStatus, HermesState, KillLatch, KillProof, KillReport, KillState, KillStep, Latency, Level, Market, Mode,
-    Order, OrderCounts, OrderIntent, OrderState, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side,
-    SignalCounts, SignalEntry, Size, StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent,
-    TradingState, Usd,
+    ArgosState, AthenaState, Book, CheckResult, Control, DeadLetter, DeadLetterReason, DeadLetterState, Denial,
+    DeniedBy, Exposure, FeeSchedule, FeedLink, FeedState, Fill, FillStatus, HermesState, KillLatch, KillProof,
+    KillReport, KillState, KillStep, Latency, Level, Market, Mode, Order, OrderCounts, OrderIntent, OrderState,
+    OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size,
+    StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent, TradingState, Usd,
 };
 use crate::ui::effect::Effect;
 use crate::ui::keymap::Keymap;
@@ -294,6 +294,54 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         bus_concerns: Vec::new(),
         tick_to_order: Latency::default(),
     }
+}
+
+/// A dead letter; every third one cannot be read.
+pub(crate) fn letter(number: i64, when: Timestamp) -> DeadLetter {
+    let readable = number % 3 != 0;
+    let (reason, error) = match number % 3 {
+        0 => (DeadLetterReason::Malformed, "field 'body.intent': missing"),
+        1 => (DeadLetterReason::Expired, "its deadline passed 3.2 s before it was read"),
+        _ => (DeadLetterReason::Balance, "not enough balance / allowance: the balance is 3.10, the order needs 5.20"),
+    };
+    let entry = format!("{}-0", when.millis());
+    let wish = signal(number, when.minus(std::time::Duration::from_secs(9)));
+    let original = if readable {
+        let envelope = crate::bus::Origin::new("athena", "t1").wrap(wish.clone(), when);
+        String::from_utf8(crate::bus::encode(&envelope).expect("encodes").to_vec()).expect("UTF-8")
+    } else {
+        "{\"not\": \"a signal\u{1b}[2J\"}".to_owned()
+    };
+    DeadLetter {
+        id: DeadLetter::id_of(&entry, reason),
+        entry,
+        intent: readable.then(|| wish.intent.intent),
+        attempt: u32::from(readable),
+        reason,
+        first_error: if number % 3 == 2 { "425: the engine restarts".to_owned() } else { error.to_owned() },
+        last_error: error.to_owned(),
+        original,
+        posts: if number % 3 == 2 { 4 } else { 0 },
+        first_at: when.minus(std::time::Duration::from_secs(3)),
+        last_at: when,
+        build: "0.1.0".to_owned(),
+        state: DeadLetterState::Waiting,
+    }
+}
+
+/// A desk that trades and has five dead letters, the newest unreadable; one was retried, one dropped.
+pub(crate) fn with_letters(width: u16, height: u16) -> Model {
+    let mut model = busy(width, height);
+    let mut letters: Vec<DeadLetter> =
+        [(9, 58), (8, 55), (7, 40), (5, 12), (4, -4_000)].map(|(number, secs)| letter(number, at(secs))).into();
+    letters[3].state = DeadLetterState::Retried { attempt: 2, by: "cli:bob".to_owned(), at: at(30) };
+    letters[4].state =
+        DeadLetterState::Dropped { by: "cockpit:alice".to_owned(), why: "the market is over".to_owned(), at: at(-60) };
+    let mut state = hermes(at(60), 60, armed(), dec!(1.34));
+    state.dlq = 3;
+    state.dead_letters = letters;
+    feed(&mut model, Feed::Hermes(state), at(60));
+    model
 }
 
 pub(crate) fn latch(epoch: u64, state: KillState, when: Timestamp) -> KillLatch {

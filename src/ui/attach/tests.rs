@@ -196,7 +196,7 @@ async fn a_kill_asked_for_lies_on_the_bus() {
     let latch = crate::bus::control::latch(&bus).await.expect("readable").expect("there");
     assert_eq!((latch.state, latch.why.as_str()), (KillState::Killed, "kill key"));
     assert!(latch.by.starts_with("cockpit:"), "{}", latch.by);
-    orders.arm("test".to_owned());
+    orders.command(crate::domain::Action::Arm { why: "test".to_owned() });
     orders.finish().await;
     assert_eq!(memory.len(Stream::Commands).await.expect("counts"), 1);
 }

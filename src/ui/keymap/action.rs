@@ -34,10 +34,14 @@ macro_rules! actions {
 actions! {
     Kill "kill" ["K"] "Stop all trading now, from anywhere: one press, no question";
     Arm "arm" ["A"] "Lift the kill: asks for a typed word, the desk may refuse";
+    Overview "overview" ["1"] "Go to the overview: the desk at a glance";
+    Dlq "dlq" ["6"] "Go to the dead letters: what could not be executed";
     Open "open" ["enter"] "Why: inputs, checks and times of the selected row";
     Close "close" ["esc"] "Close the top layer, else dismiss the message, else follow the newest row";
-    NextPane "next_pane" ["tab"] "Go to the next panel";
-    PrevPane "prev_pane" ["shift-tab"] "Go to the previous panel";
+    Retry "retry" ["R"] "Try a dead letter again: a new attempt through every gate, once you confirm it";
+    Drop "drop" ["D"] "Give a dead letter up: asks for the reason";
+    NextPane "next_pane" ["tab"] "Go to the next panel of the screen";
+    PrevPane "prev_pane" ["shift-tab"] "Go to the previous panel of the screen";
     Down "down" ["j", "down"] "Next row";
     Up "up" ["k", "up"] "Previous row";
     Left "left" ["h", "left"] "Go to the panel on the left";

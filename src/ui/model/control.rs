@@ -1,19 +1,13 @@
-//! What the reader asked of the desk and has not been answered: the kill until it is in force, the arming until a verdict.
+//! The kill that the reader asked for, until it is in force.
 
 use std::time::Duration;
 
-use crate::bus::control::COMMAND_LIFE;
-use crate::domain::{Ack, AckVerdict, KillReport, Timestamp};
+use crate::domain::{KillReport, Timestamp};
 
 /// A kill that reached the bus is sent again when the desk has not confirmed it after this long.
 const KILL_CONFIRM_WITHIN: Duration = Duration::from_secs(2);
 /// An attempt without an outcome after this long has none to come: attempts have a deadline of their own, which is shorter.
 const ATTEMPT_LOST_AFTER: Duration = Duration::from_secs(5);
-/// How long an answer to an arming may take before its absence is reported.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// When an arming without an answer has failed: after the life of the command and the time that Hermes may take over one that he took
-/// up in its last moment. From then on it cannot take effect.
-const ARM_OVER_AFTER: Duration = COMMAND_LIFE.saturating_add(Duration::from_secs(20));
 /// The word that arms.
 pub(crate) const ARM_WORD: &str = "arm";
 
@@ -73,71 +67,5 @@ impl KillRequest {
     /// Whether the desk's report shows that this kill is in force: killed, and not in an older epoch.
     pub(crate) fn confirmed_by(&self, report: &KillReport) -> bool {
         !report.latch.is_armed() && report.latch.epoch >= self.epoch
-    }
-}
-
-/// How far the arming is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ArmFlow {
-    /// Nothing was asked.
-    #[default]
-    Idle,
-    /// The command is on its way to the bus.
-    Sending {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// The command is on the bus.
-    Waiting {
-        /// Its id.
-        id: String,
-        /// Since when.
-        since: Timestamp,
-        /// The daemon that has accepted it, if one has.
-        accepted_by: Option<String>,
-        /// Whether no answer came in time; a late one still counts.
-        late: bool,
-    },
-    /// Refused, with every reason.
-    Denied(Vec<String>),
-    /// It did not reach the bus, or nobody answered while it could be obeyed.
-    Failed(String),
-    /// In force.
-    Applied,
-}
-
-impl ArmFlow {
-    /// Whether a command is out whose effect is not known.
-    pub(crate) const fn is_out(&self) -> bool {
-        matches!(self, Self::Sending { .. } | Self::Waiting { .. })
-    }
-
-    /// Takes an answer; false when it answers something else.
-    pub(crate) fn answer(&mut self, ack: &Ack) -> bool {
-        let Self::Waiting { id, accepted_by, .. } = self else { return false };
-        if *id != ack.id {
-            return false;
-        }
-        match &ack.verdict {
-            AckVerdict::Accepted => *accepted_by = Some(ack.by.clone()),
-            AckVerdict::Denied { reasons } => *self = Self::Denied(reasons.clone()),
-            AckVerdict::Applied => *self = Self::Applied,
-        }
-        true
-    }
-
-    /// Marks the answer as late when its time is over, and as failed once it cannot come any more; what is new of that, in words.
-    pub(crate) fn expire(&mut self, now: Timestamp) -> Option<&'static str> {
-        let over = match self {
-            Self::Waiting { since, .. } if now.since(*since) >= ARM_OVER_AFTER => "no answer; the command has expired",
-            Self::Sending { since } if now.since(*since) >= ATTEMPT_LOST_AFTER => "the attempt came to no end",
-            Self::Waiting { since, late, .. } if !*late && now.since(*since) >= ANSWER_WITHIN => {
-                *late = true;
-                return Some("no answer in 5 s; is Hermes up?");
-            }
-            _ => return None,
-        };
-        *self = Self::Failed(over.to_owned());
-        Some(over)
     }
 }

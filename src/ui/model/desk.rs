@@ -7,6 +7,7 @@ use crate::domain::{
     Pnl, Position, Price, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
 };
 use crate::ui::model::cells::{self, Markets, SignalItem};
+use crate::ui::model::letters::Letters;
 use crate::ui::model::panes::Verdict;
 use crate::ui::model::rows::Rows;
 use crate::ui::model::sequence::{Place, Sequence};
@@ -136,6 +137,8 @@ pub(crate) struct Desk {
     pub(crate) fills: Rows<Fill, 8>,
     /// Positions: those held first.
     pub(crate) positions: Rows<Position, 7>,
+    /// Dead letters.
+    pub(crate) letters: Letters,
     /// `PnL` of the UTC day over this session.
     pub(crate) curve: Session,
     /// Market data messages in the second before.
@@ -165,6 +168,7 @@ impl Default for Desk {
             orders: Rows::with_cap(ROWS_MAX),
             fills: Rows::with_cap(ROWS_MAX),
             positions: Rows::with_cap(ROWS_MAX),
+            letters: Letters::default(),
             curve: Session::default(),
             rate: 0,
             markets: Markets::default(),
@@ -227,6 +231,7 @@ impl Desk {
         self.orders.replace(state.recent_orders.into_iter().map(|order| cells::order(order, markets)));
         self.fills.replace(state.recent_fills.into_iter().map(|fill| cells::fill(fill, markets)));
         self.positions.replace(state.positions.into_iter().map(|position| cells::position(position, markets)));
+        self.letters.replace(state.dead_letters);
         self.sort_orders();
         self.sort_positions();
     }
@@ -261,6 +266,7 @@ impl Desk {
                 self.sort_positions();
             }
             TradeEvent::Kill(report) if !old => self.kill = Some(report),
+            TradeEvent::DeadLetter(letter) if !old => self.letters.upsert(letter),
             TradeEvent::Order(_)
             | TradeEvent::Fill(_)
             | TradeEvent::Position(_)

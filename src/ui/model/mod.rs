@@ -3,10 +3,13 @@
 pub(crate) mod cells;
 pub(crate) mod control;
 pub(crate) mod desk;
+pub(crate) mod flow;
+pub(crate) mod letters;
 pub(crate) mod notices;
 pub(crate) mod overlay;
 pub(crate) mod panes;
 pub(crate) mod rows;
+pub(crate) mod screens;
 pub(crate) mod sequence;
 pub(crate) mod series;
 pub(crate) mod ticks;
@@ -17,8 +20,9 @@ use ratatui::layout::Rect;
 
 use crate::domain::{Ack, Mode, Timestamp};
 use crate::ui::keymap::Keymap;
-use control::{ArmFlow, KillRequest};
+use control::KillRequest;
 use desk::Desk;
+use flow::Flow;
 use notices::Notices;
 use overlay::Overlays;
 use panes::{Pane, Panes, RowId};
@@ -71,7 +75,7 @@ pub(crate) struct Model {
     /// A kill that was asked for and is not confirmed.
     pub(crate) kill: Option<KillRequest>,
     /// The arming that was asked for.
-    pub(crate) arm: ArmFlow,
+    pub(crate) arm: Flow,
     /// Armings that were asked for again before they were answered, by id: what comes of them still counts.
     pub(crate) arms_before: VecDeque<String>,
     /// Whether a kill was asked for while an arming was out: if that arming takes effect, it is killed again.
@@ -102,7 +106,7 @@ impl Model {
             link: Link::Connecting,
             desk: Desk::default(),
             kill: None,
-            arm: ArmFlow::Idle,
+            arm: Flow::Idle,
             arms_before: VecDeque::new(),
             arm_overruled: false,
             acks: VecDeque::new(),
@@ -149,6 +153,7 @@ impl Model {
             Pane::Orders => self.desk.orders.len(),
             Pane::Fills => self.desk.fills.len(),
             Pane::Positions => self.desk.positions.len(),
+            Pane::Letters => self.desk.letters.rows().len(),
             Pane::Pnl => 0,
         }
     }
@@ -162,6 +167,7 @@ impl Model {
             Pane::Orders => self.desk.orders.get(index).map(|row| row.id.clone()),
             Pane::Fills => self.desk.fills.get(index).map(|row| row.id.clone()),
             Pane::Positions => self.desk.positions.get(index).map(|row| row.id.clone()),
+            Pane::Letters => self.desk.letters.rows().get(index).map(|row| row.id.clone()),
             Pane::Pnl => None,
         }
     }
@@ -177,6 +183,7 @@ impl Model {
             Pane::Orders => self.desk.orders.position(id),
             Pane::Fills => self.desk.fills.position(id),
             Pane::Positions => self.desk.positions.position(id),
+            Pane::Letters => self.desk.letters.rows().position(id),
             Pane::Pnl => None,
         }
     }

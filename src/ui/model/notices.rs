@@ -49,6 +49,8 @@ impl Notice {
 pub(crate) struct Notices {
     kept: VecDeque<Notice>,
     shown: bool,
+    /// What a key came to: over the last report for a while, or the reader would see nothing happen.
+    reply: Option<Notice>,
 }
 
 impl Notices {
@@ -62,7 +64,16 @@ impl Notices {
         self.post(Level::Bad, text, now);
     }
 
+    /// Tells what a key came to, whatever is reported now.
+    pub(crate) fn reply(&mut self, text: &str, now: Timestamp) {
+        self.post(Level::Info, text, now);
+        self.reply = Some(Notice { at: now, level: Level::Info, text: format::clean(text), times: 1 });
+    }
+
     fn post(&mut self, level: Level, text: &str, now: Timestamp) {
+        if level == Level::Bad {
+            self.reply = None;
+        }
         let text = format::clean(text);
         if let Some(last) = self.kept.back_mut().filter(|last| last.text == text && last.level == level) {
             last.times = last.times.saturating_add(1);
@@ -70,7 +81,7 @@ impl Notices {
             self.shown = true;
             return;
         }
-        let hides_an_error = level == Level::Info && self.shown().is_some_and(|shown| shown.level == Level::Bad);
+        let hides_an_error = level == Level::Info && self.reported().is_some_and(|shown| shown.level == Level::Bad);
         let notice = Notice { at: now, level, text, times: 1 };
         if hides_an_error {
             let place = self.kept.len().saturating_sub(1);
@@ -86,17 +97,24 @@ impl Notices {
 
     /// What belongs on the last line now.
     pub(crate) fn shown(&self) -> Option<&Notice> {
+        self.reply.as_ref().or_else(|| self.reported())
+    }
+
+    fn reported(&self) -> Option<&Notice> {
         self.kept.back().filter(|_| self.shown)
     }
 
     /// Takes the report off the last line; false when there was none.
     pub(crate) fn dismiss(&mut self) -> bool {
-        std::mem::take(&mut self.shown)
+        let replied = self.reply.take().is_some();
+        std::mem::take(&mut self.shown) || replied
     }
 
     /// Lets a report that needs no attention go when its time is over.
     pub(crate) fn expire(&mut self, now: Timestamp) {
-        if self.shown().is_some_and(|shown| shown.level == Level::Info && now.since(shown.at) >= SHOWN_FOR) {
+        let over = |notice: &Notice| notice.level == Level::Info && now.since(notice.at) >= SHOWN_FOR;
+        self.reply = self.reply.take().filter(|reply| !over(reply));
+        if self.reported().is_some_and(over) {
             self.shown = false;
         }
     }
@@ -130,6 +148,20 @@ mod tests {
         assert!(notices.dismiss());
         assert!(notices.shown().is_none() && !notices.dismiss());
         assert_eq!(notices.len(), 2, "both are kept for the list");
+    }
+
+    #[test]
+    fn what_a_key_came_to_is_seen_over_an_error_and_gives_way_to_it() {
+        let mut notices = Notices::default();
+        let shown = |notices: &Notices| notices.shown().map(|notice| notice.text.clone());
+        notices.bad("kill not delivered", at(0));
+        notices.reply("ask again to leave", at(1));
+        assert_eq!(shown(&notices).as_deref(), Some("ask again to leave"));
+        notices.expire(at(5));
+        assert_eq!(shown(&notices).as_deref(), Some("kill not delivered"));
+        notices.reply("ask again to leave", at(6));
+        notices.bad("hermes is gone", at(6));
+        assert_eq!(shown(&notices).as_deref(), Some("hermes is gone"), "a new error goes first");
     }
 
     #[test]

@@ -59,6 +59,18 @@ pub(crate) enum Overlay {
         /// What was typed.
         input: Input,
     },
+    /// Whether a dead letter is to be tried again.
+    Retry {
+        /// Its id.
+        letter: String,
+    },
+    /// Why a dead letter is given up.
+    Drop {
+        /// Its id.
+        letter: String,
+        /// The reason.
+        input: Input,
+    },
     /// Why: everything about one row.
     Detail {
         /// The row.
@@ -81,9 +93,9 @@ impl Overlay {
     /// Whether typed characters go into it.
     pub(crate) const fn takes_text(&self) -> bool {
         match self {
-            Self::Palette { .. } | Self::Arm { .. } => true,
+            Self::Palette { .. } | Self::Arm { .. } | Self::Drop { .. } => true,
             Self::Help { typing, .. } => *typing,
-            Self::Detail { .. } | Self::Messages { .. } => false,
+            Self::Retry { .. } | Self::Detail { .. } | Self::Messages { .. } => false,
         }
     }
 }

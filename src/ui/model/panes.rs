@@ -1,8 +1,9 @@
-//! The panels, which of them has the keys, and what is selected in each. Selection is by row id: rows may move under it.
+//! The panels, which of them has the keys on each screen, and what is selected. Selection is by row id: rows may move under it.
 
 use crate::domain::{IntentId, OrderId, StrategyId, Symbol, TokenId, TradeId};
+use crate::ui::model::screens::Screen;
 
-/// A panel of the overview.
+/// A panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Pane {
     /// Crypto prices.
@@ -19,12 +20,22 @@ pub(crate) enum Pane {
     Positions,
     /// The `PnL` curve.
     Pnl,
+    /// Dead letters.
+    Letters,
 }
 
 impl Pane {
-    /// Every panel, in the order in which the focus goes round.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Ticks, Self::Strategies, Self::Signals, Self::Orders, Self::Fills, Self::Positions, Self::Pnl];
+    /// Every panel of every screen.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ticks,
+        Self::Strategies,
+        Self::Signals,
+        Self::Orders,
+        Self::Fills,
+        Self::Positions,
+        Self::Pnl,
+        Self::Letters,
+    ];
 
     /// Its name.
     pub(crate) const fn title(self) -> &'static str {
@@ -36,19 +47,26 @@ impl Pane {
             Self::Fills => "Fills",
             Self::Positions => "Positions",
             Self::Pnl => "PnL today",
+            Self::Letters => "Dead letters",
+        }
+    }
+
+    /// The screen that it is on.
+    pub(crate) const fn screen(self) -> Screen {
+        match self {
+            Self::Ticks
+            | Self::Strategies
+            | Self::Signals
+            | Self::Orders
+            | Self::Fills
+            | Self::Positions
+            | Self::Pnl => Screen::Overview,
+            Self::Letters => Screen::Dlq,
         }
     }
 
     const fn index(self) -> usize {
-        match self {
-            Self::Ticks => 0,
-            Self::Strategies => 1,
-            Self::Signals => 2,
-            Self::Orders => 3,
-            Self::Fills => 4,
-            Self::Positions => 5,
-            Self::Pnl => 6,
-        }
+        self as usize
     }
 }
 
@@ -67,6 +85,8 @@ pub(crate) enum RowId {
     Fill(TradeId, OrderId),
     /// A position.
     Position(TokenId),
+    /// A dead letter.
+    Letter(String),
 }
 
 /// What was said about an intent.
@@ -109,37 +129,55 @@ impl Selection {
     }
 }
 
-/// Focus and selections.
+/// Which screen, the focus of each, and selections.
 #[derive(Clone, Debug)]
 pub(crate) struct Panes {
-    focus: Pane,
+    screen: Screen,
+    focus: [Pane; Screen::ALL.len()],
     /// Whether the focused panel has the whole screen.
     pub(crate) zoomed: bool,
-    selections: [Selection; 7],
+    selections: [Selection; Pane::ALL.len()],
 }
 
 impl Default for Panes {
     fn default() -> Self {
-        Self { focus: Pane::Orders, zoomed: false, selections: Default::default() }
+        Self {
+            screen: Screen::Overview,
+            focus: Screen::ALL.map(Screen::first_focus),
+            zoomed: false,
+            selections: Default::default(),
+        }
     }
 }
 
 impl Panes {
+    /// The screen that is shown.
+    pub(crate) const fn screen(&self) -> Screen {
+        self.screen
+    }
+
+    /// Shows a screen, with the focus where it was when it was left.
+    pub(crate) const fn show(&mut self, screen: Screen) {
+        self.screen = screen;
+    }
+
     /// The panel that has the keys.
     pub(crate) const fn focus(&self) -> Pane {
-        self.focus
+        self.focus[self.screen.index()]
     }
 
-    /// Gives a panel the keys.
+    /// Gives a panel the keys, and shows its screen.
     pub(crate) const fn set_focus(&mut self, pane: Pane) {
-        self.focus = pane;
+        self.screen = pane.screen();
+        self.focus[self.screen.index()] = pane;
     }
 
-    /// Goes round by `step` panels.
+    /// Goes round the panels of the screen, one on or one back.
     pub(crate) fn cycle(&mut self, forward: bool) {
-        let count = Pane::ALL.len();
-        let step = if forward { 1 } else { count - 1 };
-        self.focus = Pane::ALL[(self.focus.index() + step) % count];
+        let panes = self.screen.panes();
+        let step = if forward { 1 } else { panes.len() - 1 };
+        let place = panes.iter().position(|pane| *pane == self.focus()).unwrap_or(0);
+        self.set_focus(panes[(place + step) % panes.len()]);
     }
 
     /// What is selected in `pane`.
@@ -176,12 +214,24 @@ mod tests {
     fn the_focus_goes_round_both_ways() {
         let mut panes = Panes::default();
         let start = panes.focus();
-        for _ in Pane::ALL {
+        for _ in Screen::Overview.panes() {
             panes.cycle(true);
         }
         assert_eq!(panes.focus(), start);
         panes.cycle(true);
         panes.cycle(false);
         assert_eq!(panes.focus(), start);
+    }
+
+    #[test]
+    fn each_screen_keeps_its_focus() {
+        let mut panes = Panes::default();
+        panes.set_focus(Pane::Fills);
+        panes.show(Screen::Dlq);
+        assert_eq!(panes.focus(), Pane::Letters);
+        panes.cycle(true);
+        assert_eq!(panes.focus(), Pane::Letters, "a screen with one panel");
+        panes.show(Screen::Overview);
+        assert_eq!(panes.focus(), Pane::Fills);
     }
 }

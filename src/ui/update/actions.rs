@@ -7,10 +7,12 @@ use crate::ui::effect::Effect;
 use crate::ui::keymap::Action;
 use crate::ui::layout::{self, Layout};
 use crate::ui::model::Model;
-use crate::ui::model::control::ArmFlow;
+use crate::ui::model::flow::Flow;
+use crate::ui::model::letters::Remedy;
 use crate::ui::model::overlay::{Input, Overlay};
 use crate::ui::model::panes::Pane;
-use crate::ui::update::{control, settle};
+use crate::ui::model::screens::Screen;
+use crate::ui::update::{control, letters, settle};
 
 /// Leaving real or paper money must be asked for twice within this time.
 const QUIT_AGAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -21,12 +23,16 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Kill => return control::kill(model),
         Action::Arm => {
             if !model.arm.is_out() {
-                model.arm = ArmFlow::Idle;
+                model.arm = Flow::Idle;
             }
             model.overlays.open(Overlay::Arm { input: Input::default() });
         }
+        Action::Overview => model.panes.show(Screen::Overview),
+        Action::Dlq => model.panes.show(Screen::Dlq),
         Action::Open => open(model),
         Action::Close => close(model),
+        Action::Retry => letters::begin(model, Remedy::Retry),
+        Action::Drop => letters::begin(model, Remedy::Drop),
         Action::NextPane => model.panes.cycle(true),
         Action::PrevPane => model.panes.cycle(false),
         Action::Left => beside(model, false),
@@ -42,7 +48,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
             model.overlays.open(Overlay::Help { scroll: 0, filter: Input::default(), typing: false });
         }
         Action::Palette => model.overlays.open(Overlay::Palette { input: Input::default(), selected: 0 }),
-        Action::Filter => model.notices.info("nothing to search here; ? then / searches the keys", model.now),
+        Action::Filter => model.notices.reply("nothing to search here; ? then / searches the keys", model.now),
         Action::Messages => model.overlays.open(Overlay::Messages { scroll: 0 }),
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
@@ -124,6 +130,6 @@ fn quit(model: &mut Model) -> Vec<Effect> {
     } else {
         format!("ask again to leave; the desk at {} goes on", model.place)
     };
-    model.notices.info(&why, model.now);
+    model.notices.reply(&why, model.now);
     Vec::new()
 }

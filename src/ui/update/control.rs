@@ -1,9 +1,10 @@
 //! Stopping and arming.
 
-use crate::domain::{Ack, AckVerdict};
+use crate::domain::{AckVerdict, Action};
 use crate::ui::effect::Effect;
 use crate::ui::model::Model;
-use crate::ui::model::control::{ArmFlow, KillRequest};
+use crate::ui::model::control::KillRequest;
+use crate::ui::model::flow::Flow;
 use crate::ui::msg::Delivered;
 
 const KILL_WHY: &str = "kill key";
@@ -71,81 +72,58 @@ pub(super) fn confirm(model: &mut Model) {
 /// The arming word was typed. One command at a time, but one whose answer is late does not stand in the way.
 pub(super) fn arm(model: &mut Model) -> Vec<Effect> {
     let late = match &model.arm {
-        ArmFlow::Waiting { id, late: true, .. } => Some(id.clone()),
+        Flow::Waiting { id, late: true, .. } => Some(id.clone()),
         arm if arm.is_out() => return Vec::new(),
         _ => None,
     };
     late.into_iter().for_each(|id| model.keep_arm(id));
     if model.kill.is_some() {
-        model.arm = ArmFlow::Failed("a kill is under way; wait until it is confirmed".to_owned());
+        model.arm = Flow::Failed("a kill is under way; wait until it is confirmed".to_owned());
         return Vec::new();
     }
     model.arm_overruled = false;
-    model.arm = ArmFlow::Sending { since: model.now };
-    vec![Effect::Arm { why: ARM_WHY.to_owned() }]
+    model.arm = Flow::Sending { since: model.now };
+    vec![Effect::Command(Action::Arm { why: ARM_WHY.to_owned() })]
 }
 
-/// The command to arm is on the bus, or is not.
-pub(super) fn arm_sent(model: &mut Model, outcome: Result<String, String>) -> Vec<Effect> {
-    match outcome {
-        Ok(id) => {
-            let ack = model.acks.iter().filter(|ack| ack.id == id).cloned().collect::<Vec<_>>();
-            model.arm = ArmFlow::Waiting { id, since: model.now, accepted_by: None, late: false };
-            ack.into_iter().flat_map(|ack| self::ack(model, ack)).collect()
-        }
-        Err(error) => {
-            let error = crate::ui::format::clean(&error);
-            model.notices.bad(&format!("arming not delivered: {error}"), model.now);
-            model.arm = ArmFlow::Failed(error);
-            Vec::new()
-        }
-    }
-}
-
-/// A daemon answered a command, ours or somebody else's.
-pub(super) fn ack(model: &mut Model, ack: Ack) -> Vec<Effect> {
+/// Hermes answered the arming.
+pub(super) fn arm_answered(model: &mut Model, by: &str) -> Vec<Effect> {
     let now = model.now;
-    let before = model.arms_before.iter().position(|id| *id == ack.id);
-    if let Some(place) = before.filter(|_| ack.verdict != AckVerdict::Accepted) {
-        model.arms_before.remove(place);
-    }
-    let is_ours = model.arm.answer(&ack) || before.is_some();
-    if !is_ours {
-        model.keep_ack(ack);
-        return Vec::new();
-    }
-    let by = crate::ui::format::clean(&ack.by);
-    if ack.verdict == AckVerdict::Applied && model.arm_overruled {
-        model.arm_overruled = false;
-        model.notices.bad("the arming took effect after the kill: killing again", now);
-        return kill(model);
-    }
-    if before.is_some() {
-        if ack.verdict == AckVerdict::Applied {
-            model.notices.info(&format!("armed: {by} confirms an earlier command"), now);
-        }
-        return Vec::new();
-    }
     match &model.arm {
-        ArmFlow::Applied => {
+        Flow::Applied if model.arm_overruled => return kill_again(model),
+        Flow::Applied => {
             model.notices.info(&format!("armed: {by} confirms"), now);
             model.overlays.close_arm();
         }
-        ArmFlow::Denied(reasons) => {
+        Flow::Denied(reasons) => {
             let text = format!("arming refused by {by}: {}", reasons.join("; "));
             model.notices.bad(&text, now);
         }
-        ArmFlow::Idle | ArmFlow::Sending { .. } | ArmFlow::Waiting { .. } | ArmFlow::Failed(_) => {}
+        Flow::Idle | Flow::Sending { .. } | Flow::Waiting { .. } | Flow::Failed(_) => {}
     }
     Vec::new()
 }
 
-/// A second has passed: a kill that is not in force is tried again, a late answer is reported.
+/// An arming that was asked for again before it was answered is answered after all.
+pub(super) fn earlier_arm_answered(model: &mut Model, verdict: &AckVerdict, by: &str) -> Vec<Effect> {
+    if *verdict == AckVerdict::Applied {
+        if model.arm_overruled {
+            return kill_again(model);
+        }
+        model.notices.info(&format!("armed: {by} confirms an earlier command"), model.now);
+    }
+    Vec::new()
+}
+
+fn kill_again(model: &mut Model) -> Vec<Effect> {
+    model.arm_overruled = false;
+    model.notices.bad("the arming took effect after the kill: killing again", model.now);
+    kill(model)
+}
+
+/// A second has passed: a kill that is not in force is tried again.
 pub(super) fn second(model: &mut Model) -> Vec<Effect> {
     let now = model.now;
-    if let Some(news) = model.arm.expire(now) {
-        model.notices.bad(&format!("arming: {news}"), now);
-    }
     match &mut model.kill {
         Some(request) if request.due(now) => {
             request.again(now);

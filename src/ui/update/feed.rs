@@ -6,7 +6,7 @@ use crate::ui::effect::Effect;
 use crate::ui::format;
 use crate::ui::model::{Link, Model};
 use crate::ui::msg::{Event, Feed};
-use crate::ui::update::control;
+use crate::ui::update::{commands, control, letters};
 
 /// Folds news into the model.
 pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
@@ -30,7 +30,7 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
             model.desk.apply_market(batch, now);
         }
         Feed::Latch(latch) => model.desk.latch = Some(latch),
-        Feed::Ack(ack) => return control::ack(model, ack),
+        Feed::Ack(ack) => return commands::answered(model, ack),
         Feed::Unreadable { what, error } => {
             model.desk.losses.unreadable = model.desk.losses.unreadable.saturating_add(1);
             model.notices.bad(&format!("{what} cannot be read: {error}"), now);
@@ -69,9 +69,7 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
         TradeEvent::Mismatch(mismatch) if fresh => {
             model.notices.bad(&format!("books disagree with the venue: {}: {}", mismatch.what, mismatch.detail), now);
         }
-        TradeEvent::DeadLetter(letter) if fresh => {
-            model.notices.bad(&format!("dead letter ({}): {}", letter.reason, letter.last_error), now);
-        }
+        TradeEvent::DeadLetter(letter) if fresh => letters::news(&mut model.notices, letter, now),
         TradeEvent::Params(version) if fresh => {
             let changes: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
             let what = format!("{} parameters, version {} by {}", version.strategy, version.version, version.by);

@@ -4,8 +4,9 @@ use crate::ui::effect::Effect;
 use crate::ui::keymap::{Action, Chord};
 use crate::ui::model::Model;
 use crate::ui::model::control::ARM_WORD;
+use crate::ui::model::letters::Remedy;
 use crate::ui::model::overlay::{Input, Overlay};
-use crate::ui::update::{actions, control};
+use crate::ui::update::{actions, control, letters};
 
 /// What became of a key.
 pub(super) enum Handled {
@@ -28,6 +29,7 @@ pub(super) fn key(model: &mut Model, chord: Chord, action: Option<Action>) -> Ha
             model.overlays.close();
             DONE
         }
+        Some(Action::Retry | Action::Drop) if matches!(top, Overlay::Detail { .. }) => Handled::Ignored,
         Some(
             Action::Kill
             | Action::Arm
@@ -45,6 +47,7 @@ pub(super) fn key(model: &mut Model, chord: Chord, action: Option<Action>) -> Ha
             }
             DONE
         }
+        Some(Action::Open) => Handled::Consumed(enter(model)),
         Some(action) => {
             scroll(model, action);
             DONE
@@ -97,8 +100,8 @@ pub(super) fn edit(model: &mut Model, change: impl FnOnce(&mut Input)) {
             change(filter);
             *scroll = 0;
         }
-        Some(Overlay::Arm { input }) => change(input),
-        Some(Overlay::Detail { .. } | Overlay::Messages { .. }) | None => {}
+        Some(Overlay::Arm { input } | Overlay::Drop { input, .. }) => change(input),
+        Some(Overlay::Retry { .. } | Overlay::Detail { .. } | Overlay::Messages { .. }) | None => {}
     }
 }
 
@@ -140,6 +143,16 @@ fn enter(model: &mut Model) -> Vec<Effect> {
         Some(Overlay::Arm { input }) if input.text() == ARM_WORD => {
             input.clear();
             control::arm(model)
+        }
+        Some(Overlay::Retry { letter }) => {
+            let letter = std::mem::take(letter);
+            model.overlays.close();
+            letters::confirm(model, &letter, Remedy::Retry, "")
+        }
+        Some(Overlay::Drop { letter, input }) if !input.text().trim().is_empty() => {
+            let (letter, why) = (std::mem::take(letter), input.text().trim().to_owned());
+            model.overlays.close();
+            letters::confirm(model, &letter, Remedy::Drop, &why)
         }
         _ => Vec::new(),
     }

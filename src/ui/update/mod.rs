@@ -1,9 +1,11 @@
 //! `update(model, msg, now) -> effects`: the only way the model changes. No clock, no I/O.
 
 mod actions;
+mod commands;
 mod control;
 mod feed;
 mod layers;
+mod letters;
 mod mouse;
 mod settle;
 
@@ -45,7 +47,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Timestamp) -> Vec<Effect>
             Vec::new()
         }
         Msg::KillSent(outcome) => control::kill_sent(model, outcome),
-        Msg::ArmSent(outcome) => control::arm_sent(model, outcome),
+        Msg::CommandSent { action, outcome } => commands::sent(model, &action, outcome),
         Msg::Feed(feed) => feed::feed(model, *feed),
     };
     settle::settle(model);
@@ -65,21 +67,22 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
     }
 }
 
-/// Pasted text goes into a search and nowhere else: it never runs anything, and the arming word must be typed.
+/// Pasted text goes into a search or a reason and nowhere else: it never runs anything, and the arming word must be typed.
 fn paste(model: &mut Model, text: &str) {
     let now = model.now;
     match model.overlays.top_mut() {
-        Some(Overlay::Palette { .. } | Overlay::Help { typing: true, .. }) => {
+        Some(Overlay::Palette { .. } | Overlay::Help { typing: true, .. } | Overlay::Drop { .. }) => {
             layers::edit(model, |input| text.chars().for_each(|character| input.push(character)));
         }
-        Some(Overlay::Arm { .. }) => model.notices.info("pasted text ignored: the word must be typed", now),
-        Some(_) | None => model.notices.info("pasted text ignored", now),
+        Some(Overlay::Arm { .. }) => model.notices.reply("pasted text ignored: the word must be typed", now),
+        Some(_) | None => model.notices.reply("pasted text ignored", now),
     }
 }
 
 fn second(model: &mut Model) -> Vec<Effect> {
     model.notices.expire(model.now);
     model.desk.second();
+    commands::second(model);
     control::second(model)
 }
 

@@ -28,7 +28,7 @@ pub(super) fn mouse(model: &mut Model, event: MouseEvent) {
         Some(Overlay::Help { scroll, .. } | Overlay::Detail { scroll, .. } | Overlay::Messages { scroll }) => {
             *scroll = if down { scroll.saturating_add(NOTCH) } else { scroll.saturating_sub(NOTCH) };
         }
-        Some(Overlay::Palette { .. } | Overlay::Arm { .. }) => {}
+        Some(Overlay::Palette { .. } | Overlay::Arm { .. } | Overlay::Retry { .. } | Overlay::Drop { .. }) => {}
         None => {
             if let Some((pane, _)) = settle::layout(model).at(event.column, event.row) {
                 let step = isize::try_from(NOTCH).unwrap_or(1);

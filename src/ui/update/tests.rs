@@ -5,13 +5,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bus::BusLink;
-use crate::domain::{Ack, AckVerdict, KillProof, KillState, Mode, OrderState, TradeEvent};
+use crate::domain::{
+    Ack, AckVerdict, Action as Asked, DeadLetterState, KillProof, KillState, Mode, OrderState, TradeEvent,
+};
 use crate::ui::model::Link;
-use crate::ui::model::control::ArmFlow;
+use crate::ui::model::flow::Flow;
 use crate::ui::model::panes::{Pane, RowId};
+use crate::ui::model::screens::Screen;
 use crate::ui::msg::{Delivered, Feed, MarketBatch};
 use crate::ui::testing::{
-    argos, armed, at, busy, denial, event, feed, fill, hermes, keys, killed, latch, model, order, signal, tick,
+    argos, armed, at, busy, denial, event, feed, fill, hermes, keys, killed, latch, letter, model, order, signal, tick,
 };
 
 fn is_kill(effects: &[Effect]) -> bool {
@@ -22,13 +25,23 @@ fn on_bus(secs: i64) -> Delivered {
     Delivered::Bus(latch(3, KillState::Killed, at(secs)))
 }
 
+fn arming() -> Asked {
+    Asked::Arm { why: "armed from the cockpit".to_owned() }
+}
+
+fn sent(action: Asked, outcome: Result<&str, &str>) -> Msg {
+    Msg::CommandSent { action, outcome: outcome.map(str::to_owned).map_err(str::to_owned) }
+}
+
 fn ack(id: &str, verdict: AckVerdict) -> Feed {
     Feed::Ack(Ack { id: id.to_owned(), by: "hermes".to_owned(), verdict, version: None, at: at(61) })
 }
 
 #[test]
 fn the_kill_works_on_every_screen_over_every_layer_and_inside_every_input() {
-    for before in ["", "?", "?/", "?/x", ":", ":kil", "A", "Aar", "jj<enter>", "m", "z", "<tab><tab>j<enter>?:A"] {
+    for before in
+        ["", "?", "?/", "?/x", ":", ":kil", "A", "Aar", "jj<enter>", "m", "z", "6", "6z?", "<tab><tab>j<enter>?:A"]
+    {
         let mut model = busy(80, 24);
         keys(&mut model, before, at(60));
         let effects = keys(&mut model, "K", at(60));
@@ -126,14 +139,14 @@ fn arming_needs_the_typed_word_and_shows_the_refusal() {
     feed(&mut model, Feed::Hermes(state), at(61));
     assert_eq!(keys(&mut model, "Aarn<enter>", at(62)), []);
     let effects = keys(&mut model, "<backspace>m<enter>", at(62));
-    assert!(matches!(effects.as_slice(), [Effect::Arm { .. }]), "{effects:?}");
+    assert!(matches!(effects.as_slice(), [Effect::Command(Asked::Arm { .. })]), "{effects:?}");
     assert_eq!(keys(&mut model, "arm<enter>", at(62)), [], "one command at a time");
-    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(62));
+    update(&mut model, sent(arming(), Ok("c1")), at(62));
     feed(&mut model, ack("other", AckVerdict::Applied), at(62));
     assert!(model.arm.is_out(), "an answer to somebody else is not ours");
     let reasons = vec!["1 order unknown".to_owned(), "not reconciled".to_owned()];
     feed(&mut model, ack("c1", AckVerdict::Denied { reasons: reasons.clone() }), at(63));
-    assert_eq!(model.arm, ArmFlow::Denied(reasons));
+    assert_eq!(model.arm, Flow::Denied(reasons));
     assert!(model.notices.shown().is_some_and(|notice| notice.text.contains("1 order unknown; not reconciled")));
 }
 
@@ -142,45 +155,48 @@ fn an_answer_may_come_before_we_know_the_commands_id_or_late_or_never() {
     let mut model = busy(80, 24);
     keys(&mut model, "Aarm<enter>", at(60));
     feed(&mut model, ack("c1", AckVerdict::Applied), at(60));
-    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
-    assert_eq!(model.arm, ArmFlow::Applied);
+    update(&mut model, sent(arming(), Ok("c1")), at(60));
+    assert_eq!(model.arm, Flow::Applied);
     assert!(model.overlays.top().is_none(), "done: the layer closes");
 
     keys(&mut model, "Aarm<enter>", at(70));
-    update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(70));
+    update(&mut model, sent(arming(), Ok("c2")), at(70));
     update(&mut model, Msg::Second, at(75));
-    assert!(model.notices.shown().is_some_and(|notice| notice.text.contains("no answer in 5 s")));
+    assert!(model.notices.shown().is_some_and(|notice| notice.text.contains("no answer in 2 s")));
     feed(&mut model, ack("c2", AckVerdict::Applied), at(80));
-    assert_eq!(model.arm, ArmFlow::Applied, "a late answer still counts");
+    assert_eq!(model.arm, Flow::Applied, "a late answer still counts");
 }
 
 #[test]
 fn an_arming_that_nobody_answers_can_be_asked_for_again_and_fails_when_it_has_expired() {
     let mut model = busy(80, 24);
     keys(&mut model, "Aarm<enter>", at(60));
-    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
+    update(&mut model, sent(arming(), Ok("c1")), at(60));
     update(&mut model, Msg::Second, at(66));
     let effects = keys(&mut model, "arm<enter>", at(66));
-    assert!(matches!(effects.as_slice(), [Effect::Arm { .. }]), "a late answer does not stand in the way: {effects:?}");
-    update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(66));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Command(Asked::Arm { .. })]),
+        "a late answer does not stand in the way: {effects:?}"
+    );
+    update(&mut model, sent(arming(), Ok("c2")), at(66));
     update(&mut model, Msg::Second, at(95));
     assert!(model.arm.is_out(), "it may still be answered");
     update(&mut model, Msg::Second, at(96));
-    assert_eq!(model.arm, ArmFlow::Failed("no answer; the command has expired".to_owned()));
+    assert_eq!(model.arm, Flow::Failed("no answer; the command has expired".to_owned()));
     let effects = keys(&mut model, "arm<enter>", at(97));
-    assert!(matches!(effects.as_slice(), [Effect::Arm { .. }]), "{effects:?}");
+    assert!(matches!(effects.as_slice(), [Effect::Command(Asked::Arm { .. })]), "{effects:?}");
     update(&mut model, Msg::Second, at(102));
-    assert!(matches!(model.arm, ArmFlow::Failed(_)), "an attempt without an outcome ends too");
+    assert!(matches!(model.arm, Flow::Failed(_)), "an attempt without an outcome ends too");
 }
 
 #[test]
 fn a_kill_overrules_also_an_arming_that_was_asked_for_again() {
     let mut model = busy(80, 24);
     keys(&mut model, "Aarm<enter>", at(60));
-    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
+    update(&mut model, sent(arming(), Ok("c1")), at(60));
     update(&mut model, Msg::Second, at(66));
     keys(&mut model, "arm<enter>", at(66));
-    update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(66));
+    update(&mut model, sent(arming(), Ok("c2")), at(66));
     feed(&mut model, ack("c2", AckVerdict::Denied { reasons: vec![] }), at(67));
     keys(&mut model, "K", at(68));
     update(&mut model, Msg::KillSent(Ok(on_bus(68))), at(68));
@@ -193,7 +209,7 @@ fn a_kill_overrules_also_an_arming_that_was_asked_for_again() {
 fn a_kill_overrules_an_arming_that_is_on_its_way() {
     let mut model = busy(80, 24);
     keys(&mut model, "Aarm<enter>", at(60));
-    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
+    update(&mut model, sent(arming(), Ok("c1")), at(60));
     keys(&mut model, "K", at(61));
     update(&mut model, Msg::KillSent(Ok(on_bus(61))), at(61));
     feed(&mut model, event("hermes", "h1", 61, at(61), TradeEvent::Kill(killed(KillProof::None))), at(61));
@@ -212,6 +228,17 @@ fn esc_closes_exactly_one_layer() {
     assert!(model.panes.selection(Pane::Orders).id.is_some());
     keys(&mut model, "<esc>", at(60));
     assert!(model.panes.selection(Pane::Orders).id.is_none(), "then the selection");
+}
+
+#[test]
+fn a_screen_has_its_number_and_keeps_its_focus() {
+    let mut model = busy(120, 30);
+    keys(&mut model, "<tab>6", at(60));
+    assert_eq!((model.panes.screen(), model.panes.focus()), (Screen::Dlq, Pane::Letters));
+    keys(&mut model, "<tab>", at(60));
+    assert_eq!(model.panes.focus(), Pane::Letters, "tab stays on the screen");
+    keys(&mut model, ":overv<enter>", at(60));
+    assert_eq!((model.panes.screen(), model.panes.focus()), (Screen::Overview, Pane::Fills));
 }
 
 #[test]
@@ -333,7 +360,7 @@ fn no_keymap_locks_the_reader_into_an_input() {
     let mut model = busy(80, 24);
     model.keymap = crate::ui::keymap::Keymap::load(Some(&file)).expect("a keymap");
     assert_eq!(keys(&mut model, ":oxredr<ctrl-u>redr<enter>", at(60)), [Effect::Redraw]);
-    assert!(matches!(keys(&mut model, "Aarm<enter>", at(60)).as_slice(), [Effect::Arm { .. }]));
+    assert!(matches!(keys(&mut model, "Aarm<enter>", at(60)).as_slice(), [Effect::Command(Asked::Arm { .. })]));
 }
 
 #[test]
@@ -402,6 +429,14 @@ fn any_feed() -> impl Strategy<Value = Feed> {
             at(60),
             TradeEvent::Signal(signal(number, at(number)))
         )),
+        (seq.clone(), 0_i64..4, any::<bool>()).prop_map(|(seq, number, dropped)| {
+            let mut letter = letter(number, at(number));
+            if dropped {
+                let (by, why) = ("cli:bob".to_owned(), "x".to_owned());
+                letter.state = DeadLetterState::Dropped { by, why, at: at(60) };
+            }
+            event("hermes", "h1", seq, at(60), TradeEvent::DeadLetter(letter))
+        }),
         (seq, number.clone()).prop_map(|(seq, number)| event("athena", "t2", seq, at(60), denial(number, at(number)))),
         number.prop_map(|number| {
             let ticks = vec![tick(&format!("C{number}/USD"), rust_decimal::Decimal::from(number), at(number))];
@@ -412,6 +447,17 @@ fn any_feed() -> impl Strategy<Value = Feed> {
         Just(Feed::Latch(latch(9, KillState::Killed, at(60)))),
         Just(Feed::Unreadable { what: "state.hermes".to_owned(), error: "field 'seq'".to_owned() }),
     ]
+}
+
+fn any_wish() -> impl Strategy<Value = Asked> {
+    (0_i64..4, 0..3).prop_map(|(number, kind)| {
+        let id = letter(number, at(number)).id;
+        match kind {
+            0 => arming(),
+            1 => Asked::DlqRetry { id },
+            _ => Asked::DlqDrop { id, why: "x".to_owned() },
+        }
+    })
 }
 
 fn any_msg() -> impl Strategy<Value = Msg> {
@@ -432,8 +478,8 @@ fn any_msg() -> impl Strategy<Value = Msg> {
         1 => Just(Msg::Second),
         1 => Just(Msg::KillSent(Err("refused".to_owned()))),
         1 => Just(Msg::KillSent(Ok(on_bus(60)))),
-        1 => "[a-c]".prop_map(|id| Msg::ArmSent(Ok(id))),
-        1 => Just(Msg::ArmSent(Err("refused".to_owned()))),
+        1 => (any_wish(), "[a-c]").prop_map(|(action, id)| sent(action, Ok(&id))),
+        1 => any_wish().prop_map(|action| sent(action, Err("refused"))),
     ]
 }
 
@@ -449,7 +495,7 @@ proptest! {
             let harmless = matches!(msg, Msg::Paste(_) | Msg::Mouse(_) | Msg::Resize(..));
             let effects = update(&mut model, msg, at(60 + i64::try_from(index).expect("few")));
             prop_assert!(!harmless || effects.is_empty(), "{effects:?}");
-            prop_assert!(model.overlays.iter().count() <= 5);
+            prop_assert!(model.overlays.iter().count() <= 7);
             for pane in Pane::ALL {
                 let selection = model.panes.selection(pane);
                 if let Some(id) = &selection.id {

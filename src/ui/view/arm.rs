@@ -6,7 +6,8 @@ use ratatui::layout::Rect;
 use super::popup;
 use crate::ui::format;
 use crate::ui::model::Model;
-use crate::ui::model::control::{ARM_WORD, ArmFlow};
+use crate::ui::model::control::ARM_WORD;
+use crate::ui::model::flow::Flow;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::text::{Line, put_line};
 
@@ -32,14 +33,14 @@ fn lines(model: &Model, input: &str, cols: usize) -> Vec<Line> {
         status(model),
     ];
     let reasons: Vec<String> = match &model.arm {
-        ArmFlow::Denied(reasons) => reasons.iter().map(|reason| format!("- {}", format::clean(reason))).collect(),
-        ArmFlow::Failed(error) => vec![format!("- {error}")],
-        ArmFlow::Idle | ArmFlow::Sending { .. } | ArmFlow::Waiting { .. } | ArmFlow::Applied => Vec::new(),
+        Flow::Denied(reasons) => reasons.iter().map(|reason| format!("- {}", format::clean(reason))).collect(),
+        Flow::Failed(error) => vec![format!("- {error}")],
+        Flow::Idle | Flow::Sending { .. } | Flow::Waiting { .. } | Flow::Applied => Vec::new(),
     };
     for reason in reasons {
         lines.extend(format::wrap(&reason, cols).into_iter().map(|text| vec![(text, Role::Bad)]));
     }
-    if matches!(model.arm, ArmFlow::Idle) {
+    if matches!(model.arm, Flow::Idle) {
         let text = format!(
             "Orders may be sent again at once, in {} mode. Hermes refuses while the books are not clean.",
             model.mode()
@@ -52,19 +53,19 @@ fn lines(model: &Model, input: &str, cols: usize) -> Vec<Line> {
 fn status(model: &Model) -> Line {
     let since = |at| format::age(model.now.since(at));
     let (text, role) = match &model.arm {
-        ArmFlow::Idle if model.desk.killed() == Some(false) => ("the desk is armed already".to_owned(), Role::Warn),
-        ArmFlow::Idle => ("nothing was asked yet".to_owned(), Role::Dim),
-        ArmFlow::Sending { since: at } => (format!("sending, {}", since(*at)), Role::Warn),
-        ArmFlow::Waiting { since: at, late: true, .. } => {
+        Flow::Idle if model.desk.killed() == Some(false) => ("the desk is armed already".to_owned(), Role::Warn),
+        Flow::Idle => ("nothing was asked yet".to_owned(), Role::Dim),
+        Flow::Sending { since: at } => (format!("sending, {}", since(*at)), Role::Warn),
+        Flow::Waiting { since: at, late: true, .. } => {
             (format!("NO ANSWER for {}: is Hermes up? A late answer still counts; or ask again", since(*at)), Role::Bad)
         }
-        ArmFlow::Waiting { since: at, accepted_by: Some(by), .. } => {
+        Flow::Waiting { since: at, accepted_by: Some(by), .. } => {
             (format!("accepted by {}, {}", format::clean(by), since(*at)), Role::Warn)
         }
-        ArmFlow::Waiting { since: at, .. } => (format!("asked, waiting for an answer, {}", since(*at)), Role::Warn),
-        ArmFlow::Denied(_) => ("REFUSED".to_owned(), Role::Bad),
-        ArmFlow::Failed(_) => ("FAILED".to_owned(), Role::Bad),
-        ArmFlow::Applied => ("armed".to_owned(), Role::Good),
+        Flow::Waiting { since: at, .. } => (format!("asked, waiting for an answer, {}", since(*at)), Role::Warn),
+        Flow::Denied(_) => ("REFUSED".to_owned(), Role::Bad),
+        Flow::Failed(_) => ("FAILED".to_owned(), Role::Bad),
+        Flow::Applied => ("armed".to_owned(), Role::Good),
     };
     vec![(text, role)]
 }

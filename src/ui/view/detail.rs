@@ -1,7 +1,10 @@
 //! Why: everything that is known about one row.
 
 mod cause;
+mod letter;
 mod thing;
+
+pub(super) use cause::wanted;
 
 use crate::domain::Timestamp;
 use crate::ui::format;
@@ -21,6 +24,7 @@ pub(super) const fn title(row: &RowId) -> &'static str {
         RowId::Order(..) => "Order: why",
         RowId::Fill(..) => "Fill: why",
         RowId::Position(_) => "Position",
+        RowId::Letter(_) => "Dead letter",
     }
 }
 

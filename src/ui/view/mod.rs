@@ -10,6 +10,7 @@ mod messages;
 mod palette;
 mod pnl;
 mod popup;
+mod remedy;
 mod small;
 mod tables;
 mod ticks;
@@ -19,6 +20,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use crate::ui::layout::{Class, Layout};
+use crate::ui::model::letters::Remedy;
 use crate::ui::model::overlay::Overlay;
 use crate::ui::model::panes::Pane;
 use crate::ui::model::{Link, Model};
@@ -62,7 +64,7 @@ fn scrolled_lines(model: &Model, overlay: &Overlay, cols: usize) -> Option<Vec<L
         Overlay::Help { filter, .. } => Some(help::lines(model, filter.text(), cols)),
         Overlay::Detail { row, .. } => Some(detail::lines(model, row, cols)),
         Overlay::Messages { .. } => Some(messages::lines(model, cols)),
-        Overlay::Palette { .. } | Overlay::Arm { .. } => None,
+        Overlay::Palette { .. } | Overlay::Arm { .. } | Overlay::Retry { .. } | Overlay::Drop { .. } => None,
     }
 }
 
@@ -76,6 +78,8 @@ fn draw_overlay(model: &Model, theme: Theme, overlay: &Overlay, body: Rect, buf:
         Overlay::Detail { row, scroll } => popup::draw(buf, body, detail::title(row), &lines, *scroll, theme),
         Overlay::Messages { scroll } => popup::draw(buf, body, "Messages", &lines, *scroll, theme),
         Overlay::Palette { input, selected } => palette::draw(input.text(), *selected, body, theme, buf),
+        Overlay::Retry { letter } => remedy::draw(model, (letter, Remedy::Retry, ""), body, theme, buf),
+        Overlay::Drop { letter, input } => remedy::draw(model, (letter, Remedy::Drop, input.text()), body, theme, buf),
         Overlay::Arm { input } => arm::draw(model, input.text(), body, theme, buf),
     }
 }
@@ -86,9 +90,12 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     if let Some(age) = &stale {
         remark.push((age.clone(), Role::Warn));
     }
+    if let (Pane::Letters, Some(books)) = (pane, model.desk.books.as_ref().filter(|books| books.dlq > 0)) {
+        remark.push((format!("{}{} waiting", gap(&remark), books.dlq), Role::Warn));
+    }
     let rows = model.rows(pane);
-    if rows > 0 && matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions) {
-        let gap = if remark.is_empty() { "" } else { "  " };
+    if rows > 0 && matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Letters) {
+        let gap = gap(&remark);
         let selection = model.panes.selection(pane);
         let text = match selection.id {
             Some(_) => format!("{gap}{}/{rows}", selection.index + 1),
@@ -97,8 +104,9 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
         remark.push((text, Role::Dim));
     }
     let alone = layout.panes.len() == 1;
-    let title = if alone {
-        format!("{} ‹{}/{}›", pane.title(), number(pane), Pane::ALL.len())
+    let others = pane.screen().panes();
+    let title = if alone && others.len() > 1 {
+        format!("{} ‹{}/{}›", pane.title(), number(pane, others), others.len())
     } else {
         pane.title().to_owned()
     };
@@ -106,7 +114,7 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     match pane {
         Pane::Ticks => ticks::draw(model, theme, inner, buf),
         Pane::Pnl => pnl::draw(model, theme, inner, buf),
-        Pane::Strategies | Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions => {
+        Pane::Strategies | Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Letters => {
             tables::draw(model, theme, pane, inner, buf);
         }
     }
@@ -115,8 +123,12 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     }
 }
 
-fn number(pane: Pane) -> usize {
-    Pane::ALL.iter().position(|known| *known == pane).unwrap_or(0) + 1
+const fn gap(before: &Line) -> &'static str {
+    if before.is_empty() { "" } else { "  " }
+}
+
+fn number(pane: Pane, among: &[Pane]) -> usize {
+    among.iter().position(|known| *known == pane).unwrap_or(0) + 1
 }
 
 /// How old a panel's data is, when it is too old to be taken for the present.
@@ -124,7 +136,7 @@ fn staleness(model: &Model, pane: Pane) -> Option<String> {
     let presence = match pane {
         Pane::Ticks => model.desk.argos,
         Pane::Strategies | Pane::Signals => model.desk.athena,
-        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl => model.desk.hermes,
+        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl | Pane::Letters => model.desk.hermes,
     };
     let down = matches!(model.link, Link::Down { .. });
     let age = presence.age(model.now)?;
@@ -141,6 +153,7 @@ fn empty(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) 
         Pane::Fills => (model.desk.hermes, "waiting for Hermes…", "no fills yet"),
         Pane::Positions => (model.desk.hermes, "waiting for Hermes…", "flat: no positions"),
         Pane::Pnl => (model.desk.hermes, "waiting for Hermes…", "waiting for figures…"),
+        Pane::Letters => (model.desk.hermes, "waiting for Hermes…", "no dead letters"),
     };
     let text = match (&model.link, daemon.age(model.now)) {
         (Link::Down { .. }, _) => "bus down, retrying",

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::ui::model::Model;
+use crate::ui::model::letters;
 use crate::ui::model::panes::Pane;
 use crate::ui::model::rows::Rows;
 use crate::ui::theme::Theme;
@@ -61,6 +62,18 @@ const STRATEGIES: [Column; 7] = [
     Column::words("state", 8, 200, 2),
 ];
 
+const LETTERS: [Column; letters::CELLS] = [
+    Column::words("state", 10, 12, 0),
+    Column::number("age", 3, 2),
+    Column::words("reason", 9, 14, 1),
+    Column::words("strategy", 10, 16, 5),
+    Column::words("market", 19, 32, 4),
+    Column::number("attempt", 2, 7),
+    Column::number("sent", 2, 8),
+    Column::words("error", 12, 200, 3),
+    Column::words("entry", 15, 24, 6),
+];
+
 /// Draws a table panel.
 pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) {
     let desk = &model.desk;
@@ -70,6 +83,7 @@ pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mu
         Pane::Orders => rows(model, theme, pane, (&ORDERS, &desk.orders), area, buf),
         Pane::Fills => rows(model, theme, pane, (&FILLS, &desk.fills), area, buf),
         Pane::Positions => rows(model, theme, pane, (&POSITIONS, &desk.positions), area, buf),
+        Pane::Letters => rows(model, theme, pane, (&LETTERS, desk.letters.rows()), area, buf),
         Pane::Ticks | Pane::Pnl => {}
     }
 }

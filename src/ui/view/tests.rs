@@ -9,7 +9,7 @@ use ratatui::style::Color;
 use super::*;
 use crate::domain::KillProof;
 use crate::ui::msg::{Delivered, Feed, Msg};
-use crate::ui::testing::{at, busy, feed, hermes, keys, killed, model};
+use crate::ui::testing::{at, busy, feed, hermes, keys, killed, model, with_letters};
 use crate::ui::update::update;
 
 const SIZES: [(u16, u16); 5] = [(200, 60), (120, 30), (80, 24), (60, 16), (40, 10)];
@@ -106,6 +106,25 @@ fn screens_at_every_breakpoint() {
     }
 }
 
+fn letters(width: u16, height: u16, typed: &str) -> Model {
+    let mut model = with_letters(width, height);
+    keys(&mut model, typed, at(60));
+    model
+}
+
+#[test]
+fn dead_letters_at_every_breakpoint() {
+    for (width, height) in SIZES {
+        let name = |screen: &str| format!("{screen}-{width}x{height}");
+        insta::assert_snapshot!(name("dlq"), screen(&letters(width, height, "6jj")));
+        insta::assert_snapshot!(name("dlq-letter"), screen(&letters(width, height, "6jj<enter>")));
+        insta::assert_snapshot!(name("dlq-retry"), screen(&letters(width, height, "6jjR")));
+        insta::assert_snapshot!(name("dlq-drop"), screen(&letters(width, height, "6Dnot ours")));
+    }
+    insta::assert_snapshot!("styles-mono-dlq-80x24", styles(&letters(80, 24, "6jjR<enter>"), Theme::new(false)));
+    insta::assert_snapshot!("dlq-asked-80x24", screen(&letters(80, 24, "6jjR<enter>")));
+}
+
 #[test]
 fn layers_and_the_kill_key() {
     insta::assert_snapshot!("palette-120x30", screen(&with_keys(120, 30, ":pan")));
@@ -119,7 +138,12 @@ fn layers_and_the_kill_key() {
 
 #[test]
 fn monochrome_says_the_same_without_a_colour() {
-    for model in [busy(80, 24), with_kill(80, 24, KillProof::Proving { zero_seen: 1 }), with_keys(80, 24, "j")] {
+    for model in [
+        busy(80, 24),
+        with_kill(80, 24, KillProof::Proving { zero_seen: 1 }),
+        with_keys(80, 24, "j"),
+        letters(80, 24, "6jjR<enter>"),
+    ] {
         let buffer = buffer(&model, Theme::new(false));
         for cell in buffer.content() {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
@@ -190,7 +214,7 @@ fn remote_text_cannot_break_the_screen() {
 
 #[test]
 fn no_size_panics_on_any_screen() {
-    let screens: [fn(u16, u16) -> Model; 8] = [
+    let screens: [fn(u16, u16) -> Model; 11] = [
         model,
         busy,
         bus_down,
@@ -199,6 +223,9 @@ fn no_size_panics_on_any_screen() {
         |width, height| with_keys(width, height, "K:a"),
         |width, height| with_keys(width, height, "Aarm<enter>"),
         |width, height| with_keys(width, height, "Gz<enter>G"),
+        |width, height| letters(width, height, "6jj<enter>G"),
+        |width, height| letters(width, height, "6jjR"),
+        |width, height| letters(width, height, "6Dnot ours"),
     ];
     for make in screens {
         let mut model = make(120, 30);

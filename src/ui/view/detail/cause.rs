@@ -6,11 +6,10 @@ use crate::ui::format;
 use crate::ui::model::cells::SignalItem;
 use crate::ui::theme::Role;
 
-/// What was wanted.
-pub(super) fn intent(intent: &OrderIntent, sheet: &mut Sheet) {
-    sheet.heading("Intent");
+/// What was wanted, in a line.
+pub(in crate::ui::view) fn wanted(intent: &OrderIntent) -> String {
     let notional = intent.price.notional(intent.size);
-    let wanted = format!(
+    format!(
         "{} {} {} at {} = {} pUSD, {:?}{}",
         intent.side,
         intent.size,
@@ -19,8 +18,13 @@ pub(super) fn intent(intent: &OrderIntent, sheet: &mut Sheet) {
         format::usd(notional),
         intent.tif,
         if intent.post_only { ", post-only" } else { "" }
-    );
-    sheet.text("wanted", &wanted);
+    )
+}
+
+/// What was wanted, in full.
+pub(super) fn intent(intent: &OrderIntent, sheet: &mut Sheet) {
+    sheet.heading("Intent");
+    sheet.text("wanted", &wanted(intent));
     sheet.text("market", intent.slug.as_str());
     sheet.text("strategy", intent.strategy.as_str());
     sheet.text("intent id", intent.intent.as_str());

@@ -1,6 +1,6 @@
 //! What a row stands for, in full.
 
-use super::{Sheet, cause};
+use super::{Sheet, cause, letter};
 use crate::domain::{Fill, Order, Position, Role as Liquidity, StrategyState, TickKind};
 use crate::ui::format;
 use crate::ui::model::Model;
@@ -36,6 +36,11 @@ pub(super) fn describe(model: &Model, row: &RowId, sheet: &mut Sheet) {
         RowId::Fill(..) => {
             if let Some(row) = desk.fills.find(row) {
                 fill(model, &row.item, sheet);
+            }
+        }
+        RowId::Letter(_) => {
+            if let Some(row) = desk.letters.rows().find(row) {
+                letter::describe(model, &row.item, sheet);
             }
         }
         RowId::Position(_) => {
