@@ -259,6 +259,8 @@ pub(super) struct Health {
     pub(super) lease: Option<String>,
     /// The venue's clock is too far from ours.
     pub(super) skew: Option<String>,
+    /// This machine's clock was set back.
+    pub(super) clock: Option<String>,
     /// The account's event socket is down.
     pub(super) user: Option<String>,
     /// The venue did not take the last heartbeat.
