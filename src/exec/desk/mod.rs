@@ -307,6 +307,8 @@ pub(super) struct Desk {
     pub(super) fencing_token: Option<u64>,
     markets: HashMap<MarketId, Market>,
     stored_markets: HashMap<MarketId, Market>,
+    /// Markets of which another result than the first was told.
+    contradicted: HashSet<MarketId>,
     books: HashMap<TokenId, Book>,
     recent: Recent,
     recent_fills: VecDeque<Fill>,
