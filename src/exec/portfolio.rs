@@ -207,15 +207,35 @@ impl Portfolio {
         unsaved.into_iter().filter_map(mark).collect()
     }
 
-    /// Learns a market's name and, once it is resolved, its payouts.
-    pub fn on_market(&mut self, market: &Market) {
+    /// Learns a market's name and, once it is resolved, its payouts. The first result stands: gives the first payout that is told
+    /// to be another, as `(token, kept, told)`.
+    pub fn on_market(&mut self, market: &Market) -> Option<(TokenId, Price, Price)> {
+        let mut contradicted = None;
         for outcome in &market.tokens {
             let named = self.slugs.insert(outcome.token.clone(), market.slug.clone()).is_some();
             let payout = market.payout_of(&outcome.token);
-            let resolved = payout.is_some_and(|payout| self.payouts.insert(outcome.token.clone(), payout).is_none());
+            let known = self.payouts.get(&outcome.token).copied();
+            match (known, payout) {
+                (None, Some(payout)) => drop(self.payouts.insert(outcome.token.clone(), payout)),
+                (Some(kept), Some(told)) if kept != told && contradicted.is_none() => {
+                    contradicted = Some((outcome.token.clone(), kept, told));
+                }
+                _ => {}
+            }
+            let resolved = known.is_none() && payout.is_some();
             if (resolved || !named) && self.tokens.contains_key(&outcome.token) {
                 self.dirty.insert(outcome.token.clone());
             }
+        }
+        contradicted
+    }
+
+    /// Forgets a market, but for its tokens that were traded.
+    pub fn forget(&mut self, market: &Market) {
+        for outcome in market.tokens.iter().filter(|outcome| !self.tokens.contains_key(&outcome.token)) {
+            self.slugs.remove(&outcome.token);
+            self.payouts.remove(&outcome.token);
+            self.marks.remove(&outcome.token);
         }
     }
 

@@ -259,6 +259,8 @@ pub(super) struct Health {
     pub(super) lease: Option<String>,
     /// The venue's clock is too far from ours.
     pub(super) skew: Option<String>,
+    /// This machine's clock was set back.
+    pub(super) clock: Option<String>,
     /// The account's event socket is down.
     pub(super) user: Option<String>,
     /// The venue did not take the last heartbeat.
@@ -305,6 +307,8 @@ pub(super) struct Desk {
     pub(super) fencing_token: Option<u64>,
     markets: HashMap<MarketId, Market>,
     stored_markets: HashMap<MarketId, Market>,
+    /// Markets of which another result than the first was told.
+    contradicted: HashSet<MarketId>,
     books: HashMap<TokenId, Book>,
     recent: Recent,
     recent_fills: VecDeque<Fill>,

@@ -78,6 +78,7 @@ impl Desk {
             bus_concerns: Vec::new(),
             fencing_token: None,
             stored_markets: markets.clone(),
+            contradicted: HashSet::new(),
             markets,
             books: HashMap::new(),
             recent: Recent::new(),
@@ -103,7 +104,9 @@ impl Desk {
                 Some(order) => self.portfolio.fills_of(&row.order.intent.token, order).collect(),
                 None => Vec::new(),
             };
-            if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| !row.adopted) {
+            // What was denied unsigned had not passed the gate, and counted as no order then either.
+            let passed = !row.adopted && row.digest.is_some();
+            if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| passed) {
                 self.recent.note(&row.order.intent, consumed_at);
             }
             let standing = Standing::restore(&row.order, row.accepted, fills.iter().copied());

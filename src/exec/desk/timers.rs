@@ -75,7 +75,19 @@ impl Desk {
     }
 
     fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
-        self.portfolio.on_market(&market);
+        if let Some((token, kept, told)) = self.portfolio.on_market(&market)
+            && self.contradicted.insert(market.market.clone())
+        {
+            let detail = format!(
+                "market {}: a share of {token} pays {told} now, it was resolved to pay {kept}; the first result is kept",
+                market.slug
+            );
+            self.mismatch("market", detail, now, step);
+        }
+        // A result is final: no description, older or other, takes the place of the one that brought it.
+        if self.markets.get(&market.market).is_some_and(|known| known.payouts.is_some()) {
+            return;
+        }
         for fill in self.portfolio.late_fees(&market) {
             self.book(&fill, now, step);
         }
@@ -232,7 +244,12 @@ impl Desk {
         let over = |market: &Market| market.closes_at.is_some_and(|closed| now.since(closed) > MARKET_KEPT);
         let portfolio = &self.portfolio;
         let held = |market: &Market| market.tokens.iter().any(|outcome| portfolio.holds(&outcome.token));
-        self.markets.retain(|_, market| !over(market) || held(market));
+        let gone: Vec<Market> = self.markets.values().filter(|market| over(market) && !held(market)).cloned().collect();
         self.stored_markets.retain(|_, market| !over(market) || held(market));
+        for market in &gone {
+            self.markets.remove(&market.market);
+            self.contradicted.remove(&market.market);
+            self.portfolio.forget(market);
+        }
     }
 }

@@ -47,6 +47,7 @@ impl Desk {
             &health.user,
             &health.heartbeat,
             &health.skew,
+            &health.clock,
         ];
         let first = all.into_iter().flatten().next();
         if let Some(trouble) = first {
@@ -74,6 +75,17 @@ impl Desk {
         self.health.skew =
             beyond.then(|| format!("the venue's clock is {skew} of ours; at most {} s are allowed", bound.as_secs()));
         self.venue_skew = Some(skew);
+    }
+
+    /// This machine's clock lies behind the time by which the desk works: what it sends would carry times from the future.
+    pub(in crate::exec) fn on_set_back(&mut self, by: Duration) {
+        let bound = self.rules.skew;
+        self.health.clock = (by > bound).then(|| {
+            let (by, most) = (by.as_secs(), bound.as_secs());
+            format!(
+                "this machine's clock was set back by {by} s; at most {most} s are allowed: set it right or restart"
+            )
+        });
     }
 
     /// Open orders as the venue listed them last, unless one was opened or has ended since.

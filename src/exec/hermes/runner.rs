@@ -245,7 +245,9 @@ impl Runner {
         if let Some(skew) = self.hands.calls.venue().skew() {
             self.hands.desk.on_skew(skew);
         }
-        let step = self.hands.desk.on_tick(clock::now());
+        let now = clock::now();
+        self.hands.desk.on_set_back(clock::set_back());
+        let step = self.hands.desk.on_tick(now);
         self.perform(step, None);
         let due = if self.dirty { STATE_AFTER } else { STATE_EVERY };
         if self.told_at.is_none_or(|told| told.elapsed() >= due) {

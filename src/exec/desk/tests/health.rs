@@ -172,3 +172,15 @@ fn what_the_venue_has_open_is_shown_only_while_no_order_has_overtaken_it() {
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(5_020));
     assert_eq!(shown(&desk), None);
 }
+
+#[test]
+fn a_clock_that_was_set_back_halts_until_it_is_right_again() {
+    let mut desk = desk();
+    desk.on_set_back(Duration::from_secs(2));
+    assert_eq!(desk.trading_state(at(2)), TradingState::Active, "as far as the venue's clock may differ");
+    desk.on_set_back(Duration::from_hours(1));
+    assert_eq!(desk.trading_state(at(2)), TradingState::Halted);
+    assert!(desk.trouble(at(2)).is_some_and(|why| why.contains("set back by 3600 s")), "{:?}", desk.trouble(at(2)));
+    desk.on_set_back(Duration::ZERO);
+    assert_eq!(desk.trading_state(at(2)), TradingState::Active);
+}
