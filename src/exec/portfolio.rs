@@ -29,13 +29,6 @@ pub enum FillChange {
     Moved(Fill, Option<Journal>),
     /// Known as it is.
     Same,
-    /// Known with another size or price: the first sighting is kept.
-    Conflict {
-        /// What is kept.
-        kept: Fill,
-        /// Whether that was found before.
-        told: bool,
-    },
 }
 
 /// A fill's name; the order first, so that the fills of one lie together.
@@ -137,11 +130,6 @@ impl Portfolio {
         let leg: Leg = (fill.order.clone(), fill.trade.clone());
         let token = self.tokens.entry(id.clone()).or_default();
         let known = token.fills.get(&leg);
-        let conflict =
-            known.filter(|known| (known.size, known.price, known.side) != (fill.size, fill.price, fill.side));
-        if let Some(kept) = conflict {
-            return FillChange::Conflict { kept: kept.clone(), told: !self.conflicts.insert(leg) };
-        }
         let after = known.map_or_else(|| fill.clone(), |known| join(known, fill));
         if known == Some(&after) {
             return FillChange::Same;
@@ -154,6 +142,15 @@ impl Portfolio {
         self.changed_at.insert(leg, (id.clone(), now));
         self.dirty.insert(id);
         if new { FillChange::New(after, journal) } else { FillChange::Moved(after, journal) }
+    }
+
+    /// What the books have of a fill, when a sighting of it says another size, price or side. The figures of the first sighting
+    /// are kept, since they were booked; its settlement counts all the same. Told once for each fill.
+    pub fn conflict(&mut self, seen: &Fill) -> Option<Fill> {
+        let leg: Leg = (seen.order.clone(), seen.trade.clone());
+        let known = self.tokens.get(&seen.token)?.fills.get(&leg)?;
+        let kept = known.clone();
+        (differ(known, seen) && self.conflicts.insert(leg)).then_some(kept)
     }
 
     /// A fill as the ledger has it: booked long ago.
@@ -261,12 +258,20 @@ impl Portfolio {
         self.count
     }
 
-    /// The fills that may still change or that are the newest: the instant from which the venue must be asked again.
+    /// When the newest fill was matched.
     #[must_use]
-    pub fn ask_since(&self) -> Timestamp {
-        let all = || self.tokens.values().flat_map(|token| token.fills.values());
-        let newest = all().map(|fill| fill.matched_at).max().unwrap_or_default();
-        all().filter(|fill| !fill.status.is_final()).map(|fill| fill.matched_at).min().unwrap_or(newest).min(newest)
+    pub fn newest(&self) -> Timestamp {
+        self.tokens
+            .values()
+            .flat_map(|token| token.fills.values())
+            .map(|fill| fill.matched_at)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// The fills that may still change.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Fill> {
+        self.tokens.values().flat_map(|token| token.provisional.keys().filter_map(|leg| token.fills.get(leg)))
     }
 
     /// The fills known of one order.
@@ -389,9 +394,15 @@ impl Portfolio {
     }
 }
 
-/// Two sightings of one fill: the furthest settlement, and the fee once it is known. The rest was booked as it was first seen.
+fn differ(known: &Fill, seen: &Fill) -> bool {
+    (known.size, known.price, known.side) != (seen.size, seen.price, seen.side)
+}
+
+/// Two sightings of one fill: the furthest settlement, and the fee once it is known. The rest was booked as it was first seen,
+/// and the fee of other figures is not its own.
 fn join(known: &Fill, seen: &Fill) -> Fill {
-    Fill { status: known.status.max(seen.status), fee: Usd(known.fee.0.max(seen.fee.0)), ..known.clone() }
+    let fee = if differ(known, seen) { known.fee } else { Usd(known.fee.0.max(seen.fee.0)) };
+    Fill { status: known.status.max(seen.status), fee, ..known.clone() }
 }
 
 fn share_of(strategy: Option<crate::domain::StrategyId>, part: &Holding) -> PositionPart {

@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    CallClass, CallLimit, ClockSkew, FillStatus, Market, MarketId, OrderId, OrderIntent, Price, RejectCode, Role, Side,
-    Size, Timestamp, TokenId, TradeId, TransientCode, Usd,
+    CallClass, CallLimit, ClockSkew, FeeSchedule, FillStatus, Level, Market, MarketId, OrderId, OrderIntent, Price,
+    RejectCode, Role, Side, Size, Timestamp, TokenId, TradeId, TransientCode, Usd,
 };
 use crate::risk::Approved;
 
@@ -163,14 +163,27 @@ pub struct VenueFill {
     pub side: Side,
     /// Shares of our leg.
     pub size: Size,
-    /// Price of our leg.
+    /// Price of our leg; of one that crosses, what it pays on average.
     pub price: Price,
+    /// What a leg that crosses met, each at the price that it paid there; empty when the trade does not say.
+    pub met: Vec<Level>,
     /// Resting or crossing.
     pub role: Role,
     /// Settlement.
     pub status: FillStatus,
     /// When it was matched.
     pub matched_at: Timestamp,
+}
+
+impl VenueFill {
+    /// What a taker pays: the fee is charged for each match, and its curve makes that less than the fee of the average.
+    #[must_use]
+    pub fn taker_fee(&self, fee: &FeeSchedule) -> Usd {
+        if self.met.is_empty() {
+            return fee.taker_fee(self.price, self.size);
+        }
+        self.met.iter().map(|met| fee.taker_fee(met.price, met.size)).sum()
+    }
 }
 
 /// What a cancel brought.
@@ -357,6 +370,9 @@ pub trait ExecutionVenue: Send + Sync + fmt::Debug {
 
     /// Our fills, all pages, matched at or after `since`; every token and market.
     async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError>;
+
+    /// Our parts in one trade, however old; none when the venue does not know it.
+    async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError>;
 
     /// pUSD and the shares of `tokens`, with allowances, as the venue's cache has them.
     async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError>;

@@ -111,7 +111,7 @@ impl Desk {
         let strategy = key.as_ref().and_then(|key| self.orders.get(key)).filter(|tracked| !tracked.row.adopted);
         let strategy = strategy.map(|tracked| tracked.row.order.intent.strategy.clone());
         let fee = match (seen.role, self.markets.get(&seen.market)) {
-            (Role::Taker, Some(market)) => market.fee.taker_fee(seen.price, seen.size),
+            (Role::Taker, Some(market)) => seen.taker_fee(&market.fee),
             (Role::Taker, None) | (Role::Maker, _) => Usd::ZERO,
         };
         let fill = Fill {
@@ -148,15 +148,15 @@ impl Desk {
 
     /// Books a fill in the portfolio.
     pub(super) fn book(&mut self, fill: &Fill, now: Timestamp, step: &mut Step) {
+        if let Some(kept) = self.portfolio.conflict(fill) {
+            let detail = format!(
+                "trade {} was {} {} at {}, now it is {} {} at {}; the first is kept",
+                fill.trade, kept.side, kept.size, kept.price, fill.side, fill.size, fill.price
+            );
+            self.mismatch("fill", detail, now, step);
+        }
         let (fill, journal) = match self.portfolio.apply(fill, now) {
-            FillChange::Same | FillChange::Conflict { told: true, .. } => return,
-            FillChange::Conflict { kept, told: false } => {
-                let detail = format!(
-                    "trade {} was {} at {}, now it is {} at {}; the first is kept",
-                    fill.trade, kept.size, kept.price, fill.size, fill.price
-                );
-                return self.mismatch("fill", detail, now, step);
-            }
+            FillChange::Same => return,
             FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),
         };
         if fill.status == FillStatus::Failed {

@@ -118,10 +118,12 @@ pub(super) enum Effect {
         /// From when on.
         since: Timestamp,
     },
-    /// Ask the venue for all open orders, and for the account's fills from `since` on.
+    /// Ask the venue for all open orders, for the account's fills from `since` on, and for older trades by their ids.
     Snapshot {
         /// From when on.
         since: Timestamp,
+        /// Trades that were matched before and are not settled.
+        trades: Vec<TradeId>,
     },
     /// Ask the venue for pUSD and the shares of these tokens.
     Balances {

@@ -1,14 +1,23 @@
 //! Comparing the books with the venue: all open orders, our fills, and every order of ours that the list does not show.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::{Desk, Effect, Key, Step};
-use crate::domain::{OrderId, OrderState, Timestamp};
+use crate::domain::{Fill, OrderId, OrderState, Timestamp, TradeId};
 use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
 
 /// How far before the last known fill the venue is asked again: a trade may appear late in its list.
 const OVERLAP: Duration = Duration::from_mins(2);
+/// The same for the first list of a run: when the one before ended in the middle of something, a later trade may be known and an
+/// earlier one not.
+const OVERLAP_AT_START: Duration = Duration::from_hours(1);
+/// How much earlier than its order a trade may be, by clocks that differ.
+const BEFORE_ORDER: Duration = Duration::from_mins(1);
+/// At most so many trades are asked for by id in one comparison.
+const BY_ID: usize = 20;
+/// A trade that is not settled for so long is a disagreement.
+const SETTLES_WITHIN: Duration = Duration::from_mins(10);
 /// How soon a list of open orders is renewed that an order has overtaken.
 const OVERTAKEN: Duration = Duration::from_secs(5);
 /// A match of which no trade is found for so long is a disagreement.
@@ -38,6 +47,10 @@ pub(super) struct Progress {
     clean_at: Option<Timestamp>,
     /// Every trade up to here has been listed: a later one may be told before an earlier one is.
     traded_to: Timestamp,
+    /// Where in turn the trades stand that are asked for by id.
+    turn: usize,
+    /// Trades that were told not to settle.
+    stuck: BTreeSet<TradeId>,
     /// The present comparison must succeed before anything is sent.
     required: bool,
 }
@@ -54,6 +67,8 @@ impl Progress {
             waiting: HashSet::new(),
             clean_at: None,
             traded_to,
+            turn: 0,
+            stuck: BTreeSet::new(),
             required: true,
         }
     }
@@ -98,8 +113,57 @@ impl Desk {
         self.reconcile.asking = true;
         self.reconcile.again = false;
         self.reconcile.next_at = now.plus(self.rules.reconcile_every);
-        let since = self.portfolio.ask_since().min(self.reconcile.traded_to).minus(OVERLAP);
-        step.urgent.push(Effect::Snapshot { since });
+        let since = self.listed_to();
+        let trades = self.older_unsettled(since);
+        step.urgent.push(Effect::Snapshot { since, trades });
+    }
+
+    /// Every trade before this is in the books: what the venue's list is read from on.
+    fn listed_to(&self) -> Timestamp {
+        let overlap = if self.reconcile.clean_at.is_some() { OVERLAP } else { OVERLAP_AT_START };
+        self.reconcile.traded_to.minus(overlap)
+    }
+
+    /// From when on the trades of an order may be missing in the books. One that is matched for more than was traded has one
+    /// that the list did not show where it should.
+    pub(super) fn trades_of(&self, key: &Key) -> Timestamp {
+        let Some(tracked) = self.orders.get(key) else { return self.listed_to() };
+        let known = if tracked.standing.untraded().is_zero() {
+            self.listed_to()
+        } else {
+            self.reconcile.traded_to.minus(OVERLAP_AT_START)
+        };
+        tracked.row.order.intent.created_at.minus(BEFORE_ORDER).max(known)
+    }
+
+    /// Trades that are not settled and that the list does not reach any more, some at a time in turn: one that stays so for
+    /// ever must not make the list longer.
+    fn older_unsettled(&mut self, since: Timestamp) -> Vec<TradeId> {
+        let older = self.portfolio.unsettled().filter(|fill| fill.matched_at < since);
+        let mut older: Vec<TradeId> = older.map(|fill| fill.trade.clone()).collect();
+        older.sort_unstable();
+        older.dedup();
+        let turn = self.reconcile.turn.checked_rem(older.len()).unwrap_or(0);
+        older.rotate_left(turn);
+        older.truncate(BY_ID);
+        self.reconcile.turn = turn + older.len();
+        older
+    }
+
+    /// A trade that does not settle is told once.
+    fn tell_stuck(&mut self, now: Timestamp, step: &mut Step) {
+        let stuck = |fill: &&Fill| now.since(fill.matched_at) > SETTLES_WITHIN;
+        let stuck: BTreeMap<TradeId, Fill> =
+            self.portfolio.unsettled().filter(stuck).map(|fill| (fill.trade.clone(), fill.clone())).collect();
+        self.reconcile.stuck.retain(|trade| stuck.contains_key(trade));
+        for (trade, fill) in stuck {
+            if self.reconcile.stuck.insert(trade) {
+                let minutes = now.since(fill.matched_at).as_secs() / 60;
+                let (trade, order, size, status) = (&fill.trade, &fill.order, fill.size, fill.status);
+                let detail = format!("trade {trade} of order {order} over {size} is {status} since {minutes} min");
+                self.mismatch("fill", detail, now, step);
+            }
+        }
     }
 
     /// A snapshot that began at `begun` has come back.
@@ -125,6 +189,7 @@ impl Desk {
         for fill in &snapshot.fills {
             self.fill(fill, now, &mut step);
         }
+        self.tell_stuck(now, &mut step);
         let listed: HashSet<&OrderId> = snapshot.orders.iter().map(|order| &order.order).collect();
         for order in &snapshot.orders {
             self.listed(order, begun, now, &mut step);

@@ -47,7 +47,7 @@ impl Desk {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let (total, traded_to) = (portfolio.total(), portfolio.ask_since());
+        let (total, traded_to) = (portfolio.total(), portfolio.newest());
         let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();

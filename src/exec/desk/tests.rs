@@ -206,6 +206,7 @@ fn venue_order(name: &str, status: VenueOrderStatus, matched: Option<Decimal>) -
 
 fn venue_fill(name: &str, trade: &str, size: Decimal, status: FillStatus) -> VenueFill {
     VenueFill {
+        met: Vec::new(),
         trade: trade.into(),
         order: OrderId::new(format!("0x{name}")),
         market: "0xm".into(),

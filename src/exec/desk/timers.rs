@@ -147,11 +147,11 @@ impl Desk {
 
     /// Asks for one order, unless that is under way; gives its id.
     pub(super) fn look(&mut self, key: &Key, step: &mut Step) -> Option<OrderId> {
+        let since = self.trades_of(key);
         let tracked = self.orders.get_mut(key)?;
         let order = tracked.row.order.order.clone()?;
         if !tracked.looking {
             tracked.looking = true;
-            let since = tracked.row.order.intent.created_at.minus(Duration::from_mins(1));
             step.urgent.push(Effect::Lookup { order: order.clone(), since });
         }
         Some(order)

@@ -89,7 +89,7 @@ impl Runner {
                 hands.calls.cancel(orders);
             }
             Effect::Lookup { order, since } => hands.calls.lookup(order, since),
-            Effect::Snapshot { since } => hands.calls.snapshot(since),
+            Effect::Snapshot { since, trades } => hands.calls.snapshot(since, trades),
             Effect::Balances { tokens, refresh } => hands.calls.balances(tokens, refresh),
             Effect::Heartbeat => hands.calls.heartbeat(),
             Effect::Emit(event) => {

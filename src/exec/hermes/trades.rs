@@ -3,14 +3,18 @@
 //! and it answers everybody who asked before it began.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::super::venue::{ExecutionVenue, VenueError, VenueFill};
-use super::venue_calls::bounded;
+use super::venue_calls::within;
 use crate::domain::Timestamp;
+
+/// The longest that a whole list may take: each page has a limit of its own.
+const LIST_WITHIN: Duration = Duration::from_secs(45);
 
 #[derive(Debug)]
 pub(super) struct Trades {
@@ -59,7 +63,7 @@ impl Trades {
             let since = batch.iter().map(|asked| asked.since).min().unwrap_or_default();
             let venue = Arc::clone(&self.venue);
             // A task of its own, so that a defect in the adapter ends this read and not all of them.
-            let read = tokio::spawn(async move { bounded(venue.fills(since)).await });
+            let read = tokio::spawn(async move { within(LIST_WITHIN, venue.fills(since)).await });
             let read = tokio::select! {
                 read = read => read.unwrap_or_else(|error| Err(VenueError::Unreachable(error.to_string()))),
                 () = self.end.cancelled() => Err(VenueError::Unreachable("hermes is ending".into())),

@@ -11,12 +11,12 @@ use tokio_util::task::TaskTracker;
 use super::super::desk::{Key, Lookup, Snapshot};
 use super::super::kill::KillSwitch;
 use super::super::venue::{
-    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueOrderStatus,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueFill, VenueOrderStatus,
 };
 use super::lease::Tenure;
 use super::trades::Trades;
 use crate::clock;
-use crate::domain::{OrderId, Timestamp, TokenId, TransientCode};
+use crate::domain::{OrderId, Timestamp, TokenId, TradeId, TransientCode};
 use crate::failpoint::{self, Failpoint};
 
 /// A POST without an answer for this long has an unknown outcome.
@@ -131,12 +131,13 @@ impl Calls {
         });
     }
 
-    pub(super) fn snapshot(&self, since: Timestamp) {
+    pub(super) fn snapshot(&self, since: Timestamp, older: Vec<TradeId>) {
         let (venue, trades) = (Arc::clone(&self.venue), Arc::clone(&self.trades));
         self.spawn(async move {
             let begun = clock::now();
-            let read = async { tokio::try_join!(bounded(venue.open_orders()), trades.since(since)) };
-            let result = read.await.map(|(orders, fills)| Snapshot { orders, fills: fills.to_vec() });
+            let lists = async { tokio::try_join!(bounded(venue.open_orders()), trades.since(since)) };
+            let (lists, older) = tokio::join!(lists, by_id(venue.as_ref(), &older));
+            let result = lists.map(|(orders, fills)| Snapshot { orders, fills: [fills.to_vec(), older].concat() });
             Report::Snapshot { begun, result }
         });
     }
@@ -251,11 +252,31 @@ async fn look(
     Ok(Lookup { order: found, fills: fills.iter().filter(|fill| fill.order == *order).cloned().collect() })
 }
 
+/// What became of trades that are too old for the list. One that cannot be read spoils no comparison: it is asked for again.
+async fn by_id(venue: &dyn ExecutionVenue, trades: &[TradeId]) -> Vec<VenueFill> {
+    let reads = trades.iter().map(|trade| bounded(venue.trade(trade)));
+    let mut fills = Vec::new();
+    for (trade, read) in trades.iter().zip(futures::future::join_all(reads).await) {
+        match read {
+            Ok(found) => fills.extend(found),
+            Err(error) => tracing::warn!(%error, %trade, "a trade that is not settled cannot be read, trying again"),
+        }
+    }
+    fills
+}
+
 /// A call that ends in time, one way or the other.
-pub(super) async fn bounded<T>(call: impl Future<Output = Result<T, VenueError>>) -> Result<T, VenueError> {
-    tokio::time::timeout(CALL_TIMEOUT, call)
+async fn bounded<T>(call: impl Future<Output = Result<T, VenueError>>) -> Result<T, VenueError> {
+    within(CALL_TIMEOUT, call).await
+}
+
+pub(super) async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, VenueError>>,
+) -> Result<T, VenueError> {
+    tokio::time::timeout(limit, call)
         .await
-        .unwrap_or_else(|_| Err(VenueError::Unreachable(format!("no answer within {CALL_TIMEOUT:?}"))))
+        .unwrap_or_else(|_| Err(VenueError::Unreachable(format!("no answer within {limit:?}"))))
 }
 
 async fn follow(venue: &dyn ExecutionVenue, events: mpsc::Sender<UserEvent>) {

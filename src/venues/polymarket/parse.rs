@@ -5,7 +5,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::domain::{FillStatus, MarketId, MoneyError, OrderId, Price, Role, Side, Size, Timestamp, TokenId, TradeId};
+use crate::domain::{
+    FillStatus, Level, MarketId, MoneyError, OrderId, Price, Role, Side, Size, Timestamp, TokenId, TradeId,
+};
 use crate::exec::venue::{VenueFill, VenueOrder, VenueOrderStatus};
 
 /// Longest value that is repeated in an error.
@@ -176,6 +178,7 @@ pub(super) fn fills(json: &str, account: &Account) -> Result<Vec<VenueFill>, Par
         side: Side::Buy,
         size: Size::ZERO,
         price: Price::ZERO,
+        met: Vec::new(),
         role: Role::Taker,
         status: fill_status(&wire.status)?,
         matched_at: matched_at(&wire)?,
@@ -220,30 +223,40 @@ fn taker_leg(wire: &WireTrade, makers: &[WireMaker], common: VenueFill) -> Resul
     let size = Size(amount(WHAT, "size", &wire.size)?);
     let stated = Price(amount(WHAT, "price", &wire.price)?);
     let token = required(WHAT, "asset_id", &wire.asset_id)?;
+    let met = met(token, size, makers).unwrap_or_default();
     Ok(VenueFill {
         order: order_id(required(WHAT, "taker_order_id", &wire.taker_order_id)?),
         token: TokenId::new(token),
         outcome: wire.outcome.get().unwrap_or_default().to_owned(),
         side: side(WHAT, &wire.side)?,
-        price: paid_price(token, size, makers).unwrap_or(stated),
+        price: average(&met).unwrap_or(stated),
+        met,
         size,
         ..common
     })
 }
 
-/// What the taker pays on average: each maker's own price, seen from the taker's token. Nothing when the makers do not
-/// add up to the trade, in which case the price that the trade states is all there is.
-fn paid_price(token: &str, size: Size, makers: &[WireMaker]) -> Option<Price> {
-    let (mut shares, mut paid) = (Decimal::ZERO, Decimal::ZERO);
+/// What the taker met: each maker's shares at its own price, seen from the taker's token. Nothing when the makers do not add
+/// up to the trade, in which case the price that the trade states is all there is.
+fn met(token: &str, size: Size, makers: &[WireMaker]) -> Option<Vec<Level>> {
+    let mut met = Vec::with_capacity(makers.len());
+    let mut shares = Decimal::ZERO;
     for maker in makers {
-        let matched: Size = maker.matched_amount.get()?.parse().ok()?;
+        let size: Size = maker.matched_amount.get()?.parse().ok()?;
         let price: Price = maker.price.get()?.parse().ok()?;
-        let seen = if maker.asset_id.get()? == token { price } else { price.complement() };
-        shares = shares.checked_add(matched.0)?;
-        paid = paid.checked_add(seen.notional(matched).0)?;
+        let price = if maker.asset_id.get()? == token { price } else { price.complement() };
+        shares = shares.checked_add(size.0)?;
+        met.push(Level { price, size });
     }
-    if shares != size.0 {
-        return None;
+    (shares == size.0).then_some(met)
+}
+
+/// What was paid a share; nothing for no shares.
+fn average(met: &[Level]) -> Option<Price> {
+    let (mut shares, mut paid) = (Decimal::ZERO, Decimal::ZERO);
+    for met in met {
+        shares = shares.checked_add(met.size.0)?;
+        paid = paid.checked_add(met.price.notional(met.size).0)?;
     }
     paid.checked_div(shares).map(|price| Price(price.normalize()))
 }

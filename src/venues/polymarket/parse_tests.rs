@@ -5,6 +5,7 @@ use rust_decimal::dec;
 use serde_json::json;
 
 use super::*;
+use crate::domain::Usd;
 
 const MAKER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 const KEY: &str = "00000000-0000-0000-0000-000000000001";
@@ -120,6 +121,8 @@ fn the_taker_pays_what_the_makers_asked_seen_from_its_own_token() {
         panic!("one leg is ours")
     };
     assert_eq!((fill.price, fill.size, fill.order.as_str()), (Price(dec!(0.512)), Size(dec!(10)), "0xtaker"));
+    assert_eq!(fill.met.iter().map(|met| met.size).sum::<Size>(), fill.size);
+    assert_eq!(fill.met.iter().map(|met| met.price.notional(met.size)).sum::<Usd>(), Usd(dec!(5.12)));
     let partial = json!([maker("a", "1", "SELL", "4", "0.50")]);
     let [fill] = &fills(&trade(json!({ "maker_orders": partial })), &account()).expect("a trade")[..] else {
         panic!("one leg is ours")

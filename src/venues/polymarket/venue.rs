@@ -17,7 +17,7 @@ use super::settings::{Settings, SetupError, host, maker};
 use super::signing::{self, Contracts, Exchange, LocalKey, Order, OrderTerms};
 use super::user_ws::{Timing, UserStream};
 use crate::clock;
-use crate::domain::{CallLimit, ClockSkew, Market, OrderId, OrderIntent, Timestamp, TokenId, TransientCode};
+use crate::domain::{CallLimit, ClockSkew, Market, OrderId, OrderIntent, Timestamp, TokenId, TradeId, TransientCode};
 use crate::exec::venue::{
     Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, UserEvent, VenueError, VenueFill,
     VenueOrder,
@@ -155,6 +155,10 @@ impl ExecutionVenue for PolymarketVenue {
 
     async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {
         self.rest.fills(since).await
+    }
+
+    async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError> {
+        self.rest.trade(trade).await
     }
 
     async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError> {

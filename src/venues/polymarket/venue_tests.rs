@@ -526,6 +526,9 @@ async fn fills_are_asked_from_a_second_before_and_kept_from_the_second_itself() 
     let [fill] = &fills[..] else { panic!("{fills:?}") };
     assert_eq!((fill.trade.as_str(), fill.order.as_str(), fill.side), ("t-1", "0xa", Side::Buy));
     assert_eq!(server.seen("/data/trades")[0].query, format!("after={}&next_cursor=MA%3D%3D", NOW - 1));
+    let old = venue.trade(&"t-0".into()).await.expect("a trade");
+    assert_eq!(old.iter().map(|fill| fill.trade.as_str()).collect::<Vec<_>>(), ["t-0"], "nothing else, however old");
+    assert_eq!(server.seen("/data/trades")[1].query, "id=t-0&next_cursor=MA%3D%3D");
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ proptest! {
 }
 
 fn asked_since(step: &Step) -> Option<Timestamp> {
-    step.effects().find_map(|effect| if let Effect::Snapshot { since } = effect { Some(*since) } else { None })
+    step.effects().find_map(|effect| if let Effect::Snapshot { since, .. } = effect { Some(*since) } else { None })
 }
 
 /// Trades were missed, and one that came later is told first: those before it are asked for all the same.
@@ -76,4 +76,76 @@ fn a_trade_that_is_told_early_hides_none_that_was_missed() {
     let step = desk.on_tick(at(minutes(31)));
     let since = asked_since(&step).expect("the next comparison");
     assert!(since > at(minutes(27)), "what was listed is not asked for again: {since}");
+}
+
+/// What a comparison at `now` asks for: from when on, and which trades by id.
+fn asks(desk: &mut Desk, now: i64) -> (Timestamp, Vec<TradeId>) {
+    let step = desk.on_tick(at(now));
+    let asked = step.effects().find_map(|effect| match effect {
+        Effect::Snapshot { since, trades } => Some((*since, trades.clone())),
+        _ => None,
+    });
+    asked.expect("a comparison")
+}
+
+fn compared(desk: &mut Desk, now: i64, fills: Vec<VenueFill>) -> usize {
+    mismatches(&desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills }), at(now)))
+}
+
+#[test]
+fn a_trade_that_never_settles_is_asked_for_by_id_told_once_and_lengthens_no_list() {
+    let hours = |n: i64| n * 3_600_000;
+    let mut desk = desk();
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(2), FillStatus::Retrying)), at(100));
+    let mut told = 0;
+    for n in 1..5 {
+        let _first = asks(&mut desk, hours(n));
+        told += compared(&mut desk, hours(n), Vec::new());
+        let (since, trades) = asks(&mut desk, hours(n) + 60_000);
+        assert!(since > at(hours(n) - 180_000), "hour {n}: {since}");
+        assert_eq!(trades, ["t1".into()]);
+        told += compared(&mut desk, hours(n) + 60_000, Vec::new());
+    }
+    assert_eq!(told, 1);
+    let _asked = asks(&mut desk, hours(6));
+    compared(&mut desk, hours(6), vec![venue_fill("x", "t1", dec!(2), FillStatus::Failed)]);
+    assert_eq!(desk.portfolio.position(&"1".into()).expect("traded").size, Size::ZERO);
+    assert!(asks(&mut desk, hours(7)).1.is_empty(), "it is settled");
+}
+
+#[test]
+fn more_unsettled_trades_than_one_comparison_asks_for_take_turns() {
+    let mut desk = desk();
+    for n in 0..45 {
+        let name = format!("t{n:02}");
+        desk.on_user_event(UserEvent::Fill(venue_fill("x", &name, dec!(1), FillStatus::Mined)), at(100));
+    }
+    let mut asked = std::collections::BTreeSet::new();
+    let _first = asks(&mut desk, 3_600_000);
+    compared(&mut desk, 3_600_000, Vec::new());
+    for n in 1..=3 {
+        let now = 3_600_000 + n * 60_000;
+        let (_, trades) = asks(&mut desk, now);
+        assert!(trades.len() <= 20);
+        asked.extend(trades);
+        compared(&mut desk, now, Vec::new());
+    }
+    assert_eq!(asked.len(), 45);
+}
+
+#[test]
+fn the_trades_of_an_order_that_rested_for_hours_are_not_read_from_its_beginning() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    let _asked = asks(&mut desk, 7_200_000);
+    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+    desk.on_snapshot(at(7_200_000), Ok(Snapshot { orders, fills: Vec::new() }), at(7_200_001));
+    let cancelled = Ok(crate::exec::venue::CancelAnswer { cancelled: vec!["0xa".into()], not_cancelled: Vec::new() });
+    let step = desk.on_cancelled(&["0xa".into()], &cancelled, at(7_201_000));
+    let since = step.effects().find_map(|effect| match effect {
+        Effect::Lookup { since, .. } => Some(*since),
+        _ => None,
+    });
+    assert!(since.expect("looked up") > at(7_000_000), "{since:?}");
 }

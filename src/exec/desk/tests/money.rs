@@ -236,3 +236,47 @@ fn the_same_conflict_is_told_once() {
     assert_eq!(mismatches(&desk.on_user_event(other(), at(11))), 1);
     assert_eq!(mismatches(&desk.on_user_event(other(), at(12))), 0);
 }
+
+/// A trade of ours that a purchase of 10 at 0.50 was first told as.
+fn retold(status: FillStatus) -> VenueFill {
+    VenueFill { price: Price(dec!(0.49)), size: Size(dec!(9)), ..venue_fill("a", "t1", dec!(10), status) }
+}
+
+#[test]
+fn a_trade_that_is_told_with_other_figures_still_fails_or_settles_as_it_was_booked() {
+    for (end, shares, state_then) in
+        [(FillStatus::Failed, dec!(0), OrderState::Voided), (FillStatus::Confirmed, dec!(10), OrderState::Filled)]
+    {
+        let mut desk = desk();
+        sent(&mut desk, "a", TimeInForce::Gtc);
+        answered(&mut desk, "a", accepted(), 5);
+        let first = desk.on_user_event(UserEvent::Fill(venue_fill("a", "t1", dec!(10), FillStatus::Matched)), at(10));
+        let step = desk.on_user_event(UserEvent::Fill(retold(end)), at(11));
+        assert!(step.effects().any(|effect| match effect {
+            Effect::Emit(event) =>
+                matches!(&**event, TradeEvent::Mismatch(told) if told.detail.contains("first is kept")),
+            _ => false,
+        }));
+        let booked: Vec<Journal> = journals(&first).into_iter().chain(journals(&step)).collect();
+        let position = desk.portfolio.position(&"1".into()).expect("traded");
+        assert_eq!((position.size, position.confirmed), (Size(shares), Size(shares)), "{end:?}");
+        assert_eq!(fold(&booked).cash.is_zero(), end == FillStatus::Failed, "undone to exactly nothing");
+        assert_eq!(state(&desk, "a"), state_then);
+        assert!(desk.portfolio.unsettled().next().is_none(), "{end:?} is the last that is heard of it");
+        let again = desk.on_user_event(UserEvent::Fill(retold(end)), at(12));
+        assert!(again.writes.is_empty(), "{again:?}");
+    }
+}
+
+#[test]
+fn the_fee_of_a_sweep_is_the_sum_of_what_each_match_costs() {
+    let mut desk = desk();
+    let met = |price, size| Level { price: Price(price), size: Size(size) };
+    let sweep = VenueFill {
+        price: Price(dec!(0.55)),
+        met: vec![met(dec!(0.50), dec!(100)), met(dec!(0.60), dec!(100))],
+        ..venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)
+    };
+    desk.on_user_event(UserEvent::Fill(sweep), at(10));
+    assert_eq!(desk.portfolio.pnl().fees, Usd(dec!(3.43)), "at 7 %: 1.75 and 1.68, not 3.465");
+}

@@ -146,6 +146,7 @@ impl TestVenue {
 
 fn fill_of(order: &VenueOrder) -> VenueFill {
     VenueFill {
+        met: Vec::new(),
         trade: TradeId::new(format!("t-{}", order.order)),
         order: order.order.clone(),
         market: order.market.clone(),
@@ -250,6 +251,11 @@ impl ExecutionVenue for TestVenue {
         }
         let inner = self.inner.lock().expect("lock");
         Ok(inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect())
+    }
+
+    async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError> {
+        let inner = self.inner.lock().expect("lock");
+        Ok(inner.fills.iter().filter(|fill| fill.trade == *trade).cloned().collect())
     }
 
     async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError> {
