@@ -109,8 +109,13 @@ impl App {
         let outcome = self.follow(&mut signals, &shutdown).await;
         // A kill that was asked for is delivered before anything else ends.
         self.orders.finish().await;
+        let gone = terminal::hung_up();
         let left = self.screen.leave().await;
-        outcome?;
+        match outcome {
+            // Its errors are how a terminal says goodbye when it goes first.
+            Err(UiError::Terminal(error)) if gone => tracing::info!(%error, "the terminal has gone away"),
+            other => other?,
+        }
         Ok(left?)
     }
 
@@ -206,7 +211,7 @@ impl App {
                 Effect::Kill { why } => self.orders.kill(why),
                 Effect::Arm { why } => self.orders.arm(why),
                 Effect::Resnapshot => self.attachment.resnapshot(),
-                Effect::Redraw => self.screen.resume().await?,
+                Effect::Redraw => self.screen.resume()?,
                 Effect::Suspend => self.suspend().await?,
             }
         }
