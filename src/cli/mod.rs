@@ -166,17 +166,23 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("cockpit: cannot start: {error}");
+            complain(&format!("cannot start: {error}"));
             return ExitCode::from(1);
         }
     };
     match runtime.block_on(dispatch(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cockpit: {error}");
+            complain(&error.to_string());
             ExitCode::from(error.code())
         }
     }
+}
+
+/// Says on standard error why it failed. The exit code says it too, and standard error may be a terminal that has gone away.
+fn complain(why: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "cockpit: {why}");
 }
 
 async fn dispatch(cli: Cli) -> Result<(), CliError> {

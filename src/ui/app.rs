@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::signals::{Signal, Signals};
 use super::terminal::{self, PanicGuard, Screen};
 use super::theme::Theme;
-use super::update::update;
+use super::update::{self, update};
 use crate::bus::BusRef;
 use crate::clock::{monotonic, now};
 
@@ -109,8 +109,13 @@ impl App {
         let outcome = self.follow(&mut signals, &shutdown).await;
         // A kill that was asked for is delivered before anything else ends.
         self.orders.finish().await;
+        let gone = terminal::hung_up();
         let left = self.screen.leave().await;
-        outcome?;
+        match outcome {
+            // Its errors are how a terminal says goodbye when it goes first.
+            Err(UiError::Terminal(error)) if gone => tracing::info!(%error, "the terminal has gone away"),
+            other => other?,
+        }
         Ok(left?)
     }
 
@@ -132,16 +137,17 @@ impl App {
                     None => Flow::Leave,
                 },
                 msg = self.orders.next() => self.fold(msg).await?,
-                written = self.screen.written() => self.written(written?).await?,
-                () = until(due), if due.is_some() => { self.draw()?; Flow::On }
-                Some(feed) = self.attachment.news.recv() => self.news(feed).await?,
-                Some(batch) = self.attachment.market.recv() => self.fold(Msg::Feed(Box::new(Feed::Market(batch)))).await?,
+                // Before the news: a flood of them must not keep a kill from being tried again, nor ages from growing.
                 _ = seconds.tick() => {
                     if terminal::hung_up() {
                         return Ok(());
                     }
                     self.fold(Msg::Second).await?
                 }
+                written = self.screen.written() => self.written(written?).await?,
+                () = until(due), if due.is_some() => { self.draw()?; Flow::On }
+                Some(feed) = self.attachment.news.recv() => self.news(feed).await?,
+                Some(batch) = self.attachment.market.recv() => self.fold(Msg::Feed(Box::new(Feed::Market(batch)))).await?,
             };
             if matches!(flow, Flow::Leave) {
                 return Ok(());
@@ -169,14 +175,7 @@ impl App {
     }
 
     async fn input(&mut self, input: Input) -> Result<Flow, UiError> {
-        let msg = match input {
-            Input::Key(key) => Msg::Key(key),
-            Input::Mouse(mouse) => Msg::Mouse(mouse),
-            Input::Paste(text) => Msg::Paste(text),
-            Input::Resize(width, height) => Msg::Resize(width, height),
-            // A screen beside the focused one is read too: nothing changes.
-            Input::FocusGained | Input::FocusLost => return Ok(Flow::On),
-        };
+        let Some(msg) = msg_of(input) else { return Ok(Flow::On) };
         self.pacer.urgent();
         self.fold(msg).await
     }
@@ -212,7 +211,7 @@ impl App {
                 Effect::Kill { why } => self.orders.kill(why),
                 Effect::Command(action) => self.orders.command(action),
                 Effect::Resnapshot => self.attachment.resnapshot(),
-                Effect::Redraw => self.screen.resume().await?,
+                Effect::Redraw => self.screen.resume()?,
                 Effect::Suspend => self.suspend().await?,
             }
         }
@@ -231,9 +230,41 @@ impl App {
     }
 }
 
+/// What an input means; nothing when nothing can come of it, so that nothing is drawn for it.
+fn msg_of(input: Input) -> Option<Msg> {
+    match input {
+        Input::Key(key) => Some(Msg::Key(key)),
+        Input::Mouse(mouse) => update::is_used(mouse.kind).then_some(Msg::Mouse(mouse)),
+        Input::Paste(text) => Some(Msg::Paste(text)),
+        Input::Resize(width, height) => Some(Msg::Resize(width, height)),
+        // A screen beside the focused one is read too: nothing changes.
+        Input::FocusGained | Input::FocusLost => None,
+    }
+}
+
 async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
+    use super::*;
+
+    #[test]
+    fn a_mouse_that_only_moves_asks_for_no_frame() {
+        let mouse = |kind| Input::Mouse(MouseEvent { kind, column: 3, row: 4, modifiers: KeyModifiers::NONE });
+        for idle in
+            [MouseEventKind::Moved, MouseEventKind::Drag(MouseButton::Left), MouseEventKind::Up(MouseButton::Left)]
+        {
+            assert!(msg_of(mouse(idle)).is_none(), "{idle:?}");
+        }
+        for used in [MouseEventKind::Down(MouseButton::Left), MouseEventKind::ScrollDown, MouseEventKind::ScrollUp] {
+            assert!(msg_of(mouse(used)).is_some(), "{used:?}");
+        }
     }
 }

@@ -61,16 +61,17 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Takes the terminal over, with the first frame.
     ///
     /// # Errors
-    /// When it is no terminal or refuses a mode; what was turned on is off again.
+    /// When it is no terminal or refuses raw mode; what was turned on is off again.
     pub(crate) fn enter(mouse: bool) -> io::Result<Self> {
         crossterm::style::force_color_output(true);
-        let bytes = FrameBytes(Arc::new(Mutex::new(Vec::with_capacity(64 * 1024))));
+        let mut bytes = FrameBytes(Arc::new(Mutex::new(Vec::with_capacity(64 * 1024))));
         let terminal = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
         let writer = Writer::start()?;
-        let modes = Modes::enter(mouse)?;
+        let modes = Modes::new(mouse);
+        modes.on(&mut bytes)?; // the first frame takes its bytes along
         Ok(Self { terminal, bytes, writer, modes })
     }
 
@@ -116,33 +117,47 @@ impl Screen {
     /// # Errors
     /// When the terminal refuses or the process cannot be stopped.
     pub(crate) async fn suspend(&mut self) -> io::Result<()> {
-        self.finish_frame().await?;
-        self.modes.leave()?;
+        self.give_back().await?;
         let stopped = suspend::stop();
-        self.resume().await?;
+        self.resume()?;
         stopped
     }
 
-    /// Takes the terminal over again after somebody else has had it; the next frame draws every cell.
+    /// Takes the terminal over again after somebody else has had it; the next frame brings its modes and draws every cell.
     ///
     /// # Errors
     /// When the terminal refuses.
-    pub(crate) async fn resume(&mut self) -> io::Result<()> {
-        self.finish_frame().await?;
-        self.modes.again()?;
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
+        self.modes.on(&mut self.bytes)?;
         // `Terminal::clear` would ask the terminal for its cursor and fight the event stream over the answer.
         let (width, height) = self.size()?;
         self.terminal.resize(Rect::new(0, 0, width, height))
     }
 
-    /// Gives the terminal back.
+    /// Gives the terminal back. One that has hung up has nothing to be given.
     ///
     /// # Errors
     /// When the terminal refuses; it is left as far as possible all the same.
     pub(crate) async fn leave(mut self) -> io::Result<()> {
+        let given = self.give_back().await;
+        if hung_up() { Ok(()) } else { given }
+    }
+
+    /// Turns the modes off. The writer does it: a terminal that stands still gets its time and is then left as it is, because it
+    /// must keep neither us from leaving nor a desk from stopping.
+    async fn give_back(&mut self) -> io::Result<()> {
         let finished = self.finish_frame().await;
-        self.modes.leave()?;
-        finished
+        let off = self.modes.off()?;
+        let written = if self.busy() || off.is_empty() {
+            Ok(())
+        } else {
+            match self.writer.send(off) {
+                Ok(()) => self.finish_frame().await,
+                Err(error) => Err(error),
+            }
+        };
+        let cooked = self.modes.cooked();
+        finished.and(written).and(cooked)
     }
 
     async fn finish_frame(&mut self) -> io::Result<()> {
@@ -151,7 +166,7 @@ impl Screen {
         }
         match tokio::time::timeout(LEAVE_WITHIN, self.written()).await {
             Ok(written) => written.map(|_| ()),
-            Err(_) => Ok(()), // a stalled terminal must not keep us from leaving
+            Err(_) => Ok(()), // it stands still
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Terminal modes: each is turned off again exactly when it was turned on by us.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crossterm::cursor::{Hide, Show};
@@ -22,52 +22,58 @@ const CURSOR: u8 = 32;
 /// What is on now. Static, because a panic on any thread must be able to turn it off.
 static ON: AtomicU8 = AtomicU8::new(0);
 
-/// The modes that the cockpit wants; dropping it turns them off.
+/// The modes that the cockpit wants. Raw mode is a setting of the kernel's and changes at once; the others are bytes, which are
+/// left to whoever writes to the terminal: it may be standing still.
 #[derive(Debug)]
 pub(super) struct Modes {
     mouse: bool,
 }
 
 impl Modes {
-    /// Turns everything on.
-    ///
-    /// # Errors
-    /// When one cannot be turned on; those that were are off again.
-    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
-        let modes = Self { mouse };
-        modes.again()?; // on failure `modes` is dropped, which turns off what is on
-        Ok(modes)
+    /// Nothing is on yet.
+    pub(super) const fn new(mouse: bool) -> Self {
+        Self { mouse }
     }
 
-    /// Turns everything on again, whatever state others have left the terminal in.
+    /// Turns everything on, whatever state others have left the terminal in: raw mode now, the rest by what is put into `out`.
     ///
     /// # Errors
-    /// When one cannot be turned on.
-    pub(super) fn again(&self) -> io::Result<()> {
-        let mut out = io::stdout();
+    /// When raw mode is refused.
+    pub(super) fn on(&self, out: &mut impl io::Write) -> io::Result<()> {
         if ON.load(Ordering::SeqCst) & RAW != 0 {
             disable_raw_mode()?; // crossterm believes that it is still raw; a shell may have changed it
         }
         enable_raw_mode()?;
-        ON.fetch_or(RAW, Ordering::SeqCst);
-        crossterm::queue!(out, EnterAlternateScreen)?;
-        ON.fetch_or(SCREEN, Ordering::SeqCst);
-        crossterm::queue!(out, EnableBracketedPaste, EnableFocusChange, Hide)?;
-        ON.fetch_or(PASTE | FOCUS | CURSOR, Ordering::SeqCst);
+        ON.fetch_or(RAW | SCREEN | PASTE | FOCUS | CURSOR, Ordering::SeqCst);
+        crossterm::queue!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, Hide)?;
         if self.mouse {
-            crossterm::queue!(out, EnableMouseCapture)?;
             ON.fetch_or(MOUSE, Ordering::SeqCst);
+            crossterm::queue!(out, EnableMouseCapture)?;
         }
-        out.flush()
+        Ok(())
     }
 
-    /// Turns off what is on.
+    /// What turns off everything that is on, raw mode apart; nothing when nothing is. From here on it counts as off.
     ///
     /// # Errors
-    /// When the terminal cannot be written to.
-    #[expect(clippy::unused_self, reason = "only who has entered may leave")]
-    pub(super) fn leave(&self) -> io::Result<()> {
-        restore()
+    /// None; writing to memory cannot fail.
+    #[expect(clippy::unused_self, reason = "only who has turned them on may turn them off")]
+    pub(super) fn off(&self) -> io::Result<Vec<u8>> {
+        let on = ON.fetch_and(RAW, Ordering::SeqCst) & !RAW;
+        let mut bytes = Vec::new();
+        if on != 0 {
+            write_off(&mut bytes, on)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Turns raw mode off when it is on.
+    ///
+    /// # Errors
+    /// When the terminal refuses.
+    #[expect(clippy::unused_self, reason = "only who has turned it on may turn it off")]
+    pub(super) fn cooked(&self) -> io::Result<()> {
+        if ON.fetch_and(!RAW, Ordering::SeqCst) & RAW == 0 { Ok(()) } else { disable_raw_mode() }
     }
 }
 

@@ -11,6 +11,8 @@ mod settle;
 
 use crossterm::event::KeyEvent;
 
+pub(crate) use mouse::is_used;
+
 use crate::domain::Timestamp;
 use crate::ui::effect::Effect;
 use crate::ui::keymap::{Action, Chord};

@@ -11,6 +11,11 @@ use crate::ui::update::settle;
 /// Rows that one notch of the wheel moves.
 const NOTCH: usize = 3;
 
+/// Whether anything can come of such an event.
+pub(crate) const fn is_used(kind: MouseEventKind) -> bool {
+    matches!(kind, MouseEventKind::Down(MouseButton::Left) | MouseEventKind::ScrollDown | MouseEventKind::ScrollUp)
+}
+
 /// Folds a mouse event in.
 pub(super) fn mouse(model: &mut Model, event: MouseEvent) {
     let down = match event.kind {
