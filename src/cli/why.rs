@@ -7,7 +7,7 @@ use serde_json::json;
 use super::output::{clock_time, print};
 use super::{CliError, print_json};
 use crate::bus::decode;
-use crate::domain::{DeadLetterState, Journal, Order, SignalEntry, Timestamp};
+use crate::domain::{DeadLetterState, Journal, Reached, Share, SignalEntry, Timestamp, Waterfall, span_us};
 use crate::store::books::{Books, Story};
 
 /// Width of a terminal that everything fits.
@@ -42,47 +42,13 @@ fn signal(story: &Story) -> Option<Result<SignalEntry, String>> {
     )
 }
 
-/// A step of an order's way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Reached {
-    step: &'static str,
-    at: Timestamp,
-}
-
-/// The steps that were reached, in the order of the way. The instants of one machine's clock; the venue's match is by its own.
-fn way(order: &Order) -> Vec<Reached> {
-    let times = &order.times;
-    let steps = [
-        ("tick", Some(order.intent.tick_received_at)),
-        ("signal", Some(order.intent.created_at)),
-        ("consume", times.consumed_at),
-        ("gate", times.gated_at),
-        ("sign", times.signed_at),
-        ("commit", times.committed_at),
-        ("sent", times.sent_at),
-        ("answered", times.answered_at),
-        ("matched", times.matched_at),
-        ("confirmed", times.confirmed_at),
-    ];
-    steps.into_iter().filter_map(|(step, at)| Some(Reached { step, at: at? })).collect()
-}
-
-/// Microseconds from one instant to another; negative when clocks disagree.
-const fn between(from: Timestamp, to: Timestamp) -> i64 {
-    to.micros().saturating_sub(from.micros())
-}
-
 fn document(story: &Story) -> serde_json::Value {
-    let order = &story.row.order;
-    let way = way(order);
-    let start = way.first().map_or(Timestamp::default(), |first| first.at);
-    let mut before = start;
-    let waterfall: Vec<_> = way
+    let waterfall: Vec<_> = Waterfall::of(&story.row.order)
+        .steps()
         .iter()
         .map(|reached| {
-            let took = between(before, reached.at);
-            before = reached.at;
-            json!({"step": reached.step, "at": reached.at, "took_us": took, "total_us": between(start, reached.at)})
+            let Reached { step, at, took_us, total_us } = *reached;
+            json!({"step": step, "at": at, "took_us": took_us, "total_us": total_us})
         })
         .collect();
     let signal = signal(story);
@@ -109,7 +75,7 @@ fn text(story: &Story) -> String {
     let mut text = String::new();
     heading(&mut text, story);
     reasons(&mut text, story);
-    text.push_str(&waterfall(&way(&story.row.order)));
+    text.push_str(&waterfall(&Waterfall::of(&story.row.order)));
     timeline(&mut text, story);
     text
 }
@@ -181,43 +147,23 @@ fn reasons(text: &mut String, story: &Story) {
     }
 }
 
-/// A bar for each step, from where the one before ended. What comes after the answer takes a thousand times as long, so it has
-/// figures and no share of the scale.
-fn waterfall(way: &[Reached]) -> String {
-    let Some(first) = way.first() else { return String::new() };
-    let ours = way.iter().take_while(|reached| !["matched", "confirmed"].contains(&reached.step));
-    let span = ours.map(|reached| between(first.at, reached.at)).max().unwrap_or(0).max(1);
-    let place = |micros: i64| {
-        let scaled = i128::from(micros.clamp(0, span)) * i128::try_from(BAR).unwrap_or(0) / i128::from(span);
-        usize::try_from(scaled).unwrap_or(0)
-    };
+/// A line for each step, its bar from where the one before ended.
+fn waterfall(way: &Waterfall) -> String {
     let mut text = String::from("\nSTEP             TOOK       TOTAL\n");
-    let mut before = first.at;
-    for reached in way {
-        let (begin, end) = (between(first.at, before), between(first.at, reached.at));
-        let bar = if end > span {
-            format!("{}>", " ".repeat(BAR - 1))
-        } else {
-            let (from, to) = (place(begin).min(BAR - 1), place(end));
-            format!("{}{}", " ".repeat(from), "#".repeat(to.saturating_sub(from).max(1)))
-        };
-        let (took, total) = (duration(between(before, reached.at)), duration(end));
-        text.push_str(format!("{:<10} {took:>10}  {total:>10}   {bar}", reached.step).trim_end());
+    for (reached, share) in way.shares(BAR) {
+        text.push_str(&line(reached, share));
         text.push('\n');
-        before = reached.at;
     }
     text
 }
 
-/// `950 us`, `12.3 ms`, `4.567 s`.
-fn duration(micros: i64) -> String {
-    let size = micros.unsigned_abs();
-    let sign = if micros < 0 { "-" } else { "" };
-    match size {
-        0..1_000 => format!("{sign}{size} us"),
-        1_000..1_000_000 => format!("{sign}{}.{} ms", size / 1_000, size % 1_000 / 100),
-        _ => format!("{sign}{}.{:03} s", size / 1_000_000, size % 1_000_000 / 1_000),
-    }
+fn line(reached: &Reached, share: Share) -> String {
+    let bar = match share {
+        Share::Within { before, own } => format!("{}{}", " ".repeat(before), "#".repeat(own)),
+        Share::Beyond => format!("{}>", " ".repeat(BAR - 1)),
+    };
+    let (took, total) = (span_us(reached.took_us), span_us(reached.total_us));
+    format!("{:<10} {took:>10}  {total:>10}   {bar}", reached.step)
 }
 
 fn timeline(text: &mut String, story: &Story) {
@@ -281,41 +227,20 @@ fn done(state: &DeadLetterState) -> String {
 mod tests {
     use super::*;
 
-    fn reached(steps: &[(&'static str, i64)]) -> Vec<Reached> {
-        steps.iter().map(|(step, at)| Reached { step, at: Timestamp::from_micros(*at) }).collect()
-    }
-
     #[test]
-    fn the_waterfall_fits_eighty_columns_and_every_step_has_its_share() {
-        let way = reached(&[
-            ("tick", 0),
-            ("signal", 100),
-            ("consume", 400),
-            ("commit", 900),
-            ("sent", 910),
-            ("answered", 2_000),
-            ("matched", 5_000_000),
-            ("confirmed", 65_000_000),
-        ]);
-        let text = waterfall(&way);
-        let lines: Vec<&str> = text.lines().skip(1).collect();
-        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
-        assert_eq!(lines.len(), 9, "{text}");
-        assert!(lines[6].contains("1.0 ms") && lines[6].contains("2.0 ms") && lines[6].ends_with("######"), "{text}");
-        assert!(lines[8].contains("60.000 s") && lines[8].ends_with('>'), "{text}");
-        let share = |line: &str| line.matches('#').count();
-        assert_eq!((share(lines[2]), share(lines[5]), share(lines[6])), (2, 1, 23), "{text}");
-    }
-
-    #[test]
-    fn clocks_that_disagree_show_as_a_negative_step() {
-        let text = waterfall(&reached(&[("tick", 1_000), ("signal", 400)]));
-        assert!(text.contains("-600 us"), "{text}");
-    }
-
-    #[test]
-    fn durations_are_read_at_a_glance() {
-        let shown = [0, 999, 1_000, 12_345, 999_999, 4_567_890, -1_500].map(duration);
-        assert_eq!(shown, ["0 us", "999 us", "1.0 ms", "12.3 ms", "999.9 ms", "4.567 s", "-1.5 ms"]);
+    fn the_waterfall_fits_eighty_columns() {
+        let reached = |took_us, total_us| Reached { step: "confirmed", at: Timestamp::default(), took_us, total_us };
+        let whole = line(&reached(1_090, 2_000), Share::Within { before: 0, own: BAR });
+        assert!(whole.chars().count() <= 80 && whole.contains("1.0 ms") && whole.contains("2.0 ms"), "{whole}");
+        let last = line(&reached(-600, 910), Share::Within { before: BAR - 1, own: 1 });
+        assert!(
+            last.chars().count() == whole.chars().count() && last.contains("-600 us") && last.ends_with(" #"),
+            "{last}"
+        );
+        let beyond = line(&reached(60_000_000, 65_000_000), Share::Beyond);
+        assert!(
+            beyond.chars().count() == whole.chars().count() && beyond.contains("60.000 s") && beyond.ends_with(" >"),
+            "{beyond}"
+        );
     }
 }

@@ -26,6 +26,7 @@ mod tick;
 mod time;
 mod venue;
 mod verdict;
+mod waterfall;
 mod weather;
 mod zone;
 
@@ -57,5 +58,6 @@ pub use tick::{RejectedPayload, Tick, TickKind};
 pub use time::Timestamp;
 pub use venue::{CallClass, CallLimit, ClockSkew, RejectCode, RejectScope, TransientCode};
 pub use verdict::{CheckResult, Control, Denial};
+pub use waterfall::{Reached, Share, Waterfall, span_us};
 pub use weather::{Forecast, ForecastHour, ForecastModel, Observation, WeatherData};
 pub use zone::{LocalDay, Zone};

@@ -86,6 +86,7 @@ impl Layout {
             _ if zoomed || class == Class::Single => vec![(focus, body)],
             Screen::Overview => overview(class, body),
             Screen::Dlq => vec![(Pane::Letters, body)],
+            Screen::System => vec![(Pane::System, body)],
         };
         Self { class, header, banner, panes, footer, body }
     }

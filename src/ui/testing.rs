@@ -7,7 +7,7 @@ use crate::domain::{
     ArgosState, AthenaState, Book, CheckResult, Control, DeadLetter, DeadLetterReason, DeadLetterState, Denial,
     DeniedBy, Exposure, FeeSchedule, FeedLink, FeedState, Fill, FillStatus, HermesState, KillLatch, KillProof,
     KillReport, KillState, KillStep, Latency, Level, Market, Mode, Order, OrderCounts, OrderIntent, OrderState,
-    OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size,
+    OrderTimes, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size,
     StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent, TradingState, Usd,
 };
 use crate::ui::effect::Effect;
@@ -158,8 +158,19 @@ pub(crate) fn order(number: i64, state: OrderState, matched: Decimal, created: T
     order.order = Some(format!("0xabc{number:060}").into());
     order.state = state;
     order.matched = Size(matched);
-    order.times.signed_at = Some(created.plus(std::time::Duration::from_micros(900)));
-    order.times.sent_at = Some(created.plus(std::time::Duration::from_micros(1_400)));
+    let after = |micros| Some(created.plus(std::time::Duration::from_micros(micros)));
+    order.times = OrderTimes {
+        consumed_at: after(420),
+        gated_at: after(510),
+        signed_at: after(900),
+        committed_at: after(1_310),
+        sent_at: after(1_400),
+        answered_at: after(2_950),
+        ..order.times
+    };
+    if !order.matched.is_zero() {
+        order.times.matched_at = after(1_204_000);
+    }
     order
 }
 
@@ -289,8 +300,8 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         dlq: 0,
         dead_letters: Vec::new(),
         halted: Vec::new(),
-        fencing_token: None,
-        venue_skew_ms: None,
+        fencing_token: Some(7),
+        venue_skew_ms: Some(140),
         bus_concerns: Vec::new(),
         tick_to_order: Latency::default(),
     }

@@ -36,6 +36,7 @@ actions! {
     Arm "arm" ["A"] "Lift the kill: asks for a typed word, the desk may refuse";
     Overview "overview" ["1"] "Go to the overview: the desk at a glance";
     Dlq "dlq" ["6"] "Go to the dead letters: what could not be executed";
+    System "system" ["8"] "Go to the system: lease, clocks, bus, feeds, latencies, losses";
     Open "open" ["enter"] "Why: inputs, checks and times of the selected row";
     Close "close" ["esc"] "Close the top layer, else dismiss the message, else follow the newest row";
     Retry "retry" ["R"] "Try a dead letter again: a new attempt through every gate, once you confirm it";

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::{
     ArgosState, AthenaState, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, Mode, Order, OrderCounts,
-    Pnl, Position, Price, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
+    Pnl, Position, Price, StrategyHalt, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
 };
 use crate::ui::model::cells::{self, Markets, SignalItem};
 use crate::ui::model::letters::Letters;
@@ -12,6 +12,7 @@ use crate::ui::model::panes::Verdict;
 use crate::ui::model::rows::Rows;
 use crate::ui::model::sequence::{Place, Sequence};
 use crate::ui::model::series::{Session, millionths};
+use crate::ui::model::system::System;
 use crate::ui::model::ticks::Ticks;
 use crate::ui::msg::{Event, MarketBatch};
 
@@ -73,6 +74,14 @@ pub(crate) struct Books {
     pub(crate) exposure: Exposure,
     /// Dead letters.
     pub(crate) dlq: u64,
+    /// Whose turn at the lease of the account it is; none on a standby.
+    pub(crate) fencing_token: Option<u64>,
+    /// The venue's clock minus ours, in milliseconds.
+    pub(crate) venue_skew_ms: Option<i64>,
+    /// What to know of the bus although it works.
+    pub(crate) bus_concerns: Vec<String>,
+    /// Strategies that are halted although the desk trades.
+    pub(crate) halted: Vec<StrategyHalt>,
 }
 
 /// Best prices of a token.
@@ -139,6 +148,8 @@ pub(crate) struct Desk {
     pub(crate) positions: Rows<Position, 7>,
     /// Dead letters.
     pub(crate) letters: Letters,
+    /// What keeps the desk going.
+    pub(crate) system: System,
     /// `PnL` of the UTC day over this session.
     pub(crate) curve: Session,
     /// Market data messages in the second before.
@@ -169,6 +180,7 @@ impl Default for Desk {
             fills: Rows::with_cap(ROWS_MAX),
             positions: Rows::with_cap(ROWS_MAX),
             letters: Letters::default(),
+            system: System::default(),
             curve: Session::default(),
             rate: 0,
             markets: Markets::default(),
@@ -184,6 +196,7 @@ impl Desk {
     /// Takes Argos' snapshot in.
     pub(crate) fn apply_argos(&mut self, state: ArgosState, now: Timestamp) {
         self.argos.saw(state.at, now);
+        self.system.argos(&state);
         let down = state.feeds.iter().find(|feed| feed.link != FeedLink::Up);
         self.feeds = Feeds {
             up: state.feeds.iter().filter(|feed| feed.link == FeedLink::Up).count(),
@@ -202,6 +215,7 @@ impl Desk {
     /// Takes Athena's snapshot in.
     pub(crate) fn apply_athena(&mut self, state: AthenaState, now: Timestamp) {
         self.athena.saw(state.at, now);
+        self.system.athena(&state);
         self.sequence.snapshot("athena", &state.boot, state.seq);
         self.strategies.replace(state.strategies.into_iter().map(cells::strategy));
     }
@@ -209,6 +223,7 @@ impl Desk {
     /// Takes Hermes' snapshot in. One older than events already applied gives its figures only.
     pub(crate) fn apply_hermes(&mut self, state: HermesState, now: Timestamp) {
         self.hermes.saw(state.at, now);
+        self.system.hermes(&state);
         let today = state.pnl.total - state.day_start;
         self.curve.push(millionths(today.0), now);
         self.books = Some(Books {
@@ -222,6 +237,10 @@ impl Desk {
             today,
             exposure: state.exposure,
             dlq: state.dlq,
+            fencing_token: state.fencing_token,
+            venue_skew_ms: state.venue_skew_ms,
+            bus_concerns: state.bus_concerns,
+            halted: state.halted,
         });
         if !self.sequence.snapshot("hermes", &state.boot, state.seq) {
             return;

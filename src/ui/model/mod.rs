@@ -12,6 +12,7 @@ pub(crate) mod rows;
 pub(crate) mod screens;
 pub(crate) mod sequence;
 pub(crate) mod series;
+pub(crate) mod system;
 pub(crate) mod ticks;
 
 use std::collections::VecDeque;
@@ -154,6 +155,7 @@ impl Model {
             Pane::Fills => self.desk.fills.len(),
             Pane::Positions => self.desk.positions.len(),
             Pane::Letters => self.desk.letters.rows().len(),
+            Pane::System => self.desk.system.rows().len(),
             Pane::Pnl => 0,
         }
     }
@@ -168,6 +170,7 @@ impl Model {
             Pane::Fills => self.desk.fills.get(index).map(|row| row.id.clone()),
             Pane::Positions => self.desk.positions.get(index).map(|row| row.id.clone()),
             Pane::Letters => self.desk.letters.rows().get(index).map(|row| row.id.clone()),
+            Pane::System => self.desk.system.rows().get(index).map(|row| row.id.clone()),
             Pane::Pnl => None,
         }
     }
@@ -184,6 +187,7 @@ impl Model {
             Pane::Fills => self.desk.fills.position(id),
             Pane::Positions => self.desk.positions.position(id),
             Pane::Letters => self.desk.letters.rows().position(id),
+            Pane::System => self.desk.system.rows().position(id),
             Pane::Pnl => None,
         }
     }

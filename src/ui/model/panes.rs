@@ -22,11 +22,13 @@ pub(crate) enum Pane {
     Pnl,
     /// Dead letters.
     Letters,
+    /// What keeps the desk going.
+    System,
 }
 
 impl Pane {
     /// Every panel of every screen.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Ticks,
         Self::Strategies,
         Self::Signals,
@@ -35,6 +37,7 @@ impl Pane {
         Self::Positions,
         Self::Pnl,
         Self::Letters,
+        Self::System,
     ];
 
     /// Its name.
@@ -48,6 +51,7 @@ impl Pane {
             Self::Positions => "Positions",
             Self::Pnl => "PnL today",
             Self::Letters => "Dead letters",
+            Self::System => "System",
         }
     }
 
@@ -62,6 +66,7 @@ impl Pane {
             | Self::Positions
             | Self::Pnl => Screen::Overview,
             Self::Letters => Screen::Dlq,
+            Self::System => Screen::System,
         }
     }
 
@@ -87,6 +92,8 @@ pub(crate) enum RowId {
     Position(TokenId),
     /// A dead letter.
     Letter(String),
+    /// A fact about the system.
+    Fact(String),
 }
 
 /// What was said about an intent.

@@ -10,17 +10,20 @@ pub(crate) enum Screen {
     Overview,
     /// Dead letters.
     Dlq,
+    /// What keeps the desk going.
+    System,
 }
 
 impl Screen {
     /// Every screen, in the order of their numbers.
-    pub(crate) const ALL: [Self; 2] = [Self::Overview, Self::Dlq];
+    pub(crate) const ALL: [Self; 3] = [Self::Overview, Self::Dlq, Self::System];
 
     /// Its name.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Dlq => "DLQ",
+            Self::System => "System",
         }
     }
 
@@ -31,6 +34,7 @@ impl Screen {
                 &[Pane::Ticks, Pane::Strategies, Pane::Signals, Pane::Orders, Pane::Fills, Pane::Positions, Pane::Pnl]
             }
             Self::Dlq => &[Pane::Letters],
+            Self::System => &[Pane::System],
         }
     }
 
@@ -39,6 +43,7 @@ impl Screen {
         match self {
             Self::Overview => Pane::Orders,
             Self::Dlq => Pane::Letters,
+            Self::System => Pane::System,
         }
     }
 
@@ -47,6 +52,7 @@ impl Screen {
         match self {
             Self::Overview => Action::Overview,
             Self::Dlq => Action::Dlq,
+            Self::System => Action::System,
         }
     }
 

@@ -29,6 +29,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::Overview => model.panes.show(Screen::Overview),
         Action::Dlq => model.panes.show(Screen::Dlq),
+        Action::System => model.panes.show(Screen::System),
         Action::Open => open(model),
         Action::Close => close(model),
         Action::Retry => letters::begin(model, Remedy::Retry),

@@ -1,7 +1,7 @@
 //! News of the desk.
 
 use crate::bus::BusLink;
-use crate::domain::TradeEvent;
+use crate::domain::{HermesState, TradeEvent};
 use crate::ui::effect::Effect;
 use crate::ui::format;
 use crate::ui::model::{Link, Model};
@@ -16,6 +16,7 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
         Feed::Argos(state) => model.desk.apply_argos(state, now),
         Feed::Athena(state) => model.desk.apply_athena(state, now),
         Feed::Hermes(state) => {
+            changes(model, &state);
             model.desk.apply_hermes(state, now);
             control::confirm(model);
         }
@@ -38,6 +39,22 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
         Feed::Trouble(text) => model.notices.bad(&text, now),
     }
     Vec::new()
+}
+
+/// Tells of what a trader must not miss between two snapshots: another Hermes at work, a new concern about the bus.
+fn changes(model: &mut Model, state: &HermesState) {
+    let Some(books) = &model.desk.books else { return };
+    if let (Some(before), Some(token)) = (books.fencing_token, state.fencing_token)
+        && token > before
+    {
+        let text = format!("another run of Hermes took the account over: lease #{token} after #{before}");
+        model.notices.bad(&text, model.now);
+    }
+    let known = &books.bus_concerns;
+    let new: Vec<_> = state.bus_concerns.iter().filter(|concern| !known.contains(concern)).collect();
+    for concern in new {
+        model.notices.bad(&format!("bus: {concern}"), model.now);
+    }
 }
 
 /// Reasons may change while a state lasts; its age does not.

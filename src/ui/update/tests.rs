@@ -242,6 +242,23 @@ fn a_screen_has_its_number_and_keeps_its_focus() {
 }
 
 #[test]
+fn a_takeover_and_a_new_concern_about_the_bus_are_told_once() {
+    let mut model = busy(80, 24);
+    let mut state = hermes(at(61), 1, armed(), rust_decimal::dec!(1));
+    state.boot = "h2".to_owned();
+    state.fencing_token = Some(8);
+    feed(&mut model, Feed::Hermes(state.clone()), at(61));
+    let told = model.notices.len();
+    assert!(model.notices.shown().is_some_and(|notice| notice.text.contains("lease #8 after #7")));
+    state.bus_concerns = vec!["the master moved".to_owned()];
+    for _ in 0..2 {
+        feed(&mut model, Feed::Hermes(state.clone()), at(62));
+    }
+    assert!(model.notices.shown().is_some_and(|notice| notice.text == "bus: the master moved" && notice.times == 1));
+    assert_eq!(model.notices.len(), told + 1);
+}
+
+#[test]
 fn the_selection_follows_its_row() {
     let mut model = busy(80, 24);
     keys(&mut model, "jj", at(60));

@@ -3,6 +3,7 @@
 mod cause;
 mod letter;
 mod thing;
+mod way;
 
 pub(super) use cause::wanted;
 
@@ -25,6 +26,7 @@ pub(super) const fn title(row: &RowId) -> &'static str {
         RowId::Fill(..) => "Fill: why",
         RowId::Position(_) => "Position",
         RowId::Letter(_) => "Dead letter",
+        RowId::Fact(_) => "System",
     }
 }
 

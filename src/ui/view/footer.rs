@@ -16,13 +16,15 @@ type Hint = (Action, &'static str, u8);
 const HELP: [Hint; 2] = [(Action::Help, "help", 0), (Action::Palette, "run", 2)];
 const OF_PANELS: [Hint; 3] = [(Action::NextPane, "panel", 1), (Action::Open, "why", 1), (Action::Zoom, "zoom", 3)];
 const OF_LETTERS: [Hint; 3] = [(Action::Open, "open", 2), (Action::Retry, "retry", 1), (Action::Drop, "drop", 1)];
+const OF_FACTS: [Hint; 1] = [(Action::Open, "open", 2)];
 const GENERAL: [Hint; 3] = [(Action::Down, "row", 4), (Action::Messages, "messages", 5), (Action::Quit, "quit", 1)];
 
 /// What the keys do on a screen.
 fn hints(screen: Screen) -> impl Iterator<Item = &'static Hint> {
     let own = match screen {
-        Screen::Overview => &OF_PANELS,
-        Screen::Dlq => &OF_LETTERS,
+        Screen::Overview => &OF_PANELS[..],
+        Screen::Dlq => &OF_LETTERS[..],
+        Screen::System => &OF_FACTS,
     };
     HELP.iter().chain(own).chain(&GENERAL)
 }
@@ -48,6 +50,6 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
 fn tab(model: &Model, screen: Screen) -> Segment {
     let shown = model.panes.screen() == screen;
     let (rank, role) = if shown { (0, Role::Selected) } else { (1, Role::Dim) };
-    let name = if shown { format!(" {} ", screen.title()) } else { format!(" {}", screen.title()) };
+    let name = format!(" {} ", screen.title());
     Segment::new(rank, vec![(model.keymap.hint(screen.action()), Role::Key), (name, role)])
 }

@@ -10,7 +10,8 @@ use crate::ui::format;
 use crate::ui::keymap::Action;
 use crate::ui::layout::Class;
 use crate::ui::model::cells::gain;
-use crate::ui::model::desk::Presence;
+use crate::ui::model::desk::{Books, Presence};
+use crate::ui::model::system::skew_words;
 use crate::ui::model::{Link, Model};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::bar::bar;
@@ -186,7 +187,7 @@ fn daemons(model: &Model, class: Class) -> Vec<Segment> {
         };
         segments.push(Segment::new(3, vec![(text, role)]));
     }
-    segments.extend(troubles(model));
+    segments.extend(troubles(model, class));
     segments.extend(account(model));
     segments.push(Segment::new(7, vec![("desk ".to_owned(), Role::Dim), (model.place.clone(), Role::Text)]));
     segments
@@ -205,6 +206,8 @@ fn account(model: &Model) -> Vec<Segment> {
             |at| (format!("reconciled {}", format::age(model.now.since(at))), Role::Text),
         );
         segments.push(Segment::new(8, vec![agreed]));
+        let lease = books.fencing_token.map(|token| Segment::new(8, vec![(format!("lease #{token}"), Role::Text)]));
+        segments.extend(lease);
     }
     if let Some(latch) = model.desk.kill.as_ref().map(|report| &report.latch).filter(|latch| latch.is_armed()) {
         let age = format::age(model.now.since(latch.at));
@@ -224,7 +227,7 @@ fn daemon(model: &Model, name: &str, presence: Presence) -> Line {
 }
 
 /// What is shown only when there is something to show.
-fn troubles(model: &Model) -> Vec<Segment> {
+fn troubles(model: &Model, class: Class) -> Vec<Segment> {
     let mut segments = Vec::new();
     let losses = model.desk.losses;
     if let Some(books) = &model.desk.books {
@@ -234,6 +237,7 @@ fn troubles(model: &Model) -> Vec<Segment> {
         if books.orders.unknown > 0 {
             segments.push(Segment::new(1, vec![(format!("unknown {}", books.orders.unknown), Role::Bad)]));
         }
+        segments.extend(concerns(books, class).into_iter().map(|text| Segment::new(3, vec![(text, Role::Warn)])));
         if books.dlq > 0 {
             segments.push(Segment::new(4, vec![(format!("dlq {}", books.dlq), Role::Warn)]));
         }
@@ -250,4 +254,20 @@ fn troubles(model: &Model) -> Vec<Segment> {
         segments.push(Segment::new(6, vec![("slow tty".to_owned(), Role::Warn)]));
     }
     segments
+}
+
+/// What a trader should know although nothing is wrong yet; all of it is on the system screen.
+fn concerns(books: &Books, class: Class) -> Vec<String> {
+    let mut texts: Vec<String> =
+        books.halted.iter().map(|halt| format!("halted: {}", format::clean(halt.strategy.as_str()))).collect();
+    if books.fencing_token.is_none() {
+        texts.push("no lease".to_owned());
+    }
+    texts.extend(books.venue_skew_ms.and_then(skew_words).map(|words| format!("venue clock {words}")));
+    texts.extend(match books.bus_concerns.as_slice() {
+        [] => None,
+        [only] if class >= Class::Normal => Some(format!("bus: {}", format::fit(&format::clean(only), 32))),
+        several => Some(format!("bus concerns {}", several.len())),
+    });
+    texts
 }

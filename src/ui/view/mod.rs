@@ -114,7 +114,13 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     match pane {
         Pane::Ticks => ticks::draw(model, theme, inner, buf),
         Pane::Pnl => pnl::draw(model, theme, inner, buf),
-        Pane::Strategies | Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Letters => {
+        Pane::Strategies
+        | Pane::Signals
+        | Pane::Orders
+        | Pane::Fills
+        | Pane::Positions
+        | Pane::Letters
+        | Pane::System => {
             tables::draw(model, theme, pane, inner, buf);
         }
     }
@@ -136,7 +142,7 @@ fn staleness(model: &Model, pane: Pane) -> Option<String> {
     let presence = match pane {
         Pane::Ticks => model.desk.argos,
         Pane::Strategies | Pane::Signals => model.desk.athena,
-        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl | Pane::Letters => model.desk.hermes,
+        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl | Pane::Letters | Pane::System => model.desk.hermes,
     };
     let down = matches!(model.link, Link::Down { .. });
     let age = presence.age(model.now)?;
@@ -153,6 +159,7 @@ fn empty(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) 
         Pane::Fills => (model.desk.hermes, "waiting for Hermes…", "no fills yet"),
         Pane::Positions => (model.desk.hermes, "waiting for Hermes…", "flat: no positions"),
         Pane::Pnl => (model.desk.hermes, "waiting for Hermes…", "waiting for figures…"),
+        Pane::System => (model.desk.hermes, "waiting for Hermes…", "nothing known yet"),
         Pane::Letters => (model.desk.hermes, "waiting for Hermes…", "no dead letters"),
     };
     let text = match (&model.link, daemon.age(model.now)) {

@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::ui::model::Model;
-use crate::ui::model::letters;
 use crate::ui::model::panes::Pane;
 use crate::ui::model::rows::Rows;
+use crate::ui::model::{letters, system};
 use crate::ui::theme::Theme;
 use crate::ui::widgets::table::{Column, Window, table};
 
@@ -74,6 +74,9 @@ const LETTERS: [Column; letters::CELLS] = [
     Column::words("entry", 15, 24, 6),
 ];
 
+const SYSTEM: [Column; system::CELLS] =
+    [Column::words("what", 14, 30, 0), Column::number("age", 3, 2), Column::words("now", 20, 200, 1)];
+
 /// Draws a table panel.
 pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) {
     let desk = &model.desk;
@@ -84,6 +87,7 @@ pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mu
         Pane::Fills => rows(model, theme, pane, (&FILLS, &desk.fills), area, buf),
         Pane::Positions => rows(model, theme, pane, (&POSITIONS, &desk.positions), area, buf),
         Pane::Letters => rows(model, theme, pane, (&LETTERS, desk.letters.rows()), area, buf),
+        Pane::System => rows(model, theme, pane, (&SYSTEM, desk.system.rows()), area, buf),
         Pane::Ticks | Pane::Pnl => {}
     }
 }

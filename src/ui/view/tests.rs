@@ -125,6 +125,34 @@ fn dead_letters_at_every_breakpoint() {
     insta::assert_snapshot!("dlq-asked-80x24", screen(&letters(80, 24, "6jjR<enter>")));
 }
 
+fn concerned(width: u16, height: u16, typed: &str) -> Model {
+    let mut model = busy(width, height);
+    let mut state = hermes(at(60), 60, crate::ui::testing::armed(), rust_decimal::dec!(1.34));
+    state.fencing_token = None;
+    state.venue_skew_ms = Some(-2_350);
+    state.trouble = Some("the venue's clock is 2.4 s behind of ours; at most 2 s are allowed".to_owned());
+    state.bus_concerns = vec![
+        "appendonly is no: set it to yes, else a restart of the server loses what is on the bus".to_owned(),
+        "the master moved from 10.0.0.1:6379 to 10.0.0.2:6379".to_owned(),
+    ];
+    let why = "the outcome of order momentum-3 is unknown for 61 s".to_owned();
+    state.halted = vec![crate::domain::StrategyHalt { strategy: "momentum".into(), why }];
+    feed(&mut model, Feed::Hermes(state), at(60));
+    keys(&mut model, typed, at(60));
+    model
+}
+
+#[test]
+fn the_system_at_every_breakpoint() {
+    for (width, height) in SIZES {
+        let name = |screen: &str| format!("{screen}-{width}x{height}");
+        insta::assert_snapshot!(name("system"), screen(&with_keys(width, height, "8")));
+        insta::assert_snapshot!(name("system-concerned"), screen(&concerned(width, height, "<esc>8")));
+    }
+    insta::assert_snapshot!("fact-80x24", screen(&concerned(80, 24, "<esc>8jjjjjj<enter>")));
+    insta::assert_snapshot!("overview-concerned-80x24", screen(&concerned(80, 24, "")));
+}
+
 #[test]
 fn layers_and_the_kill_key() {
     insta::assert_snapshot!("palette-120x30", screen(&with_keys(120, 30, ":pan")));
@@ -143,6 +171,7 @@ fn monochrome_says_the_same_without_a_colour() {
         with_kill(80, 24, KillProof::Proving { zero_seen: 1 }),
         with_keys(80, 24, "j"),
         letters(80, 24, "6jjR<enter>"),
+        concerned(80, 24, "8j"),
     ] {
         let buffer = buffer(&model, Theme::new(false));
         for cell in buffer.content() {
@@ -159,6 +188,7 @@ fn monochrome_says_the_same_without_a_colour() {
 #[test]
 fn what_must_always_be_seen_is_seen_at_every_size() {
     let mut trading = busy(80, 24);
+    let mut worried = concerned(80, 24, "8");
     let mut killing = with_keys(80, 24, "K");
     for width in (40..=220).step_by(3) {
         for height in [10, 11, 15, 16, 24, 30, 60] {
@@ -167,6 +197,9 @@ fn what_must_always_be_seen_is_seen_at_every_size() {
             for part in ["SIM", "active", "armed #3", "K KILL", "+1.34", "24%", "bus up"] {
                 assert!(text.contains(part), "{part} missing at {width}x{height}:\n{text}");
             }
+            update(&mut worried, Msg::Resize(width, height), at(60));
+            let text = screen(&worried);
+            assert!(text.contains("K KILL") && text.contains("armed #3"), "{width}x{height}:\n{text}");
             update(&mut killing, Msg::Resize(width, height), at(60));
             assert!(screen(&killing).contains("KILL REQUESTED"), "{width}x{height}");
         }
@@ -214,7 +247,7 @@ fn remote_text_cannot_break_the_screen() {
 
 #[test]
 fn no_size_panics_on_any_screen() {
-    let screens: [fn(u16, u16) -> Model; 11] = [
+    let screens: [fn(u16, u16) -> Model; 12] = [
         model,
         busy,
         bus_down,
@@ -225,6 +258,7 @@ fn no_size_panics_on_any_screen() {
         |width, height| with_keys(width, height, "Gz<enter>G"),
         |width, height| letters(width, height, "6jj<enter>G"),
         |width, height| letters(width, height, "6jjR"),
+        |width, height| concerned(width, height, "8G<enter>"),
         |width, height| letters(width, height, "6Dnot ours"),
     ];
     for make in screens {

@@ -1,6 +1,6 @@
 //! What a row stands for, in full.
 
-use super::{Sheet, cause, letter};
+use super::{Sheet, cause, letter, way};
 use crate::domain::{Fill, Order, Position, Role as Liquidity, StrategyState, TickKind};
 use crate::ui::format;
 use crate::ui::model::Model;
@@ -36,6 +36,15 @@ pub(super) fn describe(model: &Model, row: &RowId, sheet: &mut Sheet) {
         RowId::Fill(..) => {
             if let Some(row) = desk.fills.find(row) {
                 fill(model, &row.item, sheet);
+            }
+        }
+        RowId::Fact(_) => {
+            if let Some(fact) = desk.system.rows().find(row).map(|row| &row.item) {
+                sheet.text("what", &fact.name);
+                sheet.field("now", &fact.text, fact.role);
+                if let Some(at) = fact.at {
+                    sheet.text("at", &at.to_string());
+                }
             }
         }
         RowId::Letter(_) => {
@@ -129,23 +138,13 @@ fn order(model: &Model, order: &Order, sheet: &mut Sheet) {
         Some(item) => cause::rationale(item, sheet),
         None => sheet.line("the signal behind it is no longer kept here", Role::Dim),
     }
+    way::waterfall(order, sheet);
     sheet.heading("Times");
     let first = order.intent.tick_received_at;
     sheet.time("tick received", Some(first), first);
-    sheet.time("decided", Some(order.intent.created_at), first);
-    let times = order.times;
-    for (label, at) in [
-        ("consumed", times.consumed_at),
-        ("signed", times.signed_at),
-        ("committed", times.committed_at),
-        ("sent", times.sent_at),
-        ("answered", times.answered_at),
-        ("matched", times.matched_at),
-        ("ended", times.ended_at),
-    ] {
-        sheet.time(label, at, first);
-    }
+    sheet.time("deadline", Some(order.intent.deadline), first);
     sheet.time("rests until", Some(order.intent.rest_until), first);
+    sheet.time("ended", order.times.ended_at, first);
 }
 
 fn fill(model: &Model, fill: &Fill, sheet: &mut Sheet) {
