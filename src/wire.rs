@@ -18,7 +18,7 @@ use crate::config::{Config, Venues};
 use crate::pipeline::{argos, athena};
 use crate::risk::RiskGate;
 use crate::store::books::Books;
-use crate::store::ledger::{Ledger, LedgerError};
+use crate::store::ledger::Ledger;
 use crate::store::postgres::PostgresLedger;
 use crate::store::sqlite::SqliteLedger;
 use crate::venues::polymarket::signing::{LocalKey, SignatureType};
@@ -251,7 +251,7 @@ async fn open_ledger(config: &Config, state_dir: &Path, stop: &CancellationToken
         loop {
             match PostgresLedger::open(url.reveal()).await {
                 Ok(ledger) => return Ok(Some(Arc::new(ledger) as Arc<dyn Ledger>)),
-                Err(error @ LedgerError::Unavailable(_)) => tracing::warn!(%error, "hermes waits for its ledger"),
+                Err(error) if error.is_transient() => tracing::warn!(%error, "hermes waits for its ledger"),
                 Err(error) => return Err(anyhow!(error).context(format!("ledger.url = {url}"))),
             }
             tokio::select! {

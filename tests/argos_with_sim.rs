@@ -14,7 +14,7 @@ use cockpit::sim;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What was seen on the bus.
 #[derive(Default)]
@@ -80,7 +80,7 @@ async fn what_the_venues_say_arrives_on_the_bus() {
         clob_ws: venues.endpoints.clob_ws.clone(),
         symbols: vec![Symbol::new("BTC/USD"), Symbol::new("ETH/USD")],
         markets: vec!["btc-updown-5m-{start}".to_owned(), quiet.clone()],
-        silence: Duration::from_secs(4),
+        silence: Duration::from_secs(30),
         subscribe_within: Duration::from_secs(10),
     };
     let daemon = tokio::spawn(argos::run(settings, BusRef::clone(&bus), shutdown.clone()));

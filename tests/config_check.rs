@@ -65,6 +65,28 @@ fn a_reader_that_has_gone_away_is_no_panic() {
     }
 }
 
+/// The desk must not trade before it is known that its screen can be shown.
+#[test]
+fn a_cockpit_without_a_terminal_or_with_a_wrong_keymap_starts_nothing() {
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let state = dir.path().join("state");
+    let keymap = dir.path().join("keys.toml");
+    fs::write(&keymap, "[keys]\nkil = [\"K\"]\n").expect("a keymap");
+    let default = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).expect("config.toml");
+    let with_keys = default.replace("keymap = \"\"", &format!("keymap = \"{}\"", keymap.display()));
+    assert_ne!(with_keys, default, "config.toml names the keymap");
+    for (text, said) in [(&default, "standard output is not one"), (&with_keys, "keys.kil: no such action")] {
+        let file = dir.path().join("desk.toml");
+        fs::write(&file, text).expect("a config file");
+        let child = Command::new(COCKPIT).arg("--config").arg(&file).arg("--state-dir").arg(&state).output();
+        let output = child.expect("the binary runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(said), "{stderr}");
+        assert!(!state.exists(), "nothing was started");
+    }
+}
+
 #[test]
 fn a_desk_refuses_to_start_on_a_bad_configuration() {
     let dir = tempfile::tempdir().expect("a temp dir");

@@ -14,6 +14,9 @@ mod support;
 use desk::{Home, Sim, assert_books_equal_truth, eventually};
 use support::redis_server::{Data, RedisServer};
 
+/// Longer than a roll of the market on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(3);
+
 fn sent(status: &Value) -> u64 {
     status["orders"]["sent"].as_u64().expect("a count")
 }
@@ -26,7 +29,7 @@ fn three_processes_share_a_desk_and_a_killed_hermes_neither_repeats_nor_forgets(
     let mut argos = home.start("argos", &["run", "argos"]);
     let mut athena = home.start("athena", &["run", "athena"]);
     let mut hermes = home.start("hermes", &["run", "hermes"]);
-    let status = home.wait_for("first orders", Duration::from_mins(1), |status| sent(status) >= 2);
+    let status = home.wait_for("first orders", PATIENCE, |status| sent(status) >= 2);
     for daemon in ["argos", "athena", "hermes"] {
         assert_eq!(status["daemons"][daemon]["up"], true, "{status}");
     }
@@ -34,7 +37,7 @@ fn three_processes_share_a_desk_and_a_killed_hermes_neither_repeats_nor_forgets(
     hermes.kill_hard();
     let mut hermes = home.start("hermes-again", &["run", "hermes"]);
     let before = sent(&status);
-    home.wait_for("orders after the restart", Duration::from_mins(1), |status| {
+    home.wait_for("orders after the restart", PATIENCE, |status| {
         sent(status) > before && status["orders"]["unknown"] == 0 && status["daemons"]["hermes"]["up"] == true
     });
     assert!(argos.is_running() && athena.is_running(), "the others went on");
@@ -63,7 +66,7 @@ fn a_malformed_entry_goes_to_the_dead_letters_and_the_line_behind_it_moves() {
             redis::cmd("XADD").arg("trade.signals").arg("*").arg("m").arg(junk).query(&mut connection).expect("XADD");
     }
     let mut desk = home.start("run", &["run"]);
-    let status = home.wait_for("fills", Duration::from_mins(1), |status| status["fills"].as_u64() > Some(0));
+    let status = home.wait_for("fills", PATIENCE, |status| status["fills"].as_u64() > Some(0));
     assert_eq!(status["dlq"], 3, "{status}");
     let entries: redis::streams::StreamRangeReply =
         redis::cmd("XRANGE").arg("trade.dlq").arg("-").arg("+").query(&mut connection).expect("XRANGE");
@@ -82,12 +85,12 @@ fn a_desk_started_before_redis_says_so_and_begins_when_it_comes() {
     redis.kill();
     let mut desk = home.start("run", &["run"]);
     let log = home.dir.path().join("run.log");
-    eventually("a word about Redis", Duration::from_secs(15), || {
+    eventually("a word about Redis", PATIENCE, || {
         let text = std::fs::read_to_string(&log).ok()?;
         text.to_lowercase().contains("bus unreachable").then_some(())
     });
     assert!(desk.is_running(), "it keeps trying");
     redis.restart(Data::Kept);
-    home.wait_for("orders", Duration::from_mins(1), |status| sent(status) > 0);
+    home.wait_for("orders", PATIENCE, |status| sent(status) > 0);
     assert_eq!(desk.stop(), 0);
 }

@@ -8,7 +8,7 @@ use super::{BusError, BusRef, Channel, CodecError, EntryId, Envelope, Key, Origi
 use crate::domain::{Ack, AckVerdict, Action, Command, KillLatch, KillState, Timestamp};
 
 /// How long a command may wait for a daemon before it is worthless.
-const COMMAND_LIFE: Duration = Duration::from_secs(10);
+pub const COMMAND_LIFE: Duration = Duration::from_secs(10);
 /// Acknowledgements read at a time.
 const ACKS: usize = 100;
 

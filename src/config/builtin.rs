@@ -30,6 +30,7 @@ impl Config {
             shard: Shard::WHOLE,
             strategies: KINDS.iter().map(Kind::defaults).collect(),
             limits: Limits {
+                reduce_only: false,
                 order_size: Size(dec!(100)),
                 order_notional: Usd(dec!(100)),
                 price_collar: dec!(0.05),

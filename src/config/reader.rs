@@ -129,10 +129,6 @@ impl Reader {
         self.integer(key, range).map(Duration::from_secs)
     }
 
-    pub(super) fn millis(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
-        self.integer(key, range).map(Duration::from_millis)
-    }
-
     pub(super) fn decimal(&mut self, key: &str, low: &str, high: &str) -> Option<Decimal> {
         let allowed = format!("a decimal in quotes from \"{low}\" to \"{high}\"");
         let bounds = (low.parse::<Decimal>().ok()?, high.parse::<Decimal>().ok()?);
@@ -142,17 +138,13 @@ impl Reader {
         })
     }
 
-    /// A strategy's parameters, as its table declares them: times and counts as numbers, everything else in quotes. Nothing when one of
-    /// them is not right.
+    /// Parameters as their table declares them: times and counts as numbers, flags as such, lists of markets as arrays, everything else
+    /// in quotes. Nothing when one of them is not right.
     pub(super) fn params(&mut self, section: &str, table: &[ParamSpec]) -> Option<BTreeMap<String, String>> {
         let mut texts = BTreeMap::new();
         for spec in table {
-            let quoted =
-                !matches!(spec.kind, ParamKind::Integer { .. } | ParamKind::Seconds { .. } | ParamKind::Millis { .. });
-            let allowed = if quoted { format!("{}, in quotes", spec.allowed()) } else { spec.allowed() };
-            let text = self.read(&format!("{section}.{}", spec.name), &allowed, |value| {
-                let text = if quoted { value.as_str()?.to_owned() } else { value.as_integer()?.to_string() };
-                spec.admits(&text).then_some(text)
+            let text = self.read(&format!("{section}.{}", spec.name), &allowed(spec), |value| {
+                written(spec, value).filter(|text| spec.admits(text))
             });
             texts.extend(text.map(|text| (spec.name.to_owned(), text)));
         }
@@ -167,6 +159,32 @@ impl Reader {
             }
             items.iter().map(|item| item.as_str().filter(|text| accept(text)).map(str::to_owned)).collect()
         })
+    }
+}
+
+/// What a parameter may be in the file.
+fn allowed(spec: &ParamSpec) -> String {
+    match spec.kind {
+        ParamKind::Integer { .. } | ParamKind::Seconds { .. } | ParamKind::Millis { .. } | ParamKind::Flag => {
+            spec.allowed()
+        }
+        ParamKind::Markets => "a list of slugs or patterns such as \"btc-updown-5m-{start}\"".to_owned(),
+        _ => format!("{}, in quotes", spec.allowed()),
+    }
+}
+
+/// The text of a parameter that is written as its kind demands.
+fn written(spec: &ParamSpec, value: &Value) -> Option<String> {
+    match spec.kind {
+        ParamKind::Integer { .. } | ParamKind::Seconds { .. } | ParamKind::Millis { .. } => {
+            value.as_integer().map(|number| number.to_string())
+        }
+        ParamKind::Flag => value.as_bool().map(|flag| flag.to_string()),
+        ParamKind::Markets => {
+            let markets: Option<Vec<&str>> = value.as_array()?.iter().map(Value::as_str).collect();
+            markets.filter(|markets| !markets.is_empty()).map(|markets| markets.join(","))
+        }
+        _ => value.as_str().map(str::to_owned),
     }
 }
 

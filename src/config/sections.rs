@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
-use crate::domain::{Mode, ParamKind, Size, Symbol, Usd};
+use crate::domain::params::{Params, RISK};
+use crate::domain::{Mode, ParamKind, Symbol, Usd};
 use crate::pipeline::athena::{KINDS, Kind, Shard, StrategySettings};
 use crate::risk::Limits;
 
@@ -130,39 +131,9 @@ fn argos(r: &mut Reader) -> Option<Argos> {
     })
 }
 
+/// Every limit that the gate knows.
 fn limits(r: &mut Reader) -> Option<Limits> {
-    let order_size = r.decimal("risk.order_size", "0", MOST);
-    let order_notional = r.decimal("risk.order_notional", "0", MOST);
-    let price_collar = r.decimal("risk.price_collar", "0", "0.5");
-    let position_cap = r.decimal("risk.position_cap", "0", MOST);
-    let gross_exposure = r.decimal("risk.gross_exposure", "0", MOST);
-    let market_loss = r.decimal("risk.market_loss", "0", MOST);
-    let open_orders = r.integer("risk.open_orders", 1..=10_000);
-    let strategy_rate = r.integer("risk.strategy_rate", 1..=10_000);
-    let account_rate = r.integer("risk.account_rate", 1..=10_000);
-    let duplicate_within = r.millis("risk.duplicate_ms", 0..=60_000);
-    let markets = r.texts("risk.markets", "a list of slugs or patterns such as \"btc-updown-5m-{start}\"", is_market);
-    let blackout = r.seconds("risk.blackout_s", 0..=86_400);
-    let daily_loss = r.decimal("risk.daily_loss", "0", MOST);
-    let daily_drawdown = r.decimal("risk.daily_drawdown", "0", MOST);
-    let data_age = r.millis("risk.data_age_ms", 100..=60_000);
-    Some(Limits {
-        order_size: Size(order_size?),
-        order_notional: Usd(order_notional?),
-        price_collar: price_collar?,
-        position_cap: Size(position_cap?),
-        gross_exposure: Usd(gross_exposure?),
-        market_loss: Usd(market_loss?),
-        open_orders: open_orders?,
-        strategy_rate: strategy_rate?,
-        account_rate: account_rate?,
-        duplicate_within: duplicate_within?,
-        markets: markets?,
-        blackout: blackout?,
-        daily_loss: Usd(daily_loss?),
-        daily_drawdown: Usd(daily_drawdown?),
-        data_age: data_age?,
-    })
+    Limits::from_texts(&r.params(RISK, Limits::TABLE)?).ok()
 }
 
 fn account(r: &mut Reader) -> Option<Account> {

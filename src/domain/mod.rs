@@ -15,7 +15,7 @@ mod kill;
 mod market;
 mod money;
 mod order;
-mod param;
+pub mod params;
 mod position;
 mod probability;
 mod signal;
@@ -40,8 +40,10 @@ pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
-pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
-pub use param::{ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce};
+pub use order::{DUST, Order, OrderState, OrderTimes, Side, TimeInForce};
+pub use params::{
+    ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce, Tighter,
+};
 pub use position::{Exposure, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
 pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};

@@ -1,9 +1,13 @@
 use std::fmt;
 
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{OrderId, OrderIntent, Price, Size, Timestamp};
+
+/// What rounding at the venue may leave of an order that it calls matched, in shares.
+pub const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
 /// Buy or sell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -154,8 +158,12 @@ pub struct Order {
     pub order: Option<OrderId>,
     /// Where it stands.
     pub state: OrderState,
-    /// Shares matched so far, as the venue counts.
+    /// Shares matched so far: the more of what the venue counts and what the known trades add up to.
     pub matched: Size,
+    /// Shares in the trades that are known, failed ones included; these are in the position. An older writer does not say: then
+    /// none, so that too much counts rather than too little.
+    #[serde(default)]
+    pub traded: Size,
     /// Why it was refused, cancelled or left unknown.
     pub reason: Option<String>,
     /// Its way in time.
@@ -167,10 +175,21 @@ impl Order {
     #[must_use]
     pub fn new(intent: OrderIntent, consumed_at: Timestamp) -> Self {
         let times = OrderTimes { consumed_at: Some(consumed_at), ..OrderTimes::default() };
-        Self { intent, order: None, state: OrderState::Pending, matched: Size::ZERO, reason: None, times }
+        let (matched, traded) = (Size::ZERO, Size::ZERO);
+        Self { intent, order: None, state: OrderState::Pending, matched, traded, reason: None, times }
     }
 
-    /// Shares not matched yet.
+    /// Shares that this order may have traded or may still trade and that no known trade shows: what it may still match, and
+    /// what is matched and not traded yet. An order that has ended keeps the latter.
+    #[must_use]
+    pub fn at_stake(&self) -> Size {
+        let most = if self.state.reserves() { self.intent.size.max(self.matched) } else { self.matched };
+        let gap = most - self.traded;
+        let least = if self.state.reserves() { Decimal::ZERO } else { DUST };
+        if gap.0 <= least { Size::ZERO } else { gap }
+    }
+
+    /// Shares that the venue may still match.
     #[must_use]
     pub fn remaining(&self) -> Size {
         let rest = self.intent.size - self.matched;

@@ -12,14 +12,9 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rust_decimal::Decimal;
-
-use crate::domain::{Fill, FillStatus, Order, OrderState, Size, TradeId};
+use crate::domain::{DUST, Fill, FillStatus, Order, OrderState, Size, TradeId};
 
 pub use table::{TRANSITIONS, is_lawful};
-
-/// What rounding at the venue may leave of an order that it calls matched, in shares.
-const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
 /// How the venue spoke of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,9 +15,10 @@ pub struct TokenHolding {
     pub cost: Usd,
     /// Shares held without those in provisional purchases.
     owned: Size,
-    /// Shares in buy orders that are open, unknown or on their way, at full remaining size.
+    /// Shares in buy orders that no position shows: open, unknown or on their way at full remaining size, and matched ones of
+    /// which the trade is not known yet.
     pub buying: Size,
-    /// Shares in such sell orders.
+    /// Shares of such sell orders.
     pub selling: Size,
 }
 
@@ -42,7 +43,7 @@ impl TokenHolding {
     }
 }
 
-/// Shares that an order may still trade: open, unknown at full size, or on its way.
+/// Shares of an order that are at stake and in no position: open, unknown at full size, on its way, or matched and not booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commitment {
     /// Of which intent.
@@ -55,8 +56,10 @@ pub struct Commitment {
     pub side: Side,
     /// Its limit price.
     pub price: Price,
-    /// Shares not matched yet.
+    /// Shares that no position shows yet.
     pub shares: Size,
+    /// Whether the venue may still match some of them, or is yet to be asked; otherwise they are matched already.
+    pub open: bool,
 }
 
 /// Positions and commitments of the whole account.
@@ -104,19 +107,26 @@ impl Holdings {
         }
     }
 
-    /// Counts an order that still reserves: its remaining size, whole when its outcome is unknown.
+    /// Counts what of an order no position shows: its remaining size, whole when its outcome is unknown, and what is matched and
+    /// not traded yet, even after it has ended.
     pub fn add_order(&mut self, order: &Order) {
-        if order.state.reserves() {
-            self.reserve(&order.intent, order.remaining());
+        let shares = order.at_stake();
+        if !shares.is_zero() {
+            self.reserve(&order.intent, shares, order.state.reserves());
         }
     }
 
     /// Counts an intent that is approved but not an order yet.
     pub fn add_intent(&mut self, intent: &OrderIntent) {
-        self.reserve(intent, intent.size);
+        self.reserve(intent, intent.size, true);
     }
 
-    fn reserve(&mut self, intent: &OrderIntent, shares: Size) {
+    /// Counts shares of an intent that are traded and in no position yet.
+    pub fn add_traded(&mut self, intent: &OrderIntent, shares: Size) {
+        self.reserve(intent, shares, false);
+    }
+
+    fn reserve(&mut self, intent: &OrderIntent, shares: Size, open: bool) {
         let holding = self.tokens.entry(intent.token.clone()).or_default();
         match intent.side {
             Side::Buy => {
@@ -132,13 +142,19 @@ impl Holdings {
             side: intent.side,
             price: intent.price,
             shares,
+            open,
         });
     }
 
-    /// Every order and every intent on its way, in no particular order.
+    /// Everything at stake that is in no position, in no particular order.
     #[must_use]
     pub fn commitments(&self) -> &[Commitment] {
         &self.commitments
+    }
+
+    /// Those of them that the venue may still match: open orders, and intents on their way.
+    pub fn open(&self) -> impl Iterator<Item = &Commitment> {
+        self.commitments.iter().filter(|commitment| commitment.open)
     }
 
     /// One token's part; zero when nothing is held.

@@ -192,6 +192,9 @@ pub enum LedgerError {
     /// It cannot be reached or did not answer in time; whether it committed is not known. May work later.
     #[error("ledger unavailable: {0}")]
     Unavailable(String),
+    /// Another wrote at the same moment: nothing was committed, and the same works at once.
+    #[error("ledger written by another at the same time: {0}")]
+    Busy(String),
     /// The intent was taken before. Permanent.
     #[error("intent {intent} attempt {attempt} was taken before")]
     Duplicate {
@@ -216,6 +219,14 @@ pub enum LedgerError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl LedgerError {
+    /// Whether the same may work later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Busy(_))
+    }
 }
 
 /// What asking for the lease of an account brought.

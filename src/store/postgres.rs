@@ -152,7 +152,7 @@ impl Engine for Postgres {
         };
         match query!(AssertSqlSafe(joined(&statements)), values).execute(&mut connection).await {
             Ok(_) => {}
-            Err(error) if is_conflict(&error) => {
+            Err(error) if is_conflict(&error) || is_race(&error) => {
                 self.rest(connection).await;
                 return Ok(false);
             }
@@ -183,6 +183,14 @@ fn is_conflict(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.is_unique_violation())
 }
 
+/// Another's transaction was in the way, and only its timing: the number of the log that we took was taken meanwhile by
+/// whoever writes without the lock of [`Access::Write`], or the database chose us to give way (SQLSTATE class 40).
+fn is_race(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    let taken = error.is_unique_violation() && error.constraint() == Some("log_pkey");
+    taken || error.code().is_some_and(|code| code.starts_with("40"))
+}
+
 session!(PgSession, PgConnection, values, storage);
 
 fn values(row: &PgRow) -> Result<Vec<Value>, sqlx::Error> {
@@ -203,6 +211,9 @@ fn values(row: &PgRow) -> Result<Vec<Value>, sqlx::Error> {
 }
 
 fn storage(error: &sqlx::Error) -> LedgerError {
+    if is_race(error) {
+        return LedgerError::Busy(error.to_string());
+    }
     let permanent = match error {
         // Classes of SQLSTATE: 22 and 23 data and constraints, 42 names and rights, P0 raised by a trigger, XX damage.
         sqlx::Error::Database(error) => {

@@ -43,35 +43,50 @@ pub enum UiError {
     Terminal(#[from] io::Error),
 }
 
-/// Runs the cockpit until the reader leaves, the terminal goes away or `shutdown` fires. The terminal is given back in
-/// every case; the desk goes on, unless it is embedded and its owner stops it when this returns.
-///
-/// # Errors
-/// When standard output is no terminal, the keymap is wrong, or the terminal fails.
-pub async fn run(
+/// A cockpit that can be opened: everything that could stand in its way has been looked at, so that no desk is started for it in vain.
+#[derive(Debug)]
+pub struct Cockpit {
     settings: Settings,
-    bus: BusRef,
-    beside: Option<Arc<dyn KillPath>>,
-    shutdown: CancellationToken,
-) -> Result<(), UiError> {
-    use io::IsTerminal as _;
-    let keymap = Keymap::load(settings.keymap.as_deref())?;
-    if !io::stdout().is_terminal() {
-        return Err(UiError::NotATerminal);
+    keymap: Keymap,
+}
+
+impl Cockpit {
+    /// Reads the keymap and looks for a terminal.
+    ///
+    /// # Errors
+    /// When the keymap is wrong or standard output is no terminal.
+    pub fn new(settings: Settings) -> Result<Self, UiError> {
+        use io::IsTerminal as _;
+        let keymap = Keymap::load(settings.keymap.as_deref())?;
+        if io::stdout().is_terminal() { Ok(Self { settings, keymap }) } else { Err(UiError::NotATerminal) }
     }
-    let signals = Signals::listen()?;
-    let _panic_guard = PanicGuard::install();
-    let screen = Screen::enter(settings.mouse)?;
-    let model = Model::new(settings.mode, &settings.desk, keymap, screen.size()?, now());
-    let app = App {
-        theme: Theme::new(settings.colour),
-        pacer: Pacer::new(settings.max_fps),
-        attachment: Attachment::start(&bus, Duration::from_secs(1) / settings.max_fps.clamp(10, 60)),
-        orders: Orders::new(bus, beside),
-        screen,
-        model,
-    };
-    terminal::on_ui_task(app.run(signals, shutdown)).await
+
+    /// Runs it until the reader leaves, the terminal goes away or `shutdown` fires. The terminal is given back in every case; the
+    /// desk goes on, unless it is embedded and its owner stops it when this returns.
+    ///
+    /// # Errors
+    /// When the terminal fails.
+    pub async fn run(
+        self,
+        bus: BusRef,
+        beside: Option<Arc<dyn KillPath>>,
+        shutdown: CancellationToken,
+    ) -> Result<(), UiError> {
+        let Self { settings, keymap } = self;
+        let signals = Signals::listen()?;
+        let _panic_guard = PanicGuard::install();
+        let screen = Screen::enter(settings.mouse)?;
+        let model = Model::new(settings.mode, &settings.desk, keymap, screen.size()?, now());
+        let app = App {
+            theme: Theme::new(settings.colour),
+            pacer: Pacer::new(settings.max_fps),
+            attachment: Attachment::start(&bus, Duration::from_secs(1) / settings.max_fps.clamp(10, 60)),
+            orders: Orders::new(bus, beside),
+            screen,
+            model,
+        };
+        terminal::on_ui_task(app.run(signals, shutdown)).await
+    }
 }
 
 struct App {

@@ -23,7 +23,7 @@ mod update;
 mod view;
 mod widgets;
 
-pub use app::{UiError, run};
+pub use app::{Cockpit, UiError};
 pub use keymap::KeymapError;
 pub use orders::KillPath;
 pub use settings::Settings;

@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use crate::bus::BusLink;
 use crate::domain::{Ack, ArgosState, AthenaState, Book, HermesState, KillLatch, Market, Tick, TradeEvent};
 
 /// One thing that happened. `update` folds it into the model.
@@ -25,19 +26,28 @@ pub(crate) enum Msg {
     SuspendRefused(String),
     /// The terminal is slow to take a frame, or is not any more.
     SlowTerminal(bool),
-    /// What an attempt to kill over the bus came to.
-    KillSent(Result<KillLatch, String>),
+    /// What an attempt to kill came to.
+    KillSent(Result<Delivered, String>),
     /// What an attempt to ask for arming came to: the command's id.
     ArmSent(Result<String, String>),
     /// News of the desk.
     Feed(Box<Feed>),
 }
 
+/// How a kill got through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// Over the bus, as this latch.
+    Bus(KillLatch),
+    /// Past the bus: Hermes has taken it over his socket. What he makes of it shows when he can tell.
+    Beside,
+}
+
 /// News of the desk, from the bus.
 #[derive(Clone, Debug)]
 pub(crate) enum Feed {
-    /// The bus can be reached, or why not.
-    Link(Result<(), String>),
+    /// Whether the bus can be reached and takes writes.
+    Link(BusLink),
     /// Argos' snapshot.
     Argos(ArgosState),
     /// Athena's snapshot.

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::msg::Msg;
+use super::msg::{Delivered, Msg};
 use crate::bus::{BusRef, Origin, control};
 use crate::clock::now;
-use crate::domain::{Action, KillLatch, KillState};
+use crate::domain::Action;
 
 /// How long one attempt may take.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(3);
@@ -67,18 +67,12 @@ impl Orders {
             };
             let (over_bus, past_bus) = tokio::join!(over_bus, past_bus);
             let bus_error = match over_bus {
-                Ok(Ok(latch)) => return Msg::KillSent(Ok(latch)),
+                Ok(Ok(latch)) => return Msg::KillSent(Ok(Delivered::Bus(latch))),
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer from the bus within {} s", ATTEMPT_WITHIN.as_secs()),
             };
             Msg::KillSent(match past_bus {
-                Ok(()) => Ok(KillLatch {
-                    epoch: 0,
-                    state: KillState::Killed,
-                    by: actor.to_string(),
-                    why: why.clone(),
-                    at: now(),
-                }),
+                Ok(()) => Ok(Delivered::Beside),
                 Err(error) => Err(format!("bus: {bus_error}; {error}")),
             })
         });

@@ -63,6 +63,7 @@ fn named(name: &str) -> KeyEvent {
         "down" => plain(KeyCode::Down),
         "backspace" => plain(KeyCode::Backspace),
         "ctrl-c" => KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
+        "ctrl-u" => KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL),
         "ctrl-d" => KeyEvent::new(KeyCode::Char('d'), KeyModifiers::CONTROL),
         other => panic!("no key named {other}"),
     }
@@ -340,7 +341,7 @@ pub(crate) fn denial(number: i64, when: Timestamp) -> TradeEvent {
 /// A desk that trades: one minute of ticks, signals, a denial, orders, fills, positions.
 pub(crate) fn busy(width: u16, height: u16) -> Model {
     let mut model = model(width, height);
-    feed(&mut model, Feed::Link(Ok(())), at(0));
+    feed(&mut model, Feed::Link(crate::bus::BusLink::Up), at(0));
     for second in 0..=60 {
         let wave = Decimal::from((second * second * 7) % 53 - 20);
         let batch = MarketBatch {

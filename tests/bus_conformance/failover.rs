@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::redis_server::RedisServer;
 use crate::support::sentinel_cluster::{Layout, SentinelCluster};
-use crate::{PATIENCE, append, next, payloads, text, until_down, until_up};
+use crate::{ASK_AGAIN, PATIENCE, append, next, payloads, text, until_down, until_up};
 
 const GROUP: Group = Group::Hermes;
 const ORDERS: Stream = Stream::Signals;
@@ -28,7 +28,7 @@ async fn in_use(cluster: &SentinelCluster) -> Arc<RedisBus> {
         let pending = r#"EVAL "return #redis.call('XPENDING', 'trade.signals', 'hermes', '-', '+', 9)" 0"#;
         let lacks = |server: &RedisServer| server.command(pending) != ":1";
         while cluster.servers.iter().any(lacks) {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(ASK_AGAIN).await;
         }
     };
     tokio::time::timeout(PATIENCE, replicated).await.expect("replicated in time");
@@ -75,7 +75,7 @@ async fn until_moved(bus: &RedisBus, link: &mut watch::Receiver<BusLink>) {
 async fn until_waiting(cluster: &SentinelCluster, server: usize) {
     let asked = async {
         while !cluster.servers[server].command("INFO clients").contains("blocked_clients:1") {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(ASK_AGAIN).await;
         }
     };
     tokio::time::timeout(PATIENCE, asked).await.expect("blocked in time");
@@ -94,7 +94,7 @@ async fn a_killed_master_is_replaced_and_everything_goes_on_without_a_hot_loop()
 
     assert_eq!(cluster.kill_master(), 0);
     let old = cluster.servers[0].port().to_string();
-    let told = tokio::time::timeout(Duration::from_secs(5), until_down(&mut link)).await.expect("at once");
+    let told = until_down(&mut link).await;
     assert!(told.contains("failover") && told.contains(&old), "{told}");
     assert!(bus.append(ORDERS, text("lost")).await.unwrap_err().is_transient());
     until_up(&mut link).await;

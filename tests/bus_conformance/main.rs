@@ -19,7 +19,9 @@ use cockpit::bus::{Bus, BusLink, Delivery, Entry, Subscription};
 use tokio::sync::watch;
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Between two looks at a server.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The same cases against every bus.
 macro_rules! conformance {

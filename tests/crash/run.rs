@@ -20,7 +20,7 @@ use super::support::redis_server::RedisServer;
 use super::support::scene;
 
 /// Longer than every search for an order that never arrived, many times over.
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(8);
 /// Between two intents: little enough that several are under way when Hermes dies.
 const BETWEEN: Duration = Duration::from_millis(15);
 const LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -128,7 +128,7 @@ async fn the_same_seed_and_the_same_orders_meet_the_same_faults_and_the_truth_kn
 async fn a_late_order_is_accepted_after_its_client_has_given_up() {
     let (mut bench, market) = start().await;
     let mut events = bench.connect().await;
-    inject(&bench, 1, json!({ "kind": "late_accept", "delay_ms": 5_600 }));
+    inject(&bench, 1, json!({ "kind": "late_accept", "delay_ms": 12_000 }));
     let order = bench.sign(&market, RESTING);
     match bench.post(&order).await {
         PostAnswer::Unknown { reason } => assert!(reason.contains("no answer within"), "{reason}"),

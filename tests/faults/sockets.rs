@@ -47,7 +47,7 @@ async fn a_duplicate_is_the_same_event_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_event_comes_after_those_that_happened_later() {
     let (bench, market, mut events) = connected().await;
-    inject(&bench, 1, json!({ "kind": "ws_reorder", "delay_ms": 2_000 }));
+    inject(&bench, 1, json!({ "kind": "ws_reorder", "delay_ms": 10_000 }));
     let (first, second) = (rest(&bench, &market).await, rest(&bench, &market).await);
     assert_eq!(next_order(&mut events).await, second);
     assert_eq!(next_order(&mut events).await, first);
@@ -68,7 +68,7 @@ async fn a_lost_event_is_found_in_the_list_only() {
 async fn a_silent_socket_loses_what_happens_until_it_is_over() {
     let (bench, market, mut events) = connected().await;
     inject(&bench, 1, json!({ "kind": "ws_stall", "for_ms": 3_000, "pong": true }));
-    let mut rested = Vec::new();
+    let mut rested = vec![rest(&bench, &market).await, rest(&bench, &market).await];
     // The silence begins with the first event; the first event after it is that of an order from then on.
     let seen = loop {
         tokio::select! {

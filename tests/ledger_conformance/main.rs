@@ -6,6 +6,7 @@ mod audit;
 mod cases;
 mod outage;
 mod place;
+mod races;
 mod reading;
 mod sample;
 #[path = "../support/mod.rs"]
@@ -43,6 +44,8 @@ conformance!(
     cases::a_lease_that_was_given_up_is_free_at_once,
     cases::of_many_who_ask_at_once_one_gets_the_lease,
     cases::whoever_never_had_the_lease_cannot_write_once_there_was_one,
+    races::many_who_commit_at_once_are_all_served_and_the_chain_holds,
+    races::whoever_takes_the_lease_while_others_commit_gets_it_and_only_fences_them,
     cases::two_hundred_open_orders_of_ten_thousand_are_read_fast,
     cases::a_batch_of_many_writes_is_one_commit,
     audit::sound_books_are_sound_and_their_head_is_found_again,

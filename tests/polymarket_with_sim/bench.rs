@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const COLLATERAL: Decimal = dec!(10_000);
 /// Bound on every wait; a slow machine needs a fraction of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Shares of the house on each side.
 const DEPTH: Decimal = dec!(2_000);
 
@@ -280,6 +280,7 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
     holdings.add_shares(&intent.token, Size(dec!(100_000)), (Size::ZERO, Size::ZERO), Price(dec!(0.5)), false);
     let plenty = Usd(dec!(10_000_000));
     let limits = Limits {
+        reduce_only: false,
         order_size: Size(plenty.0),
         order_notional: plenty,
         price_collar: dec!(0.99),

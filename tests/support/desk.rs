@@ -51,7 +51,7 @@ impl Process {
     pub(crate) fn stop(&mut self) -> i32 {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
         assert!(status.success(), "{} had already ended", self.name);
-        let status = eventually(&format!("{} to stop", self.name), Duration::from_secs(25), || {
+        let status = eventually(&format!("{} to stop", self.name), Duration::from_mins(1), || {
             self.child.try_wait().expect("a child")
         });
         status.code().unwrap_or(-1)
@@ -84,14 +84,30 @@ impl Drop for Process {
 }
 
 /// Asks again until there is an answer, every 50 ms; fails loudly when the time is over.
-pub(crate) fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, within: Duration, ask: impl FnMut() -> Option<T>) -> T {
+    eventually_every(Duration::from_millis(50), what, within, ask)
+}
+
+fn eventually_every<T>(pause: Duration, what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = cockpit::clock::monotonic() + within;
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
         assert!(cockpit::clock::monotonic() < end, "waited {} s for {what}", within.as_secs());
-        std::thread::park_timeout(Duration::from_millis(50));
+        std::thread::park_timeout(pause);
+    }
+}
+
+/// Waits, when less than `needed` is left of the five minutes of the rolling market, until the next ones have begun: around a roll
+/// nothing is traded for half a minute.
+pub(crate) fn away_from_the_roll(needed: Duration) {
+    const WINDOW: i64 = 300;
+    let window = || cockpit::clock::now().secs() / WINDOW;
+    let (this, now) = (window(), cockpit::clock::now().secs());
+    let left = u64::try_from(WINDOW - now.rem_euclid(WINDOW)).expect("positive");
+    if left < needed.as_secs() {
+        eventually("the next window", needed * 2, || (window() > this).then_some(()));
     }
 }
 
@@ -168,6 +184,9 @@ impl Home {
         let text = text
             .replace("\"auto\"", &format!("\"{}\"", dir.path().join("state").display()))
             .replace("\"memory://\"\n", &format!("\"{bus}\"\n"))
+            // A machine that is busy with other tests is no reason to let an intent expire.
+            .replace("send_within_ms = 2000", "send_within_ms = 30000")
+            .replace("data_age_ms = 3000", "data_age_ms = 30000")
             + &venues;
         fs::write(dir.path().join("desk.toml"), text).expect("a config file");
         Self { dir }
@@ -199,6 +218,7 @@ impl Home {
             | "daily_loss" | "daily_drawdown") => format!("{key} = \"1000000\""),
             key @ ("open_orders" | "strategy_rate" | "account_rate") => format!("{key} = 10000"),
             key @ ("duplicate_ms" | "blackout_s") => format!("{key} = 0"),
+            key @ "data_age_ms" => format!("{key} = 60000"),
             _ => line.to_owned(),
         };
         let risk: Vec<String> = risk.lines().map(widest).collect();
@@ -231,7 +251,8 @@ impl Home {
 
     /// Waits until the status satisfies a condition.
     pub(crate) fn wait_for(&self, what: &str, within: Duration, holds: impl Fn(&Value) -> bool) -> Value {
-        eventually(what, within, || self.status().filter(|status| holds(status)))
+        // Each look is a process: more often, and the looking is what keeps the machine busy.
+        eventually_every(Duration::from_millis(300), what, within, || self.status().filter(|status| holds(status)))
     }
 }
 

@@ -35,7 +35,7 @@ impl Layout {
     /// A master and a replica, three sentinels that fail over within a few seconds. Sooner, and a machine under load would see a
     /// failover that nobody asked for.
     pub(crate) const FAILOVER: Self =
-        Self { replicas: 1, sentinels: 3, down_after: Duration::from_millis(1_500), sentinel_password: "" };
+        Self { replicas: 1, sentinels: 3, down_after: Duration::from_secs(3), sentinel_password: "" };
     /// One of each, the cheapest with which something can fail over.
     pub(crate) const SMALL: Self = Self { sentinels: 1, ..Self::FAILOVER };
     /// A master and a sentinel that never calls it down.

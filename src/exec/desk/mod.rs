@@ -325,7 +325,7 @@ impl Desk {
         let applied = tracked.standing.apply(fact);
         let order = &mut tracked.row.order;
         order.state = tracked.standing.state();
-        order.matched = tracked.standing.matched();
+        (order.matched, order.traded) = (tracked.standing.matched(), tracked.standing.traded());
         tracked.row.accepted = tracked.standing.is_held();
         if tracked.row.accepted && order.times.sent_at.is_none() {
             // Heard of before its answer was, or sent by an earlier run: it left after it was signed.
@@ -416,9 +416,11 @@ impl Desk {
         self.active.remove(key);
         self.ended.push_back(key.clone());
         while self.ended.len() > ENDED_KEPT {
-            let Some(oldest) = self.ended.pop_front() else { break };
-            self.risen.remove(&oldest);
-            self.untraded.remove(&oldest);
+            // What is still at stake is never forgotten.
+            let over = |key: &Key| !self.risen.contains(key) && !self.untraded.contains_key(key);
+            let Some(oldest) = self.ended.iter().position(over).and_then(|place| self.ended.remove(place)) else {
+                break;
+            };
             if let Some(order) = self.orders.remove(&oldest).and_then(|tracked| tracked.row.order.order) {
                 self.index.remove(&order);
             }

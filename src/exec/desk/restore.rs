@@ -110,6 +110,7 @@ impl Desk {
             let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
             let unsettled: HashSet<TradeId> = unsettled.collect();
             let mut tracked = Tracked::new(row.clone(), standing);
+            tracked.row.order.traded = tracked.standing.traded();
             tracked.unsettled = unsettled;
             let given_up = matches!(row.order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
             if given_up && row.accepted {

@@ -6,6 +6,7 @@ mod joined;
 mod letters;
 mod money;
 mod restore;
+mod stake;
 mod unknown;
 
 use std::time::Duration;

@@ -109,16 +109,23 @@ impl Desk {
     pub(super) fn holdings(&self, without: Option<&Key>) -> Holdings {
         let mut holdings = Holdings::new();
         self.portfolio.at_stake(&mut holdings);
-        for key in self.active.iter().filter(|key| Some(*key) != without) {
-            if let Some(tracked) = self.orders.get(key) {
-                holdings.add_order(&tracked.row.order);
+        let others = self.at_stake().filter(|key| Some(*key) != without);
+        for (key, tracked) in others.filter_map(|key| self.orders.get(key).map(|tracked| (key, tracked))) {
+            let order = &tracked.row.order;
+            if self.risen.contains(key) {
+                let size = order.intent.size.max(order.matched) - order.traded;
+                holdings.add_intent(&OrderIntent { size, ..order.intent.clone() });
+            } else {
+                holdings.add_order(order);
             }
         }
-        for tracked in self.risen.iter().filter_map(|key| self.orders.get(key)) {
-            let order = &tracked.row.order;
-            holdings.add_intent(&OrderIntent { size: order.remaining(), ..order.intent.clone() });
-        }
         holdings
+    }
+
+    /// Every order of which something may be at stake that no position shows, once each.
+    fn at_stake(&self) -> impl Iterator<Item = &Key> {
+        let ended = self.risen.iter().chain(self.untraded.keys().filter(|key| !self.risen.contains(*key)));
+        self.active.iter().chain(ended.filter(|key| !self.active.contains(*key)))
     }
 
     /// What the gate looks at. The latch and what Hermes knows of its own health are part of it.
@@ -179,12 +186,14 @@ impl Desk {
 
     fn recent_orders(&self) -> Vec<Order> {
         let order = |key: &Key| self.orders.get(key).map(|tracked| tracked.row.order.clone());
-        let mut open: Vec<Order> = self.active.iter().filter_map(order).collect();
-        open.sort_by_key(|order| std::cmp::Reverse(order.intent.created_at));
-        open.truncate(SHOWN);
-        let room = SHOWN - open.len();
-        open.extend(self.ended.iter().rev().take(room).filter_map(order));
-        open
+        let mut shown: Vec<Order> = self.at_stake().filter_map(order).collect();
+        shown.sort_by_key(|order| (order.state.reserves(), std::cmp::Reverse(order.intent.created_at)));
+        shown.truncate(SHOWN);
+        let room = SHOWN - shown.len();
+        let others =
+            self.ended.iter().rev().filter(|key| !self.risen.contains(*key) && !self.untraded.contains_key(*key));
+        shown.extend(others.take(room).filter_map(order));
+        shown
     }
 
     fn tick_to_order(&self) -> Latency {

@@ -34,6 +34,8 @@ pub(in crate::exec) enum Asked {
         /// What was answered.
         verdict: AckVerdict,
     },
+    /// The dead letter of this id is on the bus, which is to be kept.
+    Published(String),
 }
 
 /// Obeys what is appended from now on, until the end.

@@ -188,12 +188,16 @@ impl House {
                 office: Arc::clone(&self.office),
                 times: self.tuning.lease,
             };
-            let Some(tenure) = standby.wait(&holder, shutdown).await? else { return Ok(()) };
+            let Some(tenure) = standby.wait(&holder, shutdown).await else { return Ok(()) };
             tracing::info!(token = tenure.token, holder, "the lease of the account is ours");
             let ended = self.turn(boot, holder, Arc::new(tenure), shutdown).await;
             let (result, why) = match ended {
                 Ok(Ended::Displaced) => (None, "another hermes has taken the account"),
                 Ok(Ended::Stopped) => (Some(Ok(())), "hermes is ending"),
+                Err(HermesError::Ledger(error)) if error.is_transient() => {
+                    tracing::error!(%error, "the books cannot be read or written, trying again");
+                    (None, "the ledger did not let us open the books")
+                }
                 Err(error) => (Some(Err(error)), "hermes cannot start"),
             };
             self.office.sit(Seat::Standby(why.into()));
@@ -266,7 +270,7 @@ impl House {
         self.office.sit(Seat::Active { switch: Arc::clone(&switch), asks: asks.clone() });
         self.guard(&switch, &tenure, &origin, tasks, after);
 
-        let outbox = outbox::Outbox::start(bus, ledger, &boot, tasks, after);
+        let outbox = outbox::Outbox::start(bus, &asks, &boot, tasks, after);
         let acks = outbox.acks();
         tasks.spawn(commands::tail(Arc::clone(bus), Arc::clone(&switch), asks.clone(), acks, after.clone()));
         let consumer = consumer::Consumer::new(Arc::clone(bus), &boot, settings.claim_after);

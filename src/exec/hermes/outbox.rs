@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::commands::Asked;
 use crate::bus::{BusRef, Key, Origin, Stream, encode};
 use crate::clock;
 use crate::domain::{Ack, DeadLetter, HermesState, TradeEvent};
 use crate::failpoint::{self, Failpoint};
-use crate::store::ledger::{Ledger, Write};
 
 /// Events that wait for the bus. Beyond that the newest is lost; its number is used up, so a reader sees the gap and takes a
 /// new snapshot.
@@ -38,7 +38,7 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn start(
         bus: &BusRef,
-        ledger: &Arc<dyn Ledger>,
+        asks: &mpsc::Sender<Asked>,
         boot: &str,
         tasks: &TaskTracker,
         end: &CancellationToken,
@@ -49,7 +49,7 @@ impl Outbox {
         let (state, states) = watch::channel(Bytes::new());
         let origin = || Origin::new("hermes", boot);
         tasks.spawn(until(end.clone(), publish_events(BusRef::clone(bus), events)));
-        tasks.spawn(until(end.clone(), publish_dead(BusRef::clone(bus), Arc::clone(ledger), origin(), dead)));
+        tasks.spawn(until(end.clone(), publish_dead(BusRef::clone(bus), asks.clone(), origin(), dead)));
         tasks.spawn(until(end.clone(), publish_acks(BusRef::clone(bus), origin(), acks)));
         tasks.spawn(until(end.clone(), publish_state(BusRef::clone(bus), states)));
         let events = Arc::new(origin());
@@ -125,7 +125,7 @@ async fn publish_events(bus: BusRef, mut events: mpsc::Receiver<Bytes>) {
 
 async fn publish_dead(
     bus: BusRef,
-    ledger: Arc<dyn Ledger>,
+    asks: mpsc::Sender<Asked>,
     origin: Origin,
     mut letters: mpsc::Receiver<Box<DeadLetter>>,
 ) {
@@ -139,10 +139,10 @@ async fn publish_dead(
         };
         if append(&bus, Stream::Dlq, &payload).await {
             failpoint::hit(Failpoint::DeadLetterPublished);
-            let published = Write::DeadLetterPublished { id: letter.id.clone() };
-            // Without this row it is published again at the next start, which a reader of dead letters must bear.
-            if let Err(error) = ledger.commit(&[published]).await {
-                tracing::warn!(%error, entry = %letter.entry, "a dead letter will be published again");
+            // Kept in the order of everything else that is written. Without it the letter is published again at the next start,
+            // which a reader of dead letters must bear.
+            if asks.send(Asked::Published(letter.id.clone())).await.is_err() {
+                tracing::warn!(entry = %letter.entry, "a dead letter will be published again: hermes is ending");
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::bus::{BusLink, BusRef};
 use crate::clock;
 use crate::domain::{KillStep, TradeEvent};
 use crate::failpoint::{self, Failpoint};
-use crate::store::ledger::LedgerError;
+use crate::store::ledger::{LedgerError, Write};
 
 const TICK: Duration = Duration::from_millis(50);
 /// A snapshot follows a change within this, and is renewed at least every second.
@@ -275,6 +275,10 @@ impl Runner {
         match asked {
             Asked::Question { command, reply } => self.command(command, reply),
             Asked::Answered { command, verdict } => self.record(&command, &verdict),
+            Asked::Published(id) => {
+                let writes = vec![Write::DeadLetterPublished { id }];
+                self.perform(Step { writes, ..Step::default() }, None);
+            }
         }
     }
 

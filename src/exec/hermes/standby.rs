@@ -11,7 +11,7 @@ use super::office::{Office, Seat};
 use crate::bus::{BusRef, Origin, control};
 use crate::clock;
 use crate::domain::KillLatch;
-use crate::store::ledger::{Lease, Ledger, LedgerError};
+use crate::store::ledger::{Lease, Ledger};
 
 /// How often the lease is asked for at least, and at most.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -42,11 +42,9 @@ struct Other {
 }
 
 impl Standby {
-    /// Waits until the lease is ours; nothing at shutdown.
-    ///
-    /// # Errors
-    /// [`LedgerError`] when the ledger can never be used.
-    pub(super) async fn wait(&self, holder: &str, end: &CancellationToken) -> Result<Option<Tenure>, LedgerError> {
+    /// Waits until the lease is ours; nothing at shutdown. Whatever is wrong with the ledger, a standby that asks again may
+    /// still be of use, and one that has ended never is.
+    pub(super) async fn wait(&self, holder: &str, end: &CancellationToken) -> Option<Tenure> {
         let follow = CancellationToken::new();
         let _ends_with_us = follow.clone().drop_guard();
         let mut other: Option<Other> = None;
@@ -54,7 +52,7 @@ impl Standby {
         loop {
             let asked = Mark::now();
             let pause = match lease::ask(self.ledger.as_ref(), holder, self.times.ttl).await {
-                Ok(Lease::Ours { token }) => return Ok(Some(Tenure::new(token, asked, self.times))),
+                Ok(Lease::Ours { token }) => return Some(Tenure::new(token, asked, self.times)),
                 Ok(Lease::Theirs { holder, expires_in }) => {
                     self.say(&mut told, format!("{holder} has the lease of the account"));
                     if self.sees(&mut other, holder, expires_in) {
@@ -62,15 +60,14 @@ impl Standby {
                     }
                     expires_in.clamp(ASK_SOONEST, ASK_EVERY)
                 }
-                Err(LedgerError::Unavailable(error)) => {
-                    self.say(&mut told, format!("the ledger cannot be asked for the lease: {error}"));
+                Err(error) => {
+                    self.say(&mut told, format!("the lease of the account cannot be asked for: {error}"));
                     LEDGER_AGAIN
                 }
-                Err(error) => return Err(error),
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = end.cancelled() => return Ok(None),
+                () = end.cancelled() => return None,
             }
         }
     }

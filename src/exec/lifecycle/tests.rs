@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use rust_decimal::dec;
+use rust_decimal::{Decimal, dec};
 
 const SIZE: i64 = 10;
 

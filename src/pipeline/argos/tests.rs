@@ -220,7 +220,7 @@ async fn venues() -> Venues {
         gamma: format!("http://{}", gamma.local_addr().unwrap()),
         symbols: vec![Symbol::new("BTC/USD"), Symbol::new("XBT/USD")],
         markets: vec!["quiet".to_owned()],
-        silence: Duration::from_secs(4),
+        silence: Duration::from_secs(30),
         subscribe_within: Duration::from_secs(10),
     };
     let (ended, other, pushed) = (Arc::clone(&hang_up), stop.clone(), Arc::clone(&push));

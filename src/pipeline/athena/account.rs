@@ -11,7 +11,8 @@ use crate::risk::{Equity, Holdings};
 /// told yet.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The fold. Counts rather too much than too little: shares matched stay counted as an order until they are seen in a position.
+/// The fold. Counts rather too much than too little: shares stay counted with their order until a trade of them is told, and then
+/// until a position is told. Hermes tells an order's trade and books it in one step, so that every position after it has it.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     boot: Option<Arc<str>>,
@@ -21,7 +22,8 @@ pub(super) struct Account {
     orders: HashMap<IntentId, Order>,
     positions: HashMap<TokenId, Position>,
     on_their_way: HashMap<IntentId, OrderIntent>,
-    unbooked: HashMap<IntentId, OrderIntent>,
+    /// Shares traded and in no position yet.
+    unbooked: HashMap<IntentId, (OrderIntent, Size)>,
     equity: Option<Equity>,
     holdings: Holdings,
     dirty: bool,
@@ -92,13 +94,11 @@ impl Account {
     }
 
     fn order(&mut self, order: &Order) {
-        let known = self.orders.get(&order.intent.intent).map_or(Size::ZERO, |known| known.matched);
-        let matched = order.matched - known;
-        if matched > Size::ZERO {
-            let unbooked = self.unbooked.entry(order.intent.intent.clone());
-            unbooked
-                .and_modify(|intent| intent.size += matched)
-                .or_insert_with(|| OrderIntent { size: matched, ..order.intent.clone() });
+        let known = self.orders.get(&order.intent.intent).map_or(Size::ZERO, |known| known.traded);
+        let traded = order.traded - known;
+        if traded > Size::ZERO {
+            let fresh = || (order.intent.clone(), Size::ZERO);
+            self.unbooked.entry(order.intent.intent.clone()).or_insert_with(fresh).1 += traded;
         }
         self.put_order(order);
         self.dirty = true;
@@ -107,7 +107,7 @@ impl Account {
     fn put_order(&mut self, order: &Order) {
         let id = &order.intent.intent;
         self.on_their_way.remove(id);
-        if order.state.reserves() {
+        if order.state.reserves() || !order.at_stake().is_zero() {
             self.orders.insert(id.clone(), order.clone());
         } else {
             self.orders.remove(id);
@@ -115,7 +115,7 @@ impl Account {
     }
 
     fn position(&mut self, position: &Position) {
-        self.unbooked.retain(|_, intent| intent.token != position.token);
+        self.unbooked.retain(|_, (intent, _)| intent.token != position.token);
         self.positions.insert(position.token.clone(), position.clone());
         self.dirty = true;
     }
@@ -144,7 +144,8 @@ impl Account {
         let mut holdings = Holdings::new();
         self.positions.values().for_each(|position| holdings.add_position(position));
         self.orders.values().for_each(|order| holdings.add_order(order));
-        self.on_their_way.values().chain(self.unbooked.values()).for_each(|intent| holdings.add_intent(intent));
+        self.on_their_way.values().for_each(|intent| holdings.add_intent(intent));
+        self.unbooked.values().for_each(|(intent, shares)| holdings.add_traded(intent, *shares));
         self.holdings = holdings;
         self.dirty = false;
     }

@@ -27,10 +27,11 @@ use self::inputs::Inputs;
 use self::outputs::{Keeper, Outbox, Snapshot};
 use self::sequence::{Place, Sequence};
 use self::shelf::{Change, Changes, Shelf};
-use super::params::book::Values;
-use super::{Effect, Emission, Engine, Event, Gap, Refusal, Shard, StrategySettings, Table};
+use super::{Effect, Emission, Engine, Event, Gap, Refusal, Shard, StrategySettings};
 use crate::bus::{BusRef, Channel, Delivery, Envelope, Origin, Stream, Subscription, decode, encode};
 use crate::clock;
+use crate::domain::params::Table;
+use crate::domain::params::book::Values;
 use crate::domain::{
     AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
     SignalEntry, StrategyId, Symbol, Tick, Timestamp, TradeEvent, TradingState, WeatherData,

@@ -8,12 +8,12 @@ use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
-use super::params::parameters;
 use super::rolling::Selector;
 use super::strategy::{Desk, Strategy};
 use super::updown::{self, LastWish, Obstacle, Terms, View, figure, percent, whole_millis};
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
+use crate::domain::params::parameters;
 use crate::domain::{ParamKind, Size, StrategyState, Symbol, Timestamp};
 
 parameters! {

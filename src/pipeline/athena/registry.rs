@@ -4,11 +4,11 @@
 use std::fmt;
 
 use super::momentum::Momentum;
-use super::params::Params;
-use super::params::book::Values;
 use super::reversion::Reversion;
 use super::strategy::{Runner, Running, Strategy};
 use super::weather::Weather;
+use crate::domain::params::Params;
+use crate::domain::params::book::Values;
 use crate::domain::{ParamProblem, ParamSpec};
 
 /// All of them, in the order of `config.toml`.
@@ -137,17 +137,19 @@ impl fmt::Debug for Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::params::RISK;
 
     #[test]
     fn every_strategy_has_a_name_of_its_own_and_starts_with_its_defaults() {
         let names: std::collections::BTreeSet<_> = KINDS.iter().map(Kind::name).collect();
         assert_eq!(names.len(), KINDS.len());
+        assert!(!names.contains(RISK), "the limits have that name");
         for kind in KINDS {
             let defaults = kind.defaults();
             let runner = defaults.runner().expect("its own defaults fit");
             assert_eq!(runner.key().0.as_str(), kind.name());
             assert_eq!(runner.values(), *defaults.values());
-            let table: crate::pipeline::athena::Table = runner.table();
+            let table: crate::domain::params::Table = runner.table();
             assert_eq!(
                 table.names().collect::<Vec<_>>(),
                 kind.specs().iter().map(|spec| spec.name).collect::<Vec<_>>()

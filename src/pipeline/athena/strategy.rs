@@ -11,9 +11,9 @@ use serde_json::value::to_raw_value;
 use super::event::Event;
 use super::kept::{KeptState, SavedState};
 use super::markets::Markets;
-use super::params::{Params, Table};
 use super::window::{ChunkDoc, Gap, Window};
 use super::wishes::Wishes;
+use crate::domain::params::{Params, Table};
 use crate::domain::{
     Book, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp, TokenId,
 };

@@ -17,9 +17,9 @@ use self::ladder::{Rung, rung};
 use self::offer::Scene;
 use self::outlook::Outlook;
 use super::event::Event;
-use super::params::{choice, parameters};
 use super::strategy::{Cause, Desk, Strategy};
 use super::wishes::{Skipped, Wishes};
+use crate::domain::params::{choice, parameters};
 use crate::domain::{
     ForecastModel, Market, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId, StrategyState, Symbol,
     TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,

@@ -66,6 +66,7 @@ impl Bench {
 
 pub(crate) fn limits() -> Limits {
     Limits {
+        reduce_only: false,
         order_size: Size(dec!(100)),
         order_notional: Usd(dec!(100)),
         price_collar: dec!(0.05),
@@ -90,13 +91,13 @@ pub(crate) fn wide() -> Limits {
     Limits {
         order_size: Size(most),
         order_notional: Usd(most),
-        price_collar: dec!(0.9),
+        price_collar: dec!(0.5),
         position_cap: Size(most),
         gross_exposure: Usd(most),
         market_loss: Usd(most),
-        open_orders: 1_000_000,
-        strategy_rate: 1_000_000,
-        account_rate: 1_000_000,
+        open_orders: 10_000,
+        strategy_rate: 10_000,
+        account_rate: 10_000,
         duplicate_within: Duration::ZERO,
         blackout: Duration::ZERO,
         daily_loss: Usd(most),

@@ -22,7 +22,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, _now: 
             (Side::Sell, Side::Sell) => other_token && ours + theirs <= Decimal::ONE,
         }
     };
-    let crossed = view.holdings.commitments().iter().find(crosses);
+    let crossed = view.holdings.open().find(crosses);
     let value = crossed.map_or_else(
         || "crosses none of ours".into(),
         |order| format!("crosses {}: {} {} at {}", order.intent, order.side, order.token, order.price),

@@ -149,6 +149,7 @@ impl World {
         let order = &mut self.orders[order];
         let size = order.remaining().0 * Decimal::new(percent, 2);
         order.matched += Size(size);
+        order.traded = order.matched;
         let index = usize::from(order.intent.token.as_str() == "down");
         if order.intent.side == Side::Buy {
             self.shares[index] += size;

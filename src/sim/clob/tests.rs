@@ -25,7 +25,7 @@ use crate::sim::exchange::{AccountId, AccountKind, Credentials, NewOrder};
 const TOKEN: &str = "71321045679252212594626385532706912750332728571942532289631379312455583992563";
 const OTHER: &str = "52114319501245915516055106046884209969926127482827954674443846427813813222426";
 const CLIENT: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The published vectors, or nothing when the folder is not there.
 fn vectors() -> Option<Value> {
@@ -354,7 +354,7 @@ async fn a_shutdown_ends_the_sockets() {
 async fn a_deaf_socket_answers_ping_when_its_silence_is_over() {
     let bench = bench().await;
     let mut socket = bench.user().await;
-    let rule = json!({ "kind": "ws_stall", "probability": 1, "limit": 1, "for_ms": 1_500, "pong": false });
+    let rule = json!({ "kind": "ws_stall", "probability": 1, "limit": 1, "for_ms": 5_000, "pong": false });
     let plan = json!({ "faults": [rule] }).to_string();
     bench.exchange.faults().set(crate::sim::faults::Plan::parse(plan.as_bytes()).expect("a plan"));
     bench.place("0xlost", Side::Buy, dec!(0.41), dec!(10));

@@ -25,6 +25,9 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that reading everything back may take.
 const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// How often something is begun again at once because another wrote at the same moment. Each time one of the others got through.
+const RACES: u32 = 32;
+
 /// A ledger in a database.
 #[derive(Debug)]
 pub struct SqlLedger<E> {
@@ -134,7 +137,7 @@ impl<E: Engine> SqlLedger<E> {
 #[async_trait]
 impl<E: Engine> Ledger for SqlLedger<E> {
     async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
-        within(COMMIT_TIMEOUT, "commit", self.attempt(writes)).await
+        within(COMMIT_TIMEOUT, "commit", again(|| self.attempt(writes))).await
     }
 
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError> {
@@ -148,7 +151,7 @@ impl<E: Engine> Ledger for SqlLedger<E> {
     }
 
     async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {
-        within(COMMIT_TIMEOUT, "answer about the lease", self.take_lease(holder, ttl)).await
+        within(COMMIT_TIMEOUT, "answer about the lease", again(|| self.take_lease(holder, ttl))).await
     }
 
     async fn release_lease(&self) -> Result<(), LedgerError> {
@@ -158,6 +161,17 @@ impl<E: Engine> Ledger for SqlLedger<E> {
     async fn close(&self) {
         self.engine.close().await;
     }
+}
+
+/// Begins work again for as long as it only met another's.
+async fn again<T, W: Future<Output = Result<T, LedgerError>>>(work: impl Fn() -> W) -> Result<T, LedgerError> {
+    for _ in 1..RACES {
+        match work().await {
+            Err(LedgerError::Busy(reason)) => tracing::debug!(reason, "met another writer of the ledger"),
+            done => return done,
+        }
+    }
+    work().await
 }
 
 /// Bounds a wait. What is given up halfway closes its connection.

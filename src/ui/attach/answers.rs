@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use super::refusals::Refusals;
 use super::{READ_BLOCK, RETRY_AFTER};
 use crate::bus::{BusRef, EntryId, Stream, decode};
 use crate::domain::Ack;
@@ -9,11 +10,14 @@ use crate::ui::msg::Feed;
 
 /// Follows the stream from its present end.
 pub(super) async fn follow(bus: BusRef, news: mpsc::Sender<Feed>) {
+    let mut refusals = Refusals::of(Stream::Acks.to_string(), news.clone());
     let mut after = loop {
         match bus.tail(Stream::Acks, 1).await {
             Ok(entries) => break entries.last().map_or(EntryId::START, |entry| entry.id),
             Err(error) => {
-                tracing::debug!(%error, "control.acks not read");
+                if refusals.failed(error).await.is_err() {
+                    return;
+                }
                 tokio::time::sleep(RETRY_AFTER).await;
             }
         }
@@ -21,6 +25,7 @@ pub(super) async fn follow(bus: BusRef, news: mpsc::Sender<Feed>) {
     loop {
         match bus.read(Stream::Acks, after, 64, READ_BLOCK).await {
             Ok(entries) => {
+                refusals.answered();
                 for entry in entries {
                     after = entry.id;
                     let feed = match decode::<Ack>(&entry.payload) {
@@ -35,7 +40,9 @@ pub(super) async fn follow(bus: BusRef, news: mpsc::Sender<Feed>) {
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, "control.acks not read");
+                if refusals.failed(error).await.is_err() {
+                    return;
+                }
                 tokio::time::sleep(RETRY_AFTER).await;
             }
         }

@@ -2,6 +2,7 @@
 
 use tokio::sync::{mpsc, watch};
 
+use super::refusals::Refusals;
 use super::{READ_BLOCK, RETRY_AFTER};
 use crate::bus::{BusRef, Entry, EntryId, Stream, decode};
 use crate::domain::TradeEvent;
@@ -14,6 +15,7 @@ const BATCH: usize = 256;
 
 /// Follows the stream; says through `backfilled` when the past has been told, so that snapshots come after it.
 pub(super) async fn follow(bus: BusRef, news: mpsc::Sender<Feed>, backfilled: watch::Sender<bool>) {
+    let mut refusals = Refusals::of(Stream::Events.to_string(), news.clone());
     let mut after = loop {
         match bus.tail(Stream::Events, BACKFILL).await {
             Ok(entries) => {
@@ -24,7 +26,9 @@ pub(super) async fn follow(bus: BusRef, news: mpsc::Sender<Feed>, backfilled: wa
                 break last;
             }
             Err(error) => {
-                tracing::debug!(%error, "trade.events not read");
+                if refusals.failed(error).await.is_err() {
+                    return;
+                }
                 tokio::time::sleep(RETRY_AFTER).await;
             }
         }
@@ -33,14 +37,16 @@ pub(super) async fn follow(bus: BusRef, news: mpsc::Sender<Feed>, backfilled: wa
     loop {
         match bus.read(Stream::Events, after, BATCH, READ_BLOCK).await {
             Ok(entries) => {
+                refusals.answered();
                 after = entries.last().map_or(after, |entry| entry.id);
                 if tell(entries, &news).await.is_err() {
                     return;
                 }
             }
             Err(error) => {
-                // The link task tells the reader that the bus is down; here it is only tried again.
-                tracing::debug!(%error, "trade.events not read");
+                if refusals.failed(error).await.is_err() {
+                    return;
+                }
                 tokio::time::sleep(RETRY_AFTER).await;
             }
         }

@@ -7,24 +7,31 @@ use tokio::time::Instant;
 
 use super::RETRY_AFTER;
 use super::conflate::Conflater;
+use super::refusals::Refusals;
 use crate::bus::{BusRef, Channel, Subscription};
 use crate::clock::monotonic;
-use crate::ui::msg::MarketBatch;
+use crate::ui::msg::{Feed, MarketBatch};
 
 /// Messages that the bus keeps for us while we are busy.
 const CAPACITY: usize = 8_192;
 
 /// Follows market data for ever.
-pub(super) async fn follow(bus: BusRef, batches: mpsc::Sender<MarketBatch>, pace: Duration) {
+pub(super) async fn follow(bus: BusRef, batches: mpsc::Sender<MarketBatch>, news: mpsc::Sender<Feed>, pace: Duration) {
+    let mut refusals = Refusals::of("market data".to_owned(), news);
     let mut conflater = Conflater::default();
     loop {
         match bus.subscribe(&[Channel::Crypto, Channel::Polymarket], CAPACITY).await {
             Ok(subscription) => {
+                refusals.answered();
                 if pump(subscription, &batches, &mut conflater, pace).await.is_err() {
                     return;
                 }
             }
-            Err(error) => tracing::debug!(%error, "market data not subscribed"),
+            Err(error) => {
+                if refusals.failed(error).await.is_err() {
+                    return;
+                }
+            }
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }

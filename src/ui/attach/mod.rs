@@ -7,6 +7,7 @@ mod answers;
 mod conflate;
 mod events;
 mod market;
+mod refusals;
 mod snapshots;
 
 use std::sync::Arc;
@@ -48,8 +49,8 @@ impl Attachment {
             spawn(events::follow(Arc::clone(bus), news.clone(), backfilled)),
             spawn(snapshots::poll(Arc::clone(bus), news.clone(), Arc::clone(&snapshot_now), ready)),
             spawn(snapshots::latch(Arc::clone(bus), news.clone())),
-            spawn(answers::follow(Arc::clone(bus), news)),
-            spawn(market::follow(Arc::clone(bus), batches, pace)),
+            spawn(answers::follow(Arc::clone(bus), news.clone())),
+            spawn(market::follow(Arc::clone(bus), batches, news, pace)),
         ];
         Self { news: receiver, market, snapshot_now, _tasks: tasks }
     }
@@ -64,16 +65,21 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<(
     AbortOnDropHandle::new(tokio::spawn(task))
 }
 
-/// Tells of every change of the link, the present state first.
+/// Tells of every change of the link, the present state first. A bus that is not up yet when we come has not been tried: it is told
+/// to be down when the first attempt has failed.
 async fn link(mut link: watch::Receiver<BusLink>, news: mpsc::Sender<Feed>) {
+    let mut state = link.borrow_and_update().clone();
+    if matches!(state, BusLink::Down(_)) {
+        if link.changed().await.is_err() {
+            return;
+        }
+        state = link.borrow_and_update().clone();
+    }
     loop {
-        let state = match &*link.borrow_and_update() {
-            BusLink::Up => Ok(()),
-            BusLink::Down(reason) | BusLink::Degraded(reason) => Err(reason.clone()),
-        };
         if news.send(Feed::Link(state)).await.is_err() || link.changed().await.is_err() {
             return;
         }
+        state = link.borrow_and_update().clone();
     }
 }
 

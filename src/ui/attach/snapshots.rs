@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::RETRY_AFTER;
-use crate::bus::{BusError, BusRef, Channel, Delivery, Key, decode};
+use super::refusals::Refusals;
+use crate::bus::{BusRef, Channel, Delivery, Key, decode};
 use crate::domain::{ArgosState, AthenaState, HermesState, KillLatch};
 use crate::ui::msg::Feed;
 
@@ -25,21 +26,22 @@ pub(super) async fn poll(
     if backfilled.wait_for(|done| *done).await.is_err() {
         return;
     }
+    let keys = [Key::ARGOS, Key::ATHENA, Key::HERMES, Key::Kill];
+    let mut refusals = keys.clone().map(|key| Refusals::of(key.to_string(), news.clone()));
     let mut known: [Option<Bytes>; 4] = Default::default();
     loop {
-        let keys = [Key::ARGOS, Key::ATHENA, Key::HERMES, Key::Kill];
-        for (key, known) in keys.iter().zip(&mut known) {
-            let payload = match bus.get(key).await {
-                Ok(Some(payload)) => payload,
-                Ok(None) => continue,
+        for ((key, known), refusals) in keys.iter().zip(&mut known).zip(&mut refusals) {
+            let found = match bus.get(key).await {
+                Ok(found) => found,
                 Err(error) => {
-                    tracing::debug!(%error, %key, "not read");
-                    if !error.is_transient() && news.send(trouble(key, &error)).await.is_err() {
+                    if refusals.failed(error).await.is_err() {
                         return;
                     }
                     continue;
                 }
             };
+            refusals.answered();
+            let Some(payload) = found else { continue };
             if known.as_ref() == Some(&payload) {
                 continue;
             }
@@ -73,15 +75,13 @@ fn read(key: &Key, payload: &[u8]) -> Feed {
     }
 }
 
-fn trouble(key: &Key, error: &BusError) -> Feed {
-    Feed::Trouble(format!("{key} cannot be read: {error}"))
-}
-
 /// Hears the latch when it is pushed, on a connection of its own.
 pub(super) async fn latch(bus: BusRef, news: mpsc::Sender<Feed>) {
+    let mut refusals = Refusals::of(Channel::Kill.to_string(), news.clone());
     loop {
         match bus.subscribe(&[Channel::Kill], 64).await {
             Ok(mut subscription) => {
+                refusals.answered();
                 while let Some(delivery) = subscription.recv().await {
                     // What was missed is in the key, which is read once a second.
                     let Delivery::Message { payload, .. } = delivery else { continue };
@@ -90,7 +90,11 @@ pub(super) async fn latch(bus: BusRef, news: mpsc::Sender<Feed>) {
                     }
                 }
             }
-            Err(error) => tracing::debug!(%error, "control.kill not subscribed"),
+            Err(error) => {
+                if refusals.failed(error).await.is_err() {
+                    return;
+                }
+            }
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }

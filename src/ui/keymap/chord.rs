@@ -121,6 +121,21 @@ impl Chord {
         self.key == Key::Backspace || self == Self { key: Key::Char('h'), ctrl: true, alt: false, shift: false }
     }
 
+    /// Whether it erases all that was typed.
+    pub(crate) fn is_erase(self) -> bool {
+        self == Self { key: Key::Char('u'), ctrl: true, alt: false, shift: false }
+    }
+
+    /// Whether it is Enter.
+    pub(crate) fn is_enter(self) -> bool {
+        self == Self { key: Key::Enter, ctrl: false, alt: false, shift: false }
+    }
+
+    /// Whether it is Esc.
+    pub(crate) fn is_escape(self) -> bool {
+        self == Self { key: Key::Esc, ctrl: false, alt: false, shift: false }
+    }
+
     /// Whether it is needed to type, to confirm or to leave an input, so that the kill must not sit on it.
     pub(crate) const fn edits_inputs(self) -> bool {
         match self.key {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bus::control::COMMAND_LIFE;
 use crate::domain::{Ack, AckVerdict, KillReport, Timestamp};
 
 /// A kill that reached the bus is sent again when the desk has not confirmed it after this long.
@@ -10,6 +11,9 @@ const KILL_CONFIRM_WITHIN: Duration = Duration::from_secs(2);
 const ATTEMPT_LOST_AFTER: Duration = Duration::from_secs(5);
 /// How long an answer to an arming may take before its absence is reported.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// When an arming without an answer has failed: after the life of the command and the time that Hermes may take over one that he took
+/// up in its last moment. From then on it cannot take effect.
+const ARM_OVER_AFTER: Duration = COMMAND_LIFE.saturating_add(Duration::from_secs(20));
 /// The word that arms.
 pub(crate) const ARM_WORD: &str = "arm";
 
@@ -26,8 +30,10 @@ pub(crate) struct KillRequest {
     pub(crate) tried_at: Timestamp,
     /// Whether its outcome is still to come.
     pub(crate) in_flight: bool,
-    /// When it last reached the bus.
+    /// When it last reached the bus, or Hermes past the bus.
     pub(crate) delivered_at: Option<Timestamp>,
+    /// Whether it went past the bus.
+    pub(crate) is_past_bus: bool,
     /// Why the last attempt did not.
     pub(crate) error: Option<String>,
 }
@@ -35,7 +41,16 @@ pub(crate) struct KillRequest {
 impl KillRequest {
     /// A request whose first attempt begins now.
     pub(crate) const fn new(epoch: u64, now: Timestamp) -> Self {
-        Self { at: now, epoch, attempts: 1, tried_at: now, in_flight: true, delivered_at: None, error: None }
+        Self {
+            at: now,
+            epoch,
+            attempts: 1,
+            tried_at: now,
+            in_flight: true,
+            delivered_at: None,
+            is_past_bus: false,
+            error: None,
+        }
     }
 
     /// Whether an attempt is under way that may still end.
@@ -85,7 +100,7 @@ pub(crate) enum ArmFlow {
     },
     /// Refused, with every reason.
     Denied(Vec<String>),
-    /// It did not reach the bus.
+    /// It did not reach the bus, or nobody answered while it could be obeyed.
     Failed(String),
     /// In force.
     Applied,
@@ -111,14 +126,18 @@ impl ArmFlow {
         true
     }
 
-    /// Marks the answer as late when its time is over; true when that is news.
-    pub(crate) fn expire(&mut self, now: Timestamp) -> bool {
-        match self {
+    /// Marks the answer as late when its time is over, and as failed once it cannot come any more; what is new of that, in words.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Option<&'static str> {
+        let over = match self {
+            Self::Waiting { since, .. } if now.since(*since) >= ARM_OVER_AFTER => "no answer; the command has expired",
+            Self::Sending { since } if now.since(*since) >= ATTEMPT_LOST_AFTER => "the attempt came to no end",
             Self::Waiting { since, late, .. } if !*late && now.since(*since) >= ANSWER_WITHIN => {
                 *late = true;
-                true
+                return Some("no answer in 5 s; is Hermes up?");
             }
-            _ => false,
-        }
+            _ => return None,
+        };
+        *self = Self::Failed(over.to_owned());
+        Some(over)
     }
 }

@@ -25,6 +25,8 @@ use panes::{Pane, Panes, RowId};
 
 /// Answers kept, for one that comes before we know the id of its command.
 const ACKS_KEPT: usize = 32;
+/// Armings remembered that were asked for again. One is asked for at most every few seconds, and each is over after 30 s.
+const ARMS_KEPT: usize = 8;
 
 /// Whether the bus can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,13 @@ pub(crate) enum Link {
     Connecting,
     /// It answers.
     Up,
+    /// It answers but takes no writes: reading, cancelling and the kill go on.
+    Degraded {
+        /// Why.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+    },
     /// It does not.
     Down {
         /// Why.
@@ -63,6 +72,8 @@ pub(crate) struct Model {
     pub(crate) kill: Option<KillRequest>,
     /// The arming that was asked for.
     pub(crate) arm: ArmFlow,
+    /// Armings that were asked for again before they were answered, by id: what comes of them still counts.
+    pub(crate) arms_before: VecDeque<String>,
     /// Whether a kill was asked for while an arming was out: if that arming takes effect, it is killed again.
     pub(crate) arm_overruled: bool,
     /// Answers of daemons, the newest last.
@@ -92,6 +103,7 @@ impl Model {
             desk: Desk::default(),
             kill: None,
             arm: ArmFlow::Idle,
+            arms_before: VecDeque::new(),
             arm_overruled: false,
             acks: VecDeque::new(),
             panes: Panes::default(),
@@ -118,6 +130,14 @@ impl Model {
             self.acks.pop_front();
         }
         self.acks.push_back(ack);
+    }
+
+    /// Remembers an arming that is asked for again.
+    pub(crate) fn keep_arm(&mut self, id: String) {
+        if self.arms_before.len() >= ARMS_KEPT {
+            self.arms_before.pop_front();
+        }
+        self.arms_before.push_back(id);
     }
 
     /// How many rows a panel has.

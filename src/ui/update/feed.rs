@@ -1,5 +1,6 @@
 //! News of the desk.
 
+use crate::bus::BusLink;
 use crate::domain::TradeEvent;
 use crate::ui::effect::Effect;
 use crate::ui::format;
@@ -39,25 +40,26 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
     Vec::new()
 }
 
-fn link(model: &mut Model, state: Result<(), String>) -> Vec<Effect> {
-    let was_down = matches!(model.link, Link::Down { .. });
-    match state {
-        Ok(()) => {
-            model.link = Link::Up;
-            if was_down {
-                model.notices.info("bus is back", model.now);
-                return vec![Effect::Resnapshot];
-            }
+/// Reasons may change while a state lasts; its age does not.
+fn link(model: &mut Model, state: BusLink) -> Vec<Effect> {
+    let now = model.now;
+    let link = match (state, &model.link) {
+        (BusLink::Up, _) => Link::Up,
+        (BusLink::Degraded(reason), Link::Degraded { since, .. }) => {
+            Link::Degraded { reason: format::clean(&reason), since: *since }
         }
-        Err(reason) => {
-            let since = match &model.link {
-                Link::Down { since, .. } => *since,
-                Link::Connecting | Link::Up => model.now,
-            };
-            model.link = Link::Down { reason: format::clean(&reason), since };
+        (BusLink::Degraded(reason), _) => Link::Degraded { reason: format::clean(&reason), since: now },
+        (BusLink::Down(reason), Link::Down { since, .. }) => {
+            Link::Down { reason: format::clean(&reason), since: *since }
         }
+        (BusLink::Down(reason), _) => Link::Down { reason: format::clean(&reason), since: now },
+    };
+    let was_down = matches!(std::mem::replace(&mut model.link, link), Link::Down { .. });
+    if !was_down || matches!(model.link, Link::Down { .. }) {
+        return Vec::new();
     }
-    Vec::new()
+    model.notices.info("bus is back", now);
+    vec![Effect::Resnapshot]
 }
 
 fn event(model: &mut Model, event: Event) -> Vec<Effect> {

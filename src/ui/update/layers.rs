@@ -53,7 +53,8 @@ pub(super) fn key(model: &mut Model, chord: Chord, action: Option<Action>) -> Ha
     }
 }
 
-/// In an input, what types a character types it; only keys that type nothing keep their meaning.
+/// In an input, what types a character types it; only keys that type nothing keep their meaning. Enter and Esc have theirs
+/// whatever the keymap says: there must be a way on and a way out.
 fn text_key(model: &mut Model, chord: Chord, action: Option<Action>) -> Handled {
     if let Some(character) = chord.typed() {
         edit(model, |input| input.push(character));
@@ -63,8 +64,18 @@ fn text_key(model: &mut Model, chord: Chord, action: Option<Action>) -> Handled 
         edit(model, Input::pop);
         return DONE;
     }
+    if chord.is_erase() {
+        edit(model, Input::clear);
+        return DONE;
+    }
+    if chord.is_enter() {
+        return Handled::Consumed(enter(model));
+    }
+    if chord.is_escape() {
+        leave(model);
+        return DONE;
+    }
     match action {
-        Some(Action::PageUp) => edit(model, Input::clear),
         Some(Action::Up) => move_choice(model, false),
         Some(Action::Down) => move_choice(model, true),
         Some(Action::Open) => return Handled::Consumed(enter(model)),
@@ -75,7 +86,8 @@ fn text_key(model: &mut Model, chord: Chord, action: Option<Action>) -> Handled 
     DONE
 }
 
-fn edit(model: &mut Model, change: impl FnOnce(&mut Input)) {
+/// Changes what was typed; what was chosen of the matches begins anew.
+pub(super) fn edit(model: &mut Model, change: impl FnOnce(&mut Input)) {
     match model.overlays.top_mut() {
         Some(Overlay::Palette { input, selected }) => {
             change(input);

@@ -69,10 +69,8 @@ fn key(model: &mut Model, event: KeyEvent) -> Vec<Effect> {
 fn paste(model: &mut Model, text: &str) {
     let now = model.now;
     match model.overlays.top_mut() {
-        Some(Overlay::Palette { input, .. } | Overlay::Help { filter: input, typing: true, .. }) => {
-            for character in text.chars() {
-                input.push(character);
-            }
+        Some(Overlay::Palette { .. } | Overlay::Help { typing: true, .. }) => {
+            layers::edit(model, |input| text.chars().for_each(|character| input.push(character)));
         }
         Some(Overlay::Arm { .. }) => model.notices.info("pasted text ignored: the word must be typed", now),
         Some(_) | None => model.notices.info("pasted text ignored", now),

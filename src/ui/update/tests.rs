@@ -4,17 +4,22 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButto
 use proptest::prelude::*;
 
 use super::*;
+use crate::bus::BusLink;
 use crate::domain::{Ack, AckVerdict, KillProof, KillState, Mode, OrderState, TradeEvent};
 use crate::ui::model::Link;
 use crate::ui::model::control::ArmFlow;
 use crate::ui::model::panes::{Pane, RowId};
-use crate::ui::msg::{Feed, MarketBatch};
+use crate::ui::msg::{Delivered, Feed, MarketBatch};
 use crate::ui::testing::{
     argos, armed, at, busy, denial, event, feed, fill, hermes, keys, killed, latch, model, order, signal, tick,
 };
 
 fn is_kill(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Kill { .. }))
+}
+
+fn on_bus(secs: i64) -> Delivered {
+    Delivered::Bus(latch(3, KillState::Killed, at(secs)))
 }
 
 fn ack(id: &str, verdict: AckVerdict) -> Feed {
@@ -60,17 +65,40 @@ fn a_kill_is_tried_until_hermes_confirms_it() {
     let shown = model.notices.shown().map(|notice| notice.text.clone()).unwrap_or_default();
     assert!(shown.contains("kill not delivered over the bus: bus unreachable: refused; use `cockpit kill`"), "{shown}");
     assert!(is_kill(&update(&mut model, Msg::Second, at(61))), "a failed attempt is repeated");
-    let sent = latch(3, KillState::Killed, at(61));
-    update(&mut model, Msg::KillSent(Ok(sent)), at(61));
+    update(&mut model, Msg::KillSent(Ok(on_bus(61))), at(61));
     assert!(!is_kill(&update(&mut model, Msg::Second, at(62))), "Hermes has a moment to confirm");
     feed(&mut model, Feed::Hermes(hermes(at(62), 70, armed(), rust_decimal::dec!(1))), at(62));
     assert!(model.kill.is_some(), "an armed report confirms nothing");
     assert!(is_kill(&update(&mut model, Msg::Second, at(63))), "what is not confirmed is repeated");
-    update(&mut model, Msg::KillSent(Ok(latch(3, KillState::Killed, at(63)))), at(63));
+    update(&mut model, Msg::KillSent(Ok(on_bus(63))), at(63));
     let report = killed(KillProof::Proving { zero_seen: 0 });
     feed(&mut model, event("hermes", "h1", 71, at(63), TradeEvent::Kill(report)), at(63));
     assert_eq!(model.kill, None);
     assert!(!is_kill(&update(&mut model, Msg::Second, at(90))));
+}
+
+#[test]
+fn a_kill_that_went_past_the_bus_is_not_said_to_be_on_it() {
+    let mut model = busy(120, 30);
+    keys(&mut model, "K", at(60));
+    update(&mut model, Msg::KillSent(Ok(Delivered::Beside)), at(61));
+    let shown = model.notices.shown().map(|notice| notice.text.clone()).unwrap_or_default();
+    assert!(shown.contains("past the bus") && !shown.contains("on the bus"), "{shown}");
+    assert!(model.desk.latch.as_ref().is_none_or(|latch| latch.epoch > 0), "no latch was seen there");
+    let headline = crate::ui::view::tests::screen(&model);
+    assert!(headline.contains("with Hermes past the bus"), "{headline}");
+}
+
+#[test]
+fn how_a_kill_got_there_is_not_told_once_it_is_confirmed() {
+    for late in [Ok(on_bus(62)), Ok(Delivered::Beside), Err("refused".to_owned())] {
+        let mut model = busy(80, 24);
+        keys(&mut model, "K", at(60));
+        feed(&mut model, event("hermes", "h1", 71, at(61), TradeEvent::Kill(killed(KillProof::None))), at(61));
+        update(&mut model, Msg::KillSent(late), at(62));
+        let shown = model.notices.shown().map(|notice| notice.text.clone()).unwrap_or_default();
+        assert!(shown.contains("Hermes confirms"), "{shown}");
+    }
 }
 
 #[test]
@@ -127,12 +155,47 @@ fn an_answer_may_come_before_we_know_the_commands_id_or_late_or_never() {
 }
 
 #[test]
+fn an_arming_that_nobody_answers_can_be_asked_for_again_and_fails_when_it_has_expired() {
+    let mut model = busy(80, 24);
+    keys(&mut model, "Aarm<enter>", at(60));
+    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
+    update(&mut model, Msg::Second, at(66));
+    let effects = keys(&mut model, "arm<enter>", at(66));
+    assert!(matches!(effects.as_slice(), [Effect::Arm { .. }]), "a late answer does not stand in the way: {effects:?}");
+    update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(66));
+    update(&mut model, Msg::Second, at(95));
+    assert!(model.arm.is_out(), "it may still be answered");
+    update(&mut model, Msg::Second, at(96));
+    assert_eq!(model.arm, ArmFlow::Failed("no answer; the command has expired".to_owned()));
+    let effects = keys(&mut model, "arm<enter>", at(97));
+    assert!(matches!(effects.as_slice(), [Effect::Arm { .. }]), "{effects:?}");
+    update(&mut model, Msg::Second, at(102));
+    assert!(matches!(model.arm, ArmFlow::Failed(_)), "an attempt without an outcome ends too");
+}
+
+#[test]
+fn a_kill_overrules_also_an_arming_that_was_asked_for_again() {
+    let mut model = busy(80, 24);
+    keys(&mut model, "Aarm<enter>", at(60));
+    update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
+    update(&mut model, Msg::Second, at(66));
+    keys(&mut model, "arm<enter>", at(66));
+    update(&mut model, Msg::ArmSent(Ok("c2".to_owned())), at(66));
+    feed(&mut model, ack("c2", AckVerdict::Denied { reasons: vec![] }), at(67));
+    keys(&mut model, "K", at(68));
+    update(&mut model, Msg::KillSent(Ok(on_bus(68))), at(68));
+    feed(&mut model, event("hermes", "h1", 61, at(68), TradeEvent::Kill(killed(KillProof::None))), at(68));
+    assert_eq!(model.kill, None, "confirmed");
+    assert!(is_kill(&feed(&mut model, ack("c1", AckVerdict::Applied), at(69))), "the first came after all");
+}
+
+#[test]
 fn a_kill_overrules_an_arming_that_is_on_its_way() {
     let mut model = busy(80, 24);
     keys(&mut model, "Aarm<enter>", at(60));
     update(&mut model, Msg::ArmSent(Ok("c1".to_owned())), at(60));
     keys(&mut model, "K", at(61));
-    update(&mut model, Msg::KillSent(Ok(latch(3, KillState::Killed, at(61)))), at(61));
+    update(&mut model, Msg::KillSent(Ok(on_bus(61))), at(61));
     feed(&mut model, event("hermes", "h1", 61, at(61), TradeEvent::Kill(killed(KillProof::None))), at(61));
     assert_eq!(model.kill, None, "confirmed");
     assert!(is_kill(&feed(&mut model, ack("c1", AckVerdict::Applied), at(62))), "the arming came after: kill again");
@@ -194,11 +257,26 @@ fn an_older_snapshot_does_not_undo_newer_events() {
 #[test]
 fn when_the_bus_is_down_values_stay_and_when_it_is_back_snapshots_are_read() {
     let mut model = busy(80, 24);
-    feed(&mut model, Feed::Link(Err("refused".to_owned())), at(61));
-    feed(&mut model, Feed::Link(Err("refused again".to_owned())), at(65));
+    feed(&mut model, Feed::Link(BusLink::Down("refused".to_owned())), at(61));
+    feed(&mut model, Feed::Link(BusLink::Down("refused again".to_owned())), at(65));
     assert_eq!(model.link, Link::Down { reason: "refused again".to_owned(), since: at(61) });
     assert_eq!(model.rows(Pane::Orders), 4);
-    assert_eq!(feed(&mut model, Feed::Link(Ok(())), at(70)), [Effect::Resnapshot]);
+    assert_eq!(feed(&mut model, Feed::Link(BusLink::Up), at(70)), [Effect::Resnapshot]);
+}
+
+#[test]
+fn a_degraded_bus_is_not_shown_as_a_dead_one() {
+    let mut model = busy(120, 30);
+    assert_eq!(feed(&mut model, Feed::Link(BusLink::Degraded("NOREPLICAS".to_owned())), at(61)), []);
+    update(&mut model, Msg::Second, at(62));
+    let shown = crate::ui::view::tests::screen(&model);
+    assert!(shown.contains("bus degraded 1s: NOREPLICAS; no new orders"), "{shown}");
+    assert!(!shown.contains("bus down") && !shown.contains(" old"), "the data is as fresh as before: {shown}");
+    feed(&mut model, Feed::Link(BusLink::Degraded("OOM".to_owned())), at(65));
+    assert_eq!(model.link, Link::Degraded { reason: "OOM".to_owned(), since: at(61) });
+    feed(&mut model, Feed::Link(BusLink::Down("refused".to_owned())), at(66));
+    let back = feed(&mut model, Feed::Link(BusLink::Degraded("NOREPLICAS".to_owned())), at(70));
+    assert_eq!(back, [Effect::Resnapshot], "what can be read is read");
 }
 
 #[test]
@@ -240,6 +318,33 @@ fn the_palette_runs_by_name_and_help_searches() {
 }
 
 #[test]
+fn no_keymap_locks_the_reader_into_an_input() {
+    let dir = tempfile::tempdir().expect("a temp dir");
+    let file = dir.path().join("keys.toml");
+    std::fs::write(&file, "[keys]\nopen = [\"o\"]\nclose = [\"x\"]\npage_up = [\"ctrl-b\"]\n").expect("writes");
+    for before in [":", "A", "?/"] {
+        let mut model = busy(80, 24);
+        model.keymap = crate::ui::keymap::Keymap::load(Some(&file)).expect("a keymap");
+        keys(&mut model, before, at(60));
+        assert!(matches!(model.overlays.top(), Some(top) if top.takes_text()), "after '{before}'");
+        keys(&mut model, "<esc>", at(60));
+        assert!(!model.overlays.top().is_some_and(Overlay::takes_text), "after '{before}'");
+    }
+    let mut model = busy(80, 24);
+    model.keymap = crate::ui::keymap::Keymap::load(Some(&file)).expect("a keymap");
+    assert_eq!(keys(&mut model, ":oxredr<ctrl-u>redr<enter>", at(60)), [Effect::Redraw]);
+    assert!(matches!(keys(&mut model, "Aarm<enter>", at(60)).as_slice(), [Effect::Arm { .. }]));
+}
+
+#[test]
+fn pasting_into_the_palette_chooses_among_what_is_left() {
+    let mut model = busy(80, 24);
+    keys(&mut model, ":<down><down><down>", at(60));
+    update(&mut model, Msg::Paste("redraw".to_owned()), at(60));
+    assert_eq!(keys(&mut model, "<enter>", at(60)), [Effect::Redraw]);
+}
+
+#[test]
 fn the_mouse_chooses_and_never_trades() {
     let mut model = busy(120, 30);
     let place = settle::layout(&model).pane(Pane::Fills).expect("on screen");
@@ -278,8 +383,9 @@ fn any_feed() -> impl Strategy<Value = Feed> {
     let number = 0_i64..30;
     let seq = 0_u64..90;
     prop_oneof![
-        Just(Feed::Link(Ok(()))),
-        Just(Feed::Link(Err("down".to_owned()))),
+        Just(Feed::Link(BusLink::Up)),
+        Just(Feed::Link(BusLink::Degraded("NOREPLICAS".to_owned()))),
+        Just(Feed::Link(BusLink::Down("down".to_owned()))),
         (seq.clone(), any::<bool>()).prop_map(|(seq, armed_now)| {
             let report = if armed_now { armed() } else { killed(KillProof::Proving { zero_seen: 2 }) };
             Feed::Hermes(hermes(at(60), seq, report, rust_decimal::dec!(-2)))
@@ -325,7 +431,7 @@ fn any_msg() -> impl Strategy<Value = Msg> {
         1 => (0_u16..210, 0_u16..70).prop_map(|(width, height)| Msg::Resize(width, height)),
         1 => Just(Msg::Second),
         1 => Just(Msg::KillSent(Err("refused".to_owned()))),
-        1 => Just(Msg::KillSent(Ok(latch(3, KillState::Killed, at(60))))),
+        1 => Just(Msg::KillSent(Ok(on_bus(60)))),
         1 => "[a-c]".prop_map(|id| Msg::ArmSent(Ok(id))),
         1 => Just(Msg::ArmSent(Err("refused".to_owned()))),
     ]

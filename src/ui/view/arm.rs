@@ -5,7 +5,6 @@ use ratatui::layout::Rect;
 
 use super::popup;
 use crate::ui::format;
-use crate::ui::keymap::Action;
 use crate::ui::model::Model;
 use crate::ui::model::control::{ARM_WORD, ArmFlow};
 use crate::ui::theme::{Role, Theme};
@@ -26,7 +25,7 @@ fn lines(model: &Model, input: &str, cols: usize) -> Vec<Line> {
             ("type ".to_owned(), Role::Text),
             (ARM_WORD.to_owned(), Role::Key),
             (" and press ".to_owned(), Role::Text),
-            (model.keymap.hint(Action::Open), Role::Key),
+            ("enter".to_owned(), Role::Key),
             (": ".to_owned(), Role::Text),
             (format!("{input}▏"), if input == ARM_WORD { Role::Good } else { Role::Text }),
         ],
@@ -57,14 +56,14 @@ fn status(model: &Model) -> Line {
         ArmFlow::Idle => ("nothing was asked yet".to_owned(), Role::Dim),
         ArmFlow::Sending { since: at } => (format!("sending, {}", since(*at)), Role::Warn),
         ArmFlow::Waiting { since: at, late: true, .. } => {
-            (format!("NO ANSWER for {}: is Hermes up? A late answer still counts", since(*at)), Role::Bad)
+            (format!("NO ANSWER for {}: is Hermes up? A late answer still counts; or ask again", since(*at)), Role::Bad)
         }
         ArmFlow::Waiting { since: at, accepted_by: Some(by), .. } => {
             (format!("accepted by {}, {}", format::clean(by), since(*at)), Role::Warn)
         }
         ArmFlow::Waiting { since: at, .. } => (format!("asked, waiting for an answer, {}", since(*at)), Role::Warn),
         ArmFlow::Denied(_) => ("REFUSED".to_owned(), Role::Bad),
-        ArmFlow::Failed(_) => ("NOT DELIVERED".to_owned(), Role::Bad),
+        ArmFlow::Failed(_) => ("FAILED".to_owned(), Role::Bad),
         ArmFlow::Applied => ("armed".to_owned(), Role::Good),
     };
     vec![(text, role)]

@@ -51,7 +51,12 @@ pub(super) fn headline(model: &Model) -> String {
                 request.attempts
             ),
             (None, Some(_)) => {
-                format!(" KILL REQUESTED {asked} ago, on the bus, waiting for Hermes ({})", request.attempts)
+                let place = if request.is_past_bus {
+                    "with Hermes past the bus, no report yet"
+                } else {
+                    "on the bus, waiting for Hermes"
+                };
+                format!(" KILL REQUESTED {asked} ago, {place} ({})", request.attempts)
             }
             (None, None) => format!(" KILL REQUESTED {asked} ago, sending ({})", request.attempts),
         };

@@ -137,6 +137,13 @@ fn link(model: &Model, class: Class) -> Line {
     match &model.link {
         Link::Up => vec![("bus ".to_owned(), Role::Dim), ("up".to_owned(), Role::Good)],
         Link::Connecting => vec![("bus connecting".to_owned(), Role::Warn)],
+        Link::Degraded { since, .. } if class == Class::Single => {
+            vec![(format!("bus DEGRADED {}", format::age(model.now.since(*since))), Role::Bad)]
+        }
+        Link::Degraded { reason, since } => {
+            let text = format!("bus degraded {}: {reason}; no new orders", format::age(model.now.since(*since)));
+            vec![(text, Role::Bad)]
+        }
         Link::Down { since, .. } if class == Class::Single => {
             vec![(format!("bus DOWN {}", format::age(model.now.since(*since))), Role::Bad)]
         }

@@ -8,7 +8,7 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::domain::KillProof;
-use crate::ui::msg::{Feed, Msg};
+use crate::ui::msg::{Delivered, Feed, Msg};
 use crate::ui::testing::{at, busy, feed, hermes, keys, killed, model};
 use crate::ui::update::update;
 
@@ -20,7 +20,7 @@ fn buffer(model: &Model, theme: Theme) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-fn screen(model: &Model) -> String {
+pub(crate) fn screen(model: &Model) -> String {
     let buffer = buffer(model, Theme::new(true));
     let area = buffer.area;
     let mut text = String::new();
@@ -75,7 +75,7 @@ fn with_kill(width: u16, height: u16, proof: KillProof) -> Model {
 
 fn bus_down(width: u16, height: u16) -> Model {
     let mut model = busy(width, height);
-    feed(&mut model, Feed::Link(Err("Connection refused (os error 111)".to_owned())), at(61));
+    feed(&mut model, Feed::Link(crate::bus::BusLink::Down("Connection refused (os error 111)".to_owned())), at(61));
     update(&mut model, Msg::Second, at(72));
     model
 }
@@ -155,7 +155,7 @@ fn killed_is_shown_only_when_hermes_says_so() {
     keys(&mut model, "K", at(61));
     update(
         &mut model,
-        Msg::KillSent(Ok(crate::ui::testing::latch(3, crate::domain::KillState::Killed, at(61)))),
+        Msg::KillSent(Ok(Delivered::Bus(crate::ui::testing::latch(3, crate::domain::KillState::Killed, at(61))))),
         at(61),
     );
     let text = screen(&model);

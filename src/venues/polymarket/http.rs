@@ -226,7 +226,10 @@ mod tests {
         assert_eq!(request.url().as_str(), "http://127.0.0.1:9/base/data/orders?next_cursor=MA%3D%3D");
     }
 
-    async fn outcome(port: u16) -> Result<Reply, TransportError> {
+    /// Longer than anything here takes on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    async fn outcome(port: u16, timeout: Duration) -> Result<Reply, TransportError> {
         let http = Http::new(format!("http://127.0.0.1:{port}").parse().expect("url")).expect("client");
         let call = Call {
             method: Method::POST,
@@ -234,7 +237,7 @@ mod tests {
             query: &[],
             headers: &[],
             body: Bytes::from_static(b"{}"),
-            timeout: Duration::from_millis(300),
+            timeout,
         };
         http.send(http.prepare(call)?).await
     }
@@ -251,7 +254,7 @@ mod tests {
     async fn whatever_breaks_after_the_connection_is_lost_and_before_it_is_not_sent() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        assert!(lost(outcome(port).await).contains("no answer within 300ms"));
+        assert!(lost(outcome(port, Duration::from_millis(300)).await).contains("no answer within 300ms"));
 
         let answers =
             [b"".as_slice(), b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"success\":tr", b"garbage\r\n\r\n"];
@@ -267,12 +270,12 @@ mod tests {
             }
         });
         for _ in answers {
-            let reason = lost(outcome(port).await);
+            let reason = lost(outcome(port, PATIENCE).await);
             assert!(reason.starts_with("connection lost"), "{reason}");
         }
         server.await.expect("the server has seen every request");
 
-        match outcome(port).await {
+        match outcome(port, PATIENCE).await {
             Err(TransportError::NotSent(reason)) => assert!(reason.starts_with("cannot connect"), "{reason}"),
             Err(TransportError::Lost(reason)) => panic!("nothing was sent: {reason}"),
             Ok(reply) => panic!("an answer with {}", reply.status),

@@ -10,7 +10,8 @@ async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_a
         world.signal(name).await;
     }
     world.until("three rest", |state| state.orders.open == 3).await;
-    world.venue.refuse_cancel_all.store(3, Ordering::SeqCst);
+    // Until the order to arm was refused: afterwards three more attempts fail.
+    world.venue.refuse_cancel_all.store(u32::MAX, Ordering::SeqCst);
     world.bus.refuse_latch.store(true, Ordering::SeqCst);
     world.ledger.off.store(true, Ordering::SeqCst);
     let verdict = world.command(Action::Kill { why: "test".into() }).await;
@@ -19,6 +20,7 @@ async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_a
         panic!("armed without a proof");
     };
     assert!(reasons.iter().any(|reason| reason.contains("not proved")), "{reasons:?}");
+    world.venue.refuse_cancel_all.store(3, Ordering::SeqCst);
     let proved = |state: &HermesState| matches!(state.kill.proof, KillProof::Proved { .. });
     let state = world.until("proved without bus and ledger", proved).await;
     let beats = world.venue.beats.load(Ordering::SeqCst);

@@ -26,7 +26,7 @@ async fn while_the_ledger_does_not_answer_cancels_and_the_kill_go_on_and_heartbe
     for name in ["a", "b"] {
         world.signal(name).await;
     }
-    world.signal_resting("short", Duration::from_secs(1)).await;
+    world.signal_resting("short", Duration::from_secs(4)).await;
     world.until("all rest", |state| state.orders.open == 3).await;
     world.ledger.hangs.store(true, Ordering::SeqCst);
     world.signal("late").await;

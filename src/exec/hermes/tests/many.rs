@@ -32,7 +32,8 @@ async fn of_a_thousand_orders_with_a_tenth_of_the_answers_lost_every_verdict_is_
     }
     let (filled_or_open, all) = (u64::from(ORDERS), u64::from(ORDERS));
     for number in 0..ORDERS {
-        world.append(OrderIntent { deadline: clock::now().plus(WAIT * 10), ..intent(&format!("n{number}"), 1) }).await;
+        let later = clock::now().plus(WAIT * 20);
+        world.append(OrderIntent { deadline: later, rest_until: later, ..intent(&format!("n{number}"), 1) }).await;
     }
     let settled = |state: &HermesState| {
         let orders = state.orders;

@@ -33,7 +33,7 @@ use crate::risk::checks::bench;
 use crate::store::ledger::Lease;
 use crate::store::sqlite::SqliteLedger;
 
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(40);
 
 /// What is wrong with a ledger.
 #[derive(Debug, Default)]
@@ -191,11 +191,11 @@ impl World {
         Running { task: tokio::spawn(run_tuned(parts, tuning, shutdown.clone())), shutdown }
     }
 
-    /// Keeps the market fresh; published until Hermes listens.
+    /// Keeps the market fresh until the test's runtime ends.
     async fn publish_market(&self) {
         let (bus, writer) = (self.bus.clone(), Writer::new("argos", "b"));
         tokio::spawn(async move {
-            for _ in 0..2_000 {
+            loop {
                 for data in [PolymarketData::Market(market()), PolymarketData::Book(book())] {
                     let payload = encode(&writer.wrap(data, clock::now())).expect("encodes");
                     bus.publish(Channel::Polymarket, payload).await.expect("publishes");

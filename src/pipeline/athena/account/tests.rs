@@ -72,17 +72,46 @@ fn an_unknown_order_counts_at_full_size_and_a_denied_one_not_at_all() {
     assert_eq!(up(&mut other, NOW), sizes(0, 0, 0));
 }
 
+/// An order of 20 as Hermes tells it once he knows trades of `traded` of the `matched` shares.
+fn traded(state: OrderState, matched: &str, traded: &str) -> TradeEvent {
+    let traded = traded.parse().expect("a size");
+    TradeEvent::Order(Order { traded, ..order(state, matched) })
+}
+
 #[test]
 fn matched_shares_stay_counted_until_a_position_shows_them() {
     let mut account = Account::default();
-    account.event(&h1(), 1, &TradeEvent::Order(order(OrderState::Live, "0")));
-    account.event(&h1(), 2, &TradeEvent::Order(order(OrderState::PartiallyFilled, "5")));
+    let mark = |size: &str| TradeEvent::Position(position("up", size, "0.50"));
+    account.event(&h1(), 1, &traded(OrderState::Live, "0", "0"));
+    account.event(&h1(), 2, &traded(OrderState::PartiallyFilled, "5", "0"));
     assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
-    account.event(&h1(), 3, &TradeEvent::Order(order(OrderState::Filled, "20")));
-    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
-    account.event(&h1(), 4, &TradeEvent::Position(position("up", "20", "0.50")));
+    account.event(&h1(), 3, &traded(OrderState::Filled, "20", "0"));
+    account.event(&h1(), 4, &mark("0"));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0), "a mark shows no trade");
+    account.event(&h1(), 5, &traded(OrderState::Filled, "20", "8"));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0), "told, and booked with the next position");
+    account.event(&h1(), 6, &mark("8"));
+    assert_eq!(up(&mut account, NOW), sizes(8, 12, 0));
+    account.event(&h1(), 7, &traded(OrderState::Filled, "20", "20"));
+    assert_eq!(up(&mut account, NOW), sizes(8, 12, 0));
+    assert_eq!(account.holdings().open().count(), 0, "nothing of it is open");
+    account.event(&h1(), 8, &mark("20"));
     assert_eq!(up(&mut account, NOW), sizes(20, 0, 0));
     assert_eq!(account.holdings().gross(), crate::domain::Usd(dec!(10)));
+}
+
+#[test]
+fn a_snapshot_between_match_and_trade_keeps_the_shares_counted() {
+    let mut account = Account::default();
+    account.event(&h1(), 1, &traded(OrderState::Filled, "20", "0"));
+    let mut state = hermes(2, NOW);
+    state.recent_orders.push(order(OrderState::Filled, "20"));
+    account.snapshot(&state);
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+    (state.seq, state.recent_orders[0].traded) = (3, state.recent_orders[0].matched);
+    state.positions.push(position("up", "20", "0.50"));
+    account.snapshot(&state);
+    assert_eq!(up(&mut account, NOW), sizes(20, 0, 0));
 }
 
 #[test]

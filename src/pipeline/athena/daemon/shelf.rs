@@ -16,12 +16,13 @@ use super::inputs::retry;
 use super::together::SILENT_AFTER;
 use crate::bus::{BusError, BusRef, EntryId, Key, Origin, Stream, decode, encode};
 use crate::clock;
+use crate::domain::params::Table;
+use crate::domain::params::book::{self, Author, Outcome, Values};
 use crate::domain::{
     Ack, AckVerdict, Action, Addressee, AthenaState, Command, ParamBook, ParamProblem, ParamVersion, StrategyId,
     Timestamp,
 };
-use crate::pipeline::athena::params::book::{self, Author, Outcome, Values};
-use crate::pipeline::athena::{Shard, Table};
+use crate::pipeline::athena::Shard;
 
 const BLOCK: Duration = Duration::from_secs(1);
 const BATCH: usize = 16;

@@ -1,8 +1,8 @@
 use rust_decimal::Decimal;
 
 use super::*;
+use crate::domain::params::assert_declared;
 use crate::domain::{OrderIntent, Price, Side};
-use crate::pipeline::athena::params::assert_declared;
 use crate::pipeline::athena::scene::{OPENS, Scene};
 use crate::pipeline::athena::{Effect, Engine, Running};
 use crate::risk::checks::bench;

@@ -1,10 +1,10 @@
 use rust_decimal::prelude::ToPrimitive;
 
 use super::*;
+use crate::domain::params::assert_declared;
 use crate::domain::{
     FeeSchedule, Forecast, ForecastHour, LocalDay, Observation, OrderIntent, OutcomeToken, Side, Temperature,
 };
-use crate::pipeline::athena::params::assert_declared;
 use crate::pipeline::athena::{Effect, Engine, Running, scene};
 use crate::risk::Limits;
 use crate::risk::checks::bench;

@@ -99,9 +99,9 @@ async fn it_is_connected_once_the_venue_answers_and_again_after_every_loss() {
 #[tokio::test]
 async fn a_socket_that_says_nothing_is_dropped() {
     let (venue, address) = Venue::start().await;
-    let mut events = stream(address, Timing { silence: Duration::from_millis(200), ..timing() });
+    let mut events = stream(address, Timing { silence: Duration::from_secs(2), ..timing() });
     let _silent = venue.accept().await;
-    assert_eq!(lost(&mut events).await, "silent for 200ms");
+    assert_eq!(lost(&mut events).await, "silent for 2s");
     let mut socket = venue.accept().await;
     say(&mut socket, "PONG").await;
     assert_eq!(next(&mut events).await, UserEvent::Connected);

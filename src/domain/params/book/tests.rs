@@ -1,13 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::athena::MomentumParams;
-use crate::pipeline::athena::scene::params;
+use crate::domain::params::sample::{Sample, params};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_348_800);
 
 fn table() -> Table {
-    Table::of::<MomentumParams>()
+    Table::of::<Sample>()
 }
 
 fn file() -> Values {
@@ -42,7 +41,7 @@ fn the_file_is_version_one() {
     let book = first();
     let version = latest(&book);
     assert_eq!((version.version, version.by.as_str(), &version.values), (1, "config file", &file()));
-    assert_eq!(book.table.len(), MomentumParams::TABLE.len());
+    assert_eq!(book.table.len(), Sample::TABLE.len());
     let threshold = book.table.iter().find(|doc| doc.name == "threshold").expect("declared");
     assert_eq!((threshold.low.as_deref(), threshold.high.as_deref()), (Some("0.00001"), Some("0.5")));
 }

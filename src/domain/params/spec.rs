@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
 use std::fmt;
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{StrategyId, Timestamp, Zone};
+use crate::domain::Zone;
 
 /// What a parameter may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -54,6 +53,35 @@ pub enum ParamKind {
         /// All of them.
         of: &'static [&'static str],
     },
+    /// `true` or `false`.
+    Flag,
+    /// Slugs and rolling patterns, with commas between.
+    Markets,
+}
+
+/// Which way a limit becomes tighter. The other way widens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tighter {
+    /// A lower number allows less.
+    Lower,
+    /// A higher number allows less.
+    Higher,
+    /// A shorter list allows less: nothing may be on it that was not before.
+    Fewer,
+    /// `true` allows less.
+    On,
+}
+
+impl fmt::Display for Tighter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lower => "lower",
+            Self::Higher => "higher",
+            Self::Fewer => "fewer",
+            Self::On => "true",
+        })
+    }
 }
 
 /// One parameter as it was declared.
@@ -65,11 +93,40 @@ pub struct ParamSpec {
     pub kind: ParamKind,
     /// Its unit; empty for a pure number.
     pub unit: &'static str,
+    /// Which way it is tighter; absent unless it is a limit.
+    pub tighter: Option<Tighter>,
     /// What it does.
     pub doc: &'static str,
 }
 
 impl ParamSpec {
+    /// Whether going from one value to another allows more than before. What cannot be compared does.
+    #[must_use]
+    pub fn widens(&self, from: &str, to: &str) -> bool {
+        let below = |one: &str, other: &str| match (Decimal::from_str_exact(one), Decimal::from_str_exact(other)) {
+            (Ok(one), Ok(other)) => one < other,
+            _ => true,
+        };
+        match self.tighter {
+            None => false,
+            _ if from == to => false,
+            Some(Tighter::Lower) => below(from, to),
+            Some(Tighter::Higher) => below(to, from),
+            Some(Tighter::Fewer) => listed(to).any(|market| listed(from).all(|known| known != market)),
+            Some(Tighter::On) => to != "true",
+        }
+    }
+
+    /// The tighter of two values; of two lists what is on both.
+    #[must_use]
+    pub fn stricter(&self, one: &str, other: &str) -> String {
+        if self.tighter == Some(Tighter::Fewer) {
+            let both = listed(one).filter(|market| listed(other).any(|known| known == *market));
+            return both.collect::<Vec<_>>().join(",");
+        }
+        if self.widens(one, other) { one } else { other }.to_owned()
+    }
+
     /// What is allowed, in words.
     #[must_use]
     pub fn allowed(&self) -> String {
@@ -84,6 +141,8 @@ impl ParamSpec {
             ParamKind::Station => "the four letters or digits of a station such as KLGA".into(),
             ParamKind::Zone => "a time zone such as America/New_York".into(),
             ParamKind::Choice { of } => format!("one of {}", of.join(", ")),
+            ParamKind::Flag => "true or false".into(),
+            ParamKind::Markets => "slugs or patterns such as btc-updown-5m-{start}, with commas between".into(),
         }
     }
 
@@ -116,8 +175,15 @@ impl ParamSpec {
             ParamKind::Station => text.len() == 4 && is_code(text),
             ParamKind::Zone => Zone::named(text).is_some(),
             ParamKind::Choice { of } => of.contains(&text),
+            ParamKind::Flag => matches!(text, "true" | "false"),
+            ParamKind::Markets => listed(text).all(is_market),
         }
     }
+}
+
+/// The items of a list.
+pub(super) fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 fn is_code(text: &str) -> bool {
@@ -146,118 +212,36 @@ impl fmt::Display for ParamProblem {
     }
 }
 
-/// A parameter that a version changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ParamChange {
-    /// Its name.
-    pub name: String,
-    /// What it was in the version before.
-    pub from: String,
-    /// What it is since.
-    pub to: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl fmt::Display for ParamChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} -> {}", self.name, self.from, self.to)
+    const fn limit(tighter: Tighter) -> ParamSpec {
+        ParamSpec { name: "x", kind: ParamKind::Flag, unit: "", tighter: Some(tighter), doc: "" }
     }
-}
 
-/// One version of a strategy's parameters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ParamVersion {
-    /// Whose.
-    pub strategy: StrategyId,
-    /// Counts up from 1, the version that the configuration file gave.
-    pub version: u64,
-    /// Every parameter as text, by its name.
-    pub values: BTreeMap<String, String>,
-    /// What differs from the version before; empty in the first.
-    pub changed: Vec<ParamChange>,
-    /// Who set it: the command's actor, or `config file`.
-    pub by: String,
-    /// Why.
-    pub why: String,
-    /// When.
-    pub at: Timestamp,
-    /// The command that asked for it; absent when the configuration file did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
-}
-
-/// What a parameter may hold, as it goes over the bus.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ParamDoc {
-    /// Its name.
-    pub name: String,
-    /// What is allowed, in words.
-    pub allowed: String,
-    /// The least, for a number.
-    pub low: Option<String>,
-    /// The most, for a number.
-    pub high: Option<String>,
-    /// Its unit; empty for a pure number.
-    pub unit: String,
-    /// Whether it cannot be changed while the desk runs.
-    pub fixed: bool,
-    /// What it does.
-    pub doc: String,
-}
-
-impl From<&ParamSpec> for ParamDoc {
-    fn from(spec: &ParamSpec) -> Self {
-        let (low, high) = match spec.kind {
-            ParamKind::Decimal { low, high } => (Some(low.to_owned()), Some(high.to_owned())),
-            ParamKind::Integer { low, high } | ParamKind::Seconds { low, high } | ParamKind::Millis { low, high } => {
-                (Some(low.to_string()), Some(high.to_string()))
-            }
-            ParamKind::Pair
-            | ParamKind::Market
-            | ParamKind::Event
-            | ParamKind::Station
-            | ParamKind::Zone
-            | ParamKind::Choice { .. } => (None, None),
-        };
-        Self {
-            name: spec.name.to_owned(),
-            allowed: spec.allowed(),
-            low,
-            high,
-            unit: spec.unit.to_owned(),
-            fixed: spec.is_fixed(),
-            doc: spec.doc.trim().to_owned(),
+    #[test]
+    fn each_direction_knows_what_widens_and_which_of_two_is_stricter() {
+        for (tighter, tight, wide) in [
+            (Tighter::Lower, "99.5", "100"),
+            (Tighter::Higher, "100", "99.5"),
+            (Tighter::On, "true", "false"),
+            (Tighter::Fewer, "a", "a,b"),
+        ] {
+            let spec = limit(tighter);
+            assert!(spec.widens(tight, wide) && !spec.widens(wide, tight), "{tighter}");
+            assert!(!spec.widens(tight, tight), "{tighter}");
+            assert_eq!((spec.stricter(tight, wide), spec.stricter(wide, tight)), (tight.into(), tight.into()));
         }
+        assert!(!limit(Tighter::Lower).widens("100", "100.00"), "the same in other words");
+        assert!(limit(Tighter::Lower).widens("100", "lots"), "what cannot be compared may allow more");
     }
-}
 
-/// What `params.<strategy>` holds: the version in force, those before it, and what each parameter may hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ParamBook {
-    /// Whose.
-    pub strategy: StrategyId,
-    /// Every parameter, in the order of its declaration.
-    pub table: Vec<ParamDoc>,
-    /// The values of the configuration file at Athena's last start.
-    pub file: BTreeMap<String, String>,
-    /// At most 200 versions, the newest last: that one is in force.
-    pub versions: Vec<ParamVersion>,
-}
-
-impl ParamBook {
-    /// The version in force.
-    #[must_use]
-    pub fn in_force(&self) -> Option<&ParamVersion> {
-        self.versions.last()
+    #[test]
+    fn a_list_with_another_market_widens_and_only_what_is_on_both_is_strict() {
+        let spec = limit(Tighter::Fewer);
+        assert!(spec.widens("a,b", "b, c"));
+        assert_eq!(spec.stricter("a,b", "b, c"), "b");
+        assert_eq!(spec.stricter("a", "c"), "", "then nothing may be traded");
     }
-}
-
-/// A strategy's parameters as Athena uses them now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ParamsInForce {
-    /// Whose.
-    pub strategy: StrategyId,
-    /// Their version.
-    pub version: u64,
-    /// Every parameter as text, by its name.
-    pub values: BTreeMap<String, String>,
 }

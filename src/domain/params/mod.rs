@@ -1,18 +1,23 @@
-//! Parameter tables: each strategy declares its thresholds once, with type, range, unit and meaning. The configuration file, the
-//! command line, the cockpit and the live changes all read that one declaration.
+//! Parameter tables: each strategy declares its thresholds once, and the risk gate its limits, with type, range, unit and meaning.
+//! The configuration file, the command line, the cockpit and the live changes all read that one declaration.
 
 pub mod book;
+mod spec;
 mod value;
+mod version;
 
 pub use book::Table;
+pub use spec::{ParamKind, ParamProblem, ParamSpec, Tighter};
 pub use value::ParamValue;
-pub(super) use value::choice;
+pub(crate) use value::choice;
+pub use version::{ParamBook, ParamChange, ParamDoc, ParamVersion, ParamsInForce};
 
 use std::collections::BTreeMap;
 
-use crate::domain::{ParamProblem, ParamSpec};
+/// Under this name stands the book of the risk limits. No strategy may have it.
+pub const RISK: &str = "risk";
 
-/// A strategy's thresholds, as declared with `parameters!`.
+/// Thresholds or limits, as declared with `parameters!`.
 pub trait Params: Clone + PartialEq + std::fmt::Debug + Send + Sized + 'static {
     /// Every parameter, in the order of its declaration.
     const TABLE: &'static [ParamSpec];
@@ -84,16 +89,19 @@ pub fn unknown(texts: &BTreeMap<String, String>, table: &[ParamSpec], problems: 
     }
 }
 
-/// Declares a strategy's parameters: a struct, its table, and the way from text and back.
+/// Declares parameters: a struct, its table, and the way from text and back.
 ///
-/// Each field is `name: Type = kind, "key", "unit";` with its meaning as doc comment.
+/// Each field is `name: Type = kind, "key", "unit";` with its meaning as doc comment; a limit says behind its unit which way it is
+/// tighter.
 macro_rules! parameters {
+    (@tighter) => { None };
+    (@tighter $tighter:ident) => { Some($crate::domain::Tighter::$tighter) };
     (
         $(#[doc = $about:literal])+
         $visibility:vis struct $params:ident {
             $(
                 $(#[doc = $doc:literal])+
-                $field:ident: $type:ty = $kind:expr, $key:literal, $unit:literal;
+                $field:ident: $type:ty = $kind:expr, $key:literal, $unit:literal $(, $tighter:ident)?;
             )+
         }
     ) => {
@@ -103,12 +111,13 @@ macro_rules! parameters {
             $($(#[doc = $doc])+ pub $field: $type,)+
         }
 
-        impl $crate::pipeline::athena::Params for $params {
+        impl $crate::domain::params::Params for $params {
             const TABLE: &'static [$crate::domain::ParamSpec] = &[
                 $($crate::domain::ParamSpec {
                     name: $key,
                     kind: $kind,
                     unit: $unit,
+                    tighter: $crate::domain::params::parameters!(@tighter $($tighter)?),
                     doc: concat!($($doc),+),
                 },)+
             ];
@@ -119,9 +128,9 @@ macro_rules! parameters {
                 let mut problems = Vec::new();
                 let mut specs = Self::TABLE.iter();
                 $(let $field = specs.next().and_then(|spec| {
-                    $crate::pipeline::athena::params::take::<$type>(texts, spec, &mut problems)
+                    $crate::domain::params::take::<$type>(texts, spec, &mut problems)
                 });)+
-                $crate::pipeline::athena::params::unknown(texts, Self::TABLE, &mut problems);
+                $crate::domain::params::unknown(texts, Self::TABLE, &mut problems);
                 match ($($field,)+) {
                     ($(Some($field),)+) if problems.is_empty() => Ok(Self { $($field),+ }),
                     _ => Err(problems),
@@ -132,7 +141,7 @@ macro_rules! parameters {
                 let mut specs = Self::TABLE.iter();
                 let mut texts = std::collections::BTreeMap::new();
                 $(if let Some(spec) = specs.next() {
-                    let text = $crate::pipeline::athena::ParamValue::show(&self.$field, &spec.kind);
+                    let text = $crate::domain::params::ParamValue::show(&self.$field, &spec.kind);
                     texts.insert(spec.name.to_owned(), text);
                 })+
                 texts
@@ -151,11 +160,13 @@ pub(crate) fn assert_declared<P: Params>(sample: &P) {
     assert_eq!(P::from_texts(&texts).as_ref(), Ok(sample));
     for spec in P::TABLE {
         assert!(!spec.doc.trim().is_empty() && !spec.allowed().is_empty(), "{}", spec.name);
-        if let crate::domain::ParamKind::Decimal { low, high } = spec.kind {
+        if let ParamKind::Decimal { low, high } = spec.kind {
             assert!(spec.admits(low) && spec.admits(high), "{}", spec.name);
         }
     }
 }
 
+#[cfg(test)]
+mod sample;
 #[cfg(test)]
 mod tests;

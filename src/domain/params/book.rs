@@ -1,9 +1,9 @@
-//! The book of a strategy's parameters: which version is in force, and how it becomes another. Pure.
+//! The book of a strategy's parameters, or of the limits: which version is in force, and how it becomes another. Pure.
 
 use std::collections::BTreeMap;
 
-use super::Params;
-use crate::domain::{ParamBook, ParamChange, ParamDoc, ParamProblem, ParamSpec, ParamVersion, StrategyId, Timestamp};
+use super::{ParamBook, ParamChange, ParamDoc, ParamProblem, ParamSpec, ParamVersion, Params};
+use crate::domain::{StrategyId, Timestamp};
 
 /// Versions that a book keeps; the oldest beyond that go.
 const KEPT: usize = 200;
@@ -17,7 +17,7 @@ pub type Values = BTreeMap<String, String>;
 /// Values, or everything that is wrong with them.
 type Checked = Result<Values, Vec<ParamProblem>>;
 
-/// A strategy's parameter table without its type: what the book needs to judge texts.
+/// A parameter table without its type: what the book needs to judge texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     specs: &'static [ParamSpec],
@@ -39,6 +39,30 @@ impl Table {
     /// The parameters' names, in the order of their declaration.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.specs.iter().map(|spec| spec.name)
+    }
+
+    /// What going from one set of values to another would allow that was not allowed before.
+    #[must_use]
+    pub fn widened(&self, from: &Values, to: &Values) -> Vec<ParamChange> {
+        let widened = |spec: &&ParamSpec| match (from.get(spec.name), to.get(spec.name)) {
+            (Some(from), Some(to)) => spec.widens(from, to),
+            (from, to) => spec.tighter.is_some() && from != to,
+        };
+        let name = |spec: &ParamSpec| spec.name.to_owned();
+        self.specs.iter().filter(widened).map(|spec| change(name(spec), from, to)).collect()
+    }
+
+    /// Of each value the tighter one.
+    #[must_use]
+    pub fn strictest(&self, one: &Values, other: &Values) -> Values {
+        let value = |spec: &ParamSpec| {
+            let value = match (one.get(spec.name), other.get(spec.name)) {
+                (Some(one), Some(other)) => spec.stricter(one, other),
+                (only, None) | (None, only) => only?.clone(),
+            };
+            Some((spec.name.to_owned(), value))
+        };
+        self.specs.iter().filter_map(value).collect()
     }
 
     fn docs(&self) -> Vec<ParamDoc> {
@@ -68,7 +92,7 @@ pub enum Outcome {
     Same(u64),
 }
 
-/// The book at Athena's start. `file` holds the configuration file's values, which are right.
+/// The book at the start of who decides on it. `file` holds the configuration file's values, which are right.
 ///
 /// Of each parameter what was said last counts: the version in force stays, and of the file only those values are taken that differ
 /// from the file of the last start; fixed parameters are always the file's. If that is a change, it is a new version by `config file`.
@@ -224,12 +248,14 @@ fn with_version(mut book: ParamBook, values: Values, author: &Author<'_>) -> Par
 /// What differs, by name; a parameter that one side lacks shows as `-` there.
 fn differences(from: &Values, to: &Values) -> Vec<ParamChange> {
     let names: std::collections::BTreeSet<&String> = from.keys().chain(to.keys()).collect();
-    let text = |values: &Values, name: &str| values.get(name).map_or_else(|| "-".to_owned(), Clone::clone);
-    names
-        .into_iter()
-        .filter(|name| from.get(*name) != to.get(*name))
-        .map(|name| ParamChange { name: name.clone(), from: text(from, name), to: text(to, name) })
-        .collect()
+    let differs = |name: &&&String| from.get(**name) != to.get(**name);
+    names.iter().filter(differs).map(|name| change((*name).clone(), from, to)).collect()
+}
+
+fn change(name: String, from: &Values, to: &Values) -> ParamChange {
+    let text = |values: &Values| values.get(&name).map_or_else(|| "-".to_owned(), Clone::clone);
+    let (from, to) = (text(from), text(to));
+    ParamChange { name, from, to }
 }
 
 #[cfg(test)]

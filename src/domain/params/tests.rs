@@ -2,9 +2,8 @@ use std::time::Duration;
 
 use rust_decimal::dec;
 
+use super::sample::{Sample, params};
 use super::*;
-use crate::pipeline::athena::MomentumParams;
-use crate::pipeline::athena::scene::params;
 
 fn changes(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect()
@@ -19,7 +18,7 @@ fn a_table_reads_back_what_it_wrote() {
 fn a_change_takes_effect_whole_or_not_at_all() {
     let changed = params().with(&changes(&[("threshold", "0.0005"), ("window_s", "30")])).expect("in range");
     assert_eq!((changed.threshold, changed.window), (dec!(0.0005), Duration::from_secs(30)));
-    assert_eq!(MomentumParams { threshold: dec!(0.0001), window: Duration::from_secs(15), ..changed }, params());
+    assert_eq!(Sample { threshold: dec!(0.0001), window: Duration::from_secs(15), ..changed }, params());
     let refused = params().with(&changes(&[("threshold", "0.0005"), ("window_s", "0")])).expect_err("out of range");
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].to_string(), "window_s = 0: allowed: whole seconds from 1 to 3600");
@@ -51,6 +50,6 @@ fn every_wrong_change_is_named_with_what_would_be_right() {
 fn what_is_missing_is_named() {
     let mut texts = params().texts();
     texts.remove("size");
-    let problems = MomentumParams::from_texts(&texts).expect_err("incomplete");
+    let problems = Sample::from_texts(&texts).expect_err("incomplete");
     assert_eq!(problems[0].to_string(), "size = (missing): allowed: a decimal from 0.01 to 1000000000");
 }

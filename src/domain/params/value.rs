@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use crate::domain::{ForecastModel, ParamKind, Rounding, Size, StationId, Symbol, TemperatureUnit, Zone};
+use super::ParamKind;
+use super::spec::listed;
+use crate::domain::{ForecastModel, Rounding, Size, StationId, Symbol, TemperatureUnit, Usd, Zone};
 
 /// A type that a parameter can have: how it is read from text that its kind admits, and how it is written.
 pub trait ParamValue: Sized {
@@ -33,13 +35,51 @@ impl ParamValue for Size {
     }
 }
 
-impl ParamValue for usize {
+impl ParamValue for Usd {
     fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
-        matches!(kind, ParamKind::Integer { .. }).then(|| text.parse().ok()).flatten()
+        Decimal::parse(kind, text).map(Self)
+    }
+
+    fn show(&self, kind: &ParamKind) -> String {
+        self.0.show(kind)
+    }
+}
+
+/// A whole number.
+macro_rules! whole {
+    ($type:ty) => {
+        impl ParamValue for $type {
+            fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
+                matches!(kind, ParamKind::Integer { .. }).then(|| text.parse().ok()).flatten()
+            }
+
+            fn show(&self, _kind: &ParamKind) -> String {
+                self.to_string()
+            }
+        }
+    };
+}
+
+whole!(usize);
+whole!(u32);
+
+impl ParamValue for bool {
+    fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
+        (*kind == ParamKind::Flag).then(|| text.parse().ok()).flatten()
     }
 
     fn show(&self, _kind: &ParamKind) -> String {
         self.to_string()
+    }
+}
+
+impl ParamValue for Vec<String> {
+    fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
+        (*kind == ParamKind::Markets).then(|| listed(text).map(str::to_owned).collect())
+    }
+
+    fn show(&self, _kind: &ParamKind) -> String {
+        self.join(",")
     }
 }
 
@@ -104,7 +144,7 @@ impl ParamValue for Zone {
 /// An enum that a parameter may hold: a word for each of its values.
 macro_rules! choice {
     ($type:ty { $($word:literal => $value:path),+ $(,)? }) => {
-        impl $crate::pipeline::athena::ParamValue for $type {
+        impl $crate::domain::params::ParamValue for $type {
             fn parse(_kind: &$crate::domain::ParamKind, text: &str) -> Option<Self> {
                 match text {
                     $($word => Some($value),)+
@@ -122,7 +162,7 @@ macro_rules! choice {
     };
 }
 
-pub(in super::super) use choice;
+pub(crate) use choice;
 
 choice!(Rounding { "nearest" => Self::Nearest, "down" => Self::Down });
 choice!(TemperatureUnit { "celsius" => Self::Celsius, "fahrenheit" => Self::Fahrenheit });
