@@ -74,17 +74,21 @@ pub(crate) struct Intents {
 
 impl Intents {
     /// `count` of them, in an order that the seed decides.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
     pub(crate) fn new(market: &Market, count: usize, mix: Mix, seed: u64) -> Self {
         let mut kinds: Vec<Kind> = mix.kinds().iter().copied().cycle().take(count).collect();
         let mut rng = StdRng::seed_from_u64(seed);
         for index in (1..kinds.len()).rev() {
             kinds.swap(index, rng.random_range(0..=index));
         }
-        let all: Vec<OrderIntent> =
-            kinds.into_iter().enumerate().map(|(index, kind)| wish(index, kind).intent(market)).collect();
+        Self::of(kinds.into_iter().enumerate().map(|(index, kind)| wish(index, kind).intent(market)).collect())
+    }
+
+    /// These, each of a size of its own.
+    pub(crate) fn of(all: Vec<OrderIntent>) -> Self {
         let by_size: BTreeMap<Decimal, IntentId> =
             all.iter().map(|intent| (intent.size.decimal().normalize(), intent.intent.clone())).collect();
-        assert_eq!(by_size.len(), count, "each has a size of its own");
+        assert_eq!(by_size.len(), all.len(), "each has a size of its own");
         Self { all, by_size }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Desk;
 use crate::domain::{OrderIntent, Timestamp, TransientCode};
 
-/// For how long after a restart only post-only orders are taken. Source: the venue's matching-engine page.
+/// For how long after a restart only post-only orders are taken, when the venue does not say. Source: its matching-engine page.
 const POST_ONLY_WINDOW: Duration = Duration::from_mins(2);
 /// First pause for maintenance, doubled while it lasts, and the longest. Source: the venue asks for 1 to 2 s, doubling.
 const MAINTENANCE_FIRST: Duration = Duration::from_secs(1);
@@ -41,8 +41,9 @@ impl Pause {
             }
             TransientCode::RateLimited => after.unwrap_or(RATE_LIMITED),
             TransientCode::PostOnlyMode => {
-                let until = self.post_only_until.filter(|until| *until > now);
-                let until = *self.post_only_until.insert(until.unwrap_or_else(|| now.plus(POST_ONLY_WINDOW)));
+                let known = self.post_only_until.filter(|until| *until > now);
+                let until = after.map(|after| now.plus(after)).or(known).unwrap_or_else(|| now.plus(POST_ONLY_WINDOW));
+                self.post_only_until = Some(until);
                 return until.since(now);
             }
             // Nothing was sent: it concerns this order alone.
@@ -97,6 +98,17 @@ mod tests {
         pause.accepted(false);
         assert_eq!(pause.trouble(at(1)), None);
         assert_eq!(pause.refused(TransientCode::Restarting, "425", None, at(0)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn the_post_only_window_is_as_long_as_the_venue_says_and_two_minutes_when_it_does_not() {
+        let mut pause = Pause::default();
+        let mut refused = |after, now| pause.refused(TransientCode::PostOnlyMode, "503", after, at(now));
+        assert_eq!(refused(None, 0), Duration::from_mins(2));
+        assert_eq!(refused(None, 30_000), Duration::from_secs(90), "the same window");
+        assert_eq!(refused(Some(Duration::from_secs(8)), 30_000), Duration::from_secs(8));
+        assert_eq!(refused(Some(Duration::from_secs(200)), 31_000), Duration::from_secs(200), "it was prolonged");
+        assert_eq!(pause.trouble(at(31_001)), None, "post-only orders go meanwhile");
     }
 
     #[test]
