@@ -400,3 +400,26 @@ fn while_halted_no_skip_is_told_and_afterwards_the_count_is() {
 }
 
 mod tape;
+
+#[test]
+fn an_intent_that_is_derived_again_does_not_stand_in_its_own_way() {
+    let tight = || {
+        let mut scene = Scene::new();
+        let limits = crate::risk::Limits { position_cap: Size(dec!(20)), ..bench::limits() };
+        scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], limits);
+        scene.list(scene.start);
+        scene.refresh();
+        scene.warm();
+        scene
+    };
+    let first = only(&tight().tick(UP));
+    assert_eq!(first.size, Size(dec!(20)));
+    let mut again = tight();
+    again.play(&Event::OnItsWay(Box::new(first.clone())));
+    assert_eq!(only(&again.tick(UP)).intent, first.intent, "on the stream already, and alive at Hermes perhaps");
+    let mut order = crate::domain::Order::new(first.clone(), again.now);
+    order.state = crate::domain::OrderState::Live;
+    let mut known = tight();
+    known.order_event(2, order);
+    assert_eq!(only(&known.tick(UP)).intent, first.intent);
+}
