@@ -267,3 +267,18 @@ fn a_restart_changes_nothing() {
 }
 
 mod calibration;
+
+#[test]
+fn a_corrected_report_is_another_cause_and_a_repeated_one_the_same() {
+    let id = |degrees: Decimal, received_at: i64| {
+        let data = WeatherData::Observation(Observation {
+            station: "KLGA".into(),
+            temperature: Some(Temperature::fahrenheit(degrees)),
+            event_at: Timestamp::from_secs(1),
+            received_at: Timestamp::from_secs(received_at),
+        });
+        concern(&Event::Weather(Box::new(data)), &params()).expect("of its station").0.trade_id
+    };
+    assert_eq!(id(dec!(74), 2), id(dec!(74), 3));
+    assert_ne!(id(dec!(74), 2), id(dec!(75), 2));
+}
