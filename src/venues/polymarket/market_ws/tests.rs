@@ -7,7 +7,7 @@ use rust_decimal::dec;
 use super::frame::{MarketEvent, parse};
 use super::session::{Effect, Event, Session};
 use crate::domain::{Book, Price, Timestamp, TokenId};
-use crate::venues::fixtures;
+use crate::fixtures;
 
 fn now() -> Timestamp {
     Timestamp::from_secs(1_795_348_800)
