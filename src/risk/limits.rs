@@ -35,6 +35,6 @@ pub struct Limits {
     pub daily_loss: Usd,
     /// Most that equity may fall below the day's peak before nothing more is bought.
     pub daily_drawdown: Usd,
-    /// Oldest book or tick that a decision may rest on.
+    /// Oldest book or tick that a decision may rest on. A book's age counts from when it was last known to be true.
     pub data_age: Duration,
 }

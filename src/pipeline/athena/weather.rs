@@ -352,7 +352,10 @@ fn concern<'a>(event: &'a Event, params: &WeatherParams) -> Option<(Cause, Optio
             (event_at.since(received_at) <= FUTURE_TOLERANCE).then(|| (cause(event_at, received_at, content), None))
         }
         Event::Polymarket(PolymarketData::Book(book)) => {
-            Some((cause(book.event_at, book.received_at, 2), Some(&book.market)))
+            // A book that is heard to be so still is a cause of its own: what was not wanted then may be now.
+            let known_at = book.known_at();
+            let number = u64::try_from(known_at.micros()).unwrap_or(0);
+            Some((cause(book.event_at, known_at, number), Some(&book.market)))
         }
         _ => None,
     }

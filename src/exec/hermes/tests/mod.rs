@@ -328,6 +328,7 @@ fn book() -> Book {
         asks: level(dec!(0.50)),
         event_at: clock::now(),
         received_at: clock::now(),
+        heard_at: None,
     }
 }
 
