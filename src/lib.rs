@@ -23,6 +23,8 @@ pub mod config;
 pub mod domain;
 pub mod exec;
 pub mod failpoint;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod pipeline;
 pub mod risk;
 pub mod sim;

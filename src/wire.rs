@@ -157,6 +157,7 @@ impl Running {
         let settings = argos::Settings {
             kraken_ws: venues.kraken_ws.clone(),
             gamma: venues.gamma.clone(),
+            clob: venues.clob.clone(),
             clob_ws: venues.clob_ws.clone(),
             symbols: config.argos.symbols.clone(),
             markets: config.argos.markets.clone(),

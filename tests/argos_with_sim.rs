@@ -61,7 +61,8 @@ impl Seen {
             market.tokens.iter().all(|outcome| book(&outcome.token))
         };
         let rolling = self.markets.values().filter(|market| market.slug.as_str().starts_with("btc-updown-5m-"));
-        pair("BTC/USD") && pair("ETH/USD") && self.markets.len() >= 2 && rolling.into_iter().any(two_sided)
+        let heard = self.books.values().any(|book| book.known_at() > book.received_at);
+        pair("BTC/USD") && pair("ETH/USD") && self.markets.len() >= 2 && rolling.into_iter().any(two_sided) && heard
     }
 }
 
@@ -77,6 +78,7 @@ async fn what_the_venues_say_arrives_on_the_bus() {
     let settings = argos::Settings {
         kraken_ws: venues.endpoints.kraken_ws.clone(),
         gamma: venues.endpoints.gamma.clone(),
+        clob: venues.endpoints.clob.clone(),
         clob_ws: venues.endpoints.clob_ws.clone(),
         symbols: vec![Symbol::new("BTC/USD"), Symbol::new("ETH/USD")],
         markets: vec!["btc-updown-5m-{start}".to_owned(), quiet.clone()],

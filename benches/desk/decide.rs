@@ -53,6 +53,7 @@ fn engine(hermes: &HermesState, market: &Market, now: Timestamp) -> Engine {
         asks: level(dec!(0.51)),
         event_at: now,
         received_at: now,
+        heard_at: None,
     };
     let later = HermesState { at: now.plus(Duration::from_hours(24 * 30)), ..hermes.clone() };
     let mut effects = Vec::new();

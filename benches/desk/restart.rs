@@ -169,6 +169,7 @@ impl Stranger {
             asks: level(dec!(0.60)),
             event_at: now,
             received_at: now,
+            heard_at: None,
         };
         let view = RiskView {
             trading_state: TradingState::Active,

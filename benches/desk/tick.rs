@@ -114,6 +114,7 @@ fn tell_books(bus: &BusRef, market: Market) -> AbortOnDropHandle<()> {
                 asks: level(dec!(0.51)),
                 event_at: now,
                 received_at: now,
+                heard_at: None,
             };
             for data in [PolymarketData::Market(market.clone()), PolymarketData::Book(book)] {
                 let payload = encode(&origin.wrap(&data, clock::now())).expect("encodes");

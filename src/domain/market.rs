@@ -132,11 +132,20 @@ pub struct Book {
     pub asks: Vec<Level>,
     /// When the venue says it was so.
     pub event_at: Timestamp,
-    /// When it reached us.
+    /// When its last change reached us.
     pub received_at: Timestamp,
+    /// Since then found to be so still: the venue was asked then, and showed the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<Timestamp>,
 }
 
 impl Book {
+    /// The latest instant of which it is known to be true: the age of a book counts from then.
+    #[must_use]
+    pub fn known_at(&self) -> Timestamp {
+        self.heard_at.map_or(self.received_at, |heard| heard.max(self.received_at))
+    }
+
     /// The highest price somebody pays.
     #[must_use]
     pub fn best_bid(&self) -> Option<Level> {

@@ -181,7 +181,7 @@ impl Portfolio {
         let Some(holding) = self.holding(&book.token) else { return };
         let level = if holding.shares < Size::ZERO { book.best_ask() } else { book.best_bid() };
         let Some(level) = level else { return };
-        let mark = Mark { price: level.price, at: book.received_at };
+        let mark = Mark { price: level.price, at: book.known_at() };
         if self.marks.get(&book.token).is_some_and(|known| known.at > mark.at) {
             return;
         }

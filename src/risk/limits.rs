@@ -44,7 +44,7 @@ parameters! {
         daily_loss: Usd = AMOUNT, "daily_loss", "pUSD", Lower;
         /// Most that equity may fall below the day's peak before everything is killed.
         daily_drawdown: Usd = AMOUNT, "daily_drawdown", "pUSD", Lower;
-        /// Oldest book or tick that a decision may rest on.
+        /// Oldest book or tick that a decision may rest on. A book's age counts from when it was last known to be true.
         data_age: Duration = ParamKind::Millis { low: 100, high: 60_000 }, "data_age_ms", "ms", Lower;
     }
 }

@@ -100,6 +100,7 @@ mod tests {
             asks: vec![level(dec!(0.99))],
             event_at: Timestamp::default(),
             received_at: Timestamp::default(),
+            heard_at: None,
         };
         let take = |side| Take { token: 0, side, size: Size(dec!(5)) };
         assert_eq!(take(Side::Buy).limit(&book, Price(dec!(0.01))), Some(Price(dec!(0.99))));

@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -58,15 +57,8 @@ fn keys(value: &Value) -> BTreeSet<String> {
 }
 
 /// A recorded frame, or nothing where the recordings are not at hand.
-#[expect(clippy::print_stderr, reason = "says that it was skipped")]
 fn fixture(path: &str) -> Option<Value> {
-    let folder = std::env::var_os("SHARED_FIXTURES")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"), PathBuf::from);
-    let text = std::fs::read_to_string(folder.join(path)).ok();
-    if text.is_none() {
-        eprintln!("skipped: no {path} in {}", folder.display());
-    }
-    text.map(|text| serde_json::from_str(&text).expect("JSON"))
+    crate::fixtures::text(path).map(|text| serde_json::from_str(&text).expect("JSON"))
 }
 
 /// The frame has every key of the recorded one, on each level that holds data.

@@ -415,6 +415,7 @@ pub(crate) fn busy(width: u16, height: u16) -> Model {
                 asks: vec![Level { price: Price(dec!(0.56)), size: Size(dec!(80)) }],
                 event_at: at(second),
                 received_at: at(second),
+                heard_at: None,
             }],
             markets: vec![market()],
             received: 45,

@@ -1,8 +1,6 @@
 //! Clients of the real venues. They know the wire and nothing of the desk.
 
 pub mod backoff;
-#[cfg(test)]
-pub(crate) mod fixtures;
 pub mod kraken;
 pub mod polymarket;
 pub mod socket;

@@ -1,5 +1,7 @@
 //! Athena in a process that can be killed: this test binary once more, with other strategies than a configuration file can name.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::io::Read;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;

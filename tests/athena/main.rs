@@ -1,5 +1,5 @@
 //! Athena as a process of her own on a real Redis: killed at any point she goes on as if nothing had happened; several share the
-//! instruments without breaching a limit together; an hour of a thousand instruments is there again within a second.
+//! instruments without breaching a limit together.
 
 #![allow(
     clippy::expect_used,
@@ -13,7 +13,6 @@ mod an_hour;
 mod child;
 #[path = "../support/desk.rs"]
 mod desk;
-mod ready;
 mod restart;
 mod shards;
 #[path = "../support/mod.rs"]

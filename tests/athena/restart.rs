@@ -79,6 +79,30 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Kills her when a signal is on the stream and the state that includes it is not kept: for that time Redis refuses to keep any.
+    /// Gives how many ticks are to be decided again.
+    fn between_decision_and_its_being_kept(&mut self, expected: &BTreeMap<String, Intent>) -> usize {
+        let (athena, covered) = self.start();
+        self.may_keep(false);
+        let ahead = expected.iter().filter(|(_, intent)| intent.tick >= covered);
+        let (id, next) = ahead.map(|(id, intent)| (id, intent.tick)).min_by_key(|(_, tick)| *tick).expect("one ahead");
+        let times = |player: &mut Self| player.intents().get(id).map_or(0, |intent| intent.times);
+        let before = times(self);
+        self.play(covered, next + 1);
+        eventually(&format!("{id} to be written"), PATIENCE, || (times(self) > before).then_some(()));
+        athena.kill();
+        self.may_keep(true);
+        let kept = self.covered();
+        assert!(kept <= next, "tick {next} is not to be kept, {kept} are");
+        next + 1 - kept
+    }
+
+    /// Whether states can be written; streams can be.
+    fn may_keep(&mut self, may: bool) {
+        let rule = if may { "+mset" } else { "-mset" };
+        redis::cmd("ACL").arg("SETUSER").arg("default").arg(rule).exec(&mut self.connection).expect("redis answers");
+    }
+
     fn stream(&mut self, name: &str) -> Vec<Value> {
         let reply: redis::streams::StreamRangeReply =
             redis::cmd("XRANGE").arg(name).arg("-").arg("+").query(&mut self.connection).expect("redis answers");
@@ -113,7 +137,7 @@ fn killed_twenty_times_she_makes_the_intents_of_an_uninterrupted_run() {
     assert!(expected.values().all(|intent| intent.times == 1), "nothing twice without a crash");
 
     let mut dice = StdRng::seed_from_u64(SEED);
-    let mut kills: Vec<usize> = (0..KILLS).map(|_| dice.random_range(20..TICKS)).collect();
+    let mut kills: Vec<usize> = (0..KILLS).map(|_| dice.random_range(20..TICKS - TICKS / 5)).collect();
     kills.sort_unstable();
     let mut killed = Player::new(&tape);
     let mut lost = 0;
@@ -134,6 +158,7 @@ fn killed_twenty_times_she_makes_the_intents_of_an_uninterrupted_run() {
         athena.kill();
         lost += kill - killed.covered();
     }
+    lost += killed.between_decision_and_its_being_kept(&expected);
     let (athena, covered) = killed.start();
     killed.play(covered, TICKS);
     killed.until_covered(TICKS);
@@ -154,7 +179,7 @@ fn killed_twenty_times_she_makes_the_intents_of_an_uninterrupted_run() {
         found.len(),
         begun.elapsed().as_secs_f64()
     );
-    assert!(lost > 0 && again > 0, "no kill came between a decision and its being kept");
+    assert!(lost > 0 && again > 0, "{lost} and {again}: one kill came between a decision and its being kept");
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl Tape {
             asks: level(dec!(0.51)),
             event_at: self.start,
             received_at: self.start,
+            heard_at: None,
         })
     }
 

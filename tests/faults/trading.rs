@@ -6,6 +6,7 @@ use std::time::Duration;
 use cockpit::clock;
 use cockpit::domain::{FillStatus, Price, RejectCode, Side, Size, TimeInForce, TokenId, Usd};
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer, VenueOrderStatus};
+use cockpit::venues::polymarket::books::BookReader;
 use cockpit::venues::polymarket::market_ws::client::{self, Output};
 use rust_decimal::dec;
 use serde_json::json;
@@ -178,9 +179,10 @@ impl Books {
         let (wanted, wants) = tokio::sync::watch::channel(BTreeSet::from([market.tokens[0].token.clone()]));
         let shutdown = tokio_util::sync::CancellationToken::new();
         let (base, ends) = (bench.sockets(), shutdown.clone());
+        let reader = BookReader::new(&bench.clob()).expect("an address");
         tokio::spawn(async move {
             // The test may be over before the client.
-            client::run(&base, wants, |output| drop(tell.send(output)), ends).await;
+            client::run(&base, reader, wants, |output| drop(tell.send(output)), ends).await;
         });
         let mut books = Self { told, _wanted: wanted, _shutdown: shutdown.drop_guard() };
         books.until(|output| matches!(output, Output::Book(_)).then_some(())).await;

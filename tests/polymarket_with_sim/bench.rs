@@ -165,6 +165,12 @@ impl Bench {
         self.settings.clob_ws.clone()
     }
 
+    /// Where REST is.
+    #[allow(dead_code, reason = "each test binary uses a part of it")]
+    pub(crate) fn clob(&self) -> String {
+        self.settings.clob.clone()
+    }
+
     /// The same account in another process.
     pub(crate) fn another(&self) -> Arc<PolymarketVenue> {
         self.of(cockpit::sim::DESK_KEY)
@@ -275,6 +281,7 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         asks: level(dec!(0.60)),
         event_at: now,
         received_at: now,
+        heard_at: None,
     };
     let mut holdings = Holdings::new();
     holdings.add_shares(&intent.token, Size(dec!(100_000)), (Size::ZERO, Size::ZERO), Price(dec!(0.5)), false);

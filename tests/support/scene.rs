@@ -157,5 +157,6 @@ fn book(market: &Market, token: &TokenId) -> Book {
         asks: level(dec!(0.60)),
         event_at: now,
         received_at: now,
+        heard_at: None,
     }
 }

@@ -70,6 +70,7 @@ fn book(now: Timestamp) -> Book {
         asks: level(dec!(0.50)),
         event_at: now,
         received_at: now,
+        heard_at: None,
     }
 }
 

@@ -101,7 +101,7 @@ impl Desk {
 
     fn on_book(&mut self, book: Book) {
         self.portfolio.on_book(&book);
-        let newer = self.books.get(&book.token).is_none_or(|known| known.received_at <= book.received_at);
+        let newer = self.books.get(&book.token).is_none_or(|known| known.known_at() <= book.known_at());
         if newer {
             self.books.insert(book.token.clone(), book);
         }
@@ -240,7 +240,7 @@ impl Desk {
     }
 
     fn prune(&mut self, now: Timestamp) {
-        self.books.retain(|_, book| now.since(book.received_at) < BOOK_KEPT);
+        self.books.retain(|_, book| now.since(book.known_at()) < BOOK_KEPT);
         let over = |market: &Market| market.closes_at.is_some_and(|closed| now.since(closed) > MARKET_KEPT);
         let portfolio = &self.portfolio;
         let held = |market: &Market| market.tokens.iter().any(|outcome| portfolio.holds(&outcome.token));

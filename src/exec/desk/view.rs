@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
-    ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp, TradingState,
+    Book, ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp,
+    TradingState,
 };
 use crate::risk::{Holdings, RiskView};
 
@@ -153,7 +154,7 @@ impl Desk {
             epoch: self.latch.epoch,
             market: self.markets.get(&intent.market),
             book,
-            source_at: book.map(|book| book.received_at),
+            source_at: book.map(Book::known_at),
             holdings,
             recent: &self.recent,
             equity: Some(self.equity()),

@@ -25,7 +25,15 @@ fn fill(trade: u32, side: Side, shares: Decimal, price: Decimal, at: i64) -> Fil
 fn book(bid: Decimal, ask: Decimal, at: i64) -> Book {
     let level = |price| vec![Level { price: Price(price), size: Size(dec!(10)) }];
     let at = Timestamp::from_secs(at);
-    Book { market: "0xm".into(), token: "1".into(), bids: level(bid), asks: level(ask), event_at: at, received_at: at }
+    Book {
+        market: "0xm".into(),
+        token: "1".into(),
+        bids: level(bid),
+        asks: level(ask),
+        event_at: at,
+        received_at: at,
+        heard_at: None,
+    }
 }
 
 fn market(payouts: Option<[Price; 2]>) -> Market {

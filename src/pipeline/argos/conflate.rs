@@ -10,11 +10,14 @@ use crate::domain::{Book, Timestamp, TokenId};
 const PACE: Duration = Duration::from_millis(50);
 /// A book that does not change is repeated this often for those who came late.
 const REPEAT: Duration = Duration::from_secs(3);
+/// One that was found to be true still is repeated this often, so that its age stays small.
+const HEARD: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Slot {
     latest: Book,
     waiting: bool,
+    heard: bool,
     sent_at: Option<Timestamp>,
 }
 
@@ -28,7 +31,15 @@ impl Conflater {
     /// Takes a book; it replaces the one before.
     pub(super) fn offer(&mut self, book: Book) {
         let sent_at = self.slots.get(&book.token).and_then(|slot| slot.sent_at);
-        self.slots.insert(book.token.clone(), Slot { latest: book, waiting: true, sent_at });
+        self.slots.insert(book.token.clone(), Slot { latest: book, waiting: true, heard: false, sent_at });
+    }
+
+    /// A token's book was still true at that time.
+    pub(super) fn heard(&mut self, token: &TokenId, at: Timestamp) {
+        if let Some(slot) = self.slots.get_mut(token) {
+            slot.latest.heard_at = slot.latest.heard_at.max(Some(at));
+            slot.heard = true;
+        }
     }
 
     /// A token's book is no longer true: what was waiting is not sent, nothing is repeated.
@@ -45,7 +56,7 @@ impl Conflater {
     pub(super) fn due(&mut self, now: Timestamp) -> Vec<Book> {
         let mut due = Vec::new();
         for slot in self.slots.values_mut().filter(|slot| slot.due_at(now) <= now) {
-            slot.waiting = false;
+            (slot.waiting, slot.heard) = (false, false);
             slot.sent_at = Some(now);
             due.push(slot.latest.clone());
         }
@@ -60,7 +71,11 @@ impl Conflater {
 
 impl Slot {
     fn due_at(&self, now: Timestamp) -> Timestamp {
-        let pause = if self.waiting { PACE } else { REPEAT };
+        let pause = match (self.waiting, self.heard) {
+            (true, _) => PACE,
+            (false, true) => HEARD,
+            (false, false) => REPEAT,
+        };
         // A clock that was set back must not hold a book up.
         self.sent_at.map_or(now, |sent_at| sent_at.min(now).plus(pause))
     }
@@ -83,6 +98,7 @@ mod tests {
             asks: vec![],
             event_at: at(millis),
             received_at: at(millis),
+            heard_at: None,
         }
     }
 
@@ -108,6 +124,11 @@ mod tests {
         conflater.offer(book("b", 1));
         assert_eq!(conflater.due(at(1)), [book("b", 1)]);
         assert_eq!(conflater.due(at(3_000)), [book("a", 0)]);
+        conflater.heard(&TokenId::new("a"), at(3_400));
+        assert!(conflater.due(at(3_500)).iter().all(|book| book.token != TokenId::new("a")));
+        let again = conflater.due(at(4_000));
+        let again = again.iter().find(|book| book.token == TokenId::new("a")).expect("heard of, so told");
+        assert_eq!((again.received_at, again.known_at()), (at(0), at(3_400)));
         conflater.forget(&TokenId::new("a"));
         conflater.forget(&TokenId::new("b"));
         assert!(conflater.due(at(9_000)).is_empty() && conflater.next_due(at(9_000)).is_none());

@@ -20,6 +20,7 @@ use super::watchlist::Watchlist;
 use super::{crypto, polymarket, rejected, state};
 use crate::bus::BusRef;
 use crate::venues::kraken;
+use crate::venues::polymarket::books::BookReader;
 use crate::venues::polymarket::gamma::GammaClient;
 use crate::venues::polymarket::market_ws;
 
@@ -40,7 +41,7 @@ pub enum ArgosError {
         expected: &'static str,
     },
     /// The HTTP client could not be made.
-    #[error("argos.gamma: {0}")]
+    #[error("argos: {0}")]
     Http(String),
     /// A task died: a defect.
     #[error("a task of argos died: {0}")]
@@ -54,6 +55,7 @@ pub enum ArgosError {
 pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -> Result<(), ArgosError> {
     let patterns = check(&settings)?;
     let gamma = GammaClient::new(&settings.gamma).map_err(|error| ArgosError::Http(error.to_string()))?;
+    let reader = BookReader::new(&settings.clob).map_err(|error| ArgosError::Http(error.to_string()))?;
     let boot = Uuid::new_v4().to_string();
     let counts = Arc::new(Counts::default());
     let shared = Arc::new(Shared::new(Arc::clone(&counts)));
@@ -77,7 +79,7 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
     tasks.spawn(watcher.run(stop.clone()));
     let sink = polymarket::sink(outbox, rejects.clone());
     let (url, token) = (settings.clob_ws.clone(), stop.clone());
-    tasks.spawn(async move { market_ws::client::run(&url, wanted_tokens, sink, token).await });
+    tasks.spawn(async move { market_ws::client::run(&url, reader, wanted_tokens, sink, token).await });
     let sink = crypto::sink(Arc::clone(&shared), rejects, ticks);
     let (config, token) = (kraken_config(&settings), stop.clone());
     tasks.spawn(async move { kraken::client::run(&settings.kraken_ws, config, sink, token).await });
@@ -138,8 +140,10 @@ fn check(settings: &Settings) -> Result<Vec<Pattern>, ArgosError> {
             return Err(wrong(key, value, "a ws:// or wss:// address"));
         }
     }
-    if !of_scheme(&settings.gamma, ["http", "https"]) {
-        return Err(wrong("gamma", &settings.gamma, "an http:// or https:// address"));
+    for (key, value) in [("gamma", &settings.gamma), ("clob", &settings.clob)] {
+        if !of_scheme(value, ["http", "https"]) {
+            return Err(wrong(key, value, "an http:// or https:// address"));
+        }
     }
     if settings.symbols.is_empty() {
         return Err(wrong("symbols", "[]", "a list of at least one pair such as BTC/USD"));

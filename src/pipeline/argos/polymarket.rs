@@ -17,7 +17,7 @@ use super::throttle::Throttle;
 use super::watchlist::{Effect, Event, Watchlist};
 use crate::bus::Channel;
 use crate::clock;
-use crate::domain::{Book, Market, PolymarketData, Price, Slug, TokenId};
+use crate::domain::{Book, Market, PolymarketData, Price, Slug, Timestamp, TokenId};
 use crate::venues::polymarket::SOURCE;
 use crate::venues::polymarket::gamma::{GammaClient, GammaError};
 use crate::venues::polymarket::market_ws::client::{Output, Report};
@@ -39,6 +39,7 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct Pending {
     books: HashMap<TokenId, Book>,
+    heard: HashMap<TokenId, Timestamp>,
     tick_sizes: HashMap<TokenId, Price>,
     report: Option<Report>,
 }
@@ -59,6 +60,9 @@ pub(super) fn sink(outbox: Arc<Outbox>, rejects: Rejects) -> impl FnMut(Output) 
     move |output| match output {
         Output::Book(book) => outbox.put(|pending| {
             pending.books.insert(book.token.clone(), book);
+        }),
+        Output::Heard { token, at } => outbox.put(|pending| {
+            pending.heard.insert(token, at);
         }),
         Output::TickSize { token, tick_size } => outbox.put(|pending| {
             pending.tick_sizes.insert(token, tick_size);
@@ -119,6 +123,7 @@ impl Watcher {
                 conflater.tokens().iter().filter(|token| unknown(token)).for_each(|token| conflater.forget(token));
             }
             pending.books.into_values().for_each(|book| conflater.offer(book));
+            pending.heard.iter().for_each(|(token, at)| conflater.heard(token, *at));
             let tick_sizes = pending.tick_sizes.into_iter();
             let tick_sizes = tick_sizes.map(|(token, tick_size)| Event::TickSize { token, tick_size });
             self.step(event.into_iter().chain(tick_sizes).collect(), &report, &mut fetches).await;

@@ -9,6 +9,8 @@ pub struct Settings {
     pub kraken_ws: String,
     /// Gamma address, without a trailing slash.
     pub gamma: String,
+    /// CLOB REST address, where quiet books are compared.
+    pub clob: String,
     /// CLOB WebSocket address; ends before `/ws/market`.
     pub clob_ws: String,
     /// Pairs to collect, as Kraken v2 writes them.

@@ -5,7 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::{Json, Router, extract::Query, routing::get};
+use axum::{
+    Json, Router,
+    extract::Query,
+    routing::{get, post},
+};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -216,6 +220,7 @@ async fn venues() -> Venues {
     let (kraken, clob, gamma) = (listener().await, listener().await, listener().await);
     let settings = Settings {
         kraken_ws: format!("ws://{}", kraken.local_addr().unwrap()),
+        clob: format!("http://{}", gamma.local_addr().unwrap()),
         clob_ws: format!("ws://{}", clob.local_addr().unwrap()),
         gamma: format!("http://{}", gamma.local_addr().unwrap()),
         symbols: vec![Symbol::new("BTC/USD"), Symbol::new("XBT/USD")],
@@ -238,7 +243,7 @@ async fn venues() -> Venues {
             tokio::spawn(other.clone().run_until_cancelled_owned(serve_books(stream)));
         }
     }));
-    let router = Router::new().route("/markets", get(catalogue));
+    let router = Router::new().route("/markets", get(catalogue)).route("/books", post(books));
     tokio::spawn(stop.clone().run_until_cancelled_owned(async move { axum::serve(gamma, router).await.unwrap() }));
     Venues { settings, hang_up, push, _stop: stop.drop_guard() }
 }
@@ -254,6 +259,20 @@ async fn catalogue(Query(query): Query<Vec<(String, String)>>) -> Json<Value> {
         "clobTokenIds": "[\"111\",\"222\"]", "outcomes": "[\"Yes\",\"No\"]", "outcomePrices": "[\"0.5\",\"0.5\"]",
         "orderPriceMinTickSize": 0.01, "orderMinSize": 5, "acceptingOrders": true, "closed": false, "feesEnabled": false
     }]))
+}
+
+/// The books as the socket told them.
+async fn books(Json(wanted): Json<Vec<Value>>) -> Json<Value> {
+    let shown = |wanted: &Value| {
+        let mut bids = vec![json!({"price": "0.40", "size": "10"})];
+        if wanted["token_id"] == "111" {
+            bids.push(json!({"price": "0.45", "size": "3"}));
+        }
+        json!({"market": "0xm", "asset_id": wanted["token_id"], "timestamp": "1735689600000", "hash": "",
+            "bids": bids, "asks": [{"price": "0.60", "size": "10"}],
+            "min_order_size": "5", "tick_size": "0.01", "neg_risk": false, "last_trade_price": ""})
+    };
+    Json(Value::Array(wanted.iter().map(shown).collect()))
 }
 
 async fn say(peer: &mut Peer, frame: &Value) {
@@ -418,6 +437,27 @@ async fn while_the_bus_fails_ticks_are_counted_as_dropped_and_it_goes_on_after()
     assert_eq!((ticks.received, ticks.published, ticks.rejected, ticks.dropped), (6, 1, 1, 4));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_book_that_does_not_change_is_told_with_the_time_at_which_it_was_still_so() {
+    let (bus, venues) = (RecordingBus::new(), venues().await);
+    let (shutdown, daemon) = start(&bus, &venues);
+    for token in ["111", "222"] {
+        let what = format!("the book of {token} is heard of twice");
+        bus.until(&what, |bus| {
+            let heard = |data: PolymarketData| match data {
+                PolymarketData::Book(book) if book.token.as_str() == token => book.heard_at,
+                PolymarketData::Book(_) | PolymarketData::Market(_) => None,
+            };
+            let mut times: Vec<_> = bus.polymarket().into_iter().filter_map(heard).collect();
+            times.dedup();
+            times.len() >= 2 && times.is_sorted()
+        })
+        .await;
+    }
+    stop(&shutdown, daemon).await;
+    assert!(bus.argos().is_some_and(|state| state.feeds.iter().all(|feed| feed.reconnects == 0)));
+}
+
 #[tokio::test]
 async fn a_bus_that_is_known_to_be_down_is_not_waited_for() {
     let bus = RecordingBus::new();
@@ -452,6 +492,7 @@ async fn settings_that_make_no_sense_are_refused_with_key_value_and_what_is_righ
     let good = Settings {
         kraken_ws: "ws://127.0.0.1:1".to_owned(),
         gamma: "http://127.0.0.1:1".to_owned(),
+        clob: "http://127.0.0.1:1".to_owned(),
         clob_ws: "ws://127.0.0.1:1".to_owned(),
         symbols: vec![Symbol::new("BTC/USD")],
         markets: vec![],
@@ -461,6 +502,7 @@ async fn settings_that_make_no_sense_are_refused_with_key_value_and_what_is_righ
     let cases = [
         (Settings { kraken_ws: "http://x".to_owned(), ..good.clone() }, "argos.kraken_ws 'http://x' is not a ws:// or"),
         (Settings { gamma: "x".to_owned(), ..good.clone() }, "argos.gamma 'x' is not an http://"),
+        (Settings { clob: "x".to_owned(), ..good.clone() }, "argos.clob 'x' is not an http://"),
         (Settings { symbols: vec![], ..good.clone() }, "argos.symbols '[]' is not a list of at least one"),
         (
             Settings { markets: vec!["btc-{start}".to_owned()], ..good.clone() },

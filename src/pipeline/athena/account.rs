@@ -141,13 +141,30 @@ impl Account {
         if !self.dirty {
             return;
         }
+        self.holdings = self.sum(None);
+        self.dirty = false;
+    }
+
+    fn sum(&self, without: Option<&IntentId>) -> Holdings {
         let mut holdings = Holdings::new();
         self.positions.values().for_each(|position| holdings.add_position(position));
-        self.orders.values().for_each(|order| holdings.add_order(order));
-        self.on_their_way.values().for_each(|intent| holdings.add_intent(intent));
-        self.unbooked.values().for_each(|(intent, shares)| holdings.add_traded(intent, *shares));
-        self.holdings = holdings;
-        self.dirty = false;
+        let counts = |id: &IntentId| Some(id) != without;
+        let orders = self.orders.iter().filter(|(id, _)| counts(id));
+        orders.for_each(|(_, order)| holdings.add_order(order));
+        let on_their_way = self.on_their_way.iter().filter(|(id, _)| counts(id));
+        on_their_way.for_each(|(_, intent)| holdings.add_intent(intent));
+        let unbooked = self.unbooked.iter().filter(|(id, _)| counts(id));
+        unbooked.for_each(|(_, (intent, shares))| holdings.add_traded(intent, *shares));
+        holdings
+    }
+
+    /// What is at stake besides this intent, when it is counted already: one that is derived again after a restart must not stand in
+    /// its own way.
+    pub(super) fn without(&self, intent: &IntentId) -> Option<Holdings> {
+        let counted = self.orders.contains_key(intent)
+            || self.on_their_way.contains_key(intent)
+            || self.unbooked.contains_key(intent);
+        counted.then(|| self.sum(Some(intent)))
     }
 
     /// What is at stake, as of the last [`Account::refresh`].

@@ -165,13 +165,14 @@ impl Engine {
         let market = self.markets.market(&wish.signal.market);
         let closes_at = market.and_then(|market| market.closes_at);
         let intent = intent(&wish, self.standing.epoch(), closes_at, now);
+        let others = self.account.without(&intent.intent);
         let view = RiskView {
             trading_state: self.standing.trading_state(now),
             epoch: self.standing.epoch(),
             market,
             book: self.markets.book(&intent.market, &intent.token),
             source_at: Some(wish.cause.received_at),
-            holdings: self.account.holdings(),
+            holdings: others.as_ref().unwrap_or(self.account.holdings()),
             recent: &self.recent,
             equity: self.account.equity(),
         };

@@ -60,7 +60,7 @@ impl Markets {
         let Some(listed) = self.listed.iter_mut().find(|listed| listed.market.market == book.market) else { return };
         let Some(index) = listed.market.tokens.iter().position(|outcome| outcome.token == book.token) else { return };
         let place = &mut listed.books[index];
-        if place.as_ref().is_none_or(|known| known.received_at <= book.received_at) {
+        if place.as_ref().is_none_or(|known| known.known_at() <= book.known_at()) {
             *place = Some(book.clone());
         }
     }

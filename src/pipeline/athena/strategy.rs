@@ -35,7 +35,7 @@ impl<'a> Desk<'a> {
     #[must_use]
     pub fn fresh_book(&self, market: &MarketId, token: &TokenId, now: Timestamp) -> Option<&'a Book> {
         let age = |at: Timestamp| now.since(at).max(at.since(now));
-        self.markets.book(market, token).filter(|book| age(book.received_at) <= self.data_age)
+        self.markets.book(market, token).filter(|book| age(book.known_at()) <= self.data_age)
     }
 }
 

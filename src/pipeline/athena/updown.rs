@@ -68,26 +68,53 @@ pub(super) fn trade(event: &Event, symbol: &Symbol) -> Option<Trade> {
 /// Why none of them trades.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
-    Warming { ticks: usize, needed: usize },
-    Silent { since: Duration },
-    Thin { volume: Size, least: Size },
+    Warming {
+        ticks: usize,
+        needed: usize,
+    },
+    /// Enough ticks over too short a time; a full window gets no longer.
+    Short {
+        seen: Duration,
+        needed: Duration,
+        full: bool,
+    },
+    Silent {
+        since: Duration,
+    },
+    Thin {
+        volume: Size,
+        least: Size,
+    },
     Spent(Direction),
-    CoolingDown { left: Duration },
-    NoMarket { pattern: String },
+    CoolingDown {
+        left: Duration,
+    },
+    NoMarket {
+        pattern: String,
+    },
     NotAccepting,
-    TooSmall { size: Size, least: Size },
-    Closing { left: Duration },
+    TooSmall {
+        size: Size,
+        least: Size,
+    },
+    Closing {
+        left: Duration,
+    },
     NoFreshBook,
     NobodyOn(Side),
     NoFairValue,
-    NoEdge { edge: Decimal, least: Decimal },
+    NoEdge {
+        edge: Decimal,
+        least: Decimal,
+    },
 }
 
 impl Obstacle {
     /// One word for it.
     pub(super) const fn word(&self) -> &'static str {
         match self {
-            Self::Warming { .. } => "warming",
+            Self::Warming { .. } | Self::Short { full: false, .. } => "warming",
+            Self::Short { full: true, .. } => "overfull",
             Self::Silent { .. } => "silent",
             Self::Thin { .. } => "thin",
             Self::Spent(_) => "spent",
@@ -108,6 +135,11 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Warming { ticks, needed } => write!(f, "window is warming up: {ticks} of {needed} ticks"),
+            Self::Short { seen, needed, full } => {
+                let (seen, needed) = (seen.as_secs_f64(), needed.as_secs_f64());
+                let of = if *full { "is too short for so many ticks, shorten it" } else { "is warming up" };
+                write!(f, "window {of}: {seen:.1} of {needed:.1} s seen")
+            }
             Self::Silent { since } => write!(f, "no trade for {} s", since.as_secs()),
             Self::Thin { volume, least } => write!(f, "volume {volume} of {least} in the window"),
             Self::Spent(Direction::Up) => f.write_str("waits for the rise to come back"),
@@ -219,14 +251,23 @@ impl<'a> View<'a> {
         if let Some(last) = self.window.last().filter(|last| self.now.since(last.at) > self.terms.span) {
             return Err(Obstacle::Silent { since: self.now.since(last.at) });
         }
-        if !self.window.is_warm() {
-            return Err(Obstacle::Warming { ticks: self.window.len(), needed: self.terms.min_ticks });
-        }
+        self.warm()?;
         let fresh = |outcome: &OutcomeToken| self.desk.fresh_book(&market.market, &outcome.token, self.now).is_some();
         if !market.tokens.iter().any(fresh) {
             return Err(Obstacle::NoFreshBook);
         }
         self.before_cutoff(market)
+    }
+
+    fn warm(&self) -> Result<(), Obstacle> {
+        let (window, needed) = (self.window, self.terms.min_ticks);
+        if window.is_warm() {
+            Ok(())
+        } else if window.len() < needed {
+            Err(Obstacle::Warming { ticks: window.len(), needed })
+        } else {
+            Err(Obstacle::Short { seen: window.seen(), needed: self.terms.span / 2, full: window.is_full() })
+        }
     }
 
     fn before_cutoff(&self, market: &Market) -> Result<(), Obstacle> {

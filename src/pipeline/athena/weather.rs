@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use self::ladder::{Rung, rung};
 use self::offer::Scene;
@@ -347,15 +348,29 @@ fn concern<'a>(event: &'a Event, params: &WeatherParams) -> Option<(Cause, Optio
     match event {
         Event::Weather(data) if *data.station() == params.station => {
             let (event_at, received_at) = (data.event_at(), data.received_at());
-            // An observation and a forecast of one instant are two causes.
-            let kind = u64::from(matches!(**data, WeatherData::Forecast(_)));
-            (event_at.since(received_at) <= FUTURE_TOLERANCE).then(|| (cause(event_at, received_at, kind), None))
+            let content = content(data);
+            (event_at.since(received_at) <= FUTURE_TOLERANCE).then(|| (cause(event_at, received_at, content), None))
         }
         Event::Polymarket(PolymarketData::Book(book)) => {
-            Some((cause(book.event_at, book.received_at, 2), Some(&book.market)))
+            // A book that is heard to be so still is a cause of its own: what was not wanted then may be now.
+            let known_at = book.known_at();
+            let number = u64::try_from(known_at.micros()).unwrap_or(0);
+            Some((cause(book.event_at, known_at, number), Some(&book.market)))
         }
         _ => None,
     }
+}
+
+/// A number of what the news says, whenever it was received: an observation and a forecast of one instant are two causes, and so are a
+/// report and its correction.
+fn content(data: &WeatherData) -> u64 {
+    let mut said = data.clone();
+    match &mut said {
+        WeatherData::Observation(observation) => observation.received_at = Timestamp::default(),
+        WeatherData::Forecast(forecast) => forecast.received_at = Timestamp::default(),
+    }
+    let hash = Sha256::digest(serde_json::to_vec(&said).unwrap_or_default());
+    hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The market with what it asks, if it is one of the event's and asks about the configured degrees.

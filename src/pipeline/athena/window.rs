@@ -18,9 +18,9 @@ pub use self::chunk::ChunkError;
 pub use self::kept::{ChunkDoc, Keep, KeptWindow, RestoreError};
 use crate::domain::{Price, Size, Timestamp};
 
-/// Most prices that a window holds. Beyond that the oldest goes, so a burst shortens the window instead of growing it;
-/// a window that has become too short to judge by is no longer warm.
-const CAPACITY: usize = 8_192;
+/// Most prices that a window holds: the longest, an hour, at 36 a second. Beyond that the oldest goes, so a burst shortens the window
+/// instead of growing it; a window that has become too short to judge by is no longer warm, and says so.
+const CAPACITY: usize = 131_072;
 /// Samples in a closed chunk.
 const CHUNK: usize = 256;
 /// Most gaps remembered; beyond that the two oldest become one, which covers what lies between them too.
@@ -268,11 +268,23 @@ impl Window {
         self.back.back().map(|held| held.sample)
     }
 
-    /// Whether it holds enough samples and has seen enough of its length to be judged by. What is missing was not seen.
+    /// How much of its length was seen. What is missing was not.
+    #[must_use]
+    pub fn seen(&self) -> Duration {
+        let (Some(first), Some(last)) = (self.first(), self.last()) else { return Duration::ZERO };
+        last.at.since(first.at).saturating_sub(self.unseen())
+    }
+
+    /// Whether it can hold no more samples, so that each new one shortens it.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.len == CAPACITY
+    }
+
+    /// Whether it holds enough samples and has seen half of its length: then it can be judged by.
     #[must_use]
     pub fn is_warm(&self) -> bool {
-        let (Some(first), Some(last)) = (self.first(), self.last()) else { return false };
-        self.len >= self.min_ticks && last.at.since(first.at).saturating_sub(self.unseen()) * 2 >= self.span
+        self.len >= self.min_ticks && self.seen() * 2 >= self.span
     }
 
     /// How much was traded in it.

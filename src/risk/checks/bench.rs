@@ -134,6 +134,7 @@ pub(crate) fn book(token: &str, bid: &str, ask: &str, at: Timestamp) -> Book {
         asks: vec![level(ask)],
         event_at: at,
         received_at: at,
+        heard_at: None,
     }
 }
 

@@ -4,11 +4,11 @@ use super::{age, is_reducing, millis, verdict};
 use crate::domain::{Book, CheckResult, Control, OrderIntent, Timestamp};
 use crate::risk::{Limits, RiskView};
 
-/// The book and the source must have been heard within `data_age`, itself included. A missing one counts as stale, and so
+/// The book must be known to be true, and the source heard, within `data_age`, itself included. A missing one counts as stale, and so
 /// does one from further in the future. Old data never holds back a sale of shares held: getting out must stay possible.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Timestamp) -> CheckResult {
-    let book = view.book.filter(|book| book.token == intent.token).map(|book: &Book| book.received_at);
+    let book = view.book.filter(|book| book.token == intent.token).map(Book::known_at);
     let (book_fresh, book_text) = measure("book", book, limits, now);
     let (source_fresh, source_text) = measure("source", view.source_at, limits, now);
     let passed = (book_fresh && source_fresh) || is_reducing(intent, view);
@@ -28,6 +28,8 @@ fn measure(what: &str, at: Option<Timestamp>, limits: &Limits, now: Timestamp) -
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::risk::checks::bench::{Bench, buy, sell};
 
@@ -45,6 +47,19 @@ mod tests {
             assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "source, {offset} us beyond");
             bench.book.as_mut().expect("a book").received_at = heard;
         }
+    }
+
+    #[test]
+    fn a_quiet_book_is_as_old_as_the_last_word_of_it() {
+        let mut bench = Bench::new();
+        let changed = bench.now;
+        bench.now = changed.plus(Duration::from_mins(10));
+        bench.source_at = Some(bench.now);
+        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        bench.book.as_mut().expect("a book").heard_at = Some(bench.now.minus(bench.limits.data_age));
+        assert!(bench.run(check, &buy("0.50", "5")).passed);
+        bench.book.as_mut().expect("a book").heard_at = Some(changed.minus(Duration::from_secs(1)));
+        assert!(!bench.run(check, &buy("0.50", "5")).passed, "a word from before the change says nothing of it");
     }
 
     #[test]

@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::time::Duration;
 
 use alloy_primitives::{Address, U256};
@@ -29,17 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The published vectors, or nothing when the folder is not there.
 fn vectors() -> Option<Value> {
-    let shared = std::env::var_os("SHARED_FIXTURES")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"), PathBuf::from);
-    let path = shared.join("polymarket/vectors.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        #[expect(clippy::print_stdout, reason = "says why nothing was tested")]
-        {
-            println!("skipped: {} is not there", path.display());
-        }
-        return None;
-    };
-    Some(serde_json::from_str(&text).expect("the vectors are JSON"))
+    crate::fixtures::text("polymarket/vectors.json").map(|text| serde_json::from_str(&text).expect("JSON"))
 }
 
 fn rows<'a>(vectors: &'a Value, name: &str) -> &'a Vec<Value> {

@@ -114,6 +114,7 @@ impl BookView {
             asks: levels(Side::Sell),
             event_at: at,
             received_at: at,
+            heard_at: None,
         };
         let mut view = Self { market: Arc::clone(market), index, book: shown, last, hash: String::new() };
         view.hash = view.wire().checksum();

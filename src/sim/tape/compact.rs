@@ -111,10 +111,6 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::path::PathBuf;
-    use std::process::{Command, Stdio};
-
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -231,19 +227,9 @@ mod tests {
     /// Proves that the embedded tape is the published recording. With `COCKPIT_WRITE_TAPE` set it writes the tape there:
     /// that is how the embedded file was made.
     #[test]
-    #[expect(clippy::print_stderr, reason = "says that it was skipped")]
     fn the_embedded_tape_is_the_published_recording() {
-        let fixtures = std::env::var_os("SHARED_FIXTURES")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"), PathBuf::from);
-        let file = fixtures.join("history/binance_spot_l1_trades_btc_eth_sol_20250325.jsonl.xz");
-        let xz = file.exists().then(|| Command::new("xz").arg("-dc").arg(&file).stdout(Stdio::piped()).spawn());
-        let Some(Ok(mut xz)) = xz else {
-            eprintln!("skipped: needs {} and the tool xz", file.display());
-            return;
-        };
-        let mut lines = String::new();
-        xz.stdout.take().expect("piped").read_to_string(&mut lines).expect("UTF-8");
-        assert!(xz.wait().expect("xz ends").success());
+        let packed = "history/binance_spot_l1_trades_btc_eth_sol_20250325.jsonl.xz";
+        let Some(lines) = crate::fixtures::unpacked(packed) else { return };
         let recording = original(&lines);
         let bytes = encode(&recording);
         if let Some(path) = std::env::var_os("COCKPIT_WRITE_TAPE") {

@@ -7,7 +7,7 @@ use super::check;
 use super::frame::{Frame, parse};
 use super::session::{Channel, Config, Effect, Event, Session, State};
 use crate::domain::{FeedLink, Price, Size, Symbol, Tick, TickKind, Timestamp};
-use crate::venues::fixtures;
+use crate::fixtures;
 
 const TICKER: &str = r#"{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":62703.4,"bid_qty":0.03,"ask":62710.3,"ask_qty":1E-8,"last":62702.90}]}"#;
 const HEARTBEAT: &str = r#"{"channel":"heartbeat"}"#;

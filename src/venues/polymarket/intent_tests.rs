@@ -9,7 +9,7 @@ use super::super::budget::Rates;
 use super::super::settings::{Settings, maker};
 use super::*;
 use crate::domain::{FeeSchedule, MarketId, OutcomeToken, Price, Size, Timestamp};
-use crate::venues::fixtures;
+use crate::fixtures;
 
 pub(in super::super) const UP: &str = "71321045679252212594626385532706912750332728571942532289631379312455583992563";
 const DOWN: &str = "52114319501245915516055106046884209969926127482827954674443846427813813222426";

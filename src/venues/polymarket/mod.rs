@@ -1,6 +1,7 @@
 //! Polymarket: CLOB, Gamma, sockets and signing.
 
 mod answer;
+pub mod books;
 mod budget;
 pub mod gamma;
 mod http;

@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 use rust_decimal::dec;
 use serde_json::json;
@@ -14,16 +12,8 @@ fn account() -> Account {
     Account { api_key: KEY.into(), maker: MAKER.into() }
 }
 
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn fixture(name: &str) -> Option<String> {
-    let folder = std::env::var_os("SHARED_FIXTURES")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures")), PathBuf::from);
-    let path = folder.join("feeds/polymarket").join(name);
-    if !path.exists() {
-        println!("skipped: {} is absent", path.display());
-        return None;
-    }
-    Some(std::fs::read_to_string(path).expect("a readable fixture"))
+    crate::fixtures::text(&format!("feeds/polymarket/{name}"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "every caller has just made it")]

@@ -55,6 +55,7 @@ fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         asks: level(dec!(0.52)),
         event_at: now,
         received_at: now,
+        heard_at: None,
     };
     let limits = Limits {
         order_size: Size(dec!(10000)),

@@ -20,7 +20,7 @@ fn both_sides() -> Desk {
     let sale = OrderIntent { side: Side::Sell, price, size, ..intent("s", TimeInForce::Gtc) };
     for (n, intent) in [(1, buy), (2, sale)] {
         let key = (intent.intent.clone(), 1);
-        assert_eq!(posts(&desk.on_entry(&entry(n, intent), &sign, at(2))), [key.clone()]);
+        assert_eq!(posts(&desk.on_entry(&entry(n, intent), &sign, at(2))), std::slice::from_ref(&key));
         desk.clear_to_send(&key, at(3)).expect("clear to send");
         desk.on_posted(&key, accepted(), Some(at(4)), at(5));
     }

@@ -12,7 +12,7 @@ mod trading;
 mod venue;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ struct Fault {
     hangs: AtomicBool,
     /// Commands that it was given to keep, each with its outcome.
     commands: Mutex<Vec<String>>,
+    /// How often the lease was given back.
+    given_back: AtomicU64,
 }
 
 impl Fault {
@@ -92,7 +94,9 @@ impl Ledger for Faulty {
 
     async fn release_lease(&self) -> Result<(), LedgerError> {
         self.fault.strikes().await?;
-        self.inner.release_lease().await
+        self.inner.release_lease().await?;
+        self.fault.given_back.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     async fn close(&self) {
@@ -324,6 +328,7 @@ fn book() -> Book {
         asks: level(dec!(0.50)),
         event_at: clock::now(),
         received_at: clock::now(),
+        heard_at: None,
     }
 }
 

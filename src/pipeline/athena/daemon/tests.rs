@@ -241,7 +241,7 @@ impl Rig {
         let settings = Settings {
             strategies: vec![StrategySettings::of::<Momentum>(true, &params)],
             shard: Shard::WHOLE,
-            limits: Limits { duplicate_within: Duration::ZERO, ..bench::limits() },
+            limits: Limits { duplicate_within: Duration::ZERO, data_age: Duration::from_mins(1), ..bench::limits() },
         };
         let shutdown = CancellationToken::new();
         let port: BusRef = bus.clone();
@@ -257,7 +257,8 @@ impl Rig {
             before,
         };
         rig.publish(&Self::market()).await;
-        let state = HermesState { mode: Mode::Sim, ..scene::hermes(0, clock::now()) };
+        // It speaks once and lives on, however slow the machine is.
+        let state = HermesState { mode: Mode::Sim, ..scene::hermes(0, clock::now().plus(Duration::from_hours(1))) };
         rig.keep(&Key::HERMES, &state).await;
         rig.arm(1).await;
         rig

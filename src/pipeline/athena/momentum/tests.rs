@@ -224,7 +224,7 @@ fn what_was_not_seen_must_be_seen_again_before_it_trades() {
     let gap = Gap { from: scene.now.minus(Duration::from_secs(10)), to: scene.now.minus(Duration::from_secs(1)) };
     scene.engine.note_gap(gap);
     assert_eq!(scene.tick(UP).len(), 0);
-    assert_eq!(scene.idle().as_deref(), Some("window is warming up: 13 of 10 ticks"));
+    assert_eq!(scene.idle().as_deref(), Some("window is warming up: 3.0 of 7.5 s seen"));
     scene.calm(9);
     assert_eq!(only(&scene.tick(UP)).price, Price(dec!(0.52)));
 }
@@ -311,7 +311,7 @@ fn a_changed_window_keeps_the_ticks_that_it_can() {
     let ticks = |scene: &Scene| scene.engine.report(scene.now)[0].window_ticks;
     assert_eq!(ticks(&scene), 12);
     changed_to(&mut scene, &[("window_s", "60")]);
-    assert_eq!((ticks(&scene), scene.idle().as_deref()), (12, Some("window is warming up: 12 of 10 ticks")));
+    assert_eq!((ticks(&scene), scene.idle().as_deref()), (12, Some("window is warming up: 11.0 of 30.0 s seen")));
     changed_to(&mut scene, &[("window_s", "5"), ("min_ticks", "3")]);
     assert_eq!((ticks(&scene), scene.idle()), (6, None));
     assert_eq!(only(&scene.tick(UP)).side, Side::Buy);
@@ -400,3 +400,26 @@ fn while_halted_no_skip_is_told_and_afterwards_the_count_is() {
 }
 
 mod tape;
+
+#[test]
+fn an_intent_that_is_derived_again_does_not_stand_in_its_own_way() {
+    let tight = || {
+        let mut scene = Scene::new();
+        let limits = crate::risk::Limits { position_cap: Size(dec!(20)), ..bench::limits() };
+        scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], limits);
+        scene.list(scene.start);
+        scene.refresh();
+        scene.warm();
+        scene
+    };
+    let first = only(&tight().tick(UP));
+    assert_eq!(first.size, Size(dec!(20)));
+    let mut again = tight();
+    again.play(&Event::OnItsWay(Box::new(first.clone())));
+    assert_eq!(only(&again.tick(UP)).intent, first.intent, "on the stream already, and alive at Hermes perhaps");
+    let mut order = crate::domain::Order::new(first.clone(), again.now);
+    order.state = crate::domain::OrderState::Live;
+    let mut known = tight();
+    known.order_event(2, order);
+    assert_eq!(only(&known.tick(UP)).intent, first.intent);
+}

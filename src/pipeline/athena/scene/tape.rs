@@ -1,7 +1,5 @@
 //! Three recorded minutes of real trades, to play strategies on.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
@@ -10,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{Scene, trade};
 use crate::domain::{Control, OrderIntent};
+use crate::fixtures;
 use crate::pipeline::athena::{Effect, Event};
 
 const RECORDING: &str = "history/binance_spot_l1_trades_btc_eth_sol_20250325.jsonl.xz";
@@ -45,13 +44,9 @@ struct Trade<'a> {
 /// A trade of BTC: microseconds since the first, number, price.
 pub(in super::super) type Recorded = (i64, u64, Decimal);
 
-/// The recording; nothing where it or `xz` is not at hand.
+/// The recording; nothing where there are no recordings.
 pub(in super::super) fn recorded_trades() -> Option<Vec<Recorded>> {
-    let fixtures = std::env::var_os("SHARED_FIXTURES")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"), PathBuf::from);
-    let recording = fixtures.join(RECORDING);
-    let unpacked = recording.exists().then(|| Command::new("xz").arg("-dc").arg(&recording).output().ok())??;
-    let text = String::from_utf8(unpacked.stdout).expect("JSON lines");
+    let text = fixtures::unpacked(RECORDING)?;
     let mut trades = Vec::new();
     for line in text.lines() {
         let Ok(Line { item }) = serde_json::from_str(line) else { continue };

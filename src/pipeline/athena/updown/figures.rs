@@ -82,7 +82,7 @@ impl View<'_> {
     fn book(&self, market: &Market, outcome: &OutcomeToken) -> String {
         let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".to_owned() };
         let price = |level: Option<Level>| level.map_or_else(|| "-".to_owned(), |l| l.price.to_string());
-        let age = self.now.since(book.received_at).as_millis();
+        let age = self.now.since(book.known_at()).as_millis();
         format!(
             "bid {}, ask {}, {age} ms old (at most {})",
             price(book.best_bid()),

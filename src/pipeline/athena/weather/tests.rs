@@ -3,7 +3,7 @@ use rust_decimal::prelude::ToPrimitive;
 use super::*;
 use crate::domain::params::assert_declared;
 use crate::domain::{
-    FeeSchedule, Forecast, ForecastHour, LocalDay, Observation, OrderIntent, OutcomeToken, Side, Temperature,
+    Book, FeeSchedule, Forecast, ForecastHour, LocalDay, Observation, OrderIntent, OutcomeToken, Side, Temperature,
 };
 use crate::pipeline::athena::{Effect, Engine, Running, scene};
 use crate::risk::Limits;
@@ -267,3 +267,40 @@ fn a_restart_changes_nothing() {
 }
 
 mod calibration;
+
+#[test]
+fn a_corrected_report_is_another_cause_and_a_repeated_one_the_same() {
+    let id = |degrees: Decimal, received_at: i64| {
+        let data = WeatherData::Observation(Observation {
+            station: "KLGA".into(),
+            temperature: Some(Temperature::fahrenheit(degrees)),
+            event_at: Timestamp::from_secs(1),
+            received_at: Timestamp::from_secs(received_at),
+        });
+        concern(&Event::Weather(Box::new(data)), &params()).expect("of its station").0.trade_id
+    };
+    assert_eq!(id(dec!(74), 2), id(dec!(74), 3));
+    assert_ne!(id(dec!(74), 2), id(dec!(75), 2));
+}
+
+#[test]
+fn its_own_news_trade_on_books_that_are_quiet_and_known_to_be_true_still() {
+    for (heard, trades) in [(true, true), (false, false)] {
+        let mut desk = Desk::new(|_| ());
+        desk.observe(dec!(74));
+        let (changed, now) = (desk.time(8, 50), desk.scene.now);
+        let book = bench::book("yes-84-85f", "0.30", "0.32", changed);
+        let book = Book { market: "0x84-85f".into(), heard_at: heard.then_some(now), ..book };
+        assert!(desk.scene.play(&Event::Polymarket(PolymarketData::Book(book.clone()))).is_empty());
+        let effects = desk.forecast(dec!(84.5));
+        assert_eq!(effects.len(), usize::from(trades), "{effects:?}");
+        if trades {
+            assert_eq!(only(&effects).deadline, now.plus(Duration::from_secs(5)));
+            continue;
+        }
+        assert_eq!(desk.scene.skips.pop().map(|skip| skip.reason), Some("no_fresh_book".to_owned()));
+        let heard = Book { heard_at: Some(now), ..book };
+        let intent = only(&desk.scene.play(&Event::Polymarket(PolymarketData::Book(heard))));
+        assert_eq!(intent.deadline, now.plus(Duration::from_secs(5)), "the word that it is so still is the cause");
+    }
+}

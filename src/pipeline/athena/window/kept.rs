@@ -8,8 +8,9 @@ use super::{CAPACITY, CHUNK, Chunk, ChunkError, Gap, Held, Window};
 use crate::domain::Timestamp;
 
 /// Places under which chunks are kept, one after another and then round again. A full window has half of them.
-const PLACES: u64 = 64;
-const _: () = assert!(CAPACITY / CHUNK + 2 <= 64, "a chunk would be overwritten while the window still needs it");
+const PLACES: u64 = 1_024;
+const _: () =
+    assert!(CAPACITY / (CHUNK - 1) + 2 <= 1_024, "a chunk would be overwritten while the window still needs it");
 
 /// Everything of a window but its closed chunks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,8 +271,8 @@ mod tests {
         store.chunks = good;
         store.head.as_mut().expect("a head").open = ChunkDoc::new(&Chunk::encode(3, &[]));
         assert_eq!(why(&store), "its window is not in order at chunk 3");
-        store.head.as_mut().expect("a head").closed = 64;
-        assert_eq!(why(&store), "its window claims 64 chunks");
+        store.head.as_mut().expect("a head").closed = PLACES;
+        assert_eq!(why(&store), "its window claims 1024 chunks");
     }
 
     #[test]

@@ -95,6 +95,16 @@ fn volatility_is_that_of_the_changes_a_second() {
 }
 
 #[test]
+fn an_hour_at_thirty_a_second_is_held_whole() {
+    let mut window = Window::new(Duration::from_hours(1), 10_000);
+    for (id, at) in (0..2 * 3_600_000).step_by(33).enumerate() {
+        window.push(sample(at, id as u64, 100));
+    }
+    let (first, last) = (window.first().expect("held"), window.last().expect("held"));
+    assert!(last.at.since(first.at) > Duration::from_millis(3_599_900) && window.is_warm() && !window.is_full());
+}
+
+#[test]
 fn a_burst_keeps_it_bounded_and_a_floor_forgets_what_came_before() {
     let mut window = Window::new(Duration::from_secs(10), 2);
     for id in 0..(CAPACITY as u64 + 10) {

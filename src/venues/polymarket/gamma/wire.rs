@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_recorded_market_is_refused_only_for_the_fee_it_does_not_tell() {
-        let Some(text) = crate::venues::fixtures::text("feeds/polymarket/gamma_market.json") else { return };
+        let Some(text) = crate::fixtures::text("feeds/polymarket/gamma_market.json") else { return };
         assert_eq!(parse_market(&text).expect_err("no schedule").field, "feeSchedule");
         let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         value["feeSchedule"] = serde_json::json!({"rate": 0.07, "exponent": 1});

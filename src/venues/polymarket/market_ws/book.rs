@@ -56,6 +56,17 @@ impl FullBook {
         }
     }
 
+    /// Whether another book shows the same best levels.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let best = |book: &Self| {
+            let bids: Vec<_> = book.bids.iter().rev().take(DEPTH).map(|(price, size)| (*price, *size)).collect();
+            let asks: Vec<_> = book.asks.iter().take(DEPTH).map(|(price, size)| (*price, *size)).collect();
+            (bids, asks)
+        };
+        best(self) == best(other)
+    }
+
     /// The best levels of both sides, best first.
     #[must_use]
     pub fn top(&self, token: &TokenId, received_at: Timestamp) -> Book {
@@ -67,6 +78,7 @@ impl FullBook {
             asks: self.asks.iter().take(DEPTH).map(level).collect(),
             event_at: self.event_at,
             received_at,
+            heard_at: None,
         }
     }
 }

@@ -5,13 +5,16 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::session::{Effect, Event, Session, TokenState};
 use crate::clock;
 use crate::domain::{Book, Price, Timestamp, TokenId};
+use crate::exec::venue::VenueError;
 use crate::venues::backoff::{Backoff, Policy};
+use crate::venues::polymarket::books::BookReader;
 use crate::venues::socket::{Socket, close, dial, next_text, send_texts};
 use crate::venues::strict::Refusal;
 
@@ -25,6 +28,13 @@ const REPORT_EVERY: Duration = Duration::from_millis(500);
 pub enum Output {
     /// A book changed: its best levels. Only the latest of a token counts.
     Book(Book),
+    /// A token's book is still as it was told last.
+    Heard {
+        /// The token.
+        token: TokenId,
+        /// Since when that is certain.
+        at: Timestamp,
+    },
     /// A token's price grid changed.
     TickSize {
         /// The token.
@@ -60,16 +70,19 @@ pub struct Report {
     pub changed: bool,
 }
 
-/// Follows the wanted tokens until `shutdown`; `base` ends before `/ws/market`. `sink` must not block.
+/// Follows the wanted tokens until `shutdown`; `base` ends before `/ws/market`. Quiet books are compared with what `reader` shows.
+/// `sink` must not block.
 pub async fn run(
     base: &str,
+    reader: BookReader,
     mut wanted: watch::Receiver<BTreeSet<TokenId>>,
     mut sink: impl FnMut(Output) + Send,
     shutdown: CancellationToken,
 ) {
     let url = format!("{}/ws/market", base.trim_end_matches('/'));
     let mut backoff = Backoff::new(Policy::default());
-    let mut client = Client { session: Session::new(clock::now()), effects: Vec::new(), sink: &mut sink };
+    let (session, complaints) = (Session::new(clock::now()), None);
+    let mut client = Client { session, reader, complaints, effects: Vec::new(), sink: &mut sink };
     loop {
         // Nobody is dialled for nothing: a socket without subscriptions is closed by the venue.
         let delay = backoff.delay(clock::now(), rand::random());
@@ -94,13 +107,20 @@ pub async fn run(
 
 struct Client<'s, S> {
     session: Session,
+    reader: BookReader,
+    /// Why the last comparison got no answer.
+    complaints: Option<String>,
     effects: Vec<Effect>,
     sink: &'s mut S,
 }
 
+/// When books were asked for, and the answer.
+type Shown = (Timestamp, Result<String, VenueError>);
+
 #[derive(Default)]
 struct Todo {
     send: Vec<String>,
+    compare: Option<Vec<TokenId>>,
     redial: Option<String>,
 }
 
@@ -140,8 +160,9 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut report = interval(REPORT_EVERY);
         report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut comparison: JoinSet<Shown> = JoinSet::new();
         loop {
-            let todo = tokio::select! {
+            let mut todo = tokio::select! {
                 text = next_text(socket) => {
                     let text = text.map_err(|error| error.to_string())?;
                     self.apply(Event::Text(text.as_str()), clock::now())
@@ -153,14 +174,37 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
                     let tokens = wanted.borrow_and_update().clone();
                     self.apply(Event::Want(&tokens), clock::now())
                 }
+                Some(shown) = comparison.join_next() => self.compared(shown),
                 _ = timer.tick() => self.apply(Event::Timer, clock::now()),
                 _ = report.tick() => {
                     self.report(false);
                     continue;
                 }
             };
+            if let Some(tokens) = todo.compare.take() {
+                let (reader, asked_at) = (self.reader.clone(), clock::now());
+                comparison.spawn(async move { (asked_at, reader.read(&tokens).await) });
+            }
             carry_out(socket, todo).await?;
         }
+    }
+
+    fn compared(&mut self, shown: Result<Shown, JoinError>) -> Todo {
+        let (asked_at, shown) = match shown {
+            Ok((asked_at, Ok(shown))) => (asked_at, Ok(shown)),
+            Ok((asked_at, Err(error))) => (asked_at, Err(error.to_string())),
+            Err(error) => (clock::now(), Err(error.to_string())),
+        };
+        let complaint = shown.as_ref().err().cloned();
+        if complaint != self.complaints {
+            if let Some(error) = &complaint {
+                tracing::warn!(error, "quiet books cannot be compared: they count as old");
+            } else {
+                tracing::info!("quiet books are compared again");
+            }
+            self.complaints = complaint;
+        }
+        self.apply(Event::Compared { asked_at, shown: shown.ok().as_deref() }, clock::now())
     }
 
     fn apply(&mut self, event: Event<'_>, now: Timestamp) -> Todo {
@@ -170,6 +214,8 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Book(book) => (self.sink)(Output::Book(book)),
+                Effect::Heard { token, at } => (self.sink)(Output::Heard { token, at }),
+                Effect::Compare(tokens) => todo.compare = Some(tokens),
                 Effect::TickSize { token, tick_size } => (self.sink)(Output::TickSize { token, tick_size }),
                 Effect::Refuse { refusal, raw } => (self.sink)(Output::Refused { refusal, raw, at: now }),
                 Effect::Send(text) => todo.send.push(text),

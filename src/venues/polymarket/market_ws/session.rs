@@ -18,6 +18,15 @@ const BOOK_WITHIN: Duration = Duration::from_secs(10);
 const SLOW_RETRY: Duration = Duration::from_mins(1);
 /// Asks for one token on one connection, without any book at all, after which the connection counts as dead.
 const ASKS: u32 = 3;
+/// A book of which nothing was heard for this long is compared with what the venue shows elsewhere.
+const QUIET: Duration = Duration::from_secs(1);
+/// Least time between two comparisons, and after one that got no answer.
+const COMPARE_PACE: Duration = Duration::from_millis(500);
+const COMPARE_AGAIN: Duration = Duration::from_secs(2);
+/// Books in one comparison; the quietest come first.
+const COMPARED: usize = 100;
+/// So many differences in a row, without a word from the socket, are no race any more: the socket is mute.
+const DIFFERENCES: u32 = 3;
 /// A token is not asked for more often than this, however wrong its book.
 const RESYNC_PAUSE: Duration = Duration::from_secs(2);
 
@@ -28,6 +37,10 @@ struct Wanted {
     asked_at: Option<Timestamp>,
     asks: u32,
     last_at: Option<Timestamp>,
+    /// When its book was last known to be true.
+    known_at: Timestamp,
+    /// Comparisons in a row that showed another book.
+    differences: u32,
     resync: Option<String>,
 }
 
@@ -42,6 +55,13 @@ pub enum Event<'a> {
     Want(&'a BTreeSet<TokenId>),
     /// Time has passed.
     Timer,
+    /// A comparison has come back.
+    Compared {
+        /// When it was asked for.
+        asked_at: Timestamp,
+        /// The books that the venue shows, as a frame; nothing when there was no answer.
+        shown: Option<&'a str>,
+    },
     /// It is gone.
     Closed {
         /// Why.
@@ -56,6 +76,15 @@ pub enum Effect {
     Send(String),
     /// A book changed: its best levels.
     Book(Book),
+    /// Ask the venue for the books of these tokens, and tell of the answer as [`Event::Compared`], also when there is none.
+    Compare(Vec<TokenId>),
+    /// A token's book is as it was told last.
+    Heard {
+        /// The token.
+        token: TokenId,
+        /// Since when that is certain.
+        at: Timestamp,
+    },
     /// A token's price grid changed.
     TickSize {
         /// The token.
@@ -99,6 +128,9 @@ pub struct Session {
     last_frame_at: Timestamp,
     pinged_at: Timestamp,
     any_book: bool,
+    comparing: bool,
+    /// No comparison before then.
+    compare_from: Timestamp,
     reconnects: u64,
     opened_once: bool,
     ignored: u64,
@@ -115,6 +147,8 @@ impl Session {
             last_frame_at: now,
             pinged_at: now,
             any_book: false,
+            comparing: false,
+            compare_from: now,
             reconnects: 0,
             opened_once: false,
             ignored: 0,
@@ -166,6 +200,7 @@ impl Session {
             }
             Event::Want(tokens) => self.want(tokens, now, out),
             Event::Timer => self.timer(now, out),
+            Event::Compared { asked_at, shown } => self.compared(asked_at, shown, now, out),
             Event::Closed { reason } => {
                 self.connected = false;
                 self.down_reason = Some(clip(reason, 200).to_owned());
@@ -179,7 +214,7 @@ impl Session {
         self.connected = true;
         self.down_reason = None;
         (self.last_frame_at, self.pinged_at) = (now, now);
-        self.any_book = false;
+        (self.any_book, self.comparing) = (false, false);
         self.reconnects += u64::from(self.opened_once);
         self.opened_once = true;
         self.forget_books();
@@ -197,6 +232,7 @@ impl Session {
             wanted.book = None;
             wanted.asked_at = None;
             wanted.asks = 0;
+            wanted.differences = 0;
             wanted.resync = None;
         }
     }
@@ -235,6 +271,58 @@ impl Session {
             out.push(Effect::Send("PING".to_owned()));
         }
         self.ask_again(now, out);
+        self.compare(now, out);
+    }
+
+    /// The channel tells changes only, so a quiet book and a mute socket look alike: the venue is asked, one question at a time.
+    fn compare(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        if self.comparing || now < self.compare_from {
+            return;
+        }
+        let quiet = |wanted: &Wanted| wanted.book.is_some() && now.since(wanted.known_at) >= QUIET;
+        let mut quiet: Vec<_> = self.tokens.iter().filter(|(_, wanted)| quiet(wanted)).collect();
+        quiet.sort_by_key(|(_, wanted)| wanted.known_at);
+        let tokens: Vec<TokenId> = quiet.into_iter().take(COMPARED).map(|(token, _)| token.clone()).collect();
+        if !tokens.is_empty() {
+            self.comparing = true;
+            self.compare_from = now.plus(COMPARE_PACE);
+            out.push(Effect::Compare(tokens));
+        }
+    }
+
+    fn compared(&mut self, asked_at: Timestamp, shown: Option<&str>, now: Timestamp, out: &mut Vec<Effect>) {
+        self.comparing = false;
+        let Some(shown) = shown else {
+            self.compare_from = now.plus(COMPARE_AGAIN);
+            return;
+        };
+        for item in parse(shown) {
+            match item {
+                Ok(MarketEvent::Book { market, token, bids, asks, at }) => {
+                    self.hold_against(&token, &FullBook::new(market, &bids, &asks, at), asked_at, out);
+                }
+                Ok(_) => self.ignored += 1,
+                Err(bad) => out.push(Effect::Refuse { refusal: bad.refusal, raw: bad.raw }),
+            }
+        }
+    }
+
+    /// What the venue shows against what the socket told.
+    fn hold_against(&mut self, token: &TokenId, shown: &FullBook, asked_at: Timestamp, out: &mut Vec<Effect>) {
+        let Some(wanted) = self.tokens.get_mut(token) else { return };
+        let Some(book) = &wanted.book else { return };
+        // What was told since, or is not shown yet, is newer than the answer: the two are not of one moment.
+        let told_since = wanted.last_at.is_some_and(|at| at >= asked_at);
+        if book.looks_like(shown) {
+            (wanted.differences, wanted.known_at) = (0, wanted.known_at.max(asked_at));
+            out.push(Effect::Heard { token: token.clone(), at: asked_at });
+        } else if !told_since && shown.event_at() >= book.event_at() {
+            wanted.differences += 1;
+            if wanted.differences >= DIFFERENCES {
+                self.any_book = false;
+                self.distrust(token, "the venue shows another book and the socket told nothing".to_owned(), out);
+            }
+        }
     }
 
     /// Tokens whose book is wrong or late: dropped at the venue and asked for anew.
@@ -320,6 +408,7 @@ impl Session {
             out.push(Effect::Changed);
         }
         wanted.book = Some(book);
+        (wanted.known_at, wanted.differences) = (now, 0);
         wanted.asks = 0;
         wanted.resync = None;
         self.any_book = true;
@@ -333,6 +422,7 @@ impl Session {
             match &mut wanted.book {
                 Some(book) if at >= book.event_at() => {
                     book.set(change.side, change.level, at);
+                    (wanted.known_at, wanted.differences) = (now, 0);
                     if !touched.contains(&&change.token) {
                         touched.push(&change.token);
                     }
@@ -355,7 +445,7 @@ impl Session {
         if let Some(wanted) = self.tokens.get_mut(token) {
             tracing::warn!(%token, reason, "book dropped, asking for it anew");
             wanted.book = None;
-            wanted.asks = 0;
+            (wanted.asks, wanted.differences) = (0, 0);
             wanted.resync = Some(reason);
             out.push(Effect::Changed);
         }

@@ -7,7 +7,7 @@ use rust_decimal::dec;
 use super::frame::{MarketEvent, parse};
 use super::session::{Effect, Event, Session};
 use crate::domain::{Book, Price, Timestamp, TokenId};
-use crate::venues::fixtures;
+use crate::fixtures;
 
 fn now() -> Timestamp {
     Timestamp::from_secs(1_795_348_800)
@@ -222,4 +222,93 @@ proptest! {
             }
         }
     }
+}
+
+fn compared(effects: &[Effect]) -> Vec<&[TokenId]> {
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Compare(tokens) = effect { Some(tokens.as_slice()) } else { None })
+        .collect()
+}
+
+fn heard(effects: &[Effect]) -> Vec<(&str, Timestamp)> {
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Heard { token, at } = effect { Some((token.as_str(), *at)) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_quiet_book_is_compared_and_an_equal_one_is_known_since_it_was_asked_for() {
+    let mut session = opened(&["1", "2"]);
+    on(&mut session, Event::Text(&book("1", "0.40", "0.60", 5_000)), after(0));
+    assert!(compared(&on(&mut session, Event::Timer, after(999))).is_empty());
+    let effects = on(&mut session, Event::Timer, after(1_000));
+    assert_eq!(compared(&effects), [[TokenId::new("1")].as_slice()], "the other has no book");
+    assert!(compared(&on(&mut session, Event::Timer, after(1_250))).is_empty(), "one question at a time");
+    let shown = format!("[{}]", book("1", "0.40", "0.60", 4_000));
+    let effects = on(&mut session, Event::Compared { asked_at: after(1_000), shown: Some(&shown) }, after(1_300));
+    assert_eq!(heard(&effects), [("1", after(1_000))]);
+    assert!(compared(&on(&mut session, Event::Timer, after(1_999))).is_empty());
+    assert_eq!(compared(&on(&mut session, Event::Timer, after(2_000))).len(), 1);
+    let effects = on(&mut session, Event::Compared { asked_at: after(2_000), shown: None }, after(2_300));
+    assert!(heard(&effects).is_empty(), "no answer is no evidence");
+    assert!(compared(&on(&mut session, Event::Timer, after(4_299))).is_empty());
+    assert_eq!(compared(&on(&mut session, Event::Timer, after(4_300))).len(), 1, "and it is asked again");
+}
+
+#[test]
+fn a_socket_that_stays_mute_while_the_book_moves_is_not_believed_although_it_answers_pings() {
+    let mut session = opened(&["1"]);
+    on(&mut session, Event::Text(&book("1", "0.40", "0.60", 5_000)), after(0));
+    let shown = format!("[{}]", book("1", "0.45", "0.60", 9_000));
+    for round in 1..=3 {
+        let now = after(round * 1_000);
+        on(&mut session, Event::Text("PONG"), now);
+        assert_eq!(compared(&on(&mut session, Event::Timer, now)).len(), 1, "round {round}");
+        let effects = on(&mut session, Event::Compared { asked_at: now, shown: Some(&shown) }, now);
+        assert!(heard(&effects).is_empty());
+        assert_eq!(effects.contains(&Effect::Changed), round == 3);
+    }
+    let (_, state) = session.states().next().expect("wanted");
+    assert_eq!(
+        (state.has_book, state.reason.as_deref()),
+        (false, Some("the venue shows another book and the socket told nothing"))
+    );
+    let again = on(&mut session, Event::Timer, after(3_250));
+    assert!(sent(&again)[0].contains("unsubscribe") && sent(&again)[1].contains("\"subscribe\""), "{again:?}");
+}
+
+#[test]
+fn an_answer_of_another_moment_proves_nothing() {
+    for (told, shown_at) in [(true, 9_000), (false, 4_999)] {
+        let mut session = opened(&["1"]);
+        on(&mut session, Event::Text(&book("1", "0.40", "0.60", 5_000)), after(0));
+        let shown = format!("[{}]", book("1", "0.45", "0.60", shown_at));
+        for round in 1..=10 {
+            let now = after(round * 1_000);
+            on(&mut session, Event::Timer, now);
+            if told {
+                on(
+                    &mut session,
+                    Event::Text(&change("1", "BUY", "0.39", &round.to_string(), 5_000)),
+                    after(round * 1_000 + 1),
+                );
+            }
+            let effects = on(&mut session, Event::Compared { asked_at: now, shown: Some(&shown) }, now);
+            assert!(heard(&effects).is_empty());
+        }
+        assert!(session.states().all(|(_, state)| state.has_book), "told since {told}, shown of {shown_at}");
+    }
+}
+
+#[test]
+fn the_book_of_the_rest_side_is_read_as_the_sockets_are() {
+    let Some(text) = fixture(&"clob_book_response.json") else { return };
+    let read = parse(&format!("[{text}]"));
+    let [Ok(MarketEvent::Book { token, bids, asks, at, .. })] = &read[..] else { panic!("{read:?}") };
+    assert_eq!(
+        (token.as_str(), bids.len(), asks.len(), at.millis()),
+        ("12345678901234567890", 3, 3, 1_703_875_200_000)
+    );
 }

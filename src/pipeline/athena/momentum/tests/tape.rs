@@ -4,9 +4,9 @@ use super::*;
 use crate::pipeline::athena::scene::recorded_trades;
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+#[expect(clippy::print_stderr, reason = "it tells its figures")]
 fn the_default_thresholds_trade_in_three_calm_minutes() {
-    let Some(trades) = recorded_trades() else { return eprintln!("skipped: no recording, or no xz to unpack it") };
+    let Some(trades) = recorded_trades() else { return };
     let run = || Scene::new().play_recording(&trades);
     let intents = run();
     assert!(trades.len() > 6_000 && intents.len() >= 5, "{} signals in {} trades", intents.len(), trades.len());

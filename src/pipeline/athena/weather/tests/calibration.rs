@@ -1,22 +1,16 @@
 //! Four years of daily highs in two cities: the error is measured on the first two, the probabilities are held against the others.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use super::super::outlook::Outlook;
 use super::*;
 use crate::domain::Bucket;
+use crate::fixtures;
 
 const DAILY: &str = "history/vega_weather.csv";
 const HOURLY: &str = "history/vega_seattle-weather-hourly-normals.csv";
 
 type Date = (i16, i8, i8);
-
-fn read(name: &str) -> Option<String> {
-    let fixtures = std::env::var_os("SHARED_FIXTURES")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"), PathBuf::from);
-    std::fs::read_to_string(fixtures.join(name)).ok()
-}
 
 fn date(text: &str) -> Date {
     let mut parts = text.split('-');
@@ -161,9 +155,7 @@ fn judged(city: &str, zone: &str, hour: usize, daily: &str, hourly: &str) -> Vec
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures are what it is for")]
 fn what_is_called_likely_happens_as_often() {
-    let (Some(daily), Some(hourly)) = (read(DAILY), read(HOURLY)) else {
-        return eprintln!("skipped: no {DAILY} or {HOURLY}");
-    };
+    let (Some(daily), Some(hourly)) = (fixtures::text(DAILY), fixtures::text(HOURLY)) else { return };
     for (city, zone) in [("Seattle", "America/Los_Angeles"), ("New York", "America/New_York")] {
         for hour in [0, 10] {
             let judged = judged(city, zone, hour, &daily, &hourly);

@@ -1,4 +1,20 @@
-//! How long a restart takes with a thousand instruments, an hour of ticks each.
+//! How long a restart takes with a thousand instruments, an hour of ticks each. A binary of its own, so that no other test runs beside it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells its figures"
+)]
+
+#[path = "../support/an_hour.rs"]
+mod an_hour;
+#[path = "../athena/child.rs"]
+mod child;
+#[path = "../support/desk.rs"]
+mod desk;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::time::Duration;
 
