@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AckVerdict, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent, Order,
-    OrderCounts, OrderState, Price, Timestamp, TokenId, Usd,
+    OrderCounts, OrderId, OrderState, Price, Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -89,7 +89,7 @@ pub enum Write {
         /// When it was learned.
         at: Timestamp,
     },
-    /// A double entry, appended once: the same id again changes nothing. The whole batch fails with [`LedgerError::Corrupt`]
+    /// A double entry, appended once: the same id again changes nothing. The whole batch fails with [`LedgerError::Refused`]
     /// when it is out of balance, or when its id was booked before with another content.
     Journal(Box<Journal>),
     /// A market that is traded.
@@ -122,7 +122,7 @@ pub enum Write {
         id: String,
     },
     /// Something was done about a dead letter; what it was before stays in its history. A letter that is not there is
-    /// [`LedgerError::Corrupt`].
+    /// [`LedgerError::Refused`].
     DeadLetterState {
         /// The letter's id.
         id: String,
@@ -157,7 +157,7 @@ pub const LETTERS_LOADED: u32 = 1_000;
 /// What is read back at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Orders that have not ended, and the newest ended ones, oldest first.
+    /// Orders that have not ended or of which a trade is not settled, and the newest ended ones, oldest first.
     pub orders: Vec<OrderRow>,
     /// Counters over all orders, those not loaded included.
     pub counts: OrderCounts,
@@ -211,7 +211,15 @@ pub enum LedgerError {
         /// The newest.
         newest: u64,
     },
-    /// What is stored cannot be read, or cannot be stored. Permanent.
+    /// This can never be stored as it is: nothing of the batch was, other batches are not concerned. Permanent.
+    #[error("ledger refuses {what}: {reason}")]
+    Refused {
+        /// What was to be stored.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What is stored cannot be read, or the database is not ours to write. Permanent.
     #[error("ledger {what}: {reason}")]
     Corrupt {
         /// Which row.
@@ -257,6 +265,9 @@ pub trait Ledger: Send + Sync + fmt::Debug {
 
     /// Reads everything back; of the orders that have ended only the newest `ended`.
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError>;
+
+    /// The order of this id, however long ago it ended; nothing when it is in no row.
+    async fn order(&self, order: &OrderId) -> Result<Option<OrderRow>, LedgerError>;
 
     /// Takes or renews the lease of the account for `ttl`, by the database's own clock. A turn that is renewed keeps its token,
     /// also after it ran out, as long as nobody else had one; every other turn raises it. Whoever gets a new token must load

@@ -63,7 +63,7 @@ pub(super) struct Item<'a> {
 /// Everything that a batch will log, in its order.
 ///
 /// # Errors
-/// [`LedgerError::Corrupt`] when something cannot be written down, or a journal is out of balance.
+/// [`LedgerError::Refused`] when something cannot be written down, or a journal is out of balance.
 pub(super) fn plan(writes: &[Write]) -> Result<Vec<Item<'_>>, LedgerError> {
     writes.iter().map(|write| Ok(Item { draft: draft(write)?, write })).collect()
 }
@@ -151,11 +151,11 @@ const fn done_about(state: &DeadLetterState) -> (&'static str, Option<Timestamp>
 }
 
 /// # Errors
-/// [`LedgerError::Corrupt`] that names the asset and the difference.
+/// [`LedgerError::Refused`] that names the asset and the difference.
 pub(super) fn balanced(journal: &Journal) -> Result<(), LedgerError> {
     let Some((asset, sum)) = journal.imbalance() else { return Ok(()) };
     let reason = format!("{asset:?} is out of balance by {sum}: the postings of each asset must sum to zero");
-    Err(LedgerError::Corrupt { what: format!("journal {}", journal.id), reason })
+    Err(LedgerError::Refused { what: format!("journal {}", journal.id), reason })
 }
 
 /// How the log calls an attempt of an intent.
@@ -245,7 +245,7 @@ pub(super) fn letter_columns(letter: &DeadLetter, place: LetterPlace) -> Columns
 
 pub(super) fn json<T: Serialize>(value: &T) -> Result<String, LedgerError> {
     serde_json::to_string(value)
-        .map_err(|error| LedgerError::Corrupt { what: "document".into(), reason: error.to_string() })
+        .map_err(|error| LedgerError::Refused { what: "document".into(), reason: error.to_string() })
 }
 
 /// Reads a document back.

@@ -214,16 +214,16 @@ fn storage(error: &sqlx::Error) -> LedgerError {
     if is_race(error) {
         return LedgerError::Busy(error.to_string());
     }
-    let permanent = match error {
-        // Classes of SQLSTATE: 22 and 23 data and constraints, 42 names and rights, P0 raised by a trigger, XX damage.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["22", "23", "42", "P0", "XX"].iter().any(|class| code.starts_with(class)))
-        }
-        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
-        _ => false,
+    let (what, reason) = ("statement".to_owned(), error.to_string());
+    let class = match error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| code.get(..2).map(ToOwned::to_owned)),
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => return LedgerError::Corrupt { what, reason },
+        _ => None,
     };
-    if permanent {
-        return LedgerError::Corrupt { what: "statement".into(), reason: error.to_string() };
+    // Classes of SQLSTATE: 22 data, 23 constraints, 54 too big, P0 raised by a trigger; 42 names and rights, XX damage.
+    match class.as_deref() {
+        Some("22" | "23" | "54" | "P0") => LedgerError::Refused { what, reason },
+        Some("42" | "XX") => LedgerError::Corrupt { what, reason },
+        _ => LedgerError::Unavailable(reason),
     }
-    LedgerError::Unavailable(error.to_string())
 }

@@ -167,17 +167,17 @@ fn values(row: &SqliteRow) -> Result<Vec<Value>, sqlx::Error> {
 }
 
 fn storage(error: &sqlx::Error) -> LedgerError {
-    let permanent = match error {
-        // The low byte is the kind of the error: 11 damaged, 19 refused by a constraint or trigger, 26 another format.
-        sqlx::Error::Database(error) => error
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| matches!(code & 0xff, 1 | 11 | 19 | 20 | 25 | 26)),
-        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
-        _ => false,
+    let (what, reason) = ("statement".to_owned(), error.to_string());
+    let kind = match error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff),
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => return LedgerError::Corrupt { what, reason },
+        _ => None,
     };
-    if permanent {
-        return LedgerError::Corrupt { what: "statement".into(), reason: error.to_string() };
+    // The low byte is the kind of the error: 18 too big, 19 refused by a constraint or trigger, 20 of a wrong type; 1 no such
+    // table, 11 damaged, 26 another format.
+    match kind {
+        Some(18..=20) => LedgerError::Refused { what, reason },
+        Some(1 | 11 | 25 | 26) => LedgerError::Corrupt { what, reason },
+        _ => LedgerError::Unavailable(reason),
     }
-    LedgerError::Unavailable(error.to_string())
 }

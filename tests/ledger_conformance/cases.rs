@@ -51,6 +51,30 @@ pub(crate) async fn an_intent_is_taken_once_and_the_whole_batch_falls_with_it(pl
     assert!(place.load(10).await.orders.is_empty(), "rolled back");
 }
 
+pub(crate) async fn a_second_row_for_an_order_is_refused_by_name_and_the_order_is_found_by_its_id(place: &Place) {
+    let ledger = place.open().await;
+    commit(&*ledger, &[put(&order(1, OrderState::Rejected))]).await;
+    let mut other = order(2, OrderState::Live);
+    other.order.order = Some(OrderId::new("0x1"));
+    for _ in 0..2 {
+        let error = ledger.commit(&[put(&other)]).await.expect_err("there is one");
+        assert!(matches!(&error, LedgerError::Refused { reason, .. } if reason.contains("order_id")), "{error:?}");
+    }
+    commit(&*ledger, &[put(&order(3, OrderState::Live))]).await;
+    assert_eq!(ledger.order(&OrderId::new("0x1")).await, Ok(Some(order(1, OrderState::Rejected))));
+    assert_eq!(ledger.order(&OrderId::new("0x9")).await, Ok(None));
+}
+
+pub(crate) async fn an_old_order_with_a_trade_that_is_not_settled_is_read_back(place: &Place) {
+    let ledger = place.open().await;
+    for n in 1..=3 {
+        commit(&*ledger, &[put(&order(n, OrderState::Filled))]).await;
+    }
+    commit(&*ledger, &[seen(&fill(1, FillStatus::Mined)), seen(&fill(2, FillStatus::Confirmed))]).await;
+    let names: Vec<String> = place.load(1).await.orders.iter().map(|row| row.order.intent.intent.to_string()).collect();
+    assert_eq!(names, ["i1", "i3"]);
+}
+
 pub(crate) async fn counters_in_sql_equal_the_counters_in_code(place: &Place) {
     use OrderState as S;
     let ledger = place.open().await;
@@ -131,7 +155,7 @@ pub(crate) async fn what_was_done_about_a_letter_is_read_back(place: &Place) {
     assert_eq!((memory.dead_letters, &memory.letters[..]), (2, &expected[..]), "newest first");
     assert_eq!(memory.unpublished.len(), 3);
     let error = ledger.commit(&[settled(9, &dropped)]).await.expect_err("there is none");
-    assert!(matches!(&error, LedgerError::Corrupt { what, .. } if what.contains("9-0")), "{error}");
+    assert!(matches!(&error, LedgerError::Refused { what, .. } if what.contains("9-0")), "{error}");
 }
 
 pub(crate) async fn a_journal_out_of_balance_is_refused_and_the_batch_with_it(place: &Place) {

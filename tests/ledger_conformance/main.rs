@@ -33,6 +33,8 @@ macro_rules! conformance {
 conformance!(
     cases::what_is_committed_is_read_back_after_reopening,
     cases::an_intent_is_taken_once_and_the_whole_batch_falls_with_it,
+    cases::a_second_row_for_an_order_is_refused_by_name_and_the_order_is_found_by_its_id,
+    cases::an_old_order_with_a_trade_that_is_not_settled_is_read_back,
     cases::counters_in_sql_equal_the_counters_in_code,
     cases::history_cannot_be_changed,
     cases::a_dead_letter_is_kept_once_and_waits_until_it_is_on_the_bus,

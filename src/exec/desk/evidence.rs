@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::exec::lifecycle::Sighting;
 use crate::exec::portfolio::FillChange;
 use crate::exec::venue::{CancelAnswer, UserEvent, VenueError, VenueFill, VenueOrder, VenueOrderStatus};
-use crate::store::ledger::{OrderRow, Write};
+use crate::store::ledger::{LedgerError, OrderRow, Write};
 
 /// How a cancel that was not confirmed is tried again.
 const CANCEL_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
@@ -46,7 +46,7 @@ impl Desk {
         }
         let Some(key) = self.index.get(&seen.order).cloned() else {
             if sighting == Sighting::Open {
-                self.adopt(seen, now, step);
+                self.recall(seen, step);
             }
             return;
         };
@@ -57,6 +57,46 @@ impl Desk {
             tracked.row.order.reason = Some(seen.status_text.to_lowercase());
         }
         self.learn(&key, Fact::Seen { sighting, matched: seen.matched }, "seen", now, step);
+    }
+
+    /// An open order that is not in memory: ours from long ago, or nobody's that we know. The ledger tells.
+    fn recall(&mut self, seen: &VenueOrder, step: &mut Step) {
+        // Beyond that the next list shows it again.
+        let room = self.recalled.len() < STRANGERS || self.recalled.contains_key(&seen.order);
+        if room && self.recalled.insert(seen.order.clone(), seen.clone()).is_none() {
+            step.urgent.push(Effect::Recall(seen.order.clone()));
+        }
+    }
+
+    /// What the ledger has of an order that the venue shows as open.
+    pub(in crate::exec) fn on_recalled(
+        &mut self,
+        order: &OrderId,
+        result: Result<Option<OrderRow>, LedgerError>,
+        now: Timestamp,
+    ) -> Step {
+        let mut step = Step::default();
+        let Some(seen) = self.recalled.remove(order) else { return step };
+        match result {
+            Err(error) => {
+                // The list shows it again.
+                self.confirmed(order, Err(error.to_string()), now);
+                return step;
+            }
+            Ok(_) if self.index.contains_key(order) => self.see(&seen, now, &mut step),
+            Ok(None) => self.adopt(&seen, now, &mut step),
+            Ok(Some(row)) => {
+                let (key, counts) = ((row.order.intent.intent.clone(), row.order.intent.attempt), row.counts());
+                let fills = self.portfolio.fills_of(&row.order.intent.token, order);
+                let standing = Standing::restore(&row.order, row.accepted, fills);
+                self.track(&key, Tracked::new(row, standing));
+                // It was counted when it was written.
+                super::view::subtract(&mut self.counts, counts);
+                self.listed(&seen, now, now, &mut step);
+            }
+        }
+        self.confirmed(order, Ok(()), now);
+        step
     }
 
     /// An order that no intent of ours asked for: into the books, so that it is shown, counted and followed.

@@ -96,6 +96,19 @@ impl Desk {
         step
     }
 
+    /// A batch that the ledger refuses for good, with what should have followed. An order of it that was never sent is none.
+    pub(in crate::exec) fn on_set_aside(&mut self, after: &[Effect], now: Timestamp) {
+        for effect in after {
+            let Effect::Post(key) = effect else { continue };
+            let Some(tracked) = self.orders.get_mut(key) else { continue };
+            if tracked.posts == 0 && !tracked.standing.is_held() {
+                self.forget(key);
+            } else if tracked.sending == Sending::Due {
+                tracked.sending = Sending::RetryAt(now);
+            }
+        }
+    }
+
     fn forget(&mut self, key: &Key) {
         let Some(tracked) = self.orders.remove(key) else { return };
         super::view::subtract(&mut self.counts, tracked.row.counts());

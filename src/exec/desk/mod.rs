@@ -44,6 +44,8 @@ pub(super) use restore::Origin;
 
 /// Ended orders kept in memory, so that late news of them is not taken for somebody else's.
 pub(super) const ENDED_KEPT: usize = 20_000;
+/// How many of the oldest are looked at for one to forget.
+const LOOKED_AT: usize = 1_024;
 /// How many orders and how many fills a snapshot shows.
 const SHOWN: usize = 200;
 /// What dead letters name as the build that gave them up.
@@ -125,6 +127,8 @@ pub(super) enum Effect {
         /// Trades that were matched before and are not settled.
         trades: Vec<TradeId>,
     },
+    /// Ask the ledger for an order that the venue has open and that is not in memory.
+    Recall(OrderId),
     /// Ask the venue for pUSD and the shares of these tokens.
     Balances {
         /// Which tokens.
@@ -315,6 +319,8 @@ pub(super) struct Desk {
     recent: Recent,
     recent_fills: VecDeque<Fill>,
     strangers: HashSet<OrderId>,
+    /// Open orders of the venue that are not in memory, as they were seen last, while the ledger is asked for them.
+    recalled: HashMap<OrderId, VenueOrder>,
     latency: Histogram<u64>,
     reconcile: reconcile::Progress,
     counting: balances::Counting,
@@ -422,11 +428,14 @@ impl Desk {
         self.active.remove(key);
         self.ended.push_back(key.clone());
         while self.ended.len() > ENDED_KEPT {
-            // What is still at stake is never forgotten.
-            let over = |key: &Key| !self.risen.contains(key) && !self.untraded.contains_key(key);
-            let Some(oldest) = self.ended.iter().position(over).and_then(|place| self.ended.remove(place)) else {
-                break;
+            // What is still at stake, or has a trade that is not settled, stays: its end is to be heard of. What the venue shows of
+            // others later is looked for in the ledger.
+            let over = |key: &Key| {
+                let settled = self.orders.get(key).is_none_or(|tracked| tracked.unsettled.is_empty());
+                settled && !self.risen.contains(key) && !self.untraded.contains_key(key)
             };
+            let oldest = self.ended.iter().take(LOOKED_AT).position(over).and_then(|at| self.ended.remove(at));
+            let Some(oldest) = oldest else { break };
             if let Some(order) = self.orders.remove(&oldest).and_then(|tracked| tracked.row.order.order) {
                 self.index.remove(&order);
             }

@@ -201,6 +201,8 @@ impl Desk {
                 self.reconcile.waiting.insert(order);
             }
         }
+        // What the ledger is asked about is not in the books yet.
+        self.reconcile.waiting.extend(self.recalled.keys().cloned());
         self.conclude();
         step
     }
@@ -238,7 +240,7 @@ impl Desk {
     }
 
     /// An open order in the list. One that ended since the list was begun is merely late news.
-    fn listed(&mut self, order: &VenueOrder, begun: Timestamp, now: Timestamp, step: &mut Step) {
+    pub(super) fn listed(&mut self, order: &VenueOrder, begun: Timestamp, now: Timestamp, step: &mut Step) {
         let ours = self.index.get(&order.order).and_then(|key| self.orders.get(key));
         let ended = ours.filter(|tracked| tracked.state().is_terminal());
         let Some(ended) = ended else { return self.see(order, now, step) };

@@ -84,6 +84,7 @@ impl Desk {
             recent: Recent::new(),
             recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
             strangers: HashSet::new(),
+            recalled: HashMap::new(),
             latency,
             reconcile: super::reconcile::Progress::at_start(now, traded_to),
             counting: super::balances::Counting::at(now),

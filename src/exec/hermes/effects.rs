@@ -72,6 +72,17 @@ impl Runner {
         self.perform(step, None);
     }
 
+    /// The ledger can never take this. Kept whole in the log file; nothing of what should have followed is done, and since the
+    /// books now lack something, a person has to look before anything is sent again.
+    pub(super) fn on_refused(&mut self, refused: Waiting, error: &LedgerError) {
+        tracing::error!(%error, writes = ?refused.writes, "the ledger refuses this for good: it is set aside");
+        trip(&self.hands.switch, "hermes", &format!("{error}; it is set aside in the log, and missing in the books"));
+        if let Some((reply, ack)) = refused.reply {
+            answer(reply, Ack { verdict: AckVerdict::Denied { reasons: vec![error.to_string()] }, ..ack });
+        }
+        self.hands.desk.on_set_aside(&refused.after, clock::now());
+    }
+
     /// One effect; what follows from it is a step of its own.
     fn act(&mut self, effect: Effect) -> Option<Step> {
         let hands = &mut self.hands;
@@ -90,6 +101,7 @@ impl Runner {
             }
             Effect::Lookup { order, since } => hands.calls.lookup(order, since),
             Effect::Snapshot { since, trades } => hands.calls.snapshot(since, trades),
+            Effect::Recall(order) => hands.calls.recall(order),
             Effect::Balances { tokens, refresh } => hands.calls.balances(tokens, refresh),
             Effect::Heartbeat => hands.calls.heartbeat(),
             Effect::Emit(event) => {

@@ -276,8 +276,8 @@ impl House {
         let consumer = consumer::Consumer::new(Arc::clone(bus), &boot, settings.claim_after);
         let (entries, done) = consumer.start(tasks, after);
         let feed = feed::start(bus, tasks, after);
-        let calls =
-            venue_calls::Calls::new(Arc::clone(venue), Arc::clone(&switch), Arc::clone(&tenure), tasks.clone(), after);
+        let asked_of = (Arc::clone(venue), Arc::clone(ledger));
+        let calls = venue_calls::Calls::new(asked_of, Arc::clone(&switch), Arc::clone(&tenure), tasks.clone(), after);
         let (calls, reports, events) = calls.start();
         let places = Places {
             switch: Arc::clone(&switch),

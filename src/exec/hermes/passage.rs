@@ -10,7 +10,7 @@ pub(super) const fn arrival(report: &Report) -> Option<Failpoint> {
         Report::Posted { .. } => Some(Failpoint::AnswerRead),
         Report::Cancelled { .. } => Some(Failpoint::CancelAnswered),
         Report::LookedUp { .. } => Some(Failpoint::LookedUp),
-        Report::Snapshot { .. } | Report::Balances(_) | Report::Heartbeat(_) => None,
+        Report::Recalled { .. } | Report::Snapshot { .. } | Report::Balances(_) | Report::Heartbeat(_) => None,
     }
 }
 

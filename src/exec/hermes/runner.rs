@@ -199,6 +199,7 @@ impl Runner {
                 }
             }
             Outcome::Taken(refused, error) => self.on_taken(refused, &error),
+            Outcome::Refused(refused, error) => self.on_refused(refused, &error),
             Outcome::Failed(error) => self.ledger_failed(&error),
         }
     }
@@ -218,6 +219,7 @@ impl Runner {
         let step = match report {
             Report::Posted { key, answer, begun } => desk.on_posted(&key, answer, begun, now),
             Report::Cancelled { orders, result } => desk.on_cancelled(&orders, &result, now),
+            Report::Recalled { order, result } => desk.on_recalled(&order, result, now),
             Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
             Report::Snapshot { begun, result } => desk.on_snapshot(begun, result, now),
             Report::Balances(result) => desk.on_balances(result, now),

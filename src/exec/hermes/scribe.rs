@@ -56,6 +56,8 @@ pub(super) enum Outcome {
     Durable(Vec<Waiting>),
     /// The intent was taken by another run: nothing of the batch is there.
     Taken(Waiting, LedgerError),
+    /// The ledger can never take this batch: it falls out, and those behind it go on.
+    Refused(Waiting, LedgerError),
     /// Everything keeps its place and is tried again.
     Failed(LedgerError),
 }
@@ -174,11 +176,12 @@ impl Scribe {
                     self.alone = self.alone.saturating_sub(batches);
                     return Outcome::Durable(self.queue.drain(..batches).collect());
                 }
-                Err(LedgerError::Duplicate { .. }) if batches > 1 => self.alone = batches,
-                Err(error @ LedgerError::Duplicate { .. }) => {
+                Err(LedgerError::Duplicate { .. } | LedgerError::Refused { .. }) if batches > 1 => self.alone = batches,
+                Err(error @ (LedgerError::Duplicate { .. } | LedgerError::Refused { .. })) => {
                     self.alone = self.alone.saturating_sub(1);
+                    let taken = matches!(error, LedgerError::Duplicate { .. });
                     if let Some(refused) = self.queue.pop_front() {
-                        return Outcome::Taken(refused, error);
+                        return if taken { Outcome::Taken(refused, error) } else { Outcome::Refused(refused, error) };
                     }
                 }
                 Err(error) => {
@@ -217,8 +220,8 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::domain::{Price, Timestamp, Usd};
-    use crate::store::ledger::{Lease, Memory};
+    use crate::domain::{OrderId, Price, Timestamp, Usd};
+    use crate::store::ledger::{Lease, Memory, OrderRow};
 
     /// Keeps what it is given, after as many failures as it is told.
     #[derive(Debug, Default)]
@@ -241,6 +244,10 @@ mod tests {
 
         async fn load(&self, _: u32) -> Result<Memory, LedgerError> {
             Ok(Memory::default())
+        }
+
+        async fn order(&self, _: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
+            Ok(None)
         }
 
         async fn lease(&self, _: &str, _: Duration) -> Result<Lease, LedgerError> {
@@ -280,7 +287,7 @@ mod tests {
             match scribe.next().await {
                 Outcome::Durable(done) => effects.extend(done.iter().map(|waiting| waiting.after.len())),
                 Outcome::Failed(_) => failed += 1,
-                Outcome::Taken(..) => panic!("nothing was taken before"),
+                Outcome::Taken(..) | Outcome::Refused(..) => panic!("nothing was taken before, nothing is refused"),
             }
         }
         assert_eq!((failed, effects), (2, vec![0, 1, 0]));

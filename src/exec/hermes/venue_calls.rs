@@ -18,6 +18,7 @@ use super::trades::Trades;
 use crate::clock;
 use crate::domain::{OrderId, Timestamp, TokenId, TradeId, TransientCode};
 use crate::failpoint::{self, Failpoint};
+use crate::store::ledger::{Ledger, LedgerError, OrderRow};
 
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
@@ -38,6 +39,8 @@ pub(super) enum Report {
     Posted { key: Key, answer: PostAnswer, begun: Option<Timestamp> },
     /// A cancel.
     Cancelled { orders: Vec<OrderId>, result: Result<CancelAnswer, VenueError> },
+    /// What the ledger knows of an order that is in no book.
+    Recalled { order: OrderId, result: Result<Option<OrderRow>, LedgerError> },
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
@@ -51,6 +54,7 @@ pub(super) enum Report {
 #[derive(Debug)]
 pub(super) struct Calls {
     venue: Arc<dyn ExecutionVenue>,
+    ledger: Arc<dyn Ledger>,
     trades: Arc<Trades>,
     switch: Arc<KillSwitch>,
     tenure: Arc<Tenure>,
@@ -64,7 +68,7 @@ pub(super) struct Calls {
 impl Calls {
     /// Calls until `end`.
     pub(super) fn new(
-        venue: Arc<dyn ExecutionVenue>,
+        (venue, ledger): (Arc<dyn ExecutionVenue>, Arc<dyn Ledger>),
         switch: Arc<KillSwitch>,
         tenure: Arc<Tenure>,
         tasks: TaskTracker,
@@ -73,7 +77,18 @@ impl Calls {
         let (reports, receiver) = mpsc::channel(REPORTS);
         let cancels = Arc::new(Semaphore::new(CANCELS));
         let trades = Trades::new(Arc::clone(&venue), tasks.clone(), end.clone());
-        Self { venue, trades, switch, tenure, tasks, cancels, reports, receiver: Some(receiver), end: end.clone() }
+        Self {
+            venue,
+            ledger,
+            trades,
+            switch,
+            tenure,
+            tasks,
+            cancels,
+            reports,
+            receiver: Some(receiver),
+            end: end.clone(),
+        }
     }
 
     /// Connects, and passes on the account's events.
@@ -139,6 +154,15 @@ impl Calls {
             let (lists, older) = tokio::join!(lists, by_id(venue.as_ref(), &older));
             let result = lists.map(|(orders, fills)| Snapshot { orders, fills: [fills.to_vec(), older].concat() });
             Report::Snapshot { begun, result }
+        });
+    }
+
+    /// Asks the ledger, for an order may have ended too long ago to be known otherwise.
+    pub(super) fn recall(&self, order: OrderId) {
+        let ledger = Arc::clone(&self.ledger);
+        self.spawn(async move {
+            let result = ledger.order(&order).await;
+            Report::Recalled { order, result }
         });
     }
 

@@ -181,7 +181,7 @@ async fn book(
     if booked == draft.document {
         return Ok(false);
     }
-    Err(LedgerError::Corrupt {
+    Err(LedgerError::Refused {
         what: format!("journal {}", journal.id),
         reason: "it was booked before with another content; a correction needs a name of its own".into(),
     })
@@ -199,5 +199,5 @@ async fn settle(session: &mut dyn Session, id: &str, state: &DeadLetterState, se
     if run(session, sql, vec![waiting.into(), seq.into(), id.into()]).await? == 1 {
         return Ok(true);
     }
-    Err(LedgerError::Corrupt { what: format!("dead letter {id}"), reason: "there is none of that id".into() })
+    Err(LedgerError::Refused { what: format!("dead letter {id}"), reason: "there is none of that id".into() })
 }

@@ -6,14 +6,17 @@ use super::super::engine::{Row, Session, Value};
 use super::super::ledger::{InboxRow, LETTERS_LOADED, LedgerError, Memory, OrderRow};
 use super::super::plan::{DayRow, Marked, Received, parse};
 use super::rows;
-use crate::domain::{DeadLetter, KillLatch, OrderCounts, Timestamp};
+use crate::domain::{DeadLetter, KillLatch, OrderCounts, OrderId, Timestamp};
 
 const ENTRIES: &str = "SELECT i.intent_id, i.attempt, l.at, l.document FROM orders o
     JOIN inbox i ON i.intent_id = o.intent_id AND i.attempt = o.attempt JOIN log l ON l.seq = i.seq WHERE o.open";
 
 const ORDERS: &str = "SELECT l.document, l.token FROM (
         SELECT created_at, seq FROM orders WHERE open
-        UNION ALL
+        UNION
+        SELECT created_at, seq FROM orders
+            WHERE order_id IN (SELECT order_id FROM fills WHERE status NOT IN ('confirmed', 'failed'))
+        UNION
         SELECT created_at, seq FROM (
             SELECT created_at, seq FROM orders WHERE NOT open ORDER BY created_at DESC LIMIT $1
         ) ended
@@ -47,6 +50,12 @@ const UNPUBLISHED: &str = "SELECT a.document, b.document, d.state_seq - d.seq FR
 /// The newest of each subject of a kind.
 const FACTS: &str =
     "SELECT f.subject, l.document FROM facts f JOIN log l ON l.seq = f.seq WHERE f.kind = $1 ORDER BY f.subject";
+
+const ORDER: &str = "SELECT l.document, l.token FROM orders o JOIN log l ON l.seq = o.seq WHERE o.order_id = $1";
+
+pub(super) async fn one_order(session: &mut dyn Session, id: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
+    rows(session, ORDER, vec![id.as_str().into()]).await?.first().map(order).transpose()
+}
 
 pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memory, LedgerError> {
     let orders = rows(session, ORDERS, vec![ended.into()]).await?;

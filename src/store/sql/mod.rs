@@ -16,8 +16,9 @@ use sqlx::SqlSafeStr;
 
 use super::chain::Head;
 use super::engine::{Access, Engine, Row, Session, Value};
-use super::ledger::{Lease, Ledger, LedgerError, Memory, Write};
+use super::ledger::{Lease, Ledger, LedgerError, Memory, OrderRow, Write};
 use super::plan::{Item, fingerprint, plan};
+use crate::domain::OrderId;
 pub(super) use load::{facts, letter, order};
 
 /// The longest that a commit may take before its outcome counts as unknown.
@@ -148,6 +149,16 @@ impl<E: Engine> Ledger for SqlLedger<E> {
             memory
         };
         within(LOAD_TIMEOUT, "complete reading", load).await
+    }
+
+    async fn order(&self, order: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
+        let read = async {
+            let mut session = self.engine.begin(Access::Read).await?;
+            let found = load::one_order(session.as_mut(), order).await;
+            session.roll_back().await;
+            found
+        };
+        within(COMMIT_TIMEOUT, "order", read).await
     }
 
     async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {

@@ -30,7 +30,7 @@ use crate::domain::*;
 use crate::exec::socket::{Reply, Request, SocketError, ask, path_in};
 use crate::risk::Limits;
 use crate::risk::checks::bench;
-use crate::store::ledger::Lease;
+use crate::store::ledger::{Lease, OrderRow};
 use crate::store::sqlite::SqliteLedger;
 
 const WAIT: Duration = Duration::from_secs(40);
@@ -85,6 +85,11 @@ impl Ledger for Faulty {
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError> {
         self.fault.strikes().await?;
         self.inner.load(ended).await
+    }
+
+    async fn order(&self, order: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
+        self.fault.strikes().await?;
+        self.inner.order(order).await
     }
 
     async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {

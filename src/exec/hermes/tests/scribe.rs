@@ -8,7 +8,7 @@ use super::super::scribe::{Outcome, Scribe, Waiting};
 use super::*;
 use crate::bus::{Entry, EntryId};
 use crate::domain::IntentId;
-use crate::store::ledger::{InboxRow, Write};
+use crate::store::ledger::{InboxRow, OrderRow, Write};
 
 /// A ledger that commits when it is let, remembers what came together, and knows some intents already.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ struct Gated {
     let_through: Semaphore,
     commits: Mutex<Vec<Vec<String>>>,
     taken: &'static [&'static str],
+    refused: &'static [&'static str],
 }
 
 #[async_trait]
@@ -26,12 +27,19 @@ impl Ledger for Gated {
         if let Some(known) = names.iter().find(|name| self.taken.contains(&name.as_str())) {
             return Err(LedgerError::Duplicate { intent: IntentId::new(known), attempt: 1 });
         }
+        if let Some(bad) = names.iter().find(|name| self.refused.contains(&name.as_str())) {
+            return Err(LedgerError::Refused { what: bad.clone(), reason: "scripted".into() });
+        }
         self.commits.lock().expect("lock").push(names);
         Ok(())
     }
 
     async fn load(&self, _ended: u32) -> Result<Memory, LedgerError> {
         Ok(Memory::default())
+    }
+
+    async fn order(&self, _: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
+        Ok(None)
     }
 
     async fn lease(&self, _holder: &str, _ttl: Duration) -> Result<Lease, LedgerError> {
@@ -71,7 +79,11 @@ fn names(batches: &[Waiting]) -> Vec<String> {
 }
 
 fn start(taken: &'static [&'static str]) -> (Arc<Gated>, Scribe) {
-    let ledger = Arc::new(Gated { let_through: Semaphore::new(0), commits: Mutex::default(), taken });
+    start_with(taken, &[])
+}
+
+fn start_with(taken: &'static [&'static str], refused: &'static [&'static str]) -> (Arc<Gated>, Scribe) {
+    let ledger = Arc::new(Gated { let_through: Semaphore::new(0), commits: Mutex::default(), taken, refused });
     (Arc::clone(&ledger), Scribe::new(ledger, 100))
 }
 
@@ -105,7 +117,7 @@ async fn an_intent_that_was_taken_falls_out_alone_and_the_others_keep_their_orde
         match scribe.next().await {
             Outcome::Durable(done) => fates.push((true, names(&done))),
             Outcome::Taken(refused, _) => fates.push((false, names(&[refused]))),
-            Outcome::Failed(error) => panic!("{error}"),
+            Outcome::Refused(_, error) | Outcome::Failed(error) => panic!("{error}"),
         }
     }
     let expected = [(true, "a"), (false, "b"), (true, "c")];
@@ -115,4 +127,24 @@ async fn an_intent_that_was_taken_falls_out_alone_and_the_others_keep_their_orde
     }
     let Outcome::Durable(done) = scribe.next().await else { panic!("durable") };
     assert_eq!(names(&done), ["d", "e"], "together again");
+}
+
+#[tokio::test]
+async fn what_the_ledger_refuses_for_good_falls_out_and_holds_up_nothing() {
+    let (ledger, mut scribe) = start_with(&[], &["b", "d"]);
+    for name in ["a", "b", "c", "d", "e"] {
+        assert!(scribe.push(batch(name)).is_none());
+    }
+    ledger.let_through.add_permits(100);
+    let (mut kept, mut refused) = (Vec::new(), Vec::new());
+    while !scribe.is_empty() {
+        match scribe.next().await {
+            Outcome::Durable(done) => kept.extend(names(&done)),
+            Outcome::Refused(batch, error) => refused.push((names(&[batch]), error.to_string())),
+            Outcome::Taken(_, error) | Outcome::Failed(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(kept, ["a", "c", "e"]);
+    let words = |name: &str| (vec![name.to_owned()], format!("ledger refuses {name}: scripted"));
+    assert_eq!(refused, [words("b"), words("d")]);
 }
