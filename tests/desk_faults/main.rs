@@ -17,6 +17,7 @@ mod replies;
 mod sockets;
 #[path = "../support/store.rs"]
 mod store;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 mod switch;

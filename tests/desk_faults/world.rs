@@ -73,7 +73,7 @@ impl World {
         let (redis, sim) = servers.await.expect("servers");
         let home = Home::new(&redis.url(), &sim);
         home.allow_everything();
-        for (from, to) in [("data_age_ms = 3000", "data_age_ms = 60000")].iter().chain(edits) {
+        for (from, to) in edits {
             home.edit(from, to);
         }
         let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
