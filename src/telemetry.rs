@@ -68,7 +68,7 @@ impl Write for Rotating {
     }
 }
 
-/// Sends what libraries and panics print on standard error to the tracing log as well.
+/// Has panics written to the log, before they are printed.
 pub fn log_panics() {
     let before = Mutex::new(std::panic::take_hook());
     std::panic::set_hook(Box::new(move |info| {

@@ -12,9 +12,11 @@ use crate::{clock, ui};
 pub(super) async fn run(globals: &Globals) -> Result<(), CliError> {
     let config = globals.config()?;
     let state_dir = config.state_dir()?;
+    let log = state_dir.join("cockpit.log");
     let settings = ui::Settings {
         mode: config.mode,
-        desk: if config.bus_url.is_memory() { "embedded".to_owned() } else { config.bus_url.to_string() },
+        desk: if config.bus_url.is_memory() { ui::EMBEDDED.to_owned() } else { config.bus_url.to_string() },
+        log: log.clone(),
         keymap: config.ui.keymap.clone(),
         max_fps: config.ui.max_fps,
         mouse: config.ui.mouse,
@@ -22,7 +24,7 @@ pub(super) async fn run(globals: &Globals) -> Result<(), CliError> {
     };
     // Before anything trades: a desk whose screen cannot be shown is not started.
     let cockpit = ui::Cockpit::new(settings).map_err(|error| CliError::Usage(error.to_string()))?;
-    telemetry::init(&Sink::File(state_dir.join("cockpit.log")), &config.log_filter)
+    telemetry::init(&Sink::File(log), &config.log_filter)
         .map_err(|error| anyhow::anyhow!("log file in {}: {error}", state_dir.display()))?;
     telemetry::log_panics();
     let stop = CancellationToken::new();

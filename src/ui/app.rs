@@ -18,7 +18,7 @@ use super::msg::{Feed, Msg};
 use super::orders::{KillPath, Orders};
 use super::settings::Settings;
 use super::signals::{Signal, Signals};
-use super::terminal::{self, PanicGuard, Screen};
+use super::terminal::{self, PanicGuard, Screen, StderrInLog};
 use super::theme::Theme;
 use super::update::{self, update};
 use crate::bus::BusRef;
@@ -75,6 +75,7 @@ impl Cockpit {
         let Self { settings, keymap } = self;
         let signals = Signals::listen()?;
         let _panic_guard = PanicGuard::install();
+        let _stderr = StderrInLog::begin(&settings.log)?;
         let screen = Screen::enter(settings.mouse)?;
         let model = Model::new(settings.mode, &settings.desk, keymap, screen.size()?, now());
         let app = App {
@@ -223,9 +224,11 @@ impl App {
             update(&mut self.model, Msg::SuspendRefused(why), now());
             return Ok(());
         }
+        let since = now();
         self.screen.suspend().await?;
         let (width, height) = self.screen.size()?;
         update(&mut self.model, Msg::Resize(width, height), now());
+        update(&mut self.model, Msg::Slept(now().since(since)), now());
         Ok(())
     }
 }

@@ -26,4 +26,4 @@ mod widgets;
 pub use app::{Cockpit, UiError};
 pub use keymap::KeymapError;
 pub use orders::KillPath;
-pub use settings::Settings;
+pub use settings::{EMBEDDED, Settings};

@@ -22,6 +22,8 @@ pub(crate) enum Msg {
     SuspendAsked,
     /// The process runs again after a stop (SIGCONT).
     Continued,
+    /// The process was suspended for this long.
+    Slept(std::time::Duration),
     /// Suspending is not possible, and why.
     SuspendRefused(String),
     /// The terminal is slow to take a frame, or is not any more.

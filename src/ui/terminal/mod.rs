@@ -3,6 +3,7 @@
 
 mod modes;
 mod panic;
+mod stderr;
 mod suspend;
 mod writer;
 
@@ -16,6 +17,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 
 pub(crate) use panic::{PanicGuard, on_ui_task};
+pub(crate) use stderr::StderrInLog;
 pub(crate) use suspend::{hung_up, why_not_suspend};
 
 use modes::Modes;

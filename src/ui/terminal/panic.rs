@@ -6,7 +6,7 @@ use std::future::Future;
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
 
-use super::modes;
+use super::{modes, stderr};
 
 type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
 
@@ -39,6 +39,7 @@ impl PanicGuard {
             if ends_the_cockpit() {
                 // The panic itself is what must be told; a terminal that cannot be restored is told by the terminal.
                 let _ = modes::restore();
+                stderr::restore();
                 next(panic);
             } else {
                 tracing::error!(target: "panic", "{panic}");

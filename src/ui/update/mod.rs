@@ -15,10 +15,12 @@ pub(crate) use mouse::is_used;
 
 use crate::domain::Timestamp;
 use crate::ui::effect::Effect;
+use crate::ui::format;
 use crate::ui::keymap::{Action, Chord};
 use crate::ui::model::Model;
 use crate::ui::model::overlay::Overlay;
 use crate::ui::msg::Msg;
+use crate::ui::settings::EMBEDDED;
 
 /// Folds one message into the model and says what is to be done outside.
 pub(crate) fn update(model: &mut Model, msg: Msg, now: Timestamp) -> Vec<Effect> {
@@ -40,6 +42,15 @@ pub(crate) fn update(model: &mut Model, msg: Msg, now: Timestamp) -> Vec<Effect>
         Msg::Second => second(model),
         Msg::SuspendAsked => vec![Effect::Suspend],
         Msg::Continued => vec![Effect::Redraw],
+        Msg::Slept(time) => {
+            if model.place == EMBEDDED {
+                let time = format::age(time);
+                model
+                    .notices
+                    .bad(&format!("the desk stood still for {time}, with the cockpit: orders rested unattended"), now);
+            }
+            Vec::new()
+        }
         Msg::SuspendRefused(why) => {
             model.notices.info(&why, now);
             Vec::new()

@@ -350,6 +350,18 @@ fn leaving_asks_nothing_in_sim_and_once_elsewhere() {
 }
 
 #[test]
+fn an_embedded_desk_that_slept_with_the_cockpit_says_so() {
+    let slept = |place: &str| {
+        let mut model = busy(80, 24);
+        place.clone_into(&mut model.place);
+        update(&mut model, Msg::Slept(std::time::Duration::from_secs(42)), at(102));
+        model.notices.shown().map(|notice| notice.text.clone())
+    };
+    assert!(slept("embedded").is_some_and(|text| text.contains("stood still for 42s")));
+    assert_eq!(slept("redis://desk:6379/0"), None, "a desk elsewhere went on");
+}
+
+#[test]
 fn the_palette_runs_by_name_and_help_searches() {
     let mut model = busy(80, 24);
     assert_eq!(keys(&mut model, ":redr<enter>", at(60)), [Effect::Redraw]);
