@@ -9,7 +9,7 @@ use crate::ui::theme::Role;
 /// Facts kept; feeds are the many.
 const FACTS_MAX: usize = 256;
 /// The venue's clock is known to half a second: nothing below this is a skew.
-const SKEW_SHOWN_MS: u64 = 1_000;
+const SKEW_SHOWN_TENTHS: u64 = 10;
 /// Cells of a row.
 pub(crate) const CELLS: usize = 3;
 
@@ -144,9 +144,9 @@ fn clock(skew_ms: Option<i64>) -> Fact {
 
 /// `1.2 s ahead`; nothing while the clocks may agree.
 pub(crate) fn skew_words(skew_ms: i64) -> Option<String> {
-    let millis = skew_ms.unsigned_abs();
+    let tenths = skew_ms.unsigned_abs().saturating_add(50) / 100;
     let side = if skew_ms < 0 { "behind" } else { "ahead" };
-    (millis >= SKEW_SHOWN_MS).then(|| format!("{}.{} s {side}", millis / 1_000, millis % 1_000 / 100))
+    (tenths >= SKEW_SHOWN_TENTHS).then(|| format!("{}.{} s {side}", tenths / 10, tenths % 10))
 }
 
 fn latency(latency: Latency) -> String {

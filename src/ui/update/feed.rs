@@ -41,7 +41,8 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Tells of what a trader must not miss between two snapshots: another Hermes at work, a new concern about the bus.
+/// Tells of what a trader must not miss between two snapshots: another Hermes at work, a new concern about the
+/// bus, a strategy that was halted.
 fn changes(model: &mut Model, state: &HermesState) {
     let Some(books) = &model.desk.books else { return };
     if let (Some(before), Some(token)) = (books.fencing_token, state.fencing_token)
@@ -50,10 +51,14 @@ fn changes(model: &mut Model, state: &HermesState) {
         let text = format!("another run of Hermes took the account over: lease #{token} after #{before}");
         model.notices.bad(&text, model.now);
     }
-    let known = &books.bus_concerns;
-    let new: Vec<_> = state.bus_concerns.iter().filter(|concern| !known.contains(concern)).collect();
-    for concern in new {
-        model.notices.bad(&format!("bus: {concern}"), model.now);
+    let concerns = state.bus_concerns.iter().filter(|concern| !books.bus_concerns.contains(concern));
+    let halted = |strategy| books.halted.iter().any(|known| known.strategy == strategy);
+    let halts = state.halted.iter().filter(|halt| !halted(halt.strategy.clone()));
+    for text in concerns
+        .map(|concern| format!("bus: {concern}"))
+        .chain(halts.map(|halt| format!("{} halted: {}", halt.strategy, halt.why)))
+    {
+        model.notices.bad(&text, model.now);
     }
 }
 

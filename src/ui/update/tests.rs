@@ -256,6 +256,13 @@ fn a_takeover_and_a_new_concern_about_the_bus_are_told_once() {
     }
     assert!(model.notices.shown().is_some_and(|notice| notice.text == "bus: the master moved" && notice.times == 1));
     assert_eq!(model.notices.len(), told + 1);
+    let why = "the outcome of order momentum-3 is unknown for 61 s".to_owned();
+    state.halted = vec![crate::domain::StrategyHalt { strategy: "momentum".into(), why }];
+    for _ in 0..2 {
+        feed(&mut model, Feed::Hermes(state.clone()), at(63));
+    }
+    assert!(model.notices.shown().is_some_and(|notice| notice.text.starts_with("momentum halted: the outcome")));
+    assert_eq!(model.notices.len(), told + 2);
 }
 
 #[test]

@@ -231,13 +231,20 @@ fn troubles(model: &Model, class: Class) -> Vec<Segment> {
     let mut segments = Vec::new();
     let losses = model.desk.losses;
     if let Some(books) = &model.desk.books {
-        if let Some(trouble) = &books.trouble {
-            segments.push(Segment::new(2, vec![(format::fit(trouble, 48).into_owned(), Role::Warn)]));
+        let cols = if class == Class::Wide { 48 } else { 32 };
+        let trouble = books.trouble.as_ref().filter(|_| class >= Class::Normal);
+        if let Some(trouble) = trouble {
+            segments.push(Segment::new(2, vec![(format::fit(trouble, cols).into_owned(), Role::Warn)]));
+        }
+        let untold = usize::from(trouble.is_none() && books.trouble.is_some());
+        let concerns = concerns(books) + untold;
+        if concerns > 0 {
+            let role = if untold > 0 { Role::Bad } else { Role::Warn };
+            segments.push(Segment::new(1, vec![(format!("concerns {concerns}"), role)]));
         }
         if books.orders.unknown > 0 {
             segments.push(Segment::new(1, vec![(format!("unknown {}", books.orders.unknown), Role::Bad)]));
         }
-        segments.extend(concerns(books, class).into_iter().map(|text| Segment::new(3, vec![(text, Role::Warn)])));
         if books.dlq > 0 {
             segments.push(Segment::new(4, vec![(format!("dlq {}", books.dlq), Role::Warn)]));
         }
@@ -256,18 +263,9 @@ fn troubles(model: &Model, class: Class) -> Vec<Segment> {
     segments
 }
 
-/// What a trader should know although nothing is wrong yet; all of it is on the system screen.
-fn concerns(books: &Books, class: Class) -> Vec<String> {
-    let mut texts: Vec<String> =
-        books.halted.iter().map(|halt| format!("halted: {}", format::clean(halt.strategy.as_str()))).collect();
-    if books.fencing_token.is_none() {
-        texts.push("no lease".to_owned());
-    }
-    texts.extend(books.venue_skew_ms.and_then(skew_words).map(|words| format!("venue clock {words}")));
-    texts.extend(match books.bus_concerns.as_slice() {
-        [] => None,
-        [only] if class >= Class::Normal => Some(format!("bus: {}", format::fit(&format::clean(only), 32))),
-        several => Some(format!("bus concerns {}", several.len())),
-    });
-    texts
+/// How many things a trader should know although nothing failed; the system screen names them.
+fn concerns(books: &Books) -> usize {
+    let lease = usize::from(books.fencing_token.is_none());
+    let clock = usize::from(books.venue_skew_ms.and_then(skew_words).is_some());
+    books.halted.len() + books.bus_concerns.len() + lease + clock
 }
