@@ -160,7 +160,7 @@ fn the_smallest_terminals_still_show_the_state_and_resizing_never_breaks() {
 #[test]
 fn what_is_printed_on_standard_error_goes_into_the_log_and_not_over_the_screen() {
     let mut terminal = Terminal::open(24, 80);
-    terminal.wait_for("the first frame", SOON, |text| text.contains("SIM"));
+    terminal.wait_for("the first frame", PATIENCE, |text| text.contains("SIM"));
     let theirs = format!("/proc/{}/fd/2", terminal.id());
     let place = std::fs::read_link(&theirs).expect("an open file");
     assert!(place.ends_with("s/cockpit.log"), "{}", place.display());
