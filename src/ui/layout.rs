@@ -80,7 +80,9 @@ impl Layout {
         };
         let [header, banner, body, footer] =
             rows(area, [2, banner_rows, area.height.saturating_sub(3 + banner_rows), 1]);
-        let panes = if zoomed || class == Class::Single { vec![(focus, body)] } else { columns(class, body) };
+        let beside = if zoomed || class == Class::Single { Vec::new() } else { columns(class, body) };
+        // A panel for which there is no room beside the others has the body to itself while it has the keys.
+        let panes = if beside.iter().any(|(pane, _)| *pane == focus) { beside } else { vec![(focus, body)] };
         Self { class, header, banner, panes, footer, body }
     }
 
@@ -141,7 +143,8 @@ fn columns(class: Class, body: Rect) -> Vec<(Pane, Rect)> {
         let left = body.width * 3 / 10;
         let middle = body.width * 4 / 10;
         let [a, b, c] = cols(body, [left, middle, body.width - left - middle]);
-        let mut panes = stack(a, &[(Pane::Ticks, 6, 2), (Pane::Strategies, 5, 2), (Pane::Pnl, 8, 3)]);
+        let mut panes =
+            stack(a, &[(Pane::Ticks, 5, 1), (Pane::Strategies, 5, 1), (Pane::Risk, 8, 3), (Pane::Pnl, 8, 2)]);
         panes.extend(stack(b, &[(Pane::Signals, 6, 1), (Pane::Orders, 6, 1)]));
         panes.extend(stack(c, &[(Pane::Positions, 6, 2), (Pane::Fills, 6, 3)]));
         return panes;
@@ -242,5 +245,15 @@ mod tests {
         assert_eq!(layout.beside(Pane::Signals, false), Some(Pane::Ticks));
         assert_eq!(layout.beside(Pane::Ticks, false), None);
         assert_eq!(layout.beside(Pane::Pnl, true), Some(Pane::Fills));
+    }
+
+    #[test]
+    fn every_panel_can_be_seen_at_every_size() {
+        for (width, height) in [(200, 60), (120, 30), (80, 24), (40, 10)] {
+            for pane in Pane::ALL {
+                let layout = Layout::of(Rect::new(0, 0, width, height), false, pane, false);
+                assert!(layout.pane(pane).is_some_and(|place| place.height > 0), "{pane:?} at {width}x{height}");
+            }
+        }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use crate::domain::{
-    ArgosState, AthenaState, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, Mode, Order, OrderCounts,
-    Pnl, Position, Price, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
+    ArgosState, AthenaState, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, LimitUse, Mode, Order,
+    OrderCounts, Pnl, Position, Price, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
 };
 use crate::ui::model::cells::{self, Markets, SignalItem};
+use crate::ui::model::limits;
 use crate::ui::model::panes::Verdict;
 use crate::ui::model::rows::Rows;
 use crate::ui::model::sequence::{Place, Sequence};
@@ -136,6 +137,8 @@ pub(crate) struct Desk {
     pub(crate) fills: Rows<Fill, 8>,
     /// Positions: those held first.
     pub(crate) positions: Rows<Position, 7>,
+    /// Use of every limit, the nearest first.
+    pub(crate) limits: Rows<LimitUse, 6>,
     /// `PnL` of the UTC day over this session.
     pub(crate) curve: Session,
     /// Market data messages in the second before.
@@ -165,6 +168,7 @@ impl Default for Desk {
             orders: Rows::with_cap(ROWS_MAX),
             fills: Rows::with_cap(ROWS_MAX),
             positions: Rows::with_cap(ROWS_MAX),
+            limits: Rows::with_cap(ROWS_MAX),
             curve: Session::default(),
             rate: 0,
             markets: Markets::default(),
@@ -207,6 +211,7 @@ impl Desk {
         self.hermes.saw(state.at, now);
         let today = state.pnl.total - state.day_start;
         self.curve.push(millionths(today.0), now);
+        self.limits.replace(state.limits.into_iter().map(limits::limit));
         self.books = Some(Books {
             mode: state.mode,
             trading_state: state.trading_state,
@@ -266,6 +271,7 @@ impl Desk {
             | TradeEvent::Position(_)
             | TradeEvent::Kill(_)
             | TradeEvent::Mismatch(_)
+            | TradeEvent::Alert(_)
             | TradeEvent::DeadLetter(_)
             | TradeEvent::Skipped(_)
             | TradeEvent::Params(_) => {}

@@ -3,6 +3,7 @@
 pub(crate) mod cells;
 pub(crate) mod control;
 pub(crate) mod desk;
+pub(crate) mod limits;
 pub(crate) mod notices;
 pub(crate) mod overlay;
 pub(crate) mod panes;
@@ -129,6 +130,7 @@ impl Model {
             Pane::Orders => self.desk.orders.len(),
             Pane::Fills => self.desk.fills.len(),
             Pane::Positions => self.desk.positions.len(),
+            Pane::Risk => self.desk.limits.len(),
             Pane::Pnl => 0,
         }
     }
@@ -142,6 +144,7 @@ impl Model {
             Pane::Orders => self.desk.orders.get(index).map(|row| row.id.clone()),
             Pane::Fills => self.desk.fills.get(index).map(|row| row.id.clone()),
             Pane::Positions => self.desk.positions.get(index).map(|row| row.id.clone()),
+            Pane::Risk => self.desk.limits.get(index).map(|row| row.id.clone()),
             Pane::Pnl => None,
         }
     }
@@ -157,6 +160,7 @@ impl Model {
             Pane::Orders => self.desk.orders.position(id),
             Pane::Fills => self.desk.fills.position(id),
             Pane::Positions => self.desk.positions.position(id),
+            Pane::Risk => self.desk.limits.position(id),
             Pane::Pnl => None,
         }
     }

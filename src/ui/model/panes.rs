@@ -1,6 +1,6 @@
 //! The panels, which of them has the keys, and what is selected in each. Selection is by row id: rows may move under it.
 
-use crate::domain::{IntentId, OrderId, StrategyId, Symbol, TokenId, TradeId};
+use crate::domain::{Control, IntentId, OrderId, StrategyId, Symbol, TokenId, TradeId};
 
 /// A panel of the overview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,12 +19,22 @@ pub(crate) enum Pane {
     Positions,
     /// The `PnL` curve.
     Pnl,
+    /// How near each limit is.
+    Risk,
 }
 
 impl Pane {
     /// Every panel, in the order in which the focus goes round.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Ticks, Self::Strategies, Self::Signals, Self::Orders, Self::Fills, Self::Positions, Self::Pnl];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ticks,
+        Self::Strategies,
+        Self::Signals,
+        Self::Orders,
+        Self::Fills,
+        Self::Positions,
+        Self::Pnl,
+        Self::Risk,
+    ];
 
     /// Its name.
     pub(crate) const fn title(self) -> &'static str {
@@ -36,6 +46,7 @@ impl Pane {
             Self::Fills => "Fills",
             Self::Positions => "Positions",
             Self::Pnl => "PnL today",
+            Self::Risk => "Limits",
         }
     }
 
@@ -48,6 +59,7 @@ impl Pane {
             Self::Fills => 4,
             Self::Positions => 5,
             Self::Pnl => 6,
+            Self::Risk => 7,
         }
     }
 }
@@ -67,6 +79,8 @@ pub(crate) enum RowId {
     Fill(TradeId, OrderId),
     /// A position.
     Position(TokenId),
+    /// The use of a limit: control, of what.
+    Limit(Control, String),
 }
 
 /// What was said about an intent.
@@ -115,7 +129,7 @@ pub(crate) struct Panes {
     focus: Pane,
     /// Whether the focused panel has the whole screen.
     pub(crate) zoomed: bool,
-    selections: [Selection; 7],
+    selections: [Selection; Pane::ALL.len()],
 }
 
 impl Default for Panes {

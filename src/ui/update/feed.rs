@@ -1,6 +1,6 @@
 //! News of the desk.
 
-use crate::domain::TradeEvent;
+use crate::domain::{Alert, TradeEvent};
 use crate::ui::effect::Effect;
 use crate::ui::format;
 use crate::ui::model::{Link, Model};
@@ -66,6 +66,11 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
     match &event.body {
         TradeEvent::Mismatch(mismatch) if fresh => {
             model.notices.bad(&format!("books disagree with the venue: {}: {}", mismatch.what, mismatch.detail), now);
+        }
+        TradeEvent::Alert(alert) if fresh => {
+            let Alert { control, subject, level, value, limit, unit, .. } = alert;
+            let text = format!("{level} % of {control} reached: {value} of {limit} {unit} ({subject})");
+            if *level < 95 { model.notices.warn(&text, now) } else { model.notices.bad(&text, now) }
         }
         TradeEvent::DeadLetter(letter) if fresh => {
             model.notices.bad(&format!("dead letter ({}): {}", letter.reason, letter.last_error), now);

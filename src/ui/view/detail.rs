@@ -21,6 +21,7 @@ pub(super) const fn title(row: &RowId) -> &'static str {
         RowId::Order(..) => "Order: why",
         RowId::Fill(..) => "Fill: why",
         RowId::Position(_) => "Position",
+        RowId::Limit(..) => "Limit",
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ui::keymap::Action;
 use crate::ui::layout::Class;
 use crate::ui::model::cells::gain;
 use crate::ui::model::desk::Presence;
+use crate::ui::model::limits;
 use crate::ui::model::{Link, Model};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::bar::bar;
@@ -216,9 +217,17 @@ fn daemon(model: &Model, name: &str, presence: Presence) -> Line {
     vec![(format!("{name} "), Role::Dim), (mark, role)]
 }
 
+/// The limit that is used most, from the first level that is told.
+fn nearest_limit(model: &Model) -> Option<Segment> {
+    let nearest = &model.desk.limits.get(0)?.item;
+    let text = format!("{} {}%", nearest.control, nearest.percent);
+    (nearest.percent >= 50).then(|| Segment::new(2, vec![(text, limits::role(nearest.percent.max(80)))]))
+}
+
 /// What is shown only when there is something to show.
 fn troubles(model: &Model) -> Vec<Segment> {
     let mut segments = Vec::new();
+    segments.extend(nearest_limit(model));
     let losses = model.desk.losses;
     if let Some(books) = &model.desk.books {
         if let Some(trouble) = &books.trouble {

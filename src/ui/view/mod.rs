@@ -87,7 +87,7 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
         remark.push((age.clone(), Role::Warn));
     }
     let rows = model.rows(pane);
-    if rows > 0 && matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions) {
+    if rows > 0 && matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Risk) {
         let gap = if remark.is_empty() { "" } else { "  " };
         let selection = model.panes.selection(pane);
         let text = match selection.id {
@@ -106,7 +106,7 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     match pane {
         Pane::Ticks => ticks::draw(model, theme, inner, buf),
         Pane::Pnl => pnl::draw(model, theme, inner, buf),
-        Pane::Strategies | Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions => {
+        Pane::Strategies | Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Risk => {
             tables::draw(model, theme, pane, inner, buf);
         }
     }
@@ -124,7 +124,7 @@ fn staleness(model: &Model, pane: Pane) -> Option<String> {
     let presence = match pane {
         Pane::Ticks => model.desk.argos,
         Pane::Strategies | Pane::Signals => model.desk.athena,
-        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl => model.desk.hermes,
+        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl | Pane::Risk => model.desk.hermes,
     };
     let down = matches!(model.link, Link::Down { .. });
     let age = presence.age(model.now)?;
@@ -141,6 +141,7 @@ fn empty(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) 
         Pane::Fills => (model.desk.hermes, "waiting for Hermes…", "no fills yet"),
         Pane::Positions => (model.desk.hermes, "waiting for Hermes…", "flat: no positions"),
         Pane::Pnl => (model.desk.hermes, "waiting for Hermes…", "waiting for figures…"),
+        Pane::Risk => (model.desk.hermes, "waiting for Hermes…", "nothing measured yet"),
     };
     let text = match (&model.link, daemon.age(model.now)) {
         (Link::Down { .. }, _) => "bus down, retrying",

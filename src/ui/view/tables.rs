@@ -61,6 +61,15 @@ const STRATEGIES: [Column; 7] = [
     Column::words("state", 8, 200, 2),
 ];
 
+const LIMITS: [Column; 6] = [
+    Column::words("control", 8, 16, 0),
+    Column::words("", 12, 12, 2),
+    Column::number("used", 4, 1),
+    Column::number("value", 4, 3),
+    Column::number("limit", 4, 4),
+    Column::words("of", 8, 200, 5),
+];
+
 /// Draws a table panel.
 pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) {
     let desk = &model.desk;
@@ -70,6 +79,7 @@ pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mu
         Pane::Orders => rows(model, theme, pane, (&ORDERS, &desk.orders), area, buf),
         Pane::Fills => rows(model, theme, pane, (&FILLS, &desk.fills), area, buf),
         Pane::Positions => rows(model, theme, pane, (&POSITIONS, &desk.positions), area, buf),
+        Pane::Risk => rows(model, theme, pane, (&LIMITS, &desk.limits), area, buf),
         Pane::Ticks | Pane::Pnl => {}
     }
 }
