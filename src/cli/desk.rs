@@ -11,6 +11,7 @@ use super::beside::Beside;
 use crate::bus::{BusRef, EntryId, Envelope, Key, Origin, Stream, control, decode};
 use crate::clock;
 use crate::config::Config;
+use crate::domain::params::RISK;
 use crate::domain::{Ack, Action, ArgosState, AthenaState, Command, HermesState, Mode, ParamBook, Status, TradeEvent};
 use crate::exec::socket::{self, Page, Reply, Request, Told};
 use crate::wire;
@@ -109,7 +110,7 @@ impl Desk {
         }
     }
 
-    /// Every strategy's book of parameters.
+    /// Every strategy's book of parameters, and that of the limits.
     pub(super) async fn books(&self) -> Result<Vec<ParamBook>, CliError> {
         let Some(bus) = &self.bus else {
             return match self.ask(Request::Params { params: true }).await? {
@@ -118,10 +119,13 @@ impl Desk {
             };
         };
         let athena: Option<AthenaState> = read(bus, &Key::ATHENA).await?;
-        let athena = athena.ok_or_else(|| CliError::NoDaemon("athena has never run on this bus".to_owned()))?;
+        let strategies = athena.map_or_else(Vec::new, |athena| athena.params);
         let mut books = Vec::new();
-        for params in athena.params {
-            books.extend(read::<ParamBook>(bus, &Key::Params(params.strategy)).await?);
+        for name in strategies.into_iter().map(|params| params.strategy).chain([RISK.into()]) {
+            books.extend(read::<ParamBook>(bus, &Key::Params(name)).await?);
+        }
+        if books.is_empty() {
+            return Err(CliError::NoDaemon("neither athena nor hermes has ever run on this bus".to_owned()));
         }
         Ok(books)
     }

@@ -1,4 +1,4 @@
-//! `cockpit params`: a strategy's parameters, as they are in force and as they were.
+//! `cockpit params`: a strategy's parameters, or the risk limits, as they are in force and as they were.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::domain::{Ack, AckVerdict, Action, ParamBook, ParamDoc, ParamVersion, 
 pub(super) enum Command {
     /// Every parameter with its value, range and meaning.
     List {
-        /// Only this strategy's.
+        /// Only this strategy's; `risk` for the limits.
         strategy: Option<StrategyId>,
         /// Print the books as one line of JSON, without their histories.
         #[arg(long)]
@@ -23,7 +23,7 @@ pub(super) enum Command {
     },
     /// The values in force.
     Get {
-        /// Which strategy.
+        /// Which strategy; `risk` for the limits.
         strategy: StrategyId,
         /// Only this parameter: prints its value alone.
         name: Option<String>,
@@ -33,7 +33,7 @@ pub(super) enum Command {
     },
     /// Change parameters while the desk runs, all of these or none.
     Set {
-        /// Which strategy.
+        /// Which strategy; `risk` for the limits.
         strategy: StrategyId,
         /// What to change, such as threshold=0.001.
         #[arg(required = true, value_name = "NAME=VALUE", value_parser = assignment)]
@@ -44,13 +44,16 @@ pub(super) enum Command {
         /// Refuse unless this version is in force.
         #[arg(long, value_name = "VERSION")]
         expect: Option<u64>,
+        /// It is meant although it widens a limit.
+        #[arg(long)]
+        confirm: bool,
         /// Print the acknowledgement as one line of JSON.
         #[arg(long)]
         json: bool,
     },
     /// Who changed what, when and why; the newest first.
     History {
-        /// Which strategy.
+        /// Which strategy; `risk` for the limits.
         strategy: StrategyId,
         /// Print the versions as one line of JSON, the oldest first.
         #[arg(long)]
@@ -58,13 +61,16 @@ pub(super) enum Command {
     },
     /// Put the values of an earlier version in force again.
     Rollback {
-        /// Which strategy.
+        /// Which strategy; `risk` for the limits.
         strategy: StrategyId,
         /// Which version.
         version: u64,
         /// Why, for the record.
         #[arg(long)]
         why: String,
+        /// It is meant although it widens a limit.
+        #[arg(long)]
+        confirm: bool,
         /// Print the acknowledgement as one line of JSON.
         #[arg(long)]
         json: bool,
@@ -84,13 +90,13 @@ pub(super) async fn run(globals: &Globals, command: Command) -> Result<(), CliEr
         Command::List { strategy, json } => list(&desk, strategy.as_ref(), json).await,
         Command::Get { strategy, name, json } => get(&book(&desk, &strategy).await?, name.as_deref(), json),
         Command::History { strategy, json } => history(&book(&desk, &strategy).await?, json),
-        Command::Set { strategy, changes, why, expect, json } => {
+        Command::Set { strategy, changes, why, expect, confirm, json } => {
             let changes = together(changes)?;
-            let action = Action::SetParams { strategy: strategy.clone(), expected: expect, changes, why };
+            let action = Action::SetParams { strategy: strategy.clone(), expected: expect, changes, why, confirm };
             change(&desk, &strategy, action, json).await
         }
-        Command::Rollback { strategy, version, why, json } => {
-            let action = Action::RollbackParams { strategy: strategy.clone(), to: version, why };
+        Command::Rollback { strategy, version, why, confirm, json } => {
+            let action = Action::RollbackParams { strategy: strategy.clone(), to: version, why, confirm };
             change(&desk, &strategy, action, json).await
         }
     }
@@ -110,10 +116,9 @@ fn together(changes: Vec<(String, String)>) -> Result<BTreeMap<String, String>, 
 async fn book(desk: &Desk, strategy: &StrategyId) -> Result<ParamBook, CliError> {
     let books = desk.books().await?;
     let names: Vec<_> = books.iter().map(|book| book.strategy.to_string()).collect();
-    books
-        .into_iter()
-        .find(|book| book.strategy == *strategy)
-        .ok_or_else(|| CliError::Usage(format!("no strategy '{strategy}'; there is {}", names.join(", "))))
+    books.into_iter().find(|book| book.strategy == *strategy).ok_or_else(|| {
+        CliError::Usage(format!("no parameters of '{strategy}'; there are those of {}", names.join(", ")))
+    })
 }
 
 fn in_force(book: &ParamBook) -> Result<&ParamVersion, CliError> {
@@ -141,8 +146,9 @@ async fn list(desk: &Desk, strategy: Option<&StrategyId>, json: bool) -> Result<
             let value = version.values.get(&doc.name).map_or("-", String::as_str);
             let unit = if doc.unit.is_empty() { String::new() } else { format!(" {}", doc.unit) };
             let fixed = if doc.fixed { "; fixed while the desk runs" } else { "" };
+            let tighter = doc.tighter.map(|tighter| format!("; {tighter} is tighter")).unwrap_or_default();
             say!("")?;
-            labelled(&format!("  {}", doc.name), 18, &format!("{value}{unit}  ({}{fixed})", doc.allowed))?;
+            labelled(&format!("  {}", doc.name), 18, &format!("{value}{unit}  ({}{fixed}{tighter})", doc.allowed))?;
             labelled("", 18, &doc.doc)?;
         }
     }

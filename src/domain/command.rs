@@ -4,6 +4,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::params::RISK;
 use super::{StrategyId, Timestamp};
 
 /// What a person asks of the desk, on `control.commands` or the daemon's socket.
@@ -47,9 +48,9 @@ pub enum Action {
         /// Why.
         why: String,
     },
-    /// Change some of a strategy's parameters, all of these or none.
+    /// Change some of a strategy's parameters, or of the limits, all of these or none.
     SetParams {
-        /// Whose.
+        /// Whose; `risk` for the limits.
         strategy: StrategyId,
         /// The version that the change was made from; refused when another is in force. Absent takes whichever is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,15 +59,21 @@ pub enum Action {
         changes: BTreeMap<String, String>,
         /// Why, for the record.
         why: String,
+        /// It is meant although it widens a limit.
+        #[serde(default)]
+        confirm: bool,
     },
     /// Put the values of an earlier version in force again, as a new version.
     RollbackParams {
-        /// Whose.
+        /// Whose; `risk` for the limits.
         strategy: StrategyId,
         /// Which version.
         to: u64,
         /// Why, for the record.
         why: String,
+        /// It is meant although it widens a limit.
+        #[serde(default)]
+        confirm: bool,
     },
 }
 
@@ -89,12 +96,19 @@ impl fmt::Display for Addressee {
 }
 
 impl Action {
-    /// Who is asked.
+    /// Who is asked. The limits are Hermes', since his gate is the last one.
     #[must_use]
-    pub const fn addressee(&self) -> Addressee {
+    pub fn addressee(&self) -> Addressee {
         match self {
-            Self::SetParams { .. } | Self::RollbackParams { .. } => Addressee::Athena,
-            Self::Kill { .. } | Self::Arm { .. } | Self::DlqRetry { .. } | Self::DlqDrop { .. } => Addressee::Hermes,
+            Self::SetParams { strategy, .. } | Self::RollbackParams { strategy, .. } if strategy.as_str() != RISK => {
+                Addressee::Athena
+            }
+            Self::SetParams { .. }
+            | Self::RollbackParams { .. }
+            | Self::Kill { .. }
+            | Self::Arm { .. }
+            | Self::DlqRetry { .. }
+            | Self::DlqDrop { .. } => Addressee::Hermes,
         }
     }
 }
@@ -108,7 +122,7 @@ pub struct Ack {
     pub by: String,
     /// What it says.
     pub verdict: AckVerdict,
-    /// The version of the strategy's parameters that is in force now; only in answers about parameters.
+    /// The version of the parameters that is in force now; only in answers about parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
     /// When.

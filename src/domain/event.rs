@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckResult, DeadLetter, Denial, Fill, KillReport, Order, OrderIntent, ParamVersion, Position, Rationale,
+    Alert, CheckResult, DeadLetter, Denial, Fill, KillReport, Order, OrderIntent, ParamVersion, Position, Rationale,
     SignalEntry, Skip, Timestamp,
 };
 
@@ -52,7 +52,7 @@ pub enum TradeEvent {
     },
     /// A strategy's price moved as it waits for, and it did not wish. Told once when the reason changes, counted otherwise.
     Skipped(Skip),
-    /// A strategy's parameters changed; the whole of the version in force now.
+    /// A strategy's parameters, or the limits, changed; the whole of the version in force now.
     Params(ParamVersion),
     /// An order changed; the whole of its new state.
     Order(Order),
@@ -64,6 +64,8 @@ pub enum TradeEvent {
     Kill(KillReport),
     /// Our books and the venue's disagree.
     Mismatch(MismatchEvent),
+    /// A limit is used to one of the levels that are told.
+    Alert(Alert),
     /// Something went to the dead letters, or something was done about one; the whole of its new state.
     DeadLetter(DeadLetter),
 }

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeadLetter, Exposure, Fill, KillReport, Market, Order, ParamsInForce, Pnl, Position, Price, Slug, StrategyId,
-    Symbol, Timestamp, Usd,
+    DeadLetter, Exposure, Fill, KillReport, LimitUse, Market, Order, ParamsInForce, Pnl, Position, Price, Slug,
+    StrategyId, Symbol, Timestamp, Usd,
 };
 
 /// Which world the desk trades in.
@@ -260,6 +260,12 @@ pub struct HermesState {
     pub day_start: Usd,
     /// At stake against the limit.
     pub exposure: Exposure,
+    /// How much of each limit is used, the nearest first; of tokens and markets at most the 50 nearest.
+    #[serde(default)]
+    pub limits: Vec<LimitUse>,
+    /// The limits in force; absent from a Hermes that has none to tell.
+    #[serde(default)]
+    pub risk: Option<ParamsInForce>,
     /// Dead letters that nothing was done about.
     pub dlq: u64,
     /// The newest dead letters, newest first; at most 100.

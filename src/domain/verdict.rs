@@ -3,7 +3,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The controls of the risk gate, one file each under `risk/checks/`.
+/// The controls: those of the risk gate, one file each under `risk/checks/`, and what else Hermes watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Control {
@@ -49,6 +49,10 @@ pub enum Control {
     StrategyHalt,
     /// The venue refuses orders of this kind one after the other.
     CircuitBreaker,
+    /// What books and venue differ by.
+    Mismatch,
+    /// What can never be: an order that changes as the table of transitions does not allow, an answer about another order.
+    Invariant,
 }
 
 impl fmt::Display for Control {
@@ -75,6 +79,8 @@ impl fmt::Display for Control {
             Self::DailyDrawdown => "daily_drawdown",
             Self::StrategyHalt => "strategy_halt",
             Self::CircuitBreaker => "circuit_breaker",
+            Self::Mismatch => "mismatch",
+            Self::Invariant => "invariant",
         })
     }
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::hermes::Office;
 use crate::bus::{BusRef, EntryId, Envelope, Key, Origin, Stream, control, decode};
 use crate::clock;
+use crate::domain::params::RISK;
 use crate::domain::{
     Ack, Addressee, ArgosState, AthenaState, Command, HermesState, Mode, ParamBook, Status, TradeEvent,
 };
@@ -53,7 +54,7 @@ pub enum Request {
         /// Always true.
         hermes: bool,
     },
-    /// Every strategy's book of parameters.
+    /// Every strategy's book of parameters, and that of the limits.
     Params {
         /// Always true.
         params: bool,
@@ -95,7 +96,7 @@ pub enum Reply {
     Hermes(Box<HermesState>),
     /// To a request for parameters.
     Params {
-        /// Every strategy's book.
+        /// Every strategy's book, and that of the limits.
         params: Vec<ParamBook>,
     },
     /// To a request for events.
@@ -298,12 +299,14 @@ async fn forward(door: &Door, command: Command) -> Reply {
 }
 
 async fn params(door: &Door) -> Reply {
-    let Some(athena) = state::<AthenaState>(door, Key::ATHENA).await else {
-        return Reply::Error { error: "athena has not written her snapshot yet".to_owned() };
-    };
+    let athena = state::<AthenaState>(door, Key::ATHENA).await;
+    let strategies = athena.map_or_else(Vec::new, |athena| athena.params);
     let mut params = Vec::new();
-    for strategy in athena.params {
-        params.extend(state::<ParamBook>(door, Key::Params(strategy.strategy)).await);
+    for name in strategies.into_iter().map(|params| params.strategy).chain([RISK.into()]) {
+        params.extend(state::<ParamBook>(door, Key::Params(name)).await);
+    }
+    if params.is_empty() {
+        return Reply::Error { error: "no parameters are known yet".to_owned() };
     }
     Reply::Params { params }
 }

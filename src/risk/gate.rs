@@ -67,6 +67,11 @@ impl RiskGate {
         &self.limits
     }
 
+    /// Puts other limits in force: the next intent is judged by them.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Runs every check; the first failure denies.
     ///
     /// # Errors

@@ -3,17 +3,23 @@
 //! Invariant: only [`RiskGate::check`] can build an [`Approved`]; emitting a signal and signing an order both demand one.
 //! The same gate runs in Athena, before a signal is emitted, and in Hermes, with fresher state, before bytes leave.
 
+mod alerts;
 mod approved;
 pub mod checks;
+mod consequence;
 mod gate;
 mod holdings;
 mod limits;
 mod recent;
+mod uses;
 mod worst;
 
+pub use alerts::{Alerts, LEVELS};
 pub use approved::{Approved, Denied};
+pub use consequence::{Consequence, reducing};
 pub use gate::{RiskGate, RiskView};
 pub use holdings::{Commitment, Equity, Holdings, TokenHolding};
 pub use limits::Limits;
 pub use recent::Recent;
+pub use uses::{Measured, uses};
 pub use worst::worst_loss;

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::domain::{IntentId, OrderIntent, Price, Side, Size, StrategyId, Timestamp, TokenId};
@@ -63,6 +63,16 @@ impl Recent {
         lately.fold((0, 0), |(of_strategy, of_all), known| {
             (of_strategy + u32::from(known.strategy == intent.strategy), of_all + 1)
         })
+    }
+
+    /// How many were let through within the minute before `now`, by strategy.
+    #[must_use]
+    pub fn by_strategy(&self, now: Timestamp) -> BTreeMap<StrategyId, u32> {
+        let mut counts = BTreeMap::new();
+        for known in self.passed.iter().filter(|known| now.since(known.at) <= RATE_SPAN) {
+            *counts.entry(known.strategy.clone()).or_insert(0) += 1;
+        }
+        counts
     }
 
     /// How long ago the youngest other intent with the same strategy, token, side, price and size was let through.

@@ -186,10 +186,10 @@ impl Fold {
             Kind::Meta => {
                 self.facts.entry(format!("{kind} {subject}")).or_insert(row.seq);
             }
-            Kind::Latch | Kind::Day | Kind::Mark | Kind::Market => {
+            Kind::Latch | Kind::Day | Kind::Mark | Kind::Market | Kind::Params => {
                 self.facts.insert(format!("{kind} {subject}"), row.seq);
             }
-            Kind::Command | Kind::Mismatch | Kind::Lease => {}
+            Kind::Command | Kind::Mismatch | Kind::Alert | Kind::Lease => {}
         }
     }
 

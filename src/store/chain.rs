@@ -22,16 +22,18 @@ pub(super) enum Kind {
     DeadLetter,
     Command,
     Mismatch,
+    Alert,
     Lease,
     Latch,
     Day,
     Mark,
     Market,
+    Params,
     Meta,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Inbox,
         Self::Order,
         Self::Fill,
@@ -39,11 +41,13 @@ impl Kind {
         Self::DeadLetter,
         Self::Command,
         Self::Mismatch,
+        Self::Alert,
         Self::Lease,
         Self::Latch,
         Self::Day,
         Self::Mark,
         Self::Market,
+        Self::Params,
         Self::Meta,
     ];
 
@@ -56,11 +60,13 @@ impl Kind {
             Self::DeadLetter => "dead_letter",
             Self::Command => "command",
             Self::Mismatch => "mismatch",
+            Self::Alert => "alert",
             Self::Lease => "lease",
             Self::Latch => "latch",
             Self::Day => "day",
             Self::Mark => "mark",
             Self::Market => "market",
+            Self::Params => "params",
             Self::Meta => "meta",
         }
     }

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AckVerdict, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent, Order,
-    OrderCounts, OrderId, OrderState, Price, Timestamp, TokenId, Usd,
+    AckVerdict, Alert, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent,
+    Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -142,6 +142,10 @@ pub enum Write {
     },
     /// A disagreement with the venue.
     Mismatch(MismatchEvent),
+    /// A limit is used to one of the levels that are told.
+    Alert(Alert),
+    /// A book of parameters as it is now, its history included.
+    Params(Box<ParamBook>),
     /// A fact about the ledger itself.
     Meta {
         /// Its name.
@@ -184,6 +188,8 @@ pub struct Memory {
     pub unpublished: Vec<DeadLetter>,
     /// The mode that it was made in.
     pub mode: Option<String>,
+    /// The book of the limits.
+    pub limits: Option<ParamBook>,
 }
 
 /// What can go wrong with the ledger.

@@ -127,6 +127,15 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
             of(Kind::Command, command.id.clone(), action_word(&command.action), Some(*at), document)
         }
         Write::Mismatch(event) => of(Kind::Mismatch, event.what.clone(), "found", Some(event.at), json(event)?),
+        Write::Alert(alert) => {
+            let what = format!("{} %", alert.level);
+            of(Kind::Alert, alert.control.to_string(), &what, Some(alert.at), json(alert)?)
+        }
+        Write::Params(book) => {
+            let version = book.in_force();
+            let what = format!("version {}", version.map_or(0, |version| version.version));
+            of(Kind::Params, book.strategy.to_string(), &what, version.map(|version| version.at), json(book)?)
+        }
         Write::Meta { key, value } => of(Kind::Meta, (*key).to_owned(), "set", None, json(value)?),
     })
 }

@@ -85,6 +85,7 @@ impl Layout {
         let panes = match focus.screen() {
             _ if zoomed || class == Class::Single => vec![(focus, body)],
             Screen::Overview => overview(class, body),
+            Screen::Risk => vec![(Pane::Risk, body)],
             Screen::Dlq => vec![(Pane::Letters, body)],
             Screen::System => vec![(Pane::System, body)],
         };
@@ -249,5 +250,15 @@ mod tests {
         assert_eq!(layout.beside(Pane::Signals, false), Some(Pane::Ticks));
         assert_eq!(layout.beside(Pane::Ticks, false), None);
         assert_eq!(layout.beside(Pane::Pnl, true), Some(Pane::Fills));
+    }
+
+    #[test]
+    fn every_panel_can_be_seen_at_every_size() {
+        for (width, height) in [(200, 60), (120, 30), (80, 24), (40, 10)] {
+            for pane in Pane::ALL {
+                let layout = Layout::of(Rect::new(0, 0, width, height), false, pane, false);
+                assert!(layout.pane(pane).is_some_and(|place| place.height > 0), "{pane:?} at {width}x{height}");
+            }
+        }
     }
 }

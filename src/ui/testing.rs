@@ -6,9 +6,10 @@ use rust_decimal::{Decimal, dec};
 use crate::domain::{
     ArgosState, AthenaState, Book, CheckResult, Control, DeadLetter, DeadLetterReason, DeadLetterState, Denial,
     DeniedBy, Exposure, FeeSchedule, FeedLink, FeedState, Fill, FillStatus, HermesState, KillLatch, KillProof,
-    KillReport, KillState, KillStep, Latency, Level, Market, Mode, Order, OrderCounts, OrderIntent, OrderState,
-    OrderTimes, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size,
-    StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent, TradingState, Usd,
+    KillReport, KillState, KillStep, Latency, Level, LimitUse, Market, Mode, Order, OrderCounts, OrderIntent,
+    OrderState, OrderTimes, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side, SignalCounts,
+    SignalEntry, Size, StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent, TradingState,
+    Usd,
 };
 use crate::ui::effect::Effect;
 use crate::ui::keymap::Keymap;
@@ -297,6 +298,11 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         peak_today: Usd(dec!(2)),
         day_start: Usd(dec!(0)),
         exposure: Exposure { gross: Usd(dec!(120)), limit: Usd(dec!(500)) },
+        limits: vec![
+            LimitUse::new(Control::GrossExposure, "account", (dec!(120), dec!(500)), "pUSD"),
+            LimitUse::new(Control::OpenOrders, "account", (dec!(2), dec!(50)), "orders"),
+        ],
+        risk: None,
         dlq: 0,
         dead_letters: Vec::new(),
         halted: Vec::new(),

@@ -29,6 +29,9 @@ async fn full(place: &Place) {
             Write::Mark { token: "1".into(), price: Price(dec!(0.4)), at: at(8) },
             Write::Meta { key: "mode", value: "SIM".into() },
             Write::Mismatch(mismatch),
+            Write::Alert(alert()),
+            limits(1),
+            limits(2),
             command(1),
         ],
     )
@@ -45,11 +48,11 @@ pub(crate) async fn sound_books_are_sound_and_their_head_is_found_again(place: &
     full(place).await;
     let report = verify(place, None).await;
     assert!(report.is_sound(), "{report:?}");
-    assert_eq!((report.rows, report.derived), (20, 13), "{report:?}");
+    assert_eq!((report.rows, report.derived), (23, 14), "{report:?}");
     let ledger = place.open().await;
     ledger.lease("b", std::time::Duration::from_mins(10)).await.expect("asked");
     let noted = verify(place, Some(&report.head.to_uppercase())).await;
-    assert_eq!((noted.expected_at, noted.is_sound()), (Some(20), true), "{noted:?}");
+    assert_eq!((noted.expected_at, noted.is_sound()), (Some(23), true), "{noted:?}");
     let never = verify(place, Some(&"0".repeat(64))).await;
     assert!(never.differences[0].what.contains("noted earlier"), "{never:?}");
 }

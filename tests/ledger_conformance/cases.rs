@@ -27,6 +27,8 @@ pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place
     commit(&*ledger, &[put(&live), armed, killed, day(dec!(4)), mark(dec!(0.4)), mark(dec!(0.45)), mode("LIVE")]).await;
     let fills = [fill(1, FillStatus::Confirmed), fill(2, FillStatus::Matched)];
     commit(&*ledger, &[seen(&fill(1, FillStatus::Matched)), seen(&fills[1]), seen(&fills[0]), command(1)]).await;
+    commit(&*ledger, &[limits(1), Write::Alert(alert())]).await;
+    commit(&*ledger, &[limits(2)]).await;
     ledger.close().await;
 
     let memory = place.load(10).await;
@@ -37,6 +39,7 @@ pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place
     assert_eq!(memory.marks, [("1".into(), Price(dec!(0.45)), at(8))]);
     assert_eq!(memory.entries.iter().map(|row| row.entry.as_str()).collect::<Vec<_>>(), ["1-0"]);
     assert_eq!(memory.mode.as_deref(), Some("SIM"), "it is said once");
+    assert_eq!(memory.limits.map(Box::new).map(Write::Params), Some(limits(2)), "with their history");
 }
 
 pub(crate) async fn an_intent_is_taken_once_and_the_whole_batch_falls_with_it(place: &Place) {

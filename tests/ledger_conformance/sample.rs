@@ -150,3 +150,37 @@ pub(crate) fn command(n: u32) -> Write {
 pub(crate) fn latch(epoch: u64, state: KillState) -> KillLatch {
     KillLatch { epoch, state, by: "t".into(), why: "w".into(), at: at(9) }
 }
+
+pub(crate) fn alert() -> Alert {
+    Alert {
+        control: Control::DailyLoss,
+        subject: "account".into(),
+        level: 80,
+        value: dec!(120),
+        limit: dec!(150),
+        unit: "pUSD".into(),
+        at: at(5),
+    }
+}
+
+/// The book of the limits with so many versions.
+pub(crate) fn limits(versions: u64) -> Write {
+    let version = |version| ParamVersion {
+        strategy: cockpit::domain::params::RISK.into(),
+        version,
+        values: std::collections::BTreeMap::from([("open_orders".to_owned(), version.to_string())]),
+        changed: Vec::new(),
+        by: "cli:alice".into(),
+        why: "calmer".into(),
+        at: at(6),
+        command: None,
+    };
+    let file = std::collections::BTreeMap::new();
+    let versions = (1..=versions).map(version).collect();
+    Write::Params(Box::new(ParamBook {
+        strategy: cockpit::domain::params::RISK.into(),
+        table: Vec::new(),
+        file,
+        versions,
+    }))
+}

@@ -25,8 +25,13 @@ async fn read<T: serde::de::DeserializeOwned>(bus: &BusRef, key: &Key) -> Option
 
 async fn set(bus: BusRef, who: u64, expected: u64, size: String) -> Ack {
     let changes = BTreeMap::from([("size".to_owned(), size)]);
-    let action =
-        Action::SetParams { strategy: "momentum".into(), expected: Some(expected), changes, why: "race".to_owned() };
+    let action = Action::SetParams {
+        strategy: "momentum".into(),
+        expected: Some(expected),
+        changes,
+        why: "race".to_owned(),
+        confirm: false,
+    };
     let actor = format!("test:{who}");
     let command = control::make(&actor, action, clock::now());
     let origin = Origin::new("test", &actor);

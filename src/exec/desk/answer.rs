@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Desk, Fact, Key, Search, Sending, Step};
-use crate::domain::{DeadLetterReason, TimeInForce, Timestamp};
+use crate::domain::{Control, DeadLetterReason, Denial, TimeInForce, Timestamp};
 use crate::exec::venue::PostAnswer;
 
 /// An order that should have ended at once is looked up when nothing was heard of it for this long.
@@ -58,7 +58,8 @@ impl Desk {
             PostAnswer::ForeignId { got } => {
                 let why = format!("the venue answered order {} with id {got}", key.0);
                 self.mismatch("order", why.clone(), now, step);
-                step.urgent.push(super::Effect::Kill(why.clone()));
+                let limit = "the id that was signed".to_owned();
+                self.exceeded(&Denial { control: Control::Invariant, value: why.clone(), limit }, step);
                 self.lose_sight(key, why, now, step);
             }
             PostAnswer::Duplicate => self.lose_sight(key, "the venue has it already".into(), now, step),

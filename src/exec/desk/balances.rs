@@ -6,7 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::{Desk, Effect, Step};
-use crate::domain::{Asset, Price, Timestamp, TokenId, Usd};
+use crate::domain::{Asset, Control, Denial, Price, Timestamp, TokenId, Usd};
 use crate::exec::portfolio::{Expected, correction};
 use crate::exec::venue::{Balances, VenueError};
 
@@ -128,10 +128,19 @@ impl Desk {
             self.correct(asset, miss, detail, now, step);
         }
         let limit = self.rules.mismatch_limit;
-        if worth > limit && self.latch.is_armed() {
-            let why = format!("books and venue differ by {} pUSD, more than {limit} are allowed", worth.0.normalize());
-            step.urgent.push(Effect::Kill(why));
+        if worth > limit {
+            let value = format!("books and venue differ by {} pUSD", worth.0.normalize());
+            self.exceeded(&Denial { control: Control::Mismatch, value, limit: format!("{limit} pUSD") }, step);
         }
+    }
+
+    /// What books and venue differ by as far as was seen, confirmed or not.
+    pub(super) fn differing(&self) -> Usd {
+        let worth = |(asset, (miss, _)): (&Asset, &(Decimal, u32))| match asset {
+            Asset::Usd => Usd(miss.abs()),
+            Asset::Token(token) => self.worth(token, *miss),
+        };
+        self.counting.seen.iter().map(worth).sum()
     }
 
     /// At the payout or the last mark; a share that was never valued counts as a whole pUSD.

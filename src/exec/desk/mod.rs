@@ -12,6 +12,7 @@ mod evidence;
 mod heartbeat;
 mod intake;
 mod letters;
+mod limits;
 mod pause;
 mod reconcile;
 mod restore;
@@ -32,10 +33,10 @@ use super::portfolio::{Day, Portfolio};
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, ClockSkew, DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MarketId, MismatchEvent, OrderCounts,
-    OrderId, OrderState, Timestamp, TokenId, TradeEvent, TradeId, Usd,
+    Book, ClockSkew, Control, DeadLetter, Denial, Fill, IntentId, Journal, KillLatch, LimitUse, Market, MarketId,
+    MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
-use crate::risk::{Recent, RiskGate};
+use crate::risk::{Alerts, Recent, RiskGate};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use intake::Signed;
@@ -144,6 +145,10 @@ pub(super) enum Effect {
     DeadLetter(Box<DeadLetter>),
     /// Acknowledge a stream entry.
     Ack(EntryId),
+    /// This version of the limits is in the ledger.
+    LimitsDurable(u64),
+    /// Show the book of the limits on the bus.
+    Mirror(Box<ParamBook>),
     /// Kill.
     Kill(String),
     /// The venue shows an open order although everything should be cancelled.
@@ -280,6 +285,10 @@ pub(super) struct Health {
 pub(super) struct Desk {
     origin: Origin,
     gate: RiskGate,
+    limits: limits::LimitBook,
+    alerts: Alerts,
+    /// How much of each limit is used, as it was measured last.
+    uses: Vec<LimitUse>,
     rules: Rules,
     latch: KillLatch,
     /// What is wrong now.
@@ -400,7 +409,8 @@ impl Desk {
             let why =
                 format!("order {} went from {was} to {state}, which the table of transitions does not have", key.0);
             self.mismatch("order", why.clone(), now, step);
-            step.urgent.push(Effect::Kill(why));
+            let limit = "what the table of transitions allows".to_owned();
+            self.exceeded(&Denial { control: Control::Invariant, value: why, limit }, step);
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use hdrhistogram::Histogram;
 
+use super::limits::LimitBook;
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
 use crate::exec::portfolio::{Day, Portfolio};
-use crate::risk::{Recent, RiskGate};
+use crate::risk::{Alerts, Recent, RiskGate};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -26,12 +27,14 @@ impl Desk {
     /// The desk as the ledger remembers it, and what has to be done about it.
     pub(in crate::exec) fn restore(
         origin: Origin,
-        gate: RiskGate,
+        mut gate: RiskGate,
         rules: Rules,
         latch: KillLatch,
-        memory: Memory,
+        mut memory: Memory,
         now: Timestamp,
     ) -> Result<(Self, Step), String> {
+        let mut step = Step::default();
+        let limits = LimitBook::open(memory.limits.take(), &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
         let mut portfolio = Portfolio::new();
         for market in &memory.markets {
@@ -54,6 +57,9 @@ impl Desk {
         let mut desk = Self {
             origin,
             gate,
+            limits,
+            alerts: Alerts::default(),
+            uses: Vec::new(),
             rules,
             latch,
             health: Health::default(),
@@ -91,12 +97,12 @@ impl Desk {
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };
-        let step = desk.recover(memory, now);
+        desk.recover(memory, now, &mut step);
         Ok((desk, step))
     }
 
-    fn recover(&mut self, memory: Memory, now: Timestamp) -> Step {
-        let mut step = Step::default();
+    fn recover(&mut self, memory: Memory, now: Timestamp, step: &mut Step) {
+        let before = step.writes.len();
         let payloads: HashMap<Key, String> =
             memory.entries.into_iter().map(|row| ((row.intent, row.attempt), row.payload)).collect();
         for row in memory.orders {
@@ -126,16 +132,15 @@ impl Desk {
             }
             tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
             self.track(&key, tracked);
-            self.doubt(&key, now, &mut step);
+            self.doubt(&key, now, step);
         }
         // The counters of the ledger include the orders that are not loaded.
-        let doubted = step.writes.len() as u64;
+        let doubted = step.writes.len() - before;
         self.counts = OrderCounts { unknown: self.counts.unknown, open: self.counts.open, ..memory.counts };
         tracing::info!(orders = self.orders.len(), doubted, "books restored from the ledger");
         for letter in memory.unpublished {
             step.after.push(super::Effect::DeadLetter(Box::new(letter)));
         }
-        step
     }
 
     /// An order that may have been sent by an earlier run is searched for.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::limits::drawdown_beyond;
 use super::{Desk, Effect, Fact, Key, Sending, Step};
 use crate::domain::{Book, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp};
 use crate::risk::Equity;
 use crate::store::ledger::Write;
 
-/// How often profit is compared with the day's peak.
+/// How often profit is compared with the day's peak, and the use of every limit is measured.
 const EQUITY_EVERY: Duration = Duration::from_secs(1);
 /// How often changed marks are told, and how often they are written.
 const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
@@ -212,9 +213,10 @@ impl Desk {
         }
         let (drawdown, limit) = (day.drawdown(total), self.gate.limits().daily_drawdown);
         self.beyond_drawdown = if drawdown > limit { self.beyond_drawdown + 1 } else { 0 };
-        if self.beyond_drawdown == DRAWDOWN_SEEN && self.latch.is_armed() {
-            step.urgent.push(Effect::Kill(format!("daily drawdown {drawdown} is beyond {limit}")));
+        if self.beyond_drawdown == DRAWDOWN_SEEN {
+            self.exceeded(&drawdown_beyond(drawdown, limit), step);
         }
+        self.measure(now, step);
     }
 
     /// Total profit against the day's peak, as the gate wants it.

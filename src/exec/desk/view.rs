@@ -7,7 +7,7 @@ use crate::domain::{
     Book, ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp,
     TradingState,
 };
-use crate::risk::{Holdings, RiskView};
+use crate::risk::{Holdings, RiskView, reducing};
 
 /// Books count as fresh for at least this long after a comparison.
 const STALE_AT_LEAST: Duration = Duration::from_secs(10);
@@ -96,13 +96,25 @@ impl Desk {
 
     /// What may be sent.
     pub(in crate::exec) fn trading_state(&self, now: Timestamp) -> TradingState {
-        if self.latch.is_armed() && self.trouble(now).is_none() { TradingState::Active } else { TradingState::Halted }
+        if !self.latch.is_armed() || self.trouble(now).is_some() {
+            TradingState::Halted
+        } else if self.reducing().is_some() {
+            TradingState::Reducing
+        } else {
+            TradingState::Active
+        }
+    }
+
+    /// Why only what reduces exposure may be sent.
+    fn reducing(&self) -> Option<String> {
+        reducing(self.gate.limits(), self.equity())
     }
 
     /// Why the desk must not be armed now, the proof of the kill apart.
     pub(in crate::exec) fn objections(&self, now: Timestamp) -> Vec<String> {
         let mut reasons = Vec::new();
         reasons.extend(self.trouble(now));
+        reasons.extend(self.still_exceeded());
         reasons.extend(self.health.venue.clone().filter(|venue| !reasons.contains(venue)));
         if self.reconcile.clean_at().is_none() {
             reasons.push("the books were never compared with the venue".into());
@@ -165,7 +177,7 @@ impl Desk {
     pub(in crate::exec) fn snapshot(&self, kill: KillReport, seq: u64, now: Timestamp) -> HermesState {
         let pnl = self.portfolio.pnl();
         let trouble = if kill.latch.is_armed() {
-            self.trouble(now).or_else(|| self.breaker.words(now))
+            self.trouble(now).or_else(|| self.reducing()).or_else(|| self.breaker.words(now))
         } else {
             Some(format!("killed by {}: {}", kill.latch.by, kill.latch.why))
         };
@@ -188,6 +200,8 @@ impl Desk {
             peak_today: self.day.peak,
             day_start: self.day.start,
             exposure: Exposure { gross: self.holdings(None).gross(), limit: self.gate.limits().gross_exposure },
+            limits: self.limit_uses(),
+            risk: Some(self.limits_in_force()),
             dlq: self.letters.waiting(),
             dead_letters: self.letters.shown(),
             halted: self.halted(now),

@@ -16,7 +16,7 @@ use super::runner::{Runner, answer};
 use super::scribe::Waiting;
 use crate::bus::{BusRef, Origin, control};
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, Command, KillLatch, KillProof, KillState, Timestamp};
+use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillProof, KillState, Timestamp};
 use crate::store::ledger::{Ledger, Write};
 
 /// How long the latch may take to be written everywhere.
@@ -52,15 +52,33 @@ impl Runner {
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
             Action::DlqRetry { .. } | Action::DlqDrop { .. } => match self.letter(&command) {
-                Ok(step) => return self.settle_letter(step, command, reply),
+                Ok(step) => return self.settle_with(step, command, reply),
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
-            Action::SetParams { .. } | Action::RollbackParams { .. } => {
-                AckVerdict::Denied { reasons: vec!["parameters are Athena's to change".to_owned()] }
-            }
+            Action::SetParams { .. } | Action::RollbackParams { .. } => match self.limits(&command) {
+                Ok(step) => return self.settle_with(step, command, reply),
+                Err(reasons) => AckVerdict::Denied { reasons },
+            },
         };
         self.record(&command, &verdict);
-        answer(reply, Ack { id: command.id, by: "hermes".into(), verdict, version: None, at: clock::now() });
+        let ack = self.ack(&command, verdict);
+        answer(reply, ack);
+    }
+
+    /// What a person wants of the limits. What tightens them is in force when this returns.
+    fn limits(&mut self, command: &Command) -> Result<Step, Vec<String>> {
+        if command.action.addressee() != Addressee::Hermes {
+            return Err(vec!["the parameters of strategies are Athena's to change".to_owned()]);
+        }
+        self.dirty = true;
+        self.hands.desk.change_limits(command, clock::now())
+    }
+
+    /// The answer to a command; one about the limits says their version.
+    fn ack(&self, command: &Command, verdict: AckVerdict) -> Ack {
+        let of_limits = matches!(command.action, Action::SetParams { .. } | Action::RollbackParams { .. });
+        let version = of_limits.then(|| self.hands.desk.limits_version());
+        Ack { id: command.id.clone(), by: "hermes".into(), verdict, version, at: clock::now() }
     }
 
     /// What a person wants done about a dead letter.
@@ -79,11 +97,10 @@ impl Runner {
     }
 
     /// Answered once it is durable, together with its record.
-    fn settle_letter(&mut self, step: Step, command: Command, reply: oneshot::Sender<Ack>) {
+    fn settle_with(&mut self, step: Step, command: Command, reply: oneshot::Sender<Ack>) {
         let mut step = step;
         step.writes.push(self.recorded(&command, &AckVerdict::Applied));
-        let ack =
-            Ack { id: command.id, by: "hermes".into(), verdict: AckVerdict::Applied, version: None, at: clock::now() };
+        let ack = self.ack(&command, AckVerdict::Applied);
         self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
     }
 

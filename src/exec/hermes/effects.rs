@@ -120,6 +120,11 @@ impl Runner {
                     tracing::warn!(%error, "an entry was not acknowledged; it comes again and is known then");
                 }
             }
+            Effect::LimitsDurable(version) => {
+                hands.desk.limits_durable(version);
+                self.dirty = true;
+            }
+            Effect::Mirror(book) => hands.outbox.params(&book),
             Effect::Kill(why) => trip(&hands.switch, "hermes", &why),
             Effect::Disturb(why) => hands.switch.disturb(&why),
         }

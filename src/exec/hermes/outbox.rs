@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::commands::Asked;
-use crate::bus::{BusRef, Key, Origin, Stream, encode};
+use crate::bus::{BusError, BusRef, Key, Origin, Stream, encode};
 use crate::clock;
-use crate::domain::{Ack, DeadLetter, HermesState, TradeEvent};
+use crate::domain::params::RISK;
+use crate::domain::{Ack, DeadLetter, HermesState, ParamBook, TradeEvent};
 use crate::failpoint::{self, Failpoint};
 
 /// Events that wait for the bus. Beyond that the newest is lost; its number is used up, so a reader sees the gap and takes a
@@ -20,6 +21,8 @@ use crate::failpoint::{self, Failpoint};
 const EVENTS: usize = 8_192;
 const DEAD_LETTERS: usize = 1_024;
 const ACKS: usize = 64;
+/// How often the limits on the bus are compared with ours: it may have lost them, or somebody may have changed them there.
+const MIRROR_EVERY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long the queues may take to empty at the end.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -32,6 +35,7 @@ pub(super) struct Outbox {
     dead_queue: mpsc::Sender<Box<DeadLetter>>,
     ack_queue: mpsc::Sender<Ack>,
     state: watch::Sender<Bytes>,
+    params: watch::Sender<Bytes>,
     lost: u64,
 }
 
@@ -47,13 +51,15 @@ impl Outbox {
         let (dead_queue, dead) = mpsc::channel(DEAD_LETTERS);
         let (ack_queue, acks) = mpsc::channel(ACKS);
         let (state, states) = watch::channel(Bytes::new());
+        let (params, books) = watch::channel(Bytes::new());
         let origin = || Origin::new("hermes", boot);
         tasks.spawn(until(end.clone(), publish_events(BusRef::clone(bus), events)));
         tasks.spawn(until(end.clone(), publish_dead(BusRef::clone(bus), asks.clone(), origin(), dead)));
         tasks.spawn(until(end.clone(), publish_acks(BusRef::clone(bus), origin(), acks)));
         tasks.spawn(until(end.clone(), publish_state(BusRef::clone(bus), states)));
+        tasks.spawn(until(end.clone(), mirror_params(BusRef::clone(bus), books)));
         let events = Arc::new(origin());
-        Self { events, states: origin(), event_queue, dead_queue, ack_queue, state, lost: 0 }
+        Self { events, states: origin(), event_queue, dead_queue, ack_queue, state, params, lost: 0 }
     }
 
     /// The number of the last event.
@@ -82,6 +88,16 @@ impl Outbox {
     pub(super) fn dead_letter(&self, letter: Box<DeadLetter>) {
         if let Err(error) = self.dead_queue.try_send(letter) {
             tracing::error!(%error, "a dead letter waits in the ledger for the next start");
+        }
+    }
+
+    /// The book of the limits, to be read like those of the strategies. The ledger has it.
+    pub(super) fn params(&self, book: &ParamBook) {
+        match encode(&self.states.wrap(book, clock::now())) {
+            Ok(payload) => {
+                self.params.send_replace(payload);
+            }
+            Err(error) => tracing::error!(%error, "the limits cannot be shown on the bus"),
         }
     }
 
@@ -166,4 +182,27 @@ async fn publish_state(bus: BusRef, mut states: watch::Receiver<Bytes>) {
             tracing::debug!(%error, "the snapshot was not put on the bus; a newer one follows");
         }
     }
+}
+
+/// Keeps `params.risk` as it is here.
+async fn mirror_params(bus: BusRef, mut books: watch::Receiver<Bytes>) {
+    let key = Key::Params(RISK.into());
+    loop {
+        let payload = books.borrow_and_update().clone();
+        if !payload.is_empty()
+            && let Err(error) = mirror(&bus, &key, payload).await
+        {
+            tracing::debug!(%key, %error, "the limits are not on the bus; trying on");
+        }
+        if let Ok(Err(_closed)) = tokio::time::timeout(MIRROR_EVERY, books.changed()).await {
+            return;
+        }
+    }
+}
+
+async fn mirror(bus: &BusRef, key: &Key, payload: Bytes) -> Result<(), BusError> {
+    if bus.get(key).await?.as_ref() == Some(&payload) {
+        return Ok(());
+    }
+    bus.set(key, payload).await
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
+use super::authority::{Authority, Heard};
 use super::event::{Effect, Emission, Event, Refusal};
 use super::intent::{intent, skip_identity};
 use super::kept::{KeptState, SavedState};
@@ -13,6 +14,7 @@ use super::standing::Standing;
 use super::strategy::{Desk, Runner, Wish};
 use super::window::{ChunkDoc, Gap};
 use super::wishes::{News, Wishes};
+use crate::domain::params::RISK;
 use crate::domain::{
     ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip, StrategyId, StrategyState, Symbol,
     Timestamp, TradeEvent, TradingState,
@@ -26,15 +28,36 @@ struct Slot {
     params: u64,
     wishes: Wishes,
     signal_at: Option<Timestamp>,
-    /// A wish was denied since trading was halted.
-    told_halted: bool,
+    /// The trading state in which a wish was denied because of it; absent while nothing was since the state began.
+    told: Option<TradingState>,
     /// Its state is not what was handed out to be kept.
     changed: bool,
 }
 
 impl Slot {
     fn new(runner: Box<dyn Runner>) -> Self {
-        Self { runner, params: 0, wishes: Wishes::default(), signal_at: None, told_halted: false, changed: false }
+        Self { runner, params: 0, wishes: Wishes::default(), signal_at: None, told: None, changed: false }
+    }
+
+    /// One denial tells what the trading state holds back; one at every crossing would bury those that matter. Sales pass while only
+    /// purchases are held back.
+    fn hush(&mut self, state: TradingState) {
+        if self.told != Some(state) {
+            self.told = None;
+        }
+        let known = self.told.is_some();
+        let tells = match state {
+            TradingState::Active => false,
+            TradingState::Reducing => self.wishes.hold_buys(known),
+            TradingState::Halted if known || self.wishes.is_empty() => {
+                self.wishes.hush();
+                false
+            }
+            TradingState::Halted => true,
+        };
+        if tells {
+            self.told = Some(state);
+        }
     }
 
     fn tell(&self, news: News, now: Timestamp) -> Effect {
@@ -68,6 +91,7 @@ pub struct Engine {
     markets: Markets,
     account: Account,
     standing: Standing,
+    authority: Authority,
     recent: Recent,
 }
 
@@ -88,6 +112,7 @@ impl Engine {
             markets: Markets::default(),
             account: Account::default(),
             standing: Standing::default(),
+            authority: Authority::default(),
             recent: Recent::new(),
         }
     }
@@ -103,15 +128,11 @@ impl Engine {
         for index in concerned.iter().copied() {
             self.account.refresh(now);
             let desk = desk(&self.markets, &self.account, &self.gate);
+            let state = self.trading_state(now);
             let slot = &mut self.slots[index];
             slot.runner.on_event(event, &desk, event.time(now), &mut slot.wishes);
             slot.changed |= event.is_observation() || !slot.wishes.is_empty();
-            if self.standing.trading_state(now) != TradingState::Halted {
-                slot.told_halted = false;
-            } else if slot.wishes.is_empty() || std::mem::replace(&mut slot.told_halted, true) {
-                // One denial tells that the halt holds; one at every crossing would bury those that matter.
-                slot.wishes.hush();
-            }
+            slot.hush(state);
             let (wishes, news, params) = (slot.wishes.take(), slot.wishes.take_news(), slot.params);
             for wish in wishes {
                 let effect = self.judge(wish, params, now);
@@ -135,13 +156,22 @@ impl Engine {
                 self.markets.purge(now);
             }
             Event::Trade { boot, seq, event } => {
-                if let TradeEvent::Kill(report) = event.as_ref() {
-                    self.standing.latch(report.latch.clone());
+                match event.as_ref() {
+                    TradeEvent::Kill(report) => self.standing.latch(report.latch.clone()),
+                    TradeEvent::Params(version) if version.strategy.as_str() == RISK => {
+                        let heard = self.authority.event(boot, version.version, &version.values);
+                        self.follow(heard);
+                    }
+                    _ => {}
                 }
                 self.account.event(boot, *seq, event);
             }
             Event::Hermes(state) => {
                 self.standing.hermes(state);
+                if let Some(risk) = &state.risk {
+                    let heard = self.authority.snapshot(&state.boot, risk.version, &risk.values);
+                    self.follow(heard);
+                }
                 self.account.snapshot(state);
             }
             Event::OnItsWay(intent) => {
@@ -159,6 +189,18 @@ impl Engine {
         }
     }
 
+    /// Hermes has other limits in force: the gate goes by them from the next wish on.
+    fn follow(&mut self, heard: Option<Heard>) {
+        match heard {
+            Some(Ok(limits)) => {
+                self.gate.set_limits(limits);
+                self.standing.limits(None);
+            }
+            Some(Err(problems)) => self.standing.limits(Some(&problems)),
+            None => {}
+        }
+    }
+
     /// Sizes nothing up or down: the wish becomes an intent as it is, and the gate says yes or no.
     fn judge(&mut self, wish: Wish, params: u64, now: Timestamp) -> Effect {
         self.account.refresh(now);
@@ -167,7 +209,7 @@ impl Engine {
         let intent = intent(&wish, self.standing.epoch(), closes_at, now);
         let others = self.account.without(&intent.intent);
         let view = RiskView {
-            trading_state: self.standing.trading_state(now),
+            trading_state: self.trading_state(now),
             epoch: self.standing.epoch(),
             market,
             book: self.markets.book(&intent.market, &intent.token),
@@ -245,7 +287,10 @@ impl Engine {
     /// What may be emitted now.
     #[must_use]
     pub fn trading_state(&self, now: Timestamp) -> TradingState {
-        self.standing.trading_state(now)
+        match self.standing.trading_state(now) {
+            TradingState::Active if self.gate.limits().reduce_only => TradingState::Reducing,
+            state => state,
+        }
     }
 
     /// How every strategy stands.

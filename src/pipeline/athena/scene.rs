@@ -73,6 +73,8 @@ pub(super) fn hermes(seq: u64, at: Timestamp) -> HermesState {
         peak_today: Usd::ZERO,
         day_start: Usd::ZERO,
         exposure: Exposure::default(),
+        limits: Vec::new(),
+        risk: None,
         dlq: 0,
         dead_letters: Vec::new(),
         halted: Vec::new(),

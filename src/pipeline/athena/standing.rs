@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{HermesState, KillLatch, Timestamp, TradingState};
+use crate::domain::{HermesState, KillLatch, ParamProblem, Timestamp, TradingState};
 
 /// A Hermes that has not written its snapshot for this long is taken for dead.
 const HERMES_SILENT_AFTER: Duration = Duration::from_secs(5);
@@ -13,6 +13,7 @@ pub(super) struct Standing {
     latch: Option<KillLatch>,
     unreadable: Option<String>,
     hermes: Option<(Timestamp, TradingState, Option<String>)>,
+    limits: Option<String>,
 }
 
 impl Standing {
@@ -38,6 +39,12 @@ impl Standing {
     pub(super) fn hermes(&mut self, state: &HermesState) {
         self.latch(state.kill.latch.clone());
         self.hermes = Some((state.at, state.trading_state, state.trouble.clone()));
+    }
+
+    /// Whether Hermes' limits could be read. While they could not, nobody knows what he allows.
+    pub(super) fn limits(&mut self, problems: Option<&[ParamProblem]>) {
+        let words = |problems: &[ParamProblem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        self.limits = problems.map(words);
     }
 
     /// The arm epoch in force, 0 while none is known.
@@ -67,6 +74,9 @@ impl Standing {
     fn halted(&self, now: Timestamp) -> Option<String> {
         if let Some(why) = &self.unreadable {
             return Some(format!("the kill latch cannot be read: {why}"));
+        }
+        if let Some(why) = &self.limits {
+            return Some(format!("the limits that Hermes has in force cannot be read: {why}"));
         }
         match &self.latch {
             None => return Some("the kill latch is not known yet".into()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::strategy::{Cause, Wish};
-use crate::domain::{Figure, Slug, Timestamp};
+use crate::domain::{Figure, Side, Slug, Timestamp};
 
 /// The same reason is told again after this long at the earliest, so that two reasons that alternate are no flood.
 const TELL_AGAIN_AFTER: Duration = Duration::from_mins(1);
@@ -94,6 +94,13 @@ impl Wishes {
         self.news.clear();
         self.told.clear();
         self.last = None;
+    }
+
+    /// While only sales are let through: leaves one purchase to be denied, unless one was already, and no other. Whether one is left.
+    pub(super) fn hold_buys(&mut self, known: bool) -> bool {
+        let mut left = known;
+        self.made.retain(|wish| wish.signal.side == Side::Sell || !std::mem::replace(&mut left, true));
+        left && !known
     }
 
     /// Crossings skipped so far.

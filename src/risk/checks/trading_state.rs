@@ -2,17 +2,24 @@
 
 use super::{is_reducing, verdict};
 use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, TradingState};
-use crate::risk::{Limits, RiskView};
+use crate::risk::{Limits, RiskView, reducing};
 
-/// Active lets everything on, Reducing only what lowers exposure, Halted nothing.
+/// Active lets everything on, Reducing only what lowers exposure, Halted nothing. The limit `reduce_only` counts at once, whether the
+/// state has followed it or not.
 #[must_use]
-pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, _now: Timestamp) -> CheckResult {
-    let (limit, passed) = match view.trading_state {
+pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
+    let state = match view.trading_state {
+        TradingState::Active if limits.reduce_only => TradingState::Reducing,
+        state => state,
+    };
+    let (limit, passed) = match state {
         TradingState::Active => ("active", true),
         TradingState::Reducing => ("active, or a sale of shares held", is_reducing(intent, view)),
         TradingState::Halted => ("active", false),
     };
-    verdict(Control::TradingState, view.trading_state.to_string(), limit, passed)
+    let why = view.equity.filter(|_| state == TradingState::Reducing).and_then(|equity| reducing(limits, equity));
+    let value = why.map_or_else(|| state.to_string(), |why| format!("{state}: {why}"));
+    verdict(Control::TradingState, value, limit, passed)
 }
 
 #[cfg(test)]
@@ -34,5 +41,17 @@ mod tests {
             assert_eq!(bench.run(check, &sell("0.50", "20")).passed, selling, "{state} sell");
             assert_eq!(bench.run(check, &sell("0.50", "20.01")).passed, overselling, "{state} oversell");
         }
+    }
+
+    #[test]
+    fn reduce_only_counts_before_the_state_has_followed_and_lifts_no_halt() {
+        let mut bench = Bench::new();
+        bench.limits.reduce_only = true;
+        bench.hold("up", "20", "0.50");
+        let denied = bench.run(check, &buy("0.50", "5"));
+        assert_eq!((denied.value.as_str(), denied.passed), ("reducing: the limit reduce_only is set", false));
+        assert!(bench.run(check, &sell("0.50", "20")).passed);
+        bench.trading_state = TradingState::Halted;
+        assert!(!bench.run(check, &sell("0.50", "20")).passed);
     }
 }

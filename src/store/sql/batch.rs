@@ -93,14 +93,14 @@ async fn put(
             Ok(changed > 0)
         }
         Write::DeadLetterState { id, state } => settle(session, id, state, seq).await,
-        Write::Command { .. } | Write::Mismatch(_) => Ok(true),
+        Write::Command { .. } | Write::Mismatch(_) | Write::Alert(_) => Ok(true),
         Write::Meta { .. } => {
             let sql =
                 "INSERT INTO facts (kind, subject, seq) VALUES ($1, $2, $3) ON CONFLICT (kind, subject) DO NOTHING";
             let values = vec![draft.kind.word().into(), draft.subject.as_str().into(), seq.into()];
             Ok(run(session, sql, values).await? == 1)
         }
-        Write::Market(_) | Write::Latch(_) | Write::Day { .. } | Write::Mark { .. } => {
+        Write::Market(_) | Write::Latch(_) | Write::Day { .. } | Write::Mark { .. } | Write::Params(_) => {
             let fact = vec![
                 ("kind", draft.kind.word().into()),
                 ("subject", draft.subject.as_str().into()),

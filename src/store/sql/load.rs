@@ -6,7 +6,8 @@ use super::super::engine::{Row, Session, Value};
 use super::super::ledger::{InboxRow, LETTERS_LOADED, LedgerError, Memory, OrderRow};
 use super::super::plan::{DayRow, Marked, Received, parse};
 use super::rows;
-use crate::domain::{DeadLetter, KillLatch, OrderCounts, OrderId, Timestamp};
+use crate::domain::params::RISK;
+use crate::domain::{DeadLetter, KillLatch, OrderCounts, OrderId, ParamBook, Timestamp};
 
 const ENTRIES: &str = "SELECT i.intent_id, i.attempt, l.at, l.document FROM orders o
     JOIN inbox i ON i.intent_id = o.intent_id AND i.attempt = o.attempt JOIN log l ON l.seq = i.seq WHERE o.open";
@@ -66,6 +67,7 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
     let latches = facts::<KillLatch>(session, "latch").await?;
     let days = facts::<DayRow>(session, "day").await?;
     let modes = facts::<String>(session, "meta").await?;
+    let books = facts::<ParamBook>(session, "params").await?;
     let marks = facts::<Marked>(session, "mark").await?;
     Ok(Memory {
         orders: orders.iter().map(order).collect::<Result<_, _>>()?,
@@ -80,6 +82,7 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
         dead_letters: waiting.cast_unsigned(),
         letters: letters.iter().map(letter).collect::<Result<_, _>>()?,
         unpublished: unpublished.iter().map(letter).collect::<Result<_, _>>()?,
+        limits: books.into_iter().find(|(name, _)| name == RISK).map(|(_, book)| book),
         mode: modes.into_iter().find(|(key, _)| key == "mode").map(|(_, mode)| mode),
     })
 }

@@ -35,6 +35,7 @@ actions! {
     Kill "kill" ["K"] "Stop all trading now, from anywhere: one press, no question";
     Arm "arm" ["A"] "Lift the kill: asks for a typed word, the desk may refuse";
     Overview "overview" ["1"] "Go to the overview: the desk at a glance";
+    Risk "risk" ["5"] "Go to the risk: how near each limit is";
     Dlq "dlq" ["6"] "Go to the dead letters: what could not be executed";
     System "system" ["8"] "Go to the system: lease, clocks, bus, feeds, latencies, losses";
     Open "open" ["enter"] "Why: inputs, checks and times of the selected row";

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use crate::domain::{
-    ArgosState, AthenaState, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, Mode, Order, OrderCounts,
-    Pnl, Position, Price, StrategyHalt, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
+    ArgosState, AthenaState, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, LimitUse, Mode, Order,
+    OrderCounts, Pnl, Position, Price, StrategyHalt, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
 };
 use crate::ui::model::cells::{self, Markets, SignalItem};
 use crate::ui::model::letters::Letters;
+use crate::ui::model::limits;
 use crate::ui::model::panes::Verdict;
 use crate::ui::model::rows::Rows;
 use crate::ui::model::sequence::{Place, Sequence};
@@ -150,6 +151,8 @@ pub(crate) struct Desk {
     pub(crate) letters: Letters,
     /// What keeps the desk going.
     pub(crate) system: System,
+    /// Use of every limit, the nearest first.
+    pub(crate) limits: Rows<LimitUse, 6>,
     /// `PnL` of the UTC day over this session.
     pub(crate) curve: Session,
     /// Market data messages in the second before.
@@ -181,6 +184,7 @@ impl Default for Desk {
             positions: Rows::with_cap(ROWS_MAX),
             letters: Letters::default(),
             system: System::default(),
+            limits: Rows::with_cap(ROWS_MAX),
             curve: Session::default(),
             rate: 0,
             markets: Markets::default(),
@@ -226,6 +230,7 @@ impl Desk {
         self.system.hermes(&state);
         let today = state.pnl.total - state.day_start;
         self.curve.push(millionths(today.0), now);
+        self.limits.replace(state.limits.into_iter().map(limits::limit));
         self.books = Some(Books {
             mode: state.mode,
             trading_state: state.trading_state,
@@ -291,6 +296,7 @@ impl Desk {
             | TradeEvent::Position(_)
             | TradeEvent::Kill(_)
             | TradeEvent::Mismatch(_)
+            | TradeEvent::Alert(_)
             | TradeEvent::DeadLetter(_)
             | TradeEvent::Skipped(_)
             | TradeEvent::Params(_) => {}

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod desk;
 pub(crate) mod flow;
 pub(crate) mod letters;
+pub(crate) mod limits;
 pub(crate) mod notices;
 pub(crate) mod overlay;
 pub(crate) mod panes;
@@ -156,6 +157,7 @@ impl Model {
             Pane::Positions => self.desk.positions.len(),
             Pane::Letters => self.desk.letters.rows().len(),
             Pane::System => self.desk.system.rows().len(),
+            Pane::Risk => self.desk.limits.len(),
             Pane::Pnl => 0,
         }
     }
@@ -171,6 +173,7 @@ impl Model {
             Pane::Positions => self.desk.positions.get(index).map(|row| row.id.clone()),
             Pane::Letters => self.desk.letters.rows().get(index).map(|row| row.id.clone()),
             Pane::System => self.desk.system.rows().get(index).map(|row| row.id.clone()),
+            Pane::Risk => self.desk.limits.get(index).map(|row| row.id.clone()),
             Pane::Pnl => None,
         }
     }
@@ -188,6 +191,7 @@ impl Model {
             Pane::Positions => self.desk.positions.position(id),
             Pane::Letters => self.desk.letters.rows().position(id),
             Pane::System => self.desk.system.rows().position(id),
+            Pane::Risk => self.desk.limits.position(id),
             Pane::Pnl => None,
         }
     }

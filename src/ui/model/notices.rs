@@ -18,6 +18,8 @@ pub(crate) enum Level {
     /// Goes away by itself.
     Info,
     /// Stays until it is dismissed.
+    Warn,
+    /// Stays until it is dismissed, and is bad.
     Bad,
 }
 
@@ -39,6 +41,7 @@ impl Notice {
     pub(crate) const fn role(&self) -> Role {
         match self.level {
             Level::Info => Role::Text,
+            Level::Warn => Role::Warn,
             Level::Bad => Role::Bad,
         }
     }
@@ -59,7 +62,12 @@ impl Notices {
         self.post(Level::Info, text, now);
     }
 
-    /// Reports something that stays until it is dismissed.
+    /// Reports something to keep an eye on; it stays until it is dismissed.
+    pub(crate) fn warn(&mut self, text: &str, now: Timestamp) {
+        self.post(Level::Warn, text, now);
+    }
+
+    /// Reports something bad; it stays until it is dismissed.
     pub(crate) fn bad(&mut self, text: &str, now: Timestamp) {
         self.post(Level::Bad, text, now);
     }
@@ -81,9 +89,9 @@ impl Notices {
             self.shown = true;
             return;
         }
-        let hides_an_error = level == Level::Info && self.reported().is_some_and(|shown| shown.level == Level::Bad);
+        let hides_worse = self.reported().is_some_and(|shown| shown.level > level);
         let notice = Notice { at: now, level, text, times: 1 };
-        if hides_an_error {
+        if hides_worse {
             let place = self.kept.len().saturating_sub(1);
             self.kept.insert(place, notice);
         } else {
@@ -143,11 +151,15 @@ mod tests {
         let mut notices = Notices::default();
         notices.bad("kill not delivered", at(0));
         notices.info("attached", at(1));
+        notices.warn("half of a limit is used", at(1));
         notices.expire(at(100));
         assert_eq!(notices.shown().map(|notice| notice.text.as_str()), Some("kill not delivered"));
         assert!(notices.dismiss());
         assert!(notices.shown().is_none() && !notices.dismiss());
-        assert_eq!(notices.len(), 2, "both are kept for the list");
+        assert_eq!(notices.len(), 3, "all are kept for the list");
+        notices.warn("half of a limit is used", at(2));
+        notices.expire(at(100));
+        assert!(notices.dismiss(), "a warning stays as well");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The panels, which of them has the keys on each screen, and what is selected. Selection is by row id: rows may move under it.
 
-use crate::domain::{IntentId, OrderId, StrategyId, Symbol, TokenId, TradeId};
+use crate::domain::{Control, IntentId, OrderId, StrategyId, Symbol, TokenId, TradeId};
 use crate::ui::model::screens::Screen;
 
 /// A panel.
@@ -20,6 +20,8 @@ pub(crate) enum Pane {
     Positions,
     /// The `PnL` curve.
     Pnl,
+    /// How near each limit is.
+    Risk,
     /// Dead letters.
     Letters,
     /// What keeps the desk going.
@@ -28,7 +30,7 @@ pub(crate) enum Pane {
 
 impl Pane {
     /// Every panel of every screen.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Ticks,
         Self::Strategies,
         Self::Signals,
@@ -36,6 +38,7 @@ impl Pane {
         Self::Fills,
         Self::Positions,
         Self::Pnl,
+        Self::Risk,
         Self::Letters,
         Self::System,
     ];
@@ -50,6 +53,7 @@ impl Pane {
             Self::Fills => "Fills",
             Self::Positions => "Positions",
             Self::Pnl => "PnL today",
+            Self::Risk => "Limits",
             Self::Letters => "Dead letters",
             Self::System => "System",
         }
@@ -65,6 +69,7 @@ impl Pane {
             | Self::Fills
             | Self::Positions
             | Self::Pnl => Screen::Overview,
+            Self::Risk => Screen::Risk,
             Self::Letters => Screen::Dlq,
             Self::System => Screen::System,
         }
@@ -94,6 +99,8 @@ pub(crate) enum RowId {
     Letter(String),
     /// A fact about the system.
     Fact(String),
+    /// The use of a limit: control, of what.
+    Limit(Control, String),
 }
 
 /// What was said about an intent.

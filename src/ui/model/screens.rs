@@ -8,6 +8,8 @@ use crate::ui::model::panes::Pane;
 pub(crate) enum Screen {
     /// The desk at a glance.
     Overview,
+    /// How near each limit is.
+    Risk,
     /// Dead letters.
     Dlq,
     /// What keeps the desk going.
@@ -16,12 +18,13 @@ pub(crate) enum Screen {
 
 impl Screen {
     /// Every screen, in the order of their numbers.
-    pub(crate) const ALL: [Self; 3] = [Self::Overview, Self::Dlq, Self::System];
+    pub(crate) const ALL: [Self; 4] = [Self::Overview, Self::Risk, Self::Dlq, Self::System];
 
     /// Its name.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Risk => "Risk",
             Self::Dlq => "DLQ",
             Self::System => "System",
         }
@@ -33,6 +36,7 @@ impl Screen {
             Self::Overview => {
                 &[Pane::Ticks, Pane::Strategies, Pane::Signals, Pane::Orders, Pane::Fills, Pane::Positions, Pane::Pnl]
             }
+            Self::Risk => &[Pane::Risk],
             Self::Dlq => &[Pane::Letters],
             Self::System => &[Pane::System],
         }
@@ -42,6 +46,7 @@ impl Screen {
     pub(crate) const fn first_focus(self) -> Pane {
         match self {
             Self::Overview => Pane::Orders,
+            Self::Risk => Pane::Risk,
             Self::Dlq => Pane::Letters,
             Self::System => Pane::System,
         }
@@ -51,6 +56,7 @@ impl Screen {
     pub(crate) const fn action(self) -> Action {
         match self {
             Self::Overview => Action::Overview,
+            Self::Risk => Action::Risk,
             Self::Dlq => Action::Dlq,
             Self::System => Action::System,
         }

@@ -28,6 +28,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
             model.overlays.open(Overlay::Arm { input: Input::default() });
         }
         Action::Overview => model.panes.show(Screen::Overview),
+        Action::Risk => model.panes.show(Screen::Risk),
         Action::Dlq => model.panes.show(Screen::Dlq),
         Action::System => model.panes.show(Screen::System),
         Action::Open => open(model),

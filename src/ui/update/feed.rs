@@ -1,7 +1,7 @@
 //! News of the desk.
 
 use crate::bus::BusLink;
-use crate::domain::{HermesState, TradeEvent};
+use crate::domain::{Alert, HermesState, TradeEvent};
 use crate::ui::effect::Effect;
 use crate::ui::format;
 use crate::ui::model::{Link, Model};
@@ -90,6 +90,11 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
     match &event.body {
         TradeEvent::Mismatch(mismatch) if fresh => {
             model.notices.bad(&format!("books disagree with the venue: {}: {}", mismatch.what, mismatch.detail), now);
+        }
+        TradeEvent::Alert(alert) if fresh => {
+            let Alert { control, subject, level, value, limit, unit, .. } = alert;
+            let text = format!("{level} % of {control} reached: {value} of {limit} {unit} ({subject})");
+            if *level < 95 { model.notices.warn(&text, now) } else { model.notices.bad(&text, now) }
         }
         TradeEvent::DeadLetter(letter) if fresh => letters::news(&mut model.notices, letter, now),
         TradeEvent::Params(version) if fresh => {

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::bus::BusLink;
 use crate::domain::{
-    Ack, AckVerdict, Action as Asked, DeadLetterState, KillProof, KillState, Mode, OrderState, TradeEvent,
+    Ack, AckVerdict, Action as Asked, Alert, Control, DeadLetterState, KillProof, KillState, LimitUse, Mode,
+    OrderState, TradeEvent,
 };
 use crate::ui::model::Link;
 use crate::ui::model::flow::Flow;
@@ -339,6 +340,37 @@ fn a_daemon_is_judged_by_change_not_by_its_clock() {
     assert!(model.desk.argos.is_up(at(2)), "it changes: it is alive, whatever its clock says");
     feed(&mut model, Feed::Argos(argos(at(-99))), at(9));
     assert!(!model.desk.argos.is_up(at(9)), "the same again is no sign of life");
+}
+
+#[test]
+fn an_alert_stays_on_the_last_line_and_the_nearest_limit_in_the_header() {
+    let mut model = busy(120, 30);
+    let alert = |level: u32| {
+        TradeEvent::Alert(Alert {
+            control: Control::DailyLoss,
+            subject: "account".into(),
+            level,
+            value: rust_decimal::Decimal::from(level),
+            limit: rust_decimal::dec!(100),
+            unit: "pUSD".into(),
+            at: at(61),
+        })
+    };
+    for (seq, level) in [(71, 80), (72, 95)] {
+        feed(&mut model, event("hermes", "h1", seq, at(61), alert(level)), at(61));
+        update(&mut model, Msg::Second, at(119));
+        let shown = model.notices.shown().map(|notice| notice.text.clone());
+        assert_eq!(shown, Some(format!("{level} % of daily_loss reached: {level} of 100 pUSD (account)")));
+    }
+    let mut state = hermes(at(62), 80, armed(), rust_decimal::dec!(1));
+    let near = LimitUse::new(Control::DailyLoss, "account", (rust_decimal::dec!(96), rust_decimal::dec!(100)), "pUSD");
+    state.limits.insert(0, near);
+    feed(&mut model, Feed::Hermes(state), at(62));
+    assert_eq!(model.desk.limits.get(0).map(|row| row.item.percent), Some(96));
+    let mut buffer = ratatui::buffer::Buffer::empty(model.area());
+    crate::ui::view::view(&model, crate::ui::theme::Theme::new(true), model.area(), &mut buffer);
+    let header: String = (0..120).map(|x| buffer[(x, 1)].symbol()).collect();
+    assert!(header.contains("daily_loss 96%"), "{header}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(super) const fn title(row: &RowId) -> &'static str {
         RowId::Position(_) => "Position",
         RowId::Letter(_) => "Dead letter",
         RowId::Fact(_) => "System",
+        RowId::Limit(..) => "Limit",
     }
 }
 

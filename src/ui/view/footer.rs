@@ -24,7 +24,7 @@ fn hints(screen: Screen) -> impl Iterator<Item = &'static Hint> {
     let own = match screen {
         Screen::Overview => &OF_PANELS[..],
         Screen::Dlq => &OF_LETTERS[..],
-        Screen::System => &OF_FACTS,
+        Screen::Risk | Screen::System => &OF_FACTS,
     };
     HELP.iter().chain(own).chain(&GENERAL)
 }

@@ -11,6 +11,7 @@ use crate::ui::keymap::Action;
 use crate::ui::layout::Class;
 use crate::ui::model::cells::gain;
 use crate::ui::model::desk::{Books, Presence};
+use crate::ui::model::limits;
 use crate::ui::model::system::skew_words;
 use crate::ui::model::{Link, Model};
 use crate::ui::theme::{Role, Theme};
@@ -226,9 +227,17 @@ fn daemon(model: &Model, name: &str, presence: Presence) -> Line {
     vec![(format!("{name} "), Role::Dim), (mark, role)]
 }
 
+/// The limit that is used most, from the first level that is told.
+fn nearest_limit(model: &Model) -> Option<Segment> {
+    let nearest = &model.desk.limits.get(0)?.item;
+    let text = format!("{} {}%", nearest.control, nearest.percent);
+    (nearest.percent >= 50).then(|| Segment::new(2, vec![(text, limits::role(nearest.percent.max(80)))]))
+}
+
 /// What is shown only when there is something to show.
 fn troubles(model: &Model, class: Class) -> Vec<Segment> {
     let mut segments = Vec::new();
+    segments.extend(nearest_limit(model));
     let losses = model.desk.losses;
     if let Some(books) = &model.desk.books {
         let cols = if class == Class::Wide { 48 } else { 32 };

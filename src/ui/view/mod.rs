@@ -94,7 +94,9 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
         remark.push((format!("{}{} waiting", gap(&remark), books.dlq), Role::Warn));
     }
     let rows = model.rows(pane);
-    if rows > 0 && matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Letters) {
+    let counted =
+        matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Risk | Pane::Letters);
+    if rows > 0 && counted {
         let gap = gap(&remark);
         let selection = model.panes.selection(pane);
         let text = match selection.id {
@@ -119,6 +121,7 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
         | Pane::Orders
         | Pane::Fills
         | Pane::Positions
+        | Pane::Risk
         | Pane::Letters
         | Pane::System => {
             tables::draw(model, theme, pane, inner, buf);
@@ -142,7 +145,9 @@ fn staleness(model: &Model, pane: Pane) -> Option<String> {
     let presence = match pane {
         Pane::Ticks => model.desk.argos,
         Pane::Strategies | Pane::Signals => model.desk.athena,
-        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl | Pane::Letters | Pane::System => model.desk.hermes,
+        Pane::Orders | Pane::Fills | Pane::Positions | Pane::Pnl | Pane::Risk | Pane::Letters | Pane::System => {
+            model.desk.hermes
+        }
     };
     let down = matches!(model.link, Link::Down { .. });
     let age = presence.age(model.now)?;
@@ -161,6 +166,7 @@ fn empty(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) 
         Pane::Pnl => (model.desk.hermes, "waiting for Hermes…", "waiting for figures…"),
         Pane::System => (model.desk.hermes, "waiting for Hermes…", "nothing known yet"),
         Pane::Letters => (model.desk.hermes, "waiting for Hermes…", "no dead letters"),
+        Pane::Risk => (model.desk.hermes, "waiting for Hermes…", "nothing measured yet"),
     };
     let text = match (&model.link, daemon.age(model.now)) {
         (Link::Down { .. }, _) => "bus down, retrying",

@@ -77,6 +77,15 @@ const LETTERS: [Column; letters::CELLS] = [
 const SYSTEM: [Column; system::CELLS] =
     [Column::words("what", 14, 30, 0), Column::number("age", 3, 2), Column::words("now", 20, 200, 1)];
 
+const LIMITS: [Column; 6] = [
+    Column::words("control", 8, 16, 0),
+    Column::words("", 12, 12, 2),
+    Column::number("used", 4, 1),
+    Column::number("value", 4, 3),
+    Column::number("limit", 4, 4),
+    Column::words("of", 8, 200, 5),
+];
+
 /// Draws a table panel.
 pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mut Buffer) {
     let desk = &model.desk;
@@ -88,6 +97,7 @@ pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mu
         Pane::Positions => rows(model, theme, pane, (&POSITIONS, &desk.positions), area, buf),
         Pane::Letters => rows(model, theme, pane, (&LETTERS, desk.letters.rows()), area, buf),
         Pane::System => rows(model, theme, pane, (&SYSTEM, desk.system.rows()), area, buf),
+        Pane::Risk => rows(model, theme, pane, (&LIMITS, &desk.limits), area, buf),
         Pane::Ticks | Pane::Pnl => {}
     }
 }

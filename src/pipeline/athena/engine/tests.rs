@@ -3,6 +3,7 @@ use std::time::Duration;
 use rust_decimal::dec;
 
 use super::*;
+use crate::domain::params::Params;
 use crate::domain::{Control, KillReport, KillState, Order, OrderIntent, OrderState, Usd};
 use crate::pipeline::athena::scene::{OPENS, Scene, latch, params};
 use crate::pipeline::athena::{Momentum, Running};
@@ -70,6 +71,73 @@ fn an_unreadable_latch_counts_as_killed_until_it_can_be_read() {
     scene.refresh();
     assert_eq!(scene.engine.trading_state(scene.now), TradingState::Halted);
     scene.play(&Event::LatchAbsent);
+    assert_eq!(scene.engine.trading_state(scene.now), TradingState::Active);
+}
+
+#[test]
+fn while_reducing_one_purchase_is_denied_and_sales_go_on() {
+    let mut scene = Scene::new();
+    scene.hermes.trading_state = TradingState::Reducing;
+    scene.warm();
+    scene.refresh();
+    assert_eq!(verdict(&scene.tick(UP)), Err(Control::TradingState));
+    scene.calm(5);
+    assert!(scene.tick(UP).is_empty(), "told already");
+    scene.hold("up", "20");
+    scene.calm(5);
+    let sale = verdict(&scene.tick(dec!(86_991)));
+    assert_eq!(sale.map(|intent| intent.side), Ok(crate::domain::Side::Sell));
+    scene.hermes.positions.clear();
+    scene.hermes.trading_state = TradingState::Active;
+    scene.calm(8);
+    assert!(verdict(&scene.tick(UP)).is_ok(), "the sale has expired");
+    scene.hermes.trading_state = TradingState::Reducing;
+    scene.calm(6);
+    assert_eq!(verdict(&scene.tick(dec!(87_020))), Err(Control::TradingState), "news again");
+}
+
+fn limits(version: u64, change: impl FnOnce(&mut Limits)) -> ParamVersion {
+    let mut limits = bench::limits();
+    change(&mut limits);
+    ParamVersion {
+        strategy: RISK.into(),
+        version,
+        values: limits.texts(),
+        changed: Vec::new(),
+        by: "test".into(),
+        why: "test".into(),
+        at: Timestamp::from_secs(OPENS),
+        command: None,
+    }
+}
+
+#[test]
+fn the_limits_of_hermes_count_between_two_events() {
+    let mut scene = Scene::new();
+    scene.warm();
+    scene.trade_event(2, TradeEvent::Params(limits(2, |limits| limits.order_size = crate::domain::Size(dec!(19)))));
+    assert_eq!(verdict(&scene.tick(UP)), Err(Control::OrderSize));
+    let risk = limits(3, |_| {});
+    scene.hermes.risk = Some(ParamsInForce { strategy: RISK.into(), version: 3, values: risk.values });
+    scene.calm(5);
+    assert!(verdict(&scene.tick(UP)).is_ok(), "and those of his snapshot");
+    scene.calm(6);
+    let older = limits(2, |limits| limits.order_size = crate::domain::Size(dec!(19)));
+    scene.trade_event(3, TradeEvent::Params(older));
+    assert!(verdict(&scene.tick(dec!(87_020))).is_ok(), "an older version changes nothing");
+    scene.trade_event(4, TradeEvent::Params(limits(4, |limits| limits.reduce_only = true)));
+    assert_eq!(scene.engine.trading_state(scene.now), TradingState::Reducing);
+}
+
+#[test]
+fn limits_that_cannot_be_read_halt() {
+    let mut scene = Scene::new();
+    let mut risk = limits(2, |_| {});
+    risk.values.remove("open_orders");
+    scene.trade_event(2, TradeEvent::Params(risk));
+    assert_eq!(scene.engine.trading_state(scene.now), TradingState::Halted);
+    assert!(scene.idle().expect("why").contains("open_orders = (missing)"));
+    scene.trade_event(3, TradeEvent::Params(limits(3, |_| {})));
     assert_eq!(scene.engine.trading_state(scene.now), TradingState::Active);
 }
 

@@ -82,10 +82,10 @@ fn shares_of_the_other_outcome_are_sold_before_anything_is_bought() {
 #[test]
 fn it_cools_down_between_wishes_also_when_they_are_denied() {
     let mut scene = Scene::new();
-    scene.hermes.trading_state = TradingState::Reducing;
+    scene.hermes.peak_today = crate::domain::Usd(dec!(1000));
     scene.refresh();
     scene.warm();
-    let denied = |effects: &[Effect]| matches!(effects, [Effect::Deny(refusal)] if refusal.denied.denial.control == Control::TradingState);
+    let denied = |effects: &[Effect]| matches!(effects, [Effect::Deny(refusal)] if refusal.denied.denial.control == Control::DailyDrawdown);
     assert!(denied(&scene.tick(UP)));
     for _ in 0..4 {
         scene.wait(Duration::from_secs(1));

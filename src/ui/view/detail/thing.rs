@@ -1,10 +1,11 @@
 //! What a row stands for, in full.
 
 use super::{Sheet, cause, letter, way};
-use crate::domain::{Fill, Order, Position, Role as Liquidity, StrategyState, TickKind};
+use crate::domain::{Fill, LimitUse, Order, Position, Role as Liquidity, StrategyState, TickKind};
 use crate::ui::format;
 use crate::ui::model::Model;
 use crate::ui::model::cells::{SignalItem, order_state};
+use crate::ui::model::limits;
 use crate::ui::model::panes::{RowId, Verdict};
 use crate::ui::model::ticks::TickRow;
 use crate::ui::theme::Role;
@@ -36,6 +37,11 @@ pub(super) fn describe(model: &Model, row: &RowId, sheet: &mut Sheet) {
         RowId::Fill(..) => {
             if let Some(row) = desk.fills.find(row) {
                 fill(model, &row.item, sheet);
+            }
+        }
+        RowId::Limit(..) => {
+            if let Some(row) = desk.limits.find(row) {
+                limit(&row.item, sheet);
             }
         }
         RowId::Fact(_) => {
@@ -168,6 +174,16 @@ fn fill(model: &Model, fill: &Fill, sheet: &mut Sheet) {
             cause::rationale(item, sheet);
         }
     }
+}
+
+fn limit(used: &LimitUse, sheet: &mut Sheet) {
+    let LimitUse { control, subject, value, limit, unit, percent } = used;
+    sheet.text("control", &control.to_string());
+    sheet.text("of", subject);
+    sheet.field("used", &format!("{percent}%"), limits::role(*percent));
+    sheet.text("value", &format!("{value} {unit}"));
+    sheet.text("limit", &format!("{limit} {unit}"));
+    sheet.text("to change it", "cockpit params set risk NAME=VALUE --why REASON; a wider one needs --confirm");
 }
 
 fn position(position: &Position, sheet: &mut Sheet) {

@@ -18,7 +18,14 @@ impl Rig {
 
     async fn set(&self, expected: Option<u64>, name: &str, value: &str) -> Ack {
         let changes = [(name.to_owned(), value.to_owned())].into();
-        self.ask(Action::SetParams { strategy: "momentum".into(), expected, changes, why: "test".into() }).await
+        self.ask(Action::SetParams {
+            strategy: "momentum".into(),
+            expected,
+            changes,
+            why: "test".into(),
+            confirm: false,
+        })
+        .await
     }
 }
 
@@ -41,9 +48,12 @@ async fn a_change_is_kept_told_and_acknowledged_with_its_version() {
     let denied = rig.set(None, "threshold", "0.6").await;
     let reason = "threshold = 0.6: allowed: a decimal from 0.00001 to 0.5".to_owned();
     assert_eq!(denied.verdict, AckVerdict::Denied { reasons: vec![reason] });
-    let back = rig.ask(Action::RollbackParams { strategy: "momentum".into(), to: 1, why: "test".into() }).await;
+    let back = rig
+        .ask(Action::RollbackParams { strategy: "momentum".into(), to: 1, why: "test".into(), confirm: false })
+        .await;
     assert_eq!((back.verdict, back.version), (AckVerdict::Applied, Some(3)));
-    let stranger = rig.ask(Action::RollbackParams { strategy: "weather".into(), to: 1, why: "test".into() }).await;
+    let stranger =
+        rig.ask(Action::RollbackParams { strategy: "weather".into(), to: 1, why: "test".into(), confirm: false }).await;
     assert_eq!(
         stranger.verdict,
         AckVerdict::Denied { reasons: vec!["no strategy 'weather'; there is momentum".to_owned()] }

@@ -1,0 +1,226 @@
+//! Limits that change while the desk trades, what is told of their use, and what follows when one is exceeded.
+
+use super::*;
+use crate::domain::params::RISK;
+
+fn command(action: Action) -> Command {
+    Command { id: "c1".into(), actor: "cli:alice".into(), issued_at: at(0), expires_at: at(10_000), action }
+}
+
+fn set(pairs: &[(&str, &str)], confirm: bool) -> Command {
+    let changes = pairs.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect();
+    let action =
+        Action::SetParams { strategy: RISK.into(), expected: None, changes, why: "a quiet night".into(), confirm };
+    command(action)
+}
+
+fn changed(desk: &mut Desk, name: &str, text: &str, confirm: bool) -> Result<Step, Vec<String>> {
+    let id = format!("{name}={text} {}", desk.limits_version());
+    desk.change_limits(&Command { id, ..set(&[(name, text)], confirm) }, at(5))
+}
+
+fn in_force(desk: &Desk, name: &str) -> (u64, String) {
+    let risk = desk.snapshot(KillReport::idle(desk.latch.clone()), 1, at(6)).risk.expect("told");
+    (risk.version, risk.values[name].clone())
+}
+
+fn book_of(step: &Step) -> ParamBook {
+    let book = |write: &Write| if let Write::Params(book) = write { Some((**book).clone()) } else { None };
+    step.writes.iter().find_map(book).expect("written")
+}
+
+fn denials(step: &Step) -> Vec<Denial> {
+    let denial = |effect: &Effect| match effect {
+        Effect::Emit(event) => match event.as_ref() {
+            TradeEvent::Denied { denial, .. } => Some(denial.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    step.effects().filter_map(denial).collect()
+}
+
+fn alerts(step: &Step) -> Vec<(Control, u32)> {
+    let written =
+        |write: &Write| if let Write::Alert(alert) = write { Some((alert.control, alert.level)) } else { None };
+    step.writes.iter().filter_map(written).collect()
+}
+
+#[test]
+fn a_tightening_counts_before_it_is_durable() {
+    let mut desk = desk();
+    let step = changed(&mut desk, "order_size", "5", false).expect("tighter");
+    assert_eq!(in_force(&desk, "order_size"), (1, "5".into()), "in force, and version 1 is the last in the ledger");
+    let denied = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(6));
+    assert_eq!(denials(&denied)[0].to_string(), "order_size: 10 shares (limit above 0, up to 5 shares)");
+    let version = book_of(&step).in_force().cloned().expect("a version");
+    assert_eq!((version.version, version.by.as_str(), version.why.as_str()), (2, "cli:alice", "a quiet night"));
+    assert_eq!(version.changed[0].to_string(), "order_size 1000 -> 5");
+    assert!(matches!(step.after[..], [Effect::LimitsDurable(2), Effect::Emit(_), Effect::Mirror(_)]), "{step:?}");
+    assert!(step.urgent.is_empty(), "nothing is told before it is durable");
+    desk.limits_durable(2);
+    assert_eq!(in_force(&desk, "order_size"), (2, "5".into()));
+}
+
+#[test]
+fn an_order_that_was_decided_is_judged_by_the_limits_of_the_moment_it_leaves() {
+    let mut desk = desk();
+    let step = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    assert_eq!(posts(&step), [key("a")]);
+    changed(&mut desk, "gross_exposure", "4.99", false).expect("tighter");
+    let denied = desk.clear_to_send(&key("a"), at(3)).expect_err("5 pUSD are too much now");
+    assert_eq!(denials(&denied)[0].control, Control::GrossExposure);
+}
+
+#[test]
+fn a_widening_needs_the_confirmation_and_counts_only_once_it_is_durable() {
+    let mut desk = desk();
+    let pairs = [("order_size", "2000"), ("reduce_only", "true"), ("duplicate_ms", "0"), ("markets", "a,b")];
+    let refused = desk.change_limits(&set(&pairs, false), at(5)).expect_err("wider");
+    assert_eq!(
+        refused,
+        [
+            "order_size 1000 -> 2000 widens a limit; if that is meant, repeat it with --confirm",
+            "markets btc-updown-5m-{start} -> a,b widens a limit; if that is meant, repeat it with --confirm",
+        ]
+    );
+    assert_eq!(desk.limits_version(), 1);
+    desk.change_limits(&set(&pairs, true), at(5)).expect("confirmed");
+    assert_eq!(in_force(&desk, "order_size").1, "1000", "not before it is durable");
+    assert_eq!((in_force(&desk, "reduce_only").1, in_force(&desk, "markets").1), ("true".into(), String::new()));
+    desk.limits_durable(2);
+    assert_eq!((in_force(&desk, "order_size"), in_force(&desk, "markets").1), ((2, "2000".into()), "a,b".into()));
+}
+
+#[test]
+fn of_several_that_wait_the_strictest_counts() {
+    let mut desk = desk();
+    changed(&mut desk, "open_orders", "5", false).expect("tighter");
+    changed(&mut desk, "open_orders", "900", true).expect("confirmed");
+    changed(&mut desk, "open_orders", "7", false).expect("tighter");
+    assert_eq!(in_force(&desk, "open_orders").1, "5");
+    desk.limits_durable(2);
+    assert_eq!(in_force(&desk, "open_orders"), (2, "5".into()));
+    desk.limits_durable(3);
+    assert_eq!(in_force(&desk, "open_orders"), (3, "7".into()), "900, and 7 waits");
+    desk.limits_durable(4);
+    assert_eq!(in_force(&desk, "open_orders"), (4, "7".into()));
+}
+
+#[test]
+fn the_same_command_twice_is_one_version_and_another_version_in_force_refuses() {
+    let mut desk = desk();
+    let tighter = set(&[("open_orders", "5")], false);
+    assert!(!desk.change_limits(&tighter, at(5)).expect("tighter").writes.is_empty());
+    assert!(desk.change_limits(&tighter, at(6)).expect("known").writes.is_empty());
+    let Action::SetParams { strategy, changes, why, confirm, .. } = tighter.action.clone() else { panic!("a change") };
+    let action = Action::SetParams { strategy, expected: Some(1), changes, why, confirm };
+    let stale = desk.change_limits(&Command { id: "c2".into(), action, ..tighter }, at(7));
+    assert_eq!(stale.expect_err("stale"), ["version 2 is in force, not 1: look at it and ask again"]);
+}
+
+#[test]
+fn nothing_is_widened_while_the_ledger_is_away_and_tightening_goes_on() {
+    let mut desk = desk();
+    changed(&mut desk, "open_orders", "50", false).expect("tighter");
+    desk.health.ledger = Some("no route".into());
+    let refused = changed(&mut desk, "open_orders", "9999", true).expect_err("wider");
+    assert_eq!(refused, ["nothing is widened while the ledger does not commit: no route"]);
+    for orders in (1..=20).rev() {
+        let change = changed(&mut desk, "open_orders", &orders.to_string(), false);
+        assert_eq!(change.is_ok(), orders > 5, "{orders}: bounded");
+    }
+    assert_eq!(in_force(&desk, "open_orders"), (1, "6".into()));
+}
+
+#[test]
+fn a_rollback_that_widens_needs_the_confirmation_as_well() {
+    let mut desk = desk();
+    changed(&mut desk, "daily_loss", "10", false).expect("tighter");
+    let back =
+        |confirm| command(Action::RollbackParams { strategy: RISK.into(), to: 1, why: "enough".into(), confirm });
+    let refused = desk.change_limits(&Command { id: "r".into(), ..back(false) }, at(6)).expect_err("wider");
+    assert!(refused[0].starts_with("daily_loss 10 -> 1000000 widens a limit"), "{refused:?}");
+    assert!(desk.change_limits(&Command { id: "r".into(), ..back(true) }, at(6)).is_ok());
+}
+
+#[test]
+fn what_was_said_last_counts_after_a_restart() {
+    let mut desk = desk();
+    let step = changed(&mut desk, "open_orders", "5", false).expect("tighter");
+    let memory = Memory { limits: Some(book_of(&step)), ..Memory::default() };
+    let (again, recovery) = restored(memory);
+    assert_eq!(in_force(&again, "open_orders"), (2, "5".into()));
+    assert!(!recovery.writes.iter().any(|write| matches!(write, Write::Params(_))), "nothing is new");
+    assert!(recovery.after.iter().any(|effect| matches!(effect, Effect::Mirror(_))), "the bus may have lost it");
+    let (_, first) = restored(Memory::default());
+    assert_eq!(book_of(&first).in_force().map(|version| version.by.clone()).as_deref(), Some("config file"));
+}
+
+fn sale(name: &str) -> OrderIntent {
+    OrderIntent { side: Side::Sell, price: Price(dec!(0.48)), size: Size(dec!(5)), ..intent(name, TimeInForce::Gtc) }
+}
+
+#[test]
+fn while_reducing_only_sales_of_what_is_held_pass() {
+    let reduced: [(&str, fn(&mut Desk)); 2] = [
+        ("reducing: the limit reduce_only is set", |desk| {
+            changed(desk, "reduce_only", "true", false).expect("tighter");
+        }),
+        ("reducing: daily_loss: 0.375 pUSD (limit 0.3 pUSD)", |desk| {
+            changed(desk, "daily_loss", "0.3", false).expect("tighter");
+        }),
+    ];
+    for (why, reduce) in reduced {
+        let mut desk = desk();
+        desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));
+        desk.on_data(PolymarketData::Book(book(at(101))), at(101));
+        reduce(&mut desk);
+        let shown = desk.snapshot(KillReport::idle(desk.latch.clone()), 1, at(102));
+        assert_eq!(
+            (shown.trading_state, shown.trouble),
+            (TradingState::Reducing, Some(why["reducing: ".len()..].into()))
+        );
+        let denied = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(103));
+        assert_eq!((denials(&denied)[0].control, denials(&denied)[0].value.as_str()), (Control::TradingState, why));
+        assert_eq!(posts(&desk.on_entry(&entry(2, sale("b")), &sign, at(104))), [key("b")]);
+    }
+}
+
+#[test]
+fn a_level_of_a_limit_is_written_and_told_once_and_the_snapshot_shows_the_use() {
+    let mut desk = desk();
+    changed(&mut desk, "gross_exposure", "10", false).expect("tighter");
+    assert_eq!(alerts(&desk.on_tick(at(2_000))), []);
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    let step = desk.on_tick(at(3_000));
+    assert_eq!(alerts(&step), [(Control::GrossExposure, 50)]);
+    let told = |effect: &&Effect| matches!(effect, Effect::Emit(event) if matches!(**event, TradeEvent::Alert(_)));
+    assert_eq!(step.after.iter().filter(told).count(), 1);
+    assert_eq!(alerts(&desk.on_tick(at(4_000))), [], "told");
+    let shown = desk.snapshot(KillReport::idle(desk.latch.clone()), 1, at(4_000)).limits;
+    let nearest = &shown[0];
+    assert_eq!(
+        (nearest.control, nearest.value, nearest.limit, nearest.percent),
+        (Control::GrossExposure, dec!(5), dec!(10), 50)
+    );
+    assert!(shown.windows(2).all(|pair| pair[0].percent >= pair[1].percent));
+}
+
+#[test]
+fn a_drawdown_kills_with_control_value_and_limit_and_cannot_be_armed_while_it_lasts() {
+    let mut desk = desk();
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
+    let bids = vec![Level { price: Price(dec!(0.01)), size: Size(dec!(1)) }];
+    desk.on_data(PolymarketData::Book(Book { bids, ..book(at(101)) }), at(101));
+    let why = (1..=5).find_map(|second| {
+        let step = desk.on_tick(at(second * 1_000));
+        step.urgent.into_iter().find_map(|effect| if let Effect::Kill(why) = effect { Some(why) } else { None })
+    });
+    assert_eq!(why.as_deref(), Some("daily_drawdown: 101.5 pUSD (limit 50 pUSD)"));
+    let objections = desk.objections(at(6_000)).join("; ");
+    assert!(objections.contains("daily_drawdown: 101.5 pUSD (limit 50 pUSD): widen the limit"), "{objections}");
+    changed(&mut desk, "daily_drawdown", "200", true).expect("confirmed");
+    desk.limits_durable(2);
+    assert!(!desk.objections(at(6_000)).join("; ").contains("drawdown"));
+}

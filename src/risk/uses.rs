@@ -1,0 +1,128 @@
+//! How much of every limit is used: what the checks measure for one intent, measured for the account as it is.
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+
+use crate::domain::{Control, LimitUse, Market, MarketId, Timestamp, Usd};
+
+use super::{Equity, Holdings, Limits, Recent, worst_loss};
+
+/// What a use is of when it is the account's.
+const ACCOUNT: &str = "account";
+
+/// The account as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
+    /// What is at stake.
+    pub holdings: &'a Holdings,
+    /// What the gate let through lately.
+    pub recent: &'a Recent,
+    /// Equity against its peak.
+    pub equity: Equity,
+    /// The markets that are known.
+    pub markets: &'a HashMap<MarketId, Market>,
+    /// What books and venue seem to differ by, and what is allowed.
+    pub mismatch: (Usd, Usd),
+}
+
+/// The use of every limit that has one, the nearest first. What nothing is used of is left out for tokens, markets and strategies.
+#[must_use]
+pub fn uses(limits: &Limits, measured: &Measured<'_>, now: Timestamp) -> Vec<LimitUse> {
+    let mut uses = account(limits, measured);
+    rates(limits, measured, now, &mut uses);
+    for market in measured.markets.values() {
+        of_market(limits, measured, market, &mut uses);
+    }
+    uses.sort_by(|one, other| {
+        (other.percent.cmp(&one.percent))
+            .then_with(|| (one.control, &one.subject).cmp(&(other.control, &other.subject)))
+    });
+    uses
+}
+
+fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
+    let pusd = |control, value: Usd, limit: Usd| LimitUse::new(control, ACCOUNT, (value.0, limit.0), "pUSD");
+    let open = (Decimal::from(measured.holdings.commitments().len()), Decimal::from(limits.open_orders));
+    let (differs, allowed) = measured.mismatch;
+    vec![
+        pusd(Control::GrossExposure, measured.holdings.gross(), limits.gross_exposure),
+        pusd(Control::DailyLoss, measured.equity.day_loss(), limits.daily_loss),
+        pusd(Control::DailyDrawdown, measured.equity.drawdown(), limits.daily_drawdown),
+        pusd(Control::Mismatch, differs, allowed),
+        LimitUse::new(Control::OpenOrders, ACCOUNT, open, "orders"),
+    ]
+}
+
+fn rates(limits: &Limits, measured: &Measured<'_>, now: Timestamp, uses: &mut Vec<LimitUse>) {
+    let rate = |subject: &str, count: u32, limit: u32| {
+        LimitUse::new(Control::OrderRate, subject, (Decimal::from(count), Decimal::from(limit)), "a minute")
+    };
+    let by_strategy = measured.recent.by_strategy(now);
+    uses.push(rate(ACCOUNT, by_strategy.values().sum(), limits.account_rate));
+    uses.extend(by_strategy.iter().map(|(strategy, count)| rate(strategy.as_str(), *count, limits.strategy_rate)));
+}
+
+fn of_market(limits: &Limits, measured: &Measured<'_>, market: &Market, uses: &mut Vec<LimitUse>) {
+    let mut touched = false;
+    for outcome in &market.tokens {
+        let holding = measured.holdings.token(&outcome.token);
+        let shares = holding.held_long() + holding.buying;
+        touched |= !holding.held.is_zero() || !holding.buying.is_zero() || !holding.selling.is_zero();
+        if !shares.is_zero() {
+            let subject = format!("{} {}", market.slug, outcome.outcome);
+            let share = (shares.0, limits.position_cap.0);
+            uses.push(LimitUse::new(Control::PositionCap, subject, share, "shares"));
+        }
+    }
+    if touched {
+        let loss = worst_loss(market, measured.holdings, None);
+        uses.push(LimitUse::new(Control::MarketLoss, market.slug.as_str(), (loss.0, limits.market_loss.0), "pUSD"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+    use crate::risk::checks::bench::{Bench, buy, market};
+
+    #[test]
+    fn every_limit_shows_what_is_used_of_it_the_nearest_first() {
+        let mut bench = Bench::new();
+        bench.hold("up", "100", "0.60");
+        bench.holdings.add_intent(&buy("0.50", "60"));
+        bench.recent.note(&buy("0.50", "60"), bench.now);
+        let equity = Equity { current: Usd(dec!(-30)), peak: Usd(dec!(20)), day_start: Usd::ZERO };
+        let markets = HashMap::from([(market().market, market())]);
+        let measured = Measured {
+            holdings: &bench.holdings,
+            recent: &bench.recent,
+            equity,
+            markets: &markets,
+            mismatch: (Usd(dec!(1)), Usd(dec!(5))),
+        };
+        let told: Vec<String> = uses(&bench.limits, &measured, bench.now)
+            .into_iter()
+            .map(|used| {
+                let LimitUse { control, subject, value, limit, unit, percent } = used;
+                format!("{percent} % {control} of {subject}: {value} of {limit} {unit}")
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "80 % position_cap of btc-updown-5m-1795348800 Up: 160 of 200 shares",
+                "30 % market_loss of btc-updown-5m-1795348800: 90 of 300 pUSD",
+                "25 % daily_drawdown of account: 50 of 200 pUSD",
+                "20 % daily_loss of account: 30 of 150 pUSD",
+                "20 % mismatch of account: 1 of 5 pUSD",
+                "18 % gross_exposure of account: 90 of 500 pUSD",
+                "0 % order_rate of account: 1 of 1000 a minute",
+                "0 % order_rate of momentum: 1 of 1000 a minute",
+                "0 % open_orders of account: 1 of 1000 orders",
+            ]
+        );
+    }
+}
