@@ -89,7 +89,7 @@ pub(super) fn answered(model: &mut Model, ask: &LetterAsk, by: &str) {
         Flow::Denied(reasons) => {
             model.notices.bad(&format!("{ask} refused by {by}: {}", reasons.join("; ")), now);
         }
-        Flow::Applied => model.notices.reply(&format!("{ask}: {by} has done it"), now),
+        Flow::Applied => model.notices.reply(&format!("{ask}: {by} confirms"), now),
         Flow::Idle | Flow::Sending { .. } | Flow::Waiting { .. } | Flow::Failed(_) => {}
     }
 }
