@@ -62,7 +62,7 @@ pub async fn run(
     let signals = Signals::listen()?;
     let _panic_guard = PanicGuard::install();
     let screen = Screen::enter(settings.mouse)?;
-    let model = Model::new(settings.mode, &settings.desk, keymap, screen.size()?, now());
+    let model = Box::new(Model::new(settings.mode, &settings.desk, keymap, screen.size()?, now()));
     let app = App {
         theme: Theme::new(settings.colour),
         pacer: Pacer::new(settings.max_fps),
@@ -75,7 +75,7 @@ pub async fn run(
 }
 
 struct App {
-    model: Model,
+    model: Box<Model>,
     theme: Theme,
     pacer: Pacer,
     screen: Screen,
