@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
 use cockpit::bus::{BusRef, Origin, Stream};
-use cockpit::domain::{Market, OrderIntent, Side, TimeInForce, Timestamp};
-use rust_decimal::dec;
 use serde_json::Value;
 
 #[path = "support/desk.rs"]
@@ -17,7 +15,7 @@ mod support;
 
 use desk::{Home, Sim, eventually};
 use support::redis_server::RedisServer;
-use support::scene::{self, Wish};
+use support::scene;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -38,23 +36,6 @@ fn letter<'a>(letters: &'a [Value], reason: &str) -> Option<&'a Value> {
     letters.iter().find(|letter| letter["reason"] == reason)
 }
 
-/// A resting order of an hour ago, which had half a minute to be sent.
-fn expired(market: &Market) -> OrderIntent {
-    let wish = Wish {
-        name: "too-late".to_owned(),
-        outcome: 0,
-        side: Side::Buy,
-        price: dec!(0.40),
-        size: dec!(5),
-        tif: TimeInForce::Gtc,
-        send_within: Some(Duration::from_secs(30)),
-        rest: Duration::from_hours(2),
-    };
-    let intent = wish.intent(market);
-    let earlier = |time: Timestamp| time.minus(Duration::from_hours(1));
-    OrderIntent { created_at: earlier(intent.created_at), deadline: earlier(intent.deadline), ..intent }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_is_listed_shown_retried_and_another_given_up() {
     let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
@@ -66,7 +47,7 @@ async fn a_letter_is_listed_shown_retried_and_another_given_up() {
     let _feed = scene::feed(&bus, std::slice::from_ref(&market));
     let mut hermes = home.start("hermes", &["run", "hermes"]);
     bus.append(Stream::Signals, "{\"not\": \"a signal\u{1b}[2J\"}".into()).await.expect("taken");
-    scene::append(&bus, &Origin::new("athena", "test"), &expired(&market)).await;
+    scene::append(&bus, &Origin::new("athena", "test"), &scene::expired(&market)).await;
 
     tokio::task::spawn_blocking(move || {
         home.wait_for("two dead letters", PATIENCE, |status| status["dlq"] == 2 && status["trading_state"] == "active");

@@ -77,7 +77,7 @@ impl Cockpit {
         let _panic_guard = PanicGuard::install();
         let _stderr = StderrInLog::begin(&settings.log)?;
         let screen = Screen::enter(settings.mouse)?;
-        let model = Model::new(settings.mode, &settings.desk, keymap, screen.size()?, now());
+        let model = Box::new(Model::new(settings.mode, &settings.desk, keymap, screen.size()?, now()));
         let app = App {
             theme: Theme::new(settings.colour),
             pacer: Pacer::new(settings.max_fps),
@@ -91,7 +91,7 @@ impl Cockpit {
 }
 
 struct App {
-    model: Model,
+    model: Box<Model>,
     theme: Theme,
     pacer: Pacer,
     screen: Screen,

@@ -332,7 +332,7 @@ pub(crate) fn letter(number: i64, when: Timestamp) -> DeadLetter {
     DeadLetter {
         id: DeadLetter::id_of(&entry, reason),
         entry,
-        intent: readable.then(|| wish.intent.intent),
+        intent: readable.then_some(wish.intent.intent),
         attempt: u32::from(readable),
         reason,
         first_error: if number % 3 == 2 { "425: the engine restarts".to_owned() } else { error.to_owned() },

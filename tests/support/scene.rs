@@ -9,7 +9,7 @@ use cockpit::bus::{BusRef, Channel, Origin, Stream, encode};
 use cockpit::clock;
 use cockpit::domain::{
     Book, IntentId, Level, Market, OrderIntent, PolymarketData, Price, Rationale, Side, SignalEntry, Size, StrategyId,
-    Symbol, TimeInForce, TokenId,
+    Symbol, TimeInForce, Timestamp, TokenId,
 };
 use cockpit::venues::polymarket::gamma::GammaClient;
 use rust_decimal::{Decimal, dec};
@@ -74,6 +74,23 @@ impl Wish {
             attempt: 1,
         }
     }
+}
+
+/// A resting order of an hour ago, which had half a minute to be sent.
+pub(crate) fn expired(market: &Market) -> OrderIntent {
+    let wish = Wish {
+        name: "too-late".to_owned(),
+        outcome: 0,
+        side: Side::Buy,
+        price: dec!(0.40),
+        size: dec!(5),
+        tif: TimeInForce::Gtc,
+        send_within: Some(Duration::from_secs(30)),
+        rest: Duration::from_hours(2),
+    };
+    let intent = wish.intent(market);
+    let earlier = |time: Timestamp| time.minus(Duration::from_hours(1));
+    OrderIntent { created_at: earlier(intent.created_at), deadline: earlier(intent.deadline), ..intent }
 }
 
 /// Puts intents on the stream, as Athena would.

@@ -364,10 +364,10 @@ impl Desk {
         self.orders.iter().map(|row| &row.item).find(|order| order.order.as_ref() == Some(&fill.order))
     }
 
-    /// The signal that an order came from.
+    /// The signal that an order came from; that of a retry is the one of its first attempt.
     pub(crate) fn signal_of(&self, order: &Order) -> Option<&SignalItem> {
-        let id = cells::emitted_id(&order.intent.intent, order.intent.attempt);
-        self.signals.find(&id).map(|row| &row.item)
+        let of_attempt = |attempt| self.signals.find(&cells::emitted_id(&order.intent.intent, attempt));
+        of_attempt(order.intent.attempt).or_else(|| of_attempt(1)).map(|row| &row.item)
     }
 
     fn sort_orders(&mut self) {

@@ -1,7 +1,8 @@
 //! What keeps the desk going, one fact a row: the lease, the venue's clock, the bus, the feeds, latencies, losses.
 
-use crate::domain::{ArgosState, AthenaState, FeedLink, HermesState, Latency, Timestamp, span_us};
+use crate::domain::{ArgosState, AthenaState, FeedLink, HermesState, Latency, Slug, Timestamp, span_us};
 use crate::ui::format;
+use crate::ui::model::cells::label_of;
 use crate::ui::model::panes::RowId;
 use crate::ui::model::rows::{Cell, Row, Rows};
 use crate::ui::theme::Role;
@@ -87,7 +88,8 @@ impl System {
                 counted.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!(", {what} {count}"));
             let reason = feed.reason.iter().map(|reason| format!(": {reason}"));
             let text = std::iter::once(link.to_owned()).chain(counted).chain(reason).collect::<String>();
-            Fact::new(format!("{} {}", feed.source, feed.subject), text, role).at(feed.last_at)
+            let subject = label_of(&Slug::new(&feed.subject));
+            Fact::new(format!("{} {subject}", feed.source), text, role).at(feed.last_at)
         }));
         self.renew();
     }

@@ -36,12 +36,11 @@ pub(super) fn begin(model: &mut Model, remedy: Remedy) {
 fn in_front(model: &Model) -> Option<&DeadLetter> {
     let row = match model.overlays.top() {
         Some(Overlay::Detail { row, .. }) => row.clone(),
-        Some(_) => return None,
         None if model.panes.focus() == Pane::Letters => {
             let selected = model.panes.selection(Pane::Letters).id.clone();
             selected.or_else(|| model.row_at(Pane::Letters, 0))?
         }
-        None => return None,
+        Some(_) | None => return None,
     };
     model.desk.letters.rows().find(&row).map(|row| &row.item.letter)
 }
@@ -89,7 +88,7 @@ pub(super) fn answered(model: &mut Model, ask: &LetterAsk, by: &str) {
         Flow::Denied(reasons) => {
             model.notices.bad(&format!("{ask} refused by {by}: {}", reasons.join("; ")), now);
         }
-        Flow::Applied => model.notices.reply(&format!("{ask}: {by} has done it"), now),
+        Flow::Applied => model.notices.reply(&format!("{ask}: {by} confirms"), now),
         Flow::Idle | Flow::Sending { .. } | Flow::Waiting { .. } | Flow::Failed(_) => {}
     }
 }

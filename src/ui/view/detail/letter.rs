@@ -31,7 +31,8 @@ pub(super) fn describe(model: &Model, item: &LetterItem, sheet: &mut Sheet) {
     sheet.field("reason", letter.reason.code(), Role::Warn);
     sheet.text("last error", &letter.last_error);
     sheet.text("", &letter.last_at.to_string());
-    sheet.text("first error", &letter.first_error);
+    let first = if letter.first_error == letter.last_error { "the same" } else { &letter.first_error };
+    sheet.text("first error", first);
     sheet.text("", &letter.first_at.to_string());
     sheet.text("sent", &times(letter.posts));
     sheet.text("entry", &letter.entry);
