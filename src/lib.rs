@@ -30,6 +30,7 @@ pub mod risk;
 pub mod sim;
 pub mod store;
 pub mod telemetry;
+pub mod text;
 pub mod ui;
 pub mod venues;
 pub mod wire;

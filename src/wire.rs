@@ -332,16 +332,56 @@ fn lock(state_dir: &Path) -> anyhow::Result<File> {
 }
 
 /// Keeps the ledger of an earlier embedded world aside. Such a world begins anew with each process, so its ledger does too. The
-/// kill latch is not part of it and lives on.
+/// kill latch is not part of it and lives on. What was kept before goes first: a log beside a database that is not its own would be
+/// taken for part of it.
 fn set_aside(path: &Path) -> anyhow::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut current = path.as_os_str().to_owned();
-        current.push(suffix);
-        let current = PathBuf::from(current);
+    const FILES: [&str; 3] = ["", "-wal", "-shm"];
+    let current = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let previous = |suffix: &str| path.with_file_name(format!("embedded.previous.db{suffix}"));
+    if !FILES.map(current).iter().any(|file| file.exists()) {
+        return Ok(());
+    }
+    for old in FILES.map(previous) {
+        match std::fs::remove_file(&old) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("{}", old.display()));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    for suffix in FILES {
+        let current = current(suffix);
         if current.exists() {
-            let previous = path.with_file_name(format!("embedded.previous.db{suffix}"));
-            std::fs::rename(&current, &previous).with_context(|| format!("{}", current.display()))?;
+            std::fs::rename(&current, previous(suffix)).with_context(|| format!("{}", current.display()))?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_is_set_aside_gets_no_log_of_another() {
+        let dir = tempfile::tempdir().expect("a temp dir");
+        let file = |name: &str| dir.path().join(name);
+        let write = |name: &str| std::fs::write(file(name), name).expect("writes");
+        ["embedded.previous.db", "embedded.previous.db-wal", "embedded.db"].into_iter().for_each(write);
+        set_aside(&file("embedded.db")).expect("set aside");
+        assert_eq!(std::fs::read_to_string(file("embedded.previous.db")).expect("there"), "embedded.db");
+        assert!(!file("embedded.previous.db-wal").exists(), "it belonged to the one before");
+        assert!(!file("embedded.db").exists());
+
+        set_aside(&file("embedded.db")).expect("nothing to do");
+        assert!(file("embedded.previous.db").exists(), "without a successor it stays");
+        ["embedded.db", "embedded.db-wal"].into_iter().for_each(write);
+        set_aside(&file("embedded.db")).expect("set aside");
+        let log = std::fs::read_to_string(file("embedded.previous.db-wal")).expect("its own log goes along");
+        assert_eq!(log, "embedded.db-wal");
+    }
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::output::{print, say};
+use super::output::{print_data, say};
 use super::{CliError, Globals};
 use crate::config::{Config, DEFAULT_TOML};
 
@@ -18,7 +18,7 @@ pub(super) enum Command {
 
 pub(super) fn run(globals: &Globals, command: &Command) -> Result<(), CliError> {
     match command {
-        Command::Default => print(DEFAULT_TOML),
+        Command::Default => print_data(DEFAULT_TOML),
         Command::Check { file } => match file.as_ref().or(globals.config.as_ref()) {
             Some(path) => {
                 Config::load(path).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;

@@ -182,7 +182,8 @@ pub fn main() -> ExitCode {
 /// Says on standard error why it failed. The exit code says it too, and standard error may be a terminal that has gone away.
 fn complain(why: &str) {
     use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "cockpit: {why}");
+    let _ =
+        writeln!(std::io::stderr(), "cockpit: {}", why.lines().map(crate::text::safe).collect::<Vec<_>>().join("\n"));
 }
 
 async fn dispatch(cli: Cli) -> Result<(), CliError> {
@@ -217,5 +218,5 @@ fn actor(what: &str) -> String {
 /// One line of JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
-    output::print(&format!("{text}\n"))
+    output::print_data(&format!("{text}\n"))
 }

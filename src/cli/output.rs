@@ -7,6 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::CliError;
 use crate::domain::Timestamp;
+use crate::text::safe;
 
 /// Width of a terminal that a table for people fits.
 const WIDTH: usize = 80;
@@ -79,8 +80,8 @@ impl Cell {
 
     fn short(&self) -> String {
         match self {
-            Self::Long(text, width) => clipped(text, *width),
-            Self::Text(text) => text.clone(),
+            Self::Long(text, width) => clipped(&safe(text), *width),
+            Self::Text(text) => safe(text),
             Self::Time(at) => clock_time(*at),
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
             Self::Nothing => "-".to_owned(),
@@ -119,7 +120,8 @@ pub(super) fn clock_time(at: Timestamp) -> String {
 /// # Errors
 /// When standard output fails.
 pub(super) fn table(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> Result<(), CliError> {
-    print(&render(format, columns, rows))
+    let text = render(format, columns, rows);
+    if format.json || format.csv { print_data(&text) } else { print(&text) }
 }
 
 fn render(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> String {
@@ -131,18 +133,22 @@ fn render(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> String {
         return format!("{}\n", Value::Array(rows.iter().map(object).collect()));
     }
     if format.csv {
-        let line = |fields: Vec<String>| fields.join(",") + "\n";
-        let head = line(columns.iter().map(|column| column.name.to_owned()).collect());
-        let rows = rows.iter().map(|row| line(row.iter().map(|cell| quoted(&cell.whole())).collect()));
-        return std::iter::once(head).chain(rows).collect();
+        let head = csv_line(columns.iter().map(|column| column.name));
+        let rows = rows.iter().map(|row| csv_line(row.iter().map(Cell::whole)));
+        return std::iter::once(head).chain(rows).map(|line| line + "\n").collect();
     }
     aligned(columns, rows)
 }
 
+/// Fields as one line of CSV, without its end.
+pub(super) fn csv_line(fields: impl Iterator<Item = impl AsRef<str>>) -> String {
+    fields.map(|field| quoted(field.as_ref())).collect::<Vec<_>>().join(",")
+}
+
 /// As RFC 4180 wants it. What a spreadsheet would take for a formula stays text.
 fn quoted(field: &str) -> String {
-    let formula =
-        field.starts_with(['=', '@', '\t']) || (field.starts_with(['+', '-']) && field.parse::<f64>().is_err());
+    let formula = field.starts_with(['=', '@', '\t'])
+        || (field.starts_with(['+', '-']) && field.parse::<rust_decimal::Decimal>().is_err());
     if formula {
         return format!("\"'{}\"", field.replace('"', "\"\""));
     }
@@ -193,11 +199,19 @@ macro_rules! say {
 }
 pub(super) use say;
 
-/// Writes to standard output. A reader that has gone away, such as `head`, is no error.
+/// Writes text for people to standard output: what came from venues in it cannot drive their terminal.
+///
+/// # Errors
+/// When standard output fails.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    print_data(&text.split('\n').map(safe).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes to standard output as it is, for programs. A reader that has gone away, such as `head`, is no error.
 ///
 /// # Errors
 /// When standard output fails otherwise.
-pub(super) fn print(text: &str) -> Result<(), CliError> {
+pub(super) fn print_data(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -210,6 +224,23 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_venue_says_cannot_drive_the_terminal_and_programs_get_it_whole() {
+        let columns = [Column::text("id"), Column::text("why")];
+        let rows = [vec![Cell::text("a\u{1b}]0;x\u{7}"), Cell::long("no\nmoney\u{9b}2J at all", 12)]];
+        assert_eq!(render(Format::default(), &columns, &rows), "ID     WHY\na]0;x  no money2J …\n");
+        let json = render(Format { json: true, csv: false }, &columns, &rows);
+        let back: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(back[0]["why"], "no\nmoney\u{9b}2J at all");
+    }
+
+    #[test]
+    fn fields_with_commas_and_quotes_are_quoted_and_formulas_are_text() {
+        let fields = ["plain", "a,b", "say \"x\"", "=1+1", "-0.0001", "-x", "-inf", ""];
+        let line = csv_line(fields.iter());
+        assert_eq!(line, "plain,\"a,b\",\"say \"\"x\"\"\",\"'=1+1\",-0.0001,\"'-x\",\"'-inf\",");
+    }
 
     #[test]
     fn one_table_in_three_forms() {

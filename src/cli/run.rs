@@ -46,14 +46,20 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     let failed = wait(&mut running, args.lasting, &stop).await;
     let bus = running.bus();
     let before = if args.json { Some(read_states(&bus, config.mode).await) } else { None };
-    let stopped = running.stop().await;
-    if let Some(before) = before {
+    let stopped = running.stop().await.map_err(CliError::Failed);
+    let told = match before {
         // The books as they are after the orderly end; the trading state as it was while the desk ran.
-        let after = read_states(&bus, config.mode).await?;
-        print_json(&Status { trading_state: before?.trading_state, ..after })?;
-    }
-    failed?;
-    Ok(stopped?)
+        Some(before) => read_states(&bus, config.mode)
+            .await
+            .and_then(|after| print_json(&Status { trading_state: before?.trading_state, ..after })),
+        None => Ok(()),
+    };
+    first_of([failed, stopped, told])
+}
+
+/// What went wrong first: a desk that failed is not hidden by what could not be told of it afterwards.
+fn first_of<const N: usize>(outcomes: [Result<(), CliError>; N]) -> Result<(), CliError> {
+    outcomes.into_iter().collect()
 }
 
 /// Until the time is over, somebody asks to stop, or a daemon fails.
@@ -74,6 +80,15 @@ async fn wait(running: &mut Running, lasting: Option<Duration>, stop: &Cancellat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daemon_that_failed_is_told_although_the_status_cannot_be_read() {
+        let failed = || Err(CliError::Failed(anyhow::anyhow!("Hermes failed")));
+        let told = || Err(CliError::NoDaemon("state.hermes: bus unreachable".to_owned()));
+        let first = first_of([failed(), Ok(()), told()]).expect_err("it failed");
+        assert_eq!((first.code(), first.to_string()), (1, "Hermes failed".to_owned()));
+        assert_eq!(first_of([Ok(()), Ok(()), told()]).expect_err("not told").code(), 3);
+    }
 
     #[test]
     fn times_have_units_and_nonsense_is_named() {

@@ -5,7 +5,7 @@ mod why;
 
 use self::record::{Kind, Record};
 use super::desk::Desk;
-use super::output::print;
+use super::output::{print, print_data};
 use super::{CliError, Globals, print_json};
 use crate::bus::EntryId;
 use crate::domain::{IntentId, TradeEvent};
@@ -55,7 +55,8 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     }
     let heading = args.csv.then(|| record::HEADING.to_owned());
     let lines = records.iter().map(|record| if args.csv { record.csv() } else { record.line() });
-    print(&heading.into_iter().chain(lines).map(|line| line + "\n").collect::<String>())
+    let text: String = heading.into_iter().chain(lines).map(|line| line + "\n").collect();
+    if args.csv { print_data(&text) } else { print(&text) }
 }
 
 /// Hands every event that the stream holds to `take`, oldest first, a page at a time.

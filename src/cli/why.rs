@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::output::{clock_time, print};
+use super::text::COLUMNS;
 use super::{CliError, print_json};
 use crate::bus::decode;
 use crate::domain::{DeadLetterState, Journal, Reached, Share, SignalEntry, Timestamp, Waterfall, span_us};
 use crate::store::books::{Books, Story};
+use crate::text::{lines, safe};
 
-/// Width of a terminal that everything fits.
-const COLUMNS: usize = 80;
 /// What stands under a word of the first column.
 const MARGIN: &str = "           ";
 /// Width of the bars, so that a line of the waterfall has 80 columns.
@@ -83,22 +83,10 @@ fn text(story: &Story) -> String {
 /// Adds a line behind `head`, broken between words when it is too long; what follows stands under its beginning.
 fn wrapped(text: &mut String, head: &str, line: &str) {
     let margin = head.chars().count();
-    let mut used = margin;
-    text.push_str(head);
-    for (at, word) in line.split_whitespace().enumerate() {
-        let width = word.chars().count();
-        if at > 0 && used + 1 + width > COLUMNS {
-            text.push('\n');
-            text.push_str(&" ".repeat(margin));
-            used = margin;
-        } else if at > 0 {
-            text.push(' ');
-            used += 1;
-        }
-        text.push_str(word);
-        used += width;
+    for (at, line) in lines(&safe(line), COLUMNS.saturating_sub(margin)).iter().enumerate() {
+        let head = if at == 0 { head } else { "" };
+        let _ = writeln!(text, "{head:<margin$}{line}");
     }
-    text.push('\n');
 }
 
 fn heading(text: &mut String, story: &Story) {
@@ -242,5 +230,14 @@ mod tests {
             beyond.chars().count() == whole.chars().count() && beyond.contains("60.000 s") && beyond.ends_with(" >"),
             "{beyond}"
         );
+    }
+
+    #[test]
+    fn what_a_venue_says_stays_on_its_lines() {
+        let mut text = String::new();
+        wrapped(&mut text, "reason  ", &format!("not\u{1b}[2J enough\n{}", "balance ".repeat(12).trim()));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("reason  not[2J enough balance"), "{text}");
+        assert!(lines[1].starts_with("        balance") && lines.iter().all(|line| line.len() <= 80), "{text}");
     }
 }

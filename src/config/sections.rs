@@ -37,32 +37,33 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let hermes = hermes(r);
     let ui = ui(r);
     let log_filter = r.text("log.filter", LOG_FILTERS, is_log_filter);
-    mode?;
-    let strategies = strategies?;
-    let argos = argos?;
-    consistent(r, &argos, &strategies);
-    let (shard, bus_url) = (Shard::parse(&shard?)?, BusUrl::new(bus_url?));
-    if bus_url.is_memory() && shard != Shard::WHOLE {
+    // What is there is held against the rest of what is there, whatever else is wrong: every problem is told at once.
+    if let Some(argos) = &argos {
+        consistent(r, argos, &strategies);
+    }
+    let strategies: Option<Vec<_>> = strategies.into_iter().collect();
+    let (shard, bus_url) = (shard.and_then(|text| Shard::parse(&text)), bus_url.map(BusUrl::new));
+    if let (Some(shard), Some(bus_url)) = (shard, &bus_url)
+        && bus_url.is_memory()
+        && shard != Shard::WHOLE
+    {
         r.problem("athena.shard", format!("\"{shard}\""), "\"1/1\" with \"memory://\", which only one process is on");
     }
-    let ledger_url = LedgerUrl::new(ledger_url?);
-    if !ledger_url.is_auto() && matches!(venues, Some(None)) {
-        r.problem(
-            "ledger.url",
-            &ledger_url,
-            "\"sqlite://auto\" without [venues]: an embedded world begins anew each time",
-        );
+    let ledger_url = ledger_url.map(LedgerUrl::new);
+    if let Some(url) = ledger_url.as_ref().filter(|url| !url.is_auto() && matches!(venues, Some(None))) {
+        r.problem("ledger.url", url, "\"sqlite://auto\" without [venues]: an embedded world begins anew each time");
     }
+    mode?;
     Some(Config {
         mode: Mode::Sim,
         state_dir: state_dir.filter(|text| text != "auto").map(PathBuf::from),
-        bus_url,
-        ledger_url,
+        bus_url: bus_url?,
+        ledger_url: ledger_url?,
         sim: sim?,
         venues: venues?,
-        argos,
-        shard,
-        strategies,
+        argos: argos?,
+        shard: shard?,
+        strategies: strategies?,
         limits: limits?,
         account: account?,
         hermes: hermes?,
@@ -71,10 +72,9 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     })
 }
 
-/// Every strategy that this build knows, whether it runs or not.
-fn strategies(r: &mut Reader) -> Option<Vec<StrategySettings>> {
-    let read: Vec<_> = KINDS.iter().map(|kind| strategy(r, kind)).collect();
-    read.into_iter().collect()
+/// Every strategy that this build knows, whether it runs or not; nothing for one that cannot be read.
+fn strategies(r: &mut Reader) -> Vec<Option<StrategySettings>> {
+    KINDS.iter().map(|kind| strategy(r, kind)).collect()
 }
 
 fn strategy(r: &mut Reader, kind: &Kind) -> Option<StrategySettings> {
@@ -85,8 +85,8 @@ fn strategy(r: &mut Reader, kind: &Kind) -> Option<StrategySettings> {
 }
 
 /// A strategy can only see what Argos collects.
-fn consistent(r: &mut Reader, argos: &Argos, strategies: &[StrategySettings]) {
-    for strategy in strategies.iter().filter(|strategy| strategy.is_enabled()) {
+fn consistent(r: &mut Reader, argos: &Argos, strategies: &[Option<StrategySettings>]) {
+    for strategy in strategies.iter().flatten().filter(|strategy| strategy.is_enabled()) {
         for spec in strategy.kind().specs() {
             let Some(text) = strategy.values().get(spec.name) else { continue };
             let (collected, allowed) = match spec.kind {

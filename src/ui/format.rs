@@ -7,6 +7,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::domain::{Price, Size, Timestamp, Usd};
+pub(crate) use crate::text::wrap;
 
 /// Longest text kept of what another process says; a row never needs more.
 const REMOTE_TEXT_MAX: usize = 512;
@@ -38,63 +39,13 @@ pub(crate) fn fit(text: &str, cols: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Text from elsewhere, made safe for the screen: no control characters, no direction overrides, no invisible ones,
-/// line breaks as spaces, at most 512 characters.
+/// Text from elsewhere, made safe for the screen, at most 512 characters.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|character| if matches!(character, '\n' | '\r' | '\t') { ' ' } else { character })
-        .filter(|character| !character.is_control() && !is_invisible(*character))
-        .take(REMOTE_TEXT_MAX)
-        .collect()
-}
-
-const fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// Breaks `text` into lines of at most `cols` columns, at spaces where it can.
-pub(crate) fn wrap(text: &str, cols: usize) -> Vec<String> {
-    if cols == 0 {
-        return Vec::new();
+    let mut text = crate::text::safe(text);
+    if let Some((end, _)) = text.char_indices().nth(REMOTE_TEXT_MAX) {
+        text.truncate(end);
     }
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        let mut word = word;
-        let gap = usize::from(!line.is_empty());
-        if line.width() + gap + word.width() <= cols {
-            if gap == 1 {
-                line.push(' ');
-            }
-            line.push_str(word);
-            continue;
-        }
-        if !line.is_empty() {
-            lines.push(std::mem::take(&mut line));
-        }
-        while word.width() > cols {
-            let head = head_of(word, cols);
-            lines.push(word[..head].to_owned());
-            word = &word[head..];
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    lines
-}
-
-/// How many bytes of `text` fit into `cols` columns; at least one character, so that wrapping always moves on.
-fn head_of(text: &str, cols: usize) -> usize {
-    let mut used = 0;
-    for (at, character) in text.char_indices() {
-        used += character.width().unwrap_or(0);
-        if used > cols && at > 0 {
-            return at;
-        }
-    }
-    text.len()
+    text
 }
 
 /// A duration in at most four columns: `0s`, `59s`, `12m`, `5h`, `99d`.

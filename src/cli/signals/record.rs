@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::super::output::csv_line;
 use crate::domain::{DeniedBy, OrderIntent, Rationale, Skip, Timestamp, TradeEvent};
 
 /// What became of a crossing.
@@ -123,7 +124,7 @@ impl Record {
             Kind::Denied => format!("{} {} {} at {}: {}", self.side, self.size, self.outcome, self.price, self.why),
             Kind::Skipped => self.why.clone(),
         };
-        let wanted: String = wanted.chars().take(66).collect();
+        let wanted: String = crate::text::safe(&wanted).chars().take(66).collect();
         format!("{time}  {:<8} v{:<4} {}\n              {wanted}", self.kind.word(), self.params, self.id)
     }
 
@@ -148,34 +149,13 @@ impl Record {
             &self.edge,
             &self.why,
         ];
-        fields.map(quoted).join(",")
+        csv_line(fields.into_iter())
     }
-}
-
-/// A field by RFC 4180. A spreadsheet must not take it for a formula.
-fn quoted(field: &str) -> String {
-    let number = field.parse::<rust_decimal::Decimal>().is_ok();
-    let field = if !number && field.starts_with(['=', '+', '-', '@']) { format!("'{field}") } else { field.to_owned() };
-    if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fields_with_commas_and_quotes_are_quoted_and_formulas_are_text() {
-        for (field, written) in [
-            ("plain", "plain"),
-            ("a,b", "\"a,b\""),
-            ("say \"x\"", "\"say \"\"x\"\"\""),
-            ("=1+1", "'=1+1"),
-            ("-0.0001", "-0.0001"),
-            ("", ""),
-        ] {
-            assert_eq!(quoted(field), written);
-        }
-    }
 
     #[test]
     fn a_skip_is_listed_with_its_reason_and_what_was_not_told() {
