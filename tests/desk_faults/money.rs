@@ -16,7 +16,12 @@ const SHORT: Duration = Duration::from_secs(1);
 const SALES_APART: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trade_that_fails_nets_to_exactly_nothing_and_one_that_is_retried_is_owned() {
+async fn a_failed_trade_nets_to_exactly_nothing_a_retried_one_is_owned_and_a_lagging_balance_is_no_mismatch() {
+    tokio::join!(trades_fail_or_are_retried(), balances_lag());
+}
+
+/// Trades that fail, told in order, in disorder and not at all; and one that is only tried again.
+async fn trades_fail_or_are_retried() {
     let mut world = World::start(1, &[("reconcile_s = 30", "reconcile_s = 3")]).await;
     let fails = |retries: u64| rule(1, json!({ "kind": "settlement_failed", "retries": retries }));
     world.inject(&[fails(2)]).await;
@@ -79,8 +84,8 @@ fn nets_to_nothing(ended: &Ended, name: &str) {
     assert!(held.tokens.values().all(|holding| holding.shares == Size::ZERO), "{name}: {held:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn balances_that_lag_refuse_a_sale_and_are_neither_a_mismatch_nor_a_reason_to_stop() {
+/// Balances that lag behind a trade refuse a sale, and are neither a mismatch nor a reason to stop.
+async fn balances_lag() {
     let edits = [("reconcile_s = 30", "reconcile_s = 2"), ("breaker_rejections = 5", "breaker_rejections = 1000")];
     let mut world = World::start(1, &edits).await;
     world.inject(&[rule(1, json!({ "kind": "balance_lag", "for_ms": 600_000 }))]).await;

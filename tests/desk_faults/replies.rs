@@ -13,6 +13,11 @@ const SHORT: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_without_a_readable_answer_is_settled_by_evidence_alone_and_never_sent_again() {
+    tokio::join!(answers_that_do_not_say(), lookups_that_fail());
+}
+
+/// Every way in which a post has no answer that says what became of it.
+async fn answers_that_do_not_say() {
     use OrderState::{Cancelled, Rejected};
     let mut world = World::start(1, &[("reconcile_s = 30", "reconcile_s = 5")]).await;
     // What the desk sees of it, and how the order ends: what is in the book is cancelled when the desk ends.
@@ -85,8 +90,8 @@ async fn cancels_without_an_answer_are_asked_again_until_the_order_has_ended() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lookups_that_fail_prove_nothing() {
+/// The same, when the venue cannot be asked either at first.
+async fn lookups_that_fail() {
     let mut world = World::start(1, &[("reconcile_s = 30", "reconcile_s = 5")]).await;
     let unread = |fault: Value| rule(4, fault);
     let rows = [

@@ -12,6 +12,11 @@ const SHORT: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_come_twice_late_or_never_change_nothing_in_the_books() {
+    tokio::join!(events_come_twice_late_or_never(), the_socket_is_dead());
+}
+
+/// A socket that works, more or less.
+async fn events_come_twice_late_or_never() {
     let mut world = World::start(1, &[("reconcile_s = 30", "reconcile_s = 3")]).await;
     // Every second event comes after those that happened later.
     let late = json!({ "kind": "ws_reorder", "delay_ms": 1_500, "probability": 0.5 });
@@ -48,8 +53,8 @@ async fn lives(world: &mut World, name: &str, faults: &[Value]) {
     world.trades(&format!("{name}-after"), 0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_that_is_dead_is_left_and_the_books_catch_up() {
+/// One that is open and dead: it is left, and the books catch up.
+async fn the_socket_is_dead() {
     let mut world = World::start(1, &[]).await;
     world.inject(&[rule(1, json!({ "kind": "ws_stall", "for_ms": 300_000, "pong": false }))]).await;
     world.wish("resting", 0, Kind::Rest, LONG).await;
