@@ -130,7 +130,7 @@ impl Reader {
     }
 
     pub(super) fn decimal(&mut self, key: &str, low: &str, high: &str) -> Option<Decimal> {
-        let allowed = format!("a decimal in quotes from \"{low}\" to \"{high}\"");
+        let allowed = quoted_decimal(low, high);
         let bounds = (low.parse::<Decimal>().ok()?, high.parse::<Decimal>().ok()?);
         self.read(key, &allowed, |value| {
             let number = Decimal::from_str_exact(value.as_str()?).ok()?;
@@ -162,12 +162,17 @@ impl Reader {
     }
 }
 
+fn quoted_decimal(low: &str, high: &str) -> String {
+    format!("a decimal in quotes from \"{low}\" to \"{high}\"")
+}
+
 /// What a parameter may be in the file.
 fn allowed(spec: &ParamSpec) -> String {
     match spec.kind {
         ParamKind::Integer { .. } | ParamKind::Seconds { .. } | ParamKind::Millis { .. } | ParamKind::Flag => {
             spec.allowed()
         }
+        ParamKind::Decimal { low, high } => quoted_decimal(low, high),
         ParamKind::Markets => "a list of slugs or patterns such as \"btc-updown-5m-{start}\"".to_owned(),
         _ => format!("{}, in quotes", spec.allowed()),
     }

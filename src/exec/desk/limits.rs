@@ -38,17 +38,17 @@ fn in_force(book: &ParamBook) -> (u64, Values) {
 
 impl LimitBook {
     /// As the ledger has it, brought up to date with the configuration file. What that changed is to be written down and told.
-    pub(super) fn open(stored: Option<ParamBook>, gate: &mut RiskGate, now: Timestamp, step: &mut Step) -> Self {
-        let book = book::open(stored.clone(), &RISK.into(), &gate.limits().texts(), &table(), now);
+    pub(super) fn open(stored: Option<&ParamBook>, gate: &mut RiskGate, now: Timestamp, step: &mut Step) -> Self {
+        let book = book::open(stored.cloned(), &RISK.into(), &gate.limits().texts(), &table(), now);
         let durable = in_force(&book);
         match Limits::from_texts(&durable.1) {
             Ok(limits) => gate.set_limits(limits),
             Err(problems) => tracing::error!(?problems, "the limits of the configuration file stay in force"),
         }
-        if stored.as_ref() != Some(&book) {
+        if stored != Some(&book) {
             step.writes.push(Write::Params(Box::new(book.clone())));
         }
-        let before = stored.as_ref().and_then(ParamBook::in_force);
+        let before = stored.and_then(ParamBook::in_force);
         if let Some(version) = book.in_force().filter(|version| before != Some(*version)) {
             step.emit(TradeEvent::Params(version.clone()));
         }

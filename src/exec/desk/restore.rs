@@ -30,11 +30,11 @@ impl Desk {
         mut gate: RiskGate,
         rules: Rules,
         latch: KillLatch,
-        mut memory: Memory,
+        memory: Memory,
         now: Timestamp,
     ) -> Result<(Self, Step), String> {
         let mut step = Step::default();
-        let limits = LimitBook::open(memory.limits.take(), &mut gate, now, &mut step);
+        let limits = LimitBook::open(memory.limits.as_ref(), &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
         let mut portfolio = Portfolio::new();
         for market in &memory.markets {

@@ -52,11 +52,11 @@ impl Runner {
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
             Action::DlqRetry { .. } | Action::DlqDrop { .. } => match self.letter(&command) {
-                Ok(step) => return self.settle_with(step, command, reply),
+                Ok(step) => return self.settle_with(step, &command, reply),
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
             Action::SetParams { .. } | Action::RollbackParams { .. } => match self.limits(&command) {
-                Ok(step) => return self.settle_with(step, command, reply),
+                Ok(step) => return self.settle_with(step, &command, reply),
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
         };
@@ -97,10 +97,10 @@ impl Runner {
     }
 
     /// Answered once it is durable, together with its record.
-    fn settle_with(&mut self, step: Step, command: Command, reply: oneshot::Sender<Ack>) {
+    fn settle_with(&mut self, step: Step, command: &Command, reply: oneshot::Sender<Ack>) {
         let mut step = step;
-        step.writes.push(self.recorded(&command, &AckVerdict::Applied));
-        let ack = self.ack(&command, AckVerdict::Applied);
+        step.writes.push(self.recorded(command, &AckVerdict::Applied));
+        let ack = self.ack(command, AckVerdict::Applied);
         self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
     }
 

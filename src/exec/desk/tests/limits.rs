@@ -163,19 +163,14 @@ fn sale(name: &str) -> OrderIntent {
 
 #[test]
 fn while_reducing_only_sales_of_what_is_held_pass() {
-    let reduced: [(&str, fn(&mut Desk)); 2] = [
-        ("reducing: the limit reduce_only is set", |desk| {
-            changed(desk, "reduce_only", "true", false).expect("tighter");
-        }),
-        ("reducing: daily_loss: 0.375 pUSD (limit 0.3 pUSD)", |desk| {
-            changed(desk, "daily_loss", "0.3", false).expect("tighter");
-        }),
-    ];
-    for (why, reduce) in reduced {
+    for (why, name, value) in [
+        ("reducing: the limit reduce_only is set", "reduce_only", "true"),
+        ("reducing: daily_loss: 0.375 pUSD (limit 0.3 pUSD)", "daily_loss", "0.3"),
+    ] {
         let mut desk = desk();
         desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));
         desk.on_data(PolymarketData::Book(book(at(101))), at(101));
-        reduce(&mut desk);
+        changed(&mut desk, name, value, false).expect("tighter");
         let shown = desk.snapshot(KillReport::idle(desk.latch.clone()), 1, at(102));
         assert_eq!(
             (shown.trading_state, shown.trouble),
