@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use portable_pty::CommandBuilder;
 
 #[path = "support/terminal.rs"]
