@@ -159,8 +159,8 @@ fn layers_and_the_kill_key() {
     insta::assert_snapshot!("arm-80x24", screen(&with_keys(80, 24, "Aar")));
     insta::assert_snapshot!("messages-80x24", screen(&with_keys(80, 24, "/mj")));
     insta::assert_snapshot!("denial-why-120x30", screen(&with_keys(120, 30, "<shift-tab>jjjjjj<enter>")));
-    insta::assert_snapshot!("limits-120x30", screen(&with_keys(120, 30, "<tab><tab><tab><tab>j")));
-    insta::assert_snapshot!("limit-why-80x24", screen(&with_keys(80, 24, "<tab><tab><tab><tab><enter>")));
+    insta::assert_snapshot!("limits-120x30", screen(&with_keys(120, 30, "5j")));
+    insta::assert_snapshot!("limit-why-80x24", screen(&with_keys(80, 24, "5<enter>")));
     insta::assert_snapshot!("zoomed-80x24", screen(&with_keys(80, 24, "zj")));
     insta::assert_snapshot!("kill-requested-80x24", screen(&with_keys(80, 24, ":K")));
     insta::assert_snapshot!("kill-requested-30x5", screen(&with_keys(30, 5, "K")));
