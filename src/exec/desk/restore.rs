@@ -90,6 +90,7 @@ impl Desk {
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };
+        desk.restore_corrections(&memory.corrections);
         let step = desk.recover(memory, now);
         Ok((desk, step))
     }

@@ -223,10 +223,7 @@ impl Runner {
             Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
             Report::Snapshot { begun, result } => desk.on_snapshot(begun, result, now),
             Report::Balances(result) => desk.on_balances(result, now),
-            Report::Heartbeat(result) => {
-                desk.on_heartbeat(result.map_err(|error| error.to_string()), now);
-                Step::default()
-            }
+            Report::Heartbeat(result) => desk.on_heartbeat(result.map_err(|error| error.to_string()), now),
         };
         self.dirty = true;
         self.perform(step, None);

@@ -240,8 +240,9 @@ async fn send(venue: Arc<dyn ExecutionVenue>, gate: Gate, order: Arc<SignedOrder
         .await
         .unwrap_or_else(|_| PostAnswer::Unknown { reason: format!("no answer within {POST_TIMEOUT:?}") });
     match answer {
-        // The lease is ours again as soon as the ledger answers: the order may still go while its deadline allows.
-        PostAnswer::NotSent { reason } if gate.switch.may_send(epoch).is_ok() => {
+        // The lease is ours again as soon as the ledger answers, the latch on the bus is known again as soon as that does: the
+        // order may still go while its deadline allows.
+        PostAnswer::NotSent { reason } if gate.switch.is_armed() && gate.switch.latch().epoch == epoch => {
             PostAnswer::Transient { code: TransientCode::Unreachable, reason, retry_after: None }
         }
         other => other,
