@@ -40,7 +40,7 @@ pub(super) enum Report {
     /// A cancel.
     Cancelled { orders: Vec<OrderId>, result: Result<CancelAnswer, VenueError> },
     /// What the ledger knows of an order that is in no book.
-    Recalled { order: OrderId, result: Result<Option<OrderRow>, LedgerError> },
+    Recalled { order: OrderId, result: Result<Option<Box<OrderRow>>, LedgerError> },
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
@@ -161,7 +161,7 @@ impl Calls {
     pub(super) fn recall(&self, order: OrderId) {
         let ledger = Arc::clone(&self.ledger);
         self.spawn(async move {
-            let result = ledger.order(&order).await;
+            let result = ledger.order(&order).await.map(|found| found.map(Box::new));
             Report::Recalled { order, result }
         });
     }
