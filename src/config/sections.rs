@@ -1,6 +1,7 @@
 //! One function a section: which keys there are and what they may hold.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
@@ -137,14 +138,22 @@ fn limits(r: &mut Reader) -> Option<Limits> {
     let position_cap = r.decimal("risk.position_cap", "0", MOST);
     let gross_exposure = r.decimal("risk.gross_exposure", "0", MOST);
     let market_loss = r.decimal("risk.market_loss", "0", MOST);
+    let group_loss = r.decimal("risk.group_loss", "0", MOST);
+    let strategy_exposure = r.decimal("risk.strategy_exposure", "0", MOST);
     let open_orders = r.integer("risk.open_orders", 1..=10_000);
     let strategy_rate = r.integer("risk.strategy_rate", 1..=10_000);
     let account_rate = r.integer("risk.account_rate", 1..=10_000);
+    let repeated_executions = r.integer("risk.repeated_executions", 1..=10_000);
+    let repeated_window = r.seconds("risk.repeated_window_s", 10..=3600);
     let duplicate_within = r.millis("risk.duplicate_ms", 0..=60_000);
     let markets = r.texts("risk.markets", "a list of slugs or patterns such as \"btc-updown-5m-{start}\"", is_market);
     let blackout = r.seconds("risk.blackout_s", 0..=86_400);
     let daily_loss = r.decimal("risk.daily_loss", "0", MOST);
     let daily_drawdown = r.decimal("risk.daily_drawdown", "0", MOST);
+    let rolling_loss = r.decimal("risk.rolling_loss", "0", MOST);
+    let rolling_hours = r.integer("risk.rolling_hours", 1..=168);
+    let drawdown_confirmations = r.integer("risk.drawdown_confirmations", 1..=60);
+    let mark_age = r.seconds("risk.mark_age_s", 5..=3600);
     let data_age = r.millis("risk.data_age_ms", 100..=60_000);
     Some(Limits {
         order_size: Size(order_size?),
@@ -153,14 +162,22 @@ fn limits(r: &mut Reader) -> Option<Limits> {
         position_cap: Size(position_cap?),
         gross_exposure: Usd(gross_exposure?),
         market_loss: Usd(market_loss?),
+        group_loss: Usd(group_loss?),
+        strategy_exposure: Usd(strategy_exposure?),
         open_orders: open_orders?,
         strategy_rate: strategy_rate?,
         account_rate: account_rate?,
+        repeated_executions: repeated_executions?,
+        repeated_window: repeated_window?,
         duplicate_within: duplicate_within?,
         markets: markets?,
         blackout: blackout?,
         daily_loss: Usd(daily_loss?),
         daily_drawdown: Usd(daily_drawdown?),
+        rolling_loss: Usd(rolling_loss?),
+        rolling_window: rolling_hours.map(Duration::from_hours)?,
+        drawdown_confirmations: drawdown_confirmations?,
+        mark_age: mark_age?,
         data_age: data_age?,
     })
 }

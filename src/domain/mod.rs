@@ -35,14 +35,14 @@ pub use earnings::{Earned, Earnings, earnings};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
 pub use holding::{Held, Holding, Running, fold};
-pub use ids::{IntentId, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
+pub use ids::{GroupId, IntentId, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
 pub use param::{ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce};
-pub use position::{Exposure, Pnl, Position, PositionPart};
+pub use position::{EquityState, Exposure, Funds, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
 pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};
 pub use state::{

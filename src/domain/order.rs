@@ -1,9 +1,13 @@
 use std::fmt;
 
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{OrderId, OrderIntent, Price, Size, Timestamp};
+
+/// What rounding at the venue may leave between what it counts as matched and the trades, in shares.
+const DUST: Size = Size(Decimal::from_parts(1, 0, 0, false, 2));
 
 /// Buy or sell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -156,6 +160,9 @@ pub struct Order {
     pub state: OrderState,
     /// Shares matched so far, as the venue counts.
     pub matched: Size,
+    /// Shares in the trades that are known. The rest of what is matched is ours, but its trades were not heard of yet.
+    #[serde(default)]
+    pub traded: Size,
     /// Why it was refused, cancelled or left unknown.
     pub reason: Option<String>,
     /// Its way in time.
@@ -167,7 +174,15 @@ impl Order {
     #[must_use]
     pub fn new(intent: OrderIntent, consumed_at: Timestamp) -> Self {
         let times = OrderTimes { consumed_at: Some(consumed_at), ..OrderTimes::default() };
-        Self { intent, order: None, state: OrderState::Pending, matched: Size::ZERO, reason: None, times }
+        Self {
+            intent,
+            order: None,
+            state: OrderState::Pending,
+            matched: Size::ZERO,
+            traded: Size::ZERO,
+            reason: None,
+            times,
+        }
     }
 
     /// Shares not matched yet.
@@ -175,6 +190,16 @@ impl Order {
     pub fn remaining(&self) -> Size {
         let rest = self.intent.size - self.matched;
         if rest < Size::ZERO { Size::ZERO } else { rest }
+    }
+
+    /// Shares that count against limits and are in no position: what may still be matched, and what was matched and has no
+    /// trade yet.
+    #[must_use]
+    pub fn at_stake(&self) -> Size {
+        let most = if self.state.is_terminal() { self.matched } else { self.intent.size };
+        let rest = most - self.traded;
+        let least = if self.state.is_terminal() { DUST } else { Size::ZERO };
+        if rest <= least { Size::ZERO } else { rest }
     }
 
     /// Its limit price.

@@ -49,6 +49,9 @@ pub struct PositionPart {
     pub strategy: Option<StrategyId>,
     /// Shares held, provisional ones included.
     pub size: Size,
+    /// Shares in provisional sales: they may come back.
+    #[serde(default)]
+    pub pending_sells: Size,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
     /// Profit on shares sold, fees apart.
@@ -79,4 +82,28 @@ pub struct Exposure {
     pub gross: Usd,
     /// The most that is allowed.
     pub limit: Usd,
+}
+
+/// pUSD that buys may use. What open orders have reserved is not taken off yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Funds {
+    /// What the books are sure of: proceeds of sales that are not confirmed are left out, and what the venue shows less.
+    pub free: Usd,
+    /// What the exchanges may still take, the least of their allowances; absent when that is without bound.
+    pub allowance: Option<Usd>,
+}
+
+/// Total profit against what it is measured by, or why it is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EquityState {
+    /// Now; absent while something that is held has no mark to go by.
+    pub current: Option<Usd>,
+    /// The highest of the UTC day.
+    pub peak: Usd,
+    /// When the UTC day began.
+    pub day_start: Usd,
+    /// The highest of the rolling window.
+    pub rolling_high: Usd,
+    /// Why it is not known, in words.
+    pub unknown: Option<String>,
 }

@@ -8,12 +8,11 @@ mod journals;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-
-use rust_decimal::Decimal;
+use std::time::Duration;
 
 use crate::domain::{
     Book, Fill, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Running, Side, Size, Slug,
-    Timestamp, TokenId, TradeId, Usd, fold,
+    StrategyId, Timestamp, TokenId, TradeId, Usd, fold,
 };
 use crate::risk::Holdings;
 
@@ -50,19 +49,23 @@ struct Token {
     confirmed: Running,
     /// What is in the first fold and not yet in the second.
     provisional: HashMap<Leg, Vec<Arc<Journal>>>,
-    /// Shares in provisional purchases and sales.
-    pending: [Size; 2],
+    /// Shares in provisional purchases and sales, by strategy.
+    pending: HashMap<Option<StrategyId>, [Size; 2]>,
 }
 
 impl Token {
     /// Takes over the new state of a fill and what is booked for it.
     fn take(&mut self, leg: &Leg, fill: Fill, journal: Option<Journal>) {
-        let pending = |fill: &Fill| if fill.status.is_final() { Size::ZERO } else { fill.size };
-        let side = usize::from(fill.side == Side::Sell);
         let settled = fill.status.is_final();
-        self.pending[side] += pending(&fill);
-        if let Some(before) = self.fills.insert(leg.clone(), fill) {
-            self.pending[side] -= pending(&before);
+        let (side, strategy) = (usize::from(fill.side == Side::Sell), fill.strategy.clone());
+        let mut change = if settled { Size::ZERO } else { fill.size };
+        if let Some(before) = self.fills.insert(leg.clone(), fill).filter(|before| !before.status.is_final()) {
+            change -= before.size;
+        }
+        let pending = self.pending.entry(strategy.clone()).or_default();
+        pending[side] += change;
+        if *pending == [Size::ZERO; 2] {
+            self.pending.remove(&strategy);
         }
         if let Some(journal) = journal {
             let journal = Arc::new(journal);
@@ -90,12 +93,16 @@ impl Token {
         self.confirmed.held().tokens.get(token).copied().unwrap_or_default()
     }
 
-    const fn bought(&self) -> Size {
-        self.pending[0]
+    fn bought(&self) -> Size {
+        self.pending.values().map(|[bought, _]| *bought).sum()
     }
 
-    const fn sold(&self) -> Size {
-        self.pending[1]
+    fn sold(&self) -> Size {
+        self.pending.values().map(|[_, sold]| *sold).sum()
+    }
+
+    fn sold_of(&self, strategy: Option<&StrategyId>) -> Size {
+        self.pending.iter().find(|(known, _)| known.as_ref() == strategy).map_or(Size::ZERO, |(_, [_, sold])| *sold)
     }
 }
 
@@ -103,6 +110,8 @@ impl Token {
 struct Mark {
     price: Price,
     at: Timestamp,
+    /// When a book last said so: one that does not change is repeated.
+    heard_at: Timestamp,
 }
 
 /// All fills of the account and what follows from them.
@@ -111,6 +120,8 @@ pub struct Portfolio {
     tokens: BTreeMap<TokenId, Token>,
     /// pUSD over all journals.
     cash: Usd,
+    /// Proceeds of sales that are not settled: part of the cash, and not ours yet.
+    unsettled: Usd,
     /// Whether what the desk began with is part of it.
     opened: bool,
     /// When fills last changed, as far as a cache of balances may not have seen it.
@@ -119,6 +130,7 @@ pub struct Portfolio {
     marks: HashMap<TokenId, Mark>,
     payouts: HashMap<TokenId, Price>,
     slugs: HashMap<TokenId, Slug>,
+    closes: HashMap<TokenId, Timestamp>,
     dirty: HashSet<TokenId>,
     unsaved: HashSet<TokenId>,
     count: u64,
@@ -147,6 +159,11 @@ impl Portfolio {
             return FillChange::Same;
         }
         let journal = journals::of_fill(known, &after);
+        let unsettled = |fill: &Fill| {
+            let counts = fill.side == Side::Sell && !fill.status.is_final();
+            if counts { journals::cash_of(fill) } else { Usd::ZERO }
+        };
+        self.unsettled += unsettled(&after) - known.map_or(Usd::ZERO, unsettled);
         let new = known.is_none();
         token.take(&leg, after.clone(), journal.clone());
         self.count += u64::from(new);
@@ -179,12 +196,12 @@ impl Portfolio {
         self.tokens.values().flat_map(|token| token.booked.journals())
     }
 
-    /// Values what is held at the closing side of a book; a one-sided or older book leaves the mark as it is.
-    pub fn on_book(&mut self, book: &Book) {
+    /// Values what is held at the closing side of a book, heard at this time; a one-sided or older book leaves the mark as it is.
+    pub fn on_book(&mut self, book: &Book, heard_at: Timestamp) {
         let Some(holding) = self.holding(&book.token) else { return };
         let level = if holding.shares < Size::ZERO { book.best_ask() } else { book.best_bid() };
         let Some(level) = level else { return };
-        let mark = Mark { price: level.price, at: book.received_at };
+        let mark = Mark { price: level.price, at: book.received_at, heard_at };
         if self.marks.get(&book.token).is_some_and(|known| known.at > mark.at) {
             return;
         }
@@ -197,7 +214,7 @@ impl Portfolio {
 
     /// A mark from an earlier run: better than none, and older than any book.
     pub fn restore_mark(&mut self, token: &TokenId, price: Price, at: Timestamp) {
-        self.marks.insert(token.clone(), Mark { price, at });
+        self.marks.insert(token.clone(), Mark { price, at, heard_at: at });
     }
 
     /// Marks of what is held that changed since the last call.
@@ -207,12 +224,17 @@ impl Portfolio {
         unsaved.into_iter().filter_map(mark).collect()
     }
 
-    /// Learns a market's name and, once it is resolved, its payouts.
+    /// Learns a market's name and end and, once it is resolved, its payouts. Those are final: the first that are told stay.
     pub fn on_market(&mut self, market: &Market) {
         for outcome in &market.tokens {
+            if let Some(closes_at) = market.closes_at {
+                self.closes.insert(outcome.token.clone(), closes_at);
+            }
             let named = self.slugs.insert(outcome.token.clone(), market.slug.clone()).is_some();
             let payout = market.payout_of(&outcome.token);
-            let resolved = payout.is_some_and(|payout| self.payouts.insert(outcome.token.clone(), payout).is_none());
+            let known = self.payouts.contains_key(&outcome.token);
+            let resolved = payout.filter(|_| !known).map(|payout| self.payouts.insert(outcome.token.clone(), payout));
+            let resolved = resolved.is_some();
             if (resolved || !named) && self.tokens.contains_key(&outcome.token) {
                 self.dirty.insert(outcome.token.clone());
             }
@@ -294,7 +316,7 @@ impl Portfolio {
                 .held()
                 .parts
                 .iter()
-                .map(|((_, strategy), part)| share_of(strategy.clone(), part))
+                .map(|((_, strategy), part)| share_of(strategy.clone(), part, known.sold_of(strategy.as_ref())))
                 .collect(),
         })
     }
@@ -322,18 +344,53 @@ impl Portfolio {
             if !holding.shares.is_zero() || !known.sold().is_zero() {
                 let resolved = self.payouts.contains_key(id);
                 holdings.add_shares(id, holding.shares, (known.bought(), known.sold()), holding.average(), resolved);
+                let parts = known.booked.held().parts.iter().filter(|_| !resolved);
+                for ((_, strategy), part) in parts {
+                    if let Some(strategy) = strategy {
+                        holdings.add_part(strategy, part.shares, known.sold_of(Some(strategy)), part.average());
+                    }
+                }
             }
         }
     }
 
-    /// The total of [`Self::pnl`], without the work for its parts.
-    #[must_use]
-    pub fn total(&self) -> Usd {
-        let of = |(id, known): (&TokenId, &Token)| {
+    /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at a mark
+    /// that a book confirmed within `most`. Between close and result there are no books, and the last mark stands.
+    ///
+    /// # Errors
+    /// What cannot be valued, in words.
+    pub fn equity(&self, now: Timestamp, most: Duration) -> Result<Usd, String> {
+        let mut total = Usd::ZERO;
+        for (id, known) in &self.tokens {
             let holding = known.holding(id);
-            holding.realised + self.unrealised(id, &holding).unwrap_or_default() - holding.fees
+            total += holding.realised - holding.fees;
+            if !holding.shares.is_zero() {
+                total += self.value(id, now, most)?.notional(holding.shares) - holding.cost;
+            }
+        }
+        Ok(total)
+    }
+
+    fn value(&self, token: &TokenId, now: Timestamp, most: Duration) -> Result<Price, String> {
+        if let Some(payout) = self.payouts.get(token) {
+            return Ok(*payout);
+        }
+        let name = || match self.slugs.get(token) {
+            Some(slug) => format!("{token} of {slug}"),
+            None => token.to_string(),
         };
-        self.tokens.iter().map(of).sum()
+        let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;
+        let age = now.since(mark.heard_at);
+        let resolving = self.closes.get(token).is_some_and(|closes_at| now >= *closes_at);
+        if resolving || age <= most {
+            return Ok(mark.price);
+        }
+        Err(format!(
+            "the price of token {} is {} s old, at most {} s are allowed",
+            name(),
+            age.as_secs(),
+            most.as_secs()
+        ))
     }
 
     fn price(&self, token: &TokenId) -> Option<Price> {
@@ -374,41 +431,14 @@ fn join(known: &Fill, seen: &Fill) -> Fill {
     Fill { status: known.status.max(seen.status), fee: Usd(known.fee.0.max(seen.fee.0)), ..known.clone() }
 }
 
-fn share_of(strategy: Option<crate::domain::StrategyId>, part: &Holding) -> PositionPart {
-    PositionPart { strategy, size: part.shares, avg_price: part.average(), realised: part.realised, fees: part.fees }
-}
-
-/// The day's reference for the drawdown: total `PnL` when the UTC day began, and its highest since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day {
-    /// Days since the epoch, UTC.
-    pub day: i64,
-    /// Total `PnL` when it began.
-    pub start: Usd,
-    /// The highest total since.
-    pub peak: Usd,
-}
-
-impl Day {
-    /// The day of `now`, beginning with `total`.
-    #[must_use]
-    pub const fn begin(now: Timestamp, total: Usd) -> Self {
-        Self { day: now.utc_day(), start: total, peak: total }
-    }
-
-    /// The day as it is after `total` was seen at `now`.
-    #[must_use]
-    pub fn after(self, now: Timestamp, total: Usd) -> Self {
-        if now.utc_day() > self.day {
-            return Self::begin(now, total);
-        }
-        Self { peak: Usd(self.peak.0.max(total.0)), ..self }
-    }
-
-    /// How far `total` lies below the peak.
-    #[must_use]
-    pub fn drawdown(self, total: Usd) -> Usd {
-        Usd((self.peak.0 - total.0).max(Decimal::ZERO))
+fn share_of(strategy: Option<StrategyId>, part: &Holding, pending_sells: Size) -> PositionPart {
+    PositionPart {
+        strategy,
+        size: part.shares,
+        pending_sells,
+        avg_price: part.average(),
+        realised: part.realised,
+        fees: part.fees,
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 
-use crate::domain::{IntentId, MarketId, Order, OrderIntent, Position, Price, Side, Size, TokenId, Usd};
+use crate::domain::{
+    FeeSchedule, IntentId, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId, Usd,
+};
 
 /// One token's part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +67,9 @@ pub struct Holdings {
     tokens: HashMap<TokenId, TokenHolding>,
     commitments: Vec<Commitment>,
     gross: Usd,
+    strategies: HashMap<StrategyId, Usd>,
+    buying: Usd,
+    fees: Usd,
 }
 
 impl Holdings {
@@ -77,7 +82,18 @@ impl Holdings {
     /// Counts a position. A resolved one is no longer at stake.
     pub fn add_position(&mut self, position: &Position) {
         let pending = (position.pending_buys, position.pending_sells);
-        self.add_shares(&position.token, position.size, pending, position.avg_price, position.payout.is_some());
+        let resolved = position.payout.is_some();
+        self.add_shares(&position.token, position.size, pending, position.avg_price, resolved);
+        for part in &position.parts {
+            if let Some(strategy) = part.strategy.as_ref().filter(|_| !resolved) {
+                self.add_part(strategy, part.size, part.pending_sells, part.avg_price);
+            }
+        }
+    }
+
+    /// Counts a strategy's part in shares that [`Self::add_shares`] has counted as a whole. What it `sold` may come back.
+    pub fn add_part(&mut self, strategy: &StrategyId, shares: Size, sold: Size, avg_price: Price) {
+        *self.strategies.entry(strategy.clone()).or_default() += cost(shares, sold, avg_price);
     }
 
     /// Counts shares held. Provisional fills, `(bought, sold)`, count as is worse for each limit: what was sold may come back,
@@ -94,20 +110,17 @@ impl Holdings {
         holding.held += shares + sold;
         holding.owned += shares - bought;
         if !resolved {
-            // Shares that may come back after all were sold have no average any more: at most one pUSD each.
-            let price = if shares.is_zero() { Price(Decimal::ONE) } else { avg_price };
-            let cost = avg_price.notional(shares.abs()) + price.notional(sold);
-            // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
-            let cost = Usd(cost.0.round_dp(6).normalize());
+            let cost = cost(shares, sold, avg_price);
             holding.cost += cost;
             self.gross += cost;
         }
     }
 
-    /// Counts an order that still reserves: its remaining size, whole when its outcome is unknown.
+    /// Counts what an order has at stake: what may still be matched, whole when its outcome is unknown, and what was matched
+    /// and is in no position yet.
     pub fn add_order(&mut self, order: &Order) {
-        if order.state.reserves() {
-            self.reserve(&order.intent, order.remaining());
+        if !order.at_stake().is_zero() {
+            self.reserve(&order.intent, order.at_stake());
         }
     }
 
@@ -121,7 +134,10 @@ impl Holdings {
         match intent.side {
             Side::Buy => {
                 holding.buying += shares;
-                self.gross += intent.price.notional(shares);
+                let notional = intent.price.notional(shares);
+                self.gross += notional;
+                self.buying += notional;
+                *self.strategies.entry(intent.strategy.clone()).or_default() += notional;
             }
             Side::Sell => holding.selling += shares,
         }
@@ -133,6 +149,15 @@ impl Holdings {
             price: intent.price,
             shares,
         });
+    }
+
+    /// Counts the taker fees that the buys so far may cost, by the schedules of their markets. The limit price is the worst: what
+    /// a cheaper share saves is more than what its fee may be higher.
+    pub fn charge(&mut self, schedule: impl Fn(&MarketId) -> Option<FeeSchedule>) {
+        let fee = |order: &Commitment| {
+            schedule(&order.market).map_or(Usd::ZERO, |schedule| schedule.taker_fee(order.price, order.shares))
+        };
+        self.fees = self.commitments.iter().filter(|order| order.side == Side::Buy).map(fee).sum();
     }
 
     /// Every order and every intent on its way, in no particular order.
@@ -147,6 +172,26 @@ impl Holdings {
         self.tokens.get(token).copied().unwrap_or_default()
     }
 
+    /// What the tokens outside of `known` cost, buys of them included.
+    #[must_use]
+    pub fn cost_outside(&self, known: impl Fn(&TokenId) -> bool) -> Usd {
+        let held: Usd = self.tokens.iter().filter(|(token, _)| !known(token)).map(|(_, holding)| holding.cost).sum();
+        let open = self.commitments.iter().filter(|order| order.side == Side::Buy && !known(&order.token));
+        held + open.map(|order| order.price.notional(order.shares)).sum::<Usd>()
+    }
+
+    /// A strategy's share in the cost of unresolved positions plus the notional of its buy orders.
+    #[must_use]
+    pub fn of_strategy(&self, strategy: &StrategyId) -> Usd {
+        self.strategies.get(strategy).copied().unwrap_or_default()
+    }
+
+    /// What the buy orders may cost, with the fees of the last [`Self::charge`].
+    #[must_use]
+    pub fn reserved(&self) -> Usd {
+        self.buying + self.fees
+    }
+
     /// Cost of unresolved positions plus notional of buy orders.
     #[must_use]
     pub const fn gross(&self) -> Usd {
@@ -154,7 +199,16 @@ impl Holdings {
     }
 }
 
-/// Equity against the day's peak and its beginning, all as total `PnL`.
+/// What shares cost that are held, and that were sold and may come back.
+fn cost(shares: Size, sold: Size, avg_price: Price) -> Usd {
+    // Shares that may come back after all were sold have no average any more: at most one pUSD each.
+    let price = if shares.is_zero() { Price(Decimal::ONE) } else { avg_price };
+    let cost = avg_price.notional(shares.abs()) + price.notional(sold);
+    // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
+    Usd(cost.0.round_dp(6).normalize())
+}
+
+/// Equity against the peaks of the day and of the rolling window and the day's beginning, all as total `PnL`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Equity {
     /// Now.
@@ -163,21 +217,31 @@ pub struct Equity {
     pub peak: Usd,
     /// When the UTC day began.
     pub day_start: Usd,
+    /// The highest of the rolling window.
+    pub rolling_high: Usd,
 }
 
 impl Equity {
     /// What the UTC day has lost so far; zero when it has not.
     #[must_use]
     pub fn day_loss(&self) -> Usd {
-        let loss = self.day_start - self.current;
-        if loss < Usd::ZERO { Usd::ZERO } else { loss }
+        self.below(self.day_start)
     }
 
-    /// How far equity lies below the peak; zero at or above it.
+    /// How far equity lies below the day's peak; zero at or above it.
     #[must_use]
     pub fn drawdown(&self) -> Usd {
-        let drawdown = self.peak - self.current;
-        if drawdown < Usd::ZERO { Usd::ZERO } else { drawdown }
+        self.below(self.peak)
+    }
+
+    /// How far equity lies below the highest of the rolling window; zero at or above it.
+    #[must_use]
+    pub fn rolling_loss(&self) -> Usd {
+        self.below(self.rolling_high)
+    }
+
+    fn below(&self, reference: Usd) -> Usd {
+        (reference - self.current).max(Usd::ZERO)
     }
 }
 

@@ -6,14 +6,18 @@
 mod approved;
 pub mod checks;
 mod gate;
+mod group;
 mod holdings;
 mod limits;
 mod recent;
+mod track;
 mod worst;
 
 pub use approved::{Approved, Denied};
 pub use gate::{RiskGate, RiskView};
+pub use group::Group;
 pub use holdings::{Commitment, Equity, Holdings, TokenHolding};
 pub use limits::Limits;
 pub use recent::Recent;
-pub use worst::worst_loss;
+pub use track::{Day, Track};
+pub use worst::{Wanted, worst_loss};

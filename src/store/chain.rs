@@ -25,13 +25,15 @@ pub(super) enum Kind {
     Lease,
     Latch,
     Day,
+    Equity,
+    Halt,
     Mark,
     Market,
     Meta,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Inbox,
         Self::Order,
         Self::Fill,
@@ -42,6 +44,8 @@ impl Kind {
         Self::Lease,
         Self::Latch,
         Self::Day,
+        Self::Equity,
+        Self::Halt,
         Self::Mark,
         Self::Market,
         Self::Meta,
@@ -59,6 +63,8 @@ impl Kind {
             Self::Lease => "lease",
             Self::Latch => "latch",
             Self::Day => "day",
+            Self::Equity => "equity",
+            Self::Halt => "halt",
             Self::Mark => "mark",
             Self::Market => "market",
             Self::Meta => "meta",

@@ -4,11 +4,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rust_decimal::{Decimal, dec};
 
 use crate::domain::{
-    ArgosState, AthenaState, Book, CheckResult, Control, Denial, DeniedBy, Exposure, FeeSchedule, FeedLink, FeedState,
-    Fill, FillStatus, HermesState, KillLatch, KillProof, KillReport, KillState, KillStep, Latency, Level, Market, Mode,
-    Order, OrderCounts, OrderIntent, OrderState, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side,
-    SignalCounts, SignalEntry, Size, StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent,
-    TradingState, Usd,
+    ArgosState, AthenaState, Book, CheckResult, Control, Denial, DeniedBy, EquityState, Exposure, FeeSchedule,
+    FeedLink, FeedState, Fill, FillStatus, Funds, HermesState, KillLatch, KillProof, KillReport, KillState, KillStep,
+    Latency, Level, Market, Mode, Order, OrderCounts, OrderIntent, OrderState, OutcomeToken, Pnl, Position, Price,
+    Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size, StrategyState, Tick, TickCounts, TickKind,
+    TimeInForce, Timestamp, TradeEvent, TradingState, Usd,
 };
 use crate::ui::effect::Effect;
 use crate::ui::keymap::Keymap;
@@ -84,6 +84,7 @@ pub(crate) fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 
@@ -284,6 +285,14 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         },
         peak_today: Usd(dec!(2)),
         day_start: Usd(dec!(0)),
+        equity: Some(EquityState {
+            current: Some(Usd::ZERO),
+            peak: Usd::ZERO,
+            day_start: Usd::ZERO,
+            rolling_high: Usd::ZERO,
+            unknown: None,
+        }),
+        funds: Some(Funds { free: Usd(dec!(10_000)), allowance: None }),
         exposure: Exposure { gross: Usd(dec!(120)), limit: Usd(dec!(500)) },
         dlq: 0,
         dead_letters: Vec::new(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alloy_primitives::{U256, keccak256};
 use cockpit::clock;
 use cockpit::domain::{
-    Book, FeeSchedule, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Price, Protocol, Side, Size,
+    Book, FeeSchedule, Funds, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Price, Protocol, Side, Size,
     TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueFill, VenueOrder};
@@ -78,6 +78,7 @@ pub(crate) fn market(protocol: Protocol, neg_risk: bool, tick: Decimal) -> Marke
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 
@@ -286,6 +287,10 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         position_cap: Size(plenty.0),
         gross_exposure: plenty,
         market_loss: plenty,
+        group_loss: plenty,
+        strategy_exposure: plenty,
+        repeated_executions: 10_000,
+        repeated_window: Duration::from_mins(5),
         open_orders: 1_000,
         strategy_rate: 10_000,
         account_rate: 10_000,
@@ -294,6 +299,10 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         blackout: Duration::ZERO,
         daily_loss: plenty,
         daily_drawdown: plenty,
+        rolling_loss: plenty,
+        rolling_window: Duration::from_hours(24),
+        drawdown_confirmations: 3,
+        mark_age: Duration::from_mins(1),
         data_age: Duration::from_mins(1),
     };
     let view = RiskView {
@@ -304,7 +313,11 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         source_at: Some(now),
         holdings: &holdings,
         recent: &Recent::new(),
-        equity: Some(Equity::default()),
+        equity: Ok(Equity::default()),
+        group: None,
+        halted: None,
+        repeats: 0,
+        funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
     };
     RiskGate::new(limits).check(intent, &view, now).unwrap_or_else(|denied| panic!("{denied:?}"))
 }

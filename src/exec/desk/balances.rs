@@ -37,12 +37,25 @@ impl Counting {
     pub(super) const fn at(now: Timestamp) -> Self {
         Self { next_at: now, asking: None, seen: BTreeMap::new() }
     }
+
+    /// The venue has said that there is too little: look at once.
+    pub(super) const fn recount(&mut self, now: Timestamp) {
+        self.next_at = now;
+    }
+
+    /// How much less pUSD the venue has shown than the books can explain, while that is not settled.
+    pub(super) fn missing(&self) -> Usd {
+        let missed = self.seen.get(&Asset::Usd).map_or(Decimal::ZERO, |(miss, _)| *miss);
+        Usd((-missed).max(Decimal::ZERO))
+    }
 }
 
 impl Desk {
     /// Asks for balances when that is due and the books are at rest.
     pub(super) fn count_money(&mut self, now: Timestamp, step: &mut Step) {
-        if self.counting.asking.is_some() || now < self.counting.next_at || !self.is_settled() {
+        // Without the allowance nothing is bought, so that one is asked for whatever else is open.
+        let due = self.is_settled() || (!self.purse.is_known() && !self.reconcile.is_required());
+        if self.counting.asking.is_some() || now < self.counting.next_at || !due {
             return;
         }
         let tokens = self.portfolio.countable(TOKENS);
@@ -68,6 +81,7 @@ impl Desk {
                 return step;
             }
         };
+        self.purse.counted(&balances.collateral.allowances);
         if !self.is_settled() {
             self.counting.next_at = now.plus(AGAIN);
             return step;

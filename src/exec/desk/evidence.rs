@@ -164,6 +164,11 @@ impl Desk {
             self.mismatch("fill", detail, now, step);
         }
         self.remember_fill(&fill);
+        if let Some(book) = self.books.get(&fill.token) {
+            // The next book may be seconds away, and what is held must be valued.
+            self.portfolio.on_book(book, book.received_at);
+        }
+        self.purse.spend(&fill);
         step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
         if let Some(journal) = journal {
             step.journal(journal);

@@ -9,12 +9,14 @@ mod balances;
 mod barrier;
 mod breaker;
 mod evidence;
+mod funds;
 mod heartbeat;
 mod intake;
 mod letters;
 mod pause;
 mod reconcile;
 mod restore;
+mod throttle;
 mod timers;
 mod view;
 
@@ -28,14 +30,14 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::lifecycle::{Applied, Fact, Standing};
-use super::portfolio::{Day, Portfolio};
+use super::portfolio::Portfolio;
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
     Book, ClockSkew, DeadLetter, Fill, IntentId, Journal, KillLatch, Market, MarketId, MismatchEvent, OrderCounts,
     OrderId, OrderState, Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
-use crate::risk::{Recent, RiskGate};
+use crate::risk::{Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use intake::Signed;
@@ -291,9 +293,9 @@ pub(super) struct Desk {
     /// Orders of which the venue counts more as matched than there are trades, and since when.
     untraded: HashMap<Key, Timestamp>,
     portfolio: Portfolio,
-    day: Day,
-    day_dirty: bool,
-    beyond_drawdown: u32,
+    track: Track,
+    throttle: throttle::Throttle,
+    purse: funds::Purse,
     /// Open orders in the last complete list of the venue, and when that was begun.
     venue_open: Option<(u64, Timestamp)>,
     /// When an order was last opened or ended.
@@ -326,6 +328,7 @@ impl Desk {
         let order = &mut tracked.row.order;
         order.state = tracked.standing.state();
         order.matched = tracked.standing.matched();
+        order.traded = tracked.standing.traded();
         tracked.row.accepted = tracked.standing.is_held();
         if tracked.row.accepted && order.times.sent_at.is_none() {
             // Heard of before its answer was, or sent by an earlier run: it left after it was signed.

@@ -6,8 +6,8 @@ use hdrhistogram::Histogram;
 
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
-use crate::exec::portfolio::{Day, Portfolio};
-use crate::risk::{Recent, RiskGate};
+use crate::exec::portfolio::Portfolio;
+use crate::risk::{Day, Recent, RiskGate, Track};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -47,8 +47,10 @@ impl Desk {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let (total, traded_to) = (portfolio.total(), portfolio.ask_since());
-        let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
+        let traded_to = portfolio.ask_since();
+        let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
+        let mut track = Track::restore(day, memory.highs.iter().copied());
+        track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
         let mut desk = Self {
@@ -69,9 +71,9 @@ impl Desk {
             risen: HashSet::new(),
             untraded: HashMap::new(),
             portfolio,
-            day: day.after(now, total),
-            day_dirty: true,
-            beyond_drawdown: 0,
+            track,
+            throttle: super::throttle::Throttle::of(&memory.halts),
+            purse: super::funds::Purse::default(),
             venue_open: None,
             open_changed_at: now,
             venue_skew: None,
@@ -103,13 +105,15 @@ impl Desk {
                 Some(order) => self.portfolio.fills_of(&row.order.intent.token, order).collect(),
                 None => Vec::new(),
             };
-            if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| !row.adopted) {
+            // What has an identity passed the gate.
+            if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| !row.adopted && row.digest.is_some()) {
                 self.recent.note(&row.order.intent, consumed_at);
             }
             let standing = Standing::restore(&row.order, row.accepted, fills.iter().copied());
             let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
             let unsettled: HashSet<TradeId> = unsettled.collect();
             let mut tracked = Tracked::new(row.clone(), standing);
+            tracked.row.order.traded = tracked.standing.traded();
             tracked.unsettled = unsettled;
             let given_up = matches!(row.order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
             if given_up && row.accepted {
@@ -122,6 +126,9 @@ impl Desk {
             tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
             self.track(&key, tracked);
             self.doubt(&key, now, &mut step);
+        }
+        if self.latch.is_armed() {
+            self.recent.absolve(self.latch.at);
         }
         // The counters of the ledger include the orders that are not loaded.
         let doubted = step.writes.len() as u64;

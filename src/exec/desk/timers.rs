@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Desk, Effect, Fact, Key, Sending, Step};
-use crate::domain::{Book, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp};
+use crate::domain::{
+    Book, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp, Usd,
+};
 use crate::risk::Equity;
 use crate::store::ledger::Write;
 
@@ -12,8 +14,8 @@ const EQUITY_EVERY: Duration = Duration::from_secs(1);
 /// How often changed marks are told, and how often they are written.
 const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
-/// A drawdown must be seen this often in a row: one phantom price must not stop the desk.
-const DRAWDOWN_SEEN: u32 = 3;
+/// How often a changed high of the rolling window is written.
+const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
 /// At most so many ids in one cancel.
 const CANCEL_AT_ONCE: usize = 500;
 /// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
@@ -27,12 +29,13 @@ pub(super) struct Timers {
     equity: Timestamp,
     marks_told: Timestamp,
     marks_kept: Timestamp,
+    highs_kept: Timestamp,
 }
 
 impl Timers {
     /// Nothing done yet.
     pub(super) const fn at(now: Timestamp) -> Self {
-        Self { equity: now, marks_told: now, marks_kept: now }
+        Self { equity: now, marks_told: now, marks_kept: now, highs_kept: now }
     }
 }
 
@@ -55,9 +58,10 @@ impl Desk {
     pub(in crate::exec) fn on_latch(&mut self, latch: crate::domain::KillLatch, now: Timestamp) -> Step {
         if latch.is_armed() && latch.epoch != self.latch.epoch {
             self.breaker.reset();
+            self.recent.absolve(now);
         }
         self.latch = latch;
-        self.beyond_drawdown = 0;
+        self.track.rearm();
         self.forget_beats();
         let mut step = Step::default();
         self.retry(now, &mut step);
@@ -69,12 +73,22 @@ impl Desk {
         let mut step = Step::default();
         match data {
             PolymarketData::Market(market) => self.on_market(market, now, &mut step),
-            PolymarketData::Book(book) => self.on_book(book),
+            PolymarketData::Book(book) => self.on_book(book, now),
         }
         step
     }
 
-    fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
+    fn on_market(&mut self, mut market: Market, now: Timestamp, step: &mut Step) {
+        let known = self.markets.get(&market.market).and_then(|known| known.payouts);
+        if let Some(payouts) = known.filter(|known| market.payouts.as_ref() != Some(known)) {
+            if let Some(other) = market.payouts {
+                let [was, is] = [payouts, other].map(|[first, second]| format!("{first} and {second}"));
+                let detail = format!("{} was resolved to {was} and is told as {is}; the first is kept", market.slug);
+                self.mismatch("market", detail, now, step);
+            }
+            // A result is final: an older description that comes late does not open the market again.
+            market.payouts = Some(payouts);
+        }
         self.portfolio.on_market(&market);
         for fill in self.portfolio.late_fees(&market) {
             self.book(&fill, now, step);
@@ -87,8 +101,8 @@ impl Desk {
         self.markets.insert(market.market.clone(), market);
     }
 
-    fn on_book(&mut self, book: Book) {
-        self.portfolio.on_book(&book);
+    fn on_book(&mut self, book: Book, now: Timestamp) {
+        self.portfolio.on_book(&book, now);
         let newer = self.books.get(&book.token).is_none_or(|known| known.received_at <= book.received_at);
         if newer {
             self.books.insert(book.token.clone(), book);
@@ -190,24 +204,44 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
-        let total = self.portfolio.total();
-        let day = self.day.after(now, total);
-        self.day_dirty |= day != self.day;
-        self.day = day;
-        if self.day_dirty && self.health.ledger.is_none() {
-            self.day_dirty = false;
-            step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
+        let limits = self.gate.limits();
+        let breaches = self.track.observe(now, self.portfolio.equity(now, limits.mark_age).ok(), limits);
+        if self.latch.is_armed() {
+            let kill = breaches.iter().map(|breach| Effect::Kill(breach.to_string()));
+            step.urgent.extend(kill);
         }
-        let (drawdown, limit) = (day.drawdown(total), self.gate.limits().daily_drawdown);
-        self.beyond_drawdown = if drawdown > limit { self.beyond_drawdown + 1 } else { 0 };
-        if self.beyond_drawdown == DRAWDOWN_SEEN && self.latch.is_armed() {
-            step.urgent.push(Effect::Kill(format!("daily drawdown {drawdown} is beyond {limit}")));
+        if self.health.ledger.is_none()
+            && let Some(day) = self.track.take_day()
+        {
+            step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
         }
     }
 
-    /// Total profit against the day's peak, as the gate wants it.
-    pub(super) fn equity(&self) -> Equity {
-        Equity { current: self.portfolio.total(), peak: self.day.peak, day_start: self.day.start }
+    /// Total profit against its references, as the gate wants it, or why it is not known.
+    pub(super) fn equity(&self, now: Timestamp) -> Result<Equity, String> {
+        let limits = self.gate.limits();
+        let total = self.portfolio.equity(now, limits.mark_age)?;
+        self.track.equity(now, total, limits).ok_or_else(|| "it was not measured yet".to_owned())
+    }
+
+    /// The same, for everybody.
+    pub(super) fn equity_state(&self, now: Timestamp) -> EquityState {
+        let (equity, day) = (self.equity(now), self.track.day());
+        let high = self.track.rolling_high(now, self.gate.limits().rolling_window);
+        EquityState {
+            current: equity.as_ref().ok().map(|equity| equity.current),
+            peak: day.map_or(Usd::ZERO, |day| day.peak),
+            day_start: day.map_or(Usd::ZERO, |day| day.start),
+            rolling_high: high.or(day.map(|day| day.peak)).unwrap_or_default(),
+            unknown: equity.err(),
+        }
+    }
+
+    /// Losses for which everything would be killed again.
+    pub(super) fn losses_beyond(&self, now: Timestamp) -> Vec<Denial> {
+        let limits = self.gate.limits();
+        let total = self.portfolio.equity(now, limits.mark_age).ok();
+        total.into_iter().flat_map(|total| self.track.beyond(now, total, limits)).collect()
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
@@ -224,6 +258,11 @@ impl Desk {
             let marks = self.portfolio.take_marks();
             step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
             self.prune(now);
+        }
+        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY {
+            self.timers.highs_kept = now;
+            let highs = self.track.take_highs();
+            step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
         }
     }
 

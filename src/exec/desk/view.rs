@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
     ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp, TradingState,
+    Usd,
 };
-use crate::risk::{Holdings, RiskView};
+use crate::risk::{Approved, Denied, Group, Holdings, RiskView};
 
 /// Books count as fresh for at least this long after a comparison.
 const STALE_AT_LEAST: Duration = Duration::from_secs(10);
@@ -97,6 +98,7 @@ impl Desk {
         if self.counts.unknown > 0 {
             reasons.push(format!("{} orders of unknown outcome", self.counts.unknown));
         }
+        reasons.extend(self.losses_beyond(now).iter().map(ToString::to_string));
         reasons
     }
 
@@ -109,43 +111,55 @@ impl Desk {
     pub(super) fn holdings(&self, without: Option<&Key>) -> Holdings {
         let mut holdings = Holdings::new();
         self.portfolio.at_stake(&mut holdings);
-        for key in self.active.iter().filter(|key| Some(*key) != without) {
+        // Of what has ended only that counts which was matched and whose trades are not known.
+        let ended = self.untraded.keys().filter(|key| !self.active.contains(*key) && !self.risen.contains(*key));
+        for key in self.active.iter().chain(ended).filter(|key| Some(*key) != without) {
             if let Some(tracked) = self.orders.get(key) {
                 holdings.add_order(&tracked.row.order);
             }
         }
         for tracked in self.risen.iter().filter_map(|key| self.orders.get(key)) {
             let order = &tracked.row.order;
-            holdings.add_intent(&OrderIntent { size: order.remaining(), ..order.intent.clone() });
+            holdings.add_intent(&OrderIntent { size: order.intent.size - order.traded, ..order.intent.clone() });
         }
+        holdings.charge(|market| self.markets.get(market).map(|market| market.fee));
         holdings
     }
 
-    /// What the gate looks at. The latch and what Hermes knows of its own health are part of it.
-    pub(super) fn risk_view<'a>(
-        &'a self,
-        intent: &OrderIntent,
-        holdings: &'a Holdings,
+    /// Runs the risk gate. The latch and what Hermes knows of its own health are part of what it looks at.
+    pub(super) fn ask_gate(
+        &self,
+        intent: OrderIntent,
+        without: Option<&Key>,
         now: Timestamp,
-    ) -> RiskView<'a> {
-        let book = self.books.get(&intent.token);
-        RiskView {
+    ) -> Result<Approved<OrderIntent>, Box<Denied>> {
+        let (book, market) = (self.books.get(&intent.token), self.markets.get(&intent.market));
+        let holdings = self.holdings(without);
+        let group = market.and_then(|market| Group::of(market, self.markets.values(), &holdings));
+        let (equity, halted) = (self.equity(now), self.halt_of(&intent.strategy, now));
+        let view = RiskView {
             trading_state: self.trading_state(now),
             epoch: self.latch.epoch,
-            market: self.markets.get(&intent.market),
+            market,
             book,
             source_at: book.map(|book| book.received_at),
-            holdings,
+            holdings: &holdings,
             recent: &self.recent,
-            equity: Some(self.equity()),
-        }
+            equity: equity.as_ref().copied().map_err(String::as_str),
+            group: group.as_ref(),
+            halted: halted.as_deref(),
+            repeats: self.recent.repeats(&intent, self.gate.limits().repeated_window, now),
+            funds: self.funds(),
+        };
+        self.gate.check(intent, &view, now)
     }
 
     /// The snapshot of everything. `seq` is the last event that it includes.
     pub(in crate::exec) fn snapshot(&self, kill: KillReport, seq: u64, now: Timestamp) -> HermesState {
         let pnl = self.portfolio.pnl();
         let trouble = if kill.latch.is_armed() {
-            self.trouble(now).or_else(|| self.breaker.words(now))
+            let equity = || self.equity(now).err().map(|why| format!("nothing is bought: equity is not known: {why}"));
+            self.trouble(now).or_else(|| self.breaker.words(now)).or_else(equity)
         } else {
             Some(format!("killed by {}: {}", kill.latch.by, kill.latch.why))
         };
@@ -165,8 +179,10 @@ impl Desk {
             recent_fills: self.recent_fills.iter().cloned().collect(),
             positions: self.portfolio.positions(now),
             pnl,
-            peak_today: self.day.peak,
-            day_start: self.day.start,
+            peak_today: self.track.day().map_or(Usd::ZERO, |day| day.peak),
+            day_start: self.track.day().map_or(Usd::ZERO, |day| day.start),
+            equity: Some(self.equity_state(now)),
+            funds: self.funds(),
             exposure: Exposure { gross: self.holdings(None).gross(), limit: self.gate.limits().gross_exposure },
             dlq: self.letters.waiting(),
             dead_letters: self.letters.shown(),

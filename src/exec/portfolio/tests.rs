@@ -44,6 +44,7 @@ fn market(payouts: Option<[Price; 2]>) -> Market {
         accepting_orders: true,
         payouts,
         question: None,
+        group: None,
     }
 }
 
@@ -71,9 +72,9 @@ fn average_cost_and_realised_profit() {
 #[test]
 fn a_long_is_marked_at_the_bid_and_a_stale_mark_is_kept_with_its_time() {
     let mut portfolio = portfolio(&[fill(1, Side::Buy, dec!(10), dec!(0.40), 1)]);
-    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 5));
-    portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.1), dec!(0.55), 9) });
-    portfolio.on_book(&book(dec!(0.11), dec!(0.12), 4));
+    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 5), Timestamp::from_secs(5));
+    portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.1), dec!(0.55), 9) }, Timestamp::from_secs(5));
+    portfolio.on_book(&book(dec!(0.11), dec!(0.12), 4), Timestamp::from_secs(5));
     let position = portfolio.position(&"1".into()).expect("held");
     assert_eq!((position.mark, position.mark_at), (Some(Price(dec!(0.45))), Some(Timestamp::from_secs(5))));
     assert_eq!(position.unrealised, Some(Usd(dec!(0.50))));
@@ -112,15 +113,6 @@ fn a_taker_fee_is_booked_once_its_market_is_known() {
     portfolio.apply(&late[0], Timestamp::default());
     assert_eq!(portfolio.pnl().fees, Usd(dec!(1.75)));
     assert!(portfolio.late_fees(&market(None)).is_empty());
-}
-
-#[test]
-fn the_day_rolls_at_midnight_and_the_peak_only_rises() {
-    let day = Day::begin(Timestamp::from_secs(10), Usd(dec!(5)));
-    let up = day.after(Timestamp::from_secs(20), Usd(dec!(9))).after(Timestamp::from_secs(30), Usd(dec!(2)));
-    assert_eq!((up.start, up.peak, up.drawdown(Usd(dec!(2)))), (Usd(dec!(5)), Usd(dec!(9)), Usd(dec!(7))));
-    let next = up.after(Timestamp::from_secs(86_400), Usd(dec!(2)));
-    assert_eq!((next.day, next.start, next.peak), (1, Usd(dec!(2)), Usd(dec!(2))));
 }
 
 fn any_fill() -> impl Strategy<Value = Fill> {

@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{HermesState, IntentId, Order, OrderIntent, Position, Size, Timestamp, TokenId, TradeEvent};
+use super::markets::Markets;
+use crate::domain::{
+    EquityState, Funds, HermesState, IntentId, Order, OrderIntent, Position, Size, StrategyHalt, StrategyId, Timestamp,
+    TokenId, TradeEvent,
+};
 use crate::risk::{Equity, Holdings};
 
 /// How long past its deadline an intent that was never seen as an order still counts: Hermes may have sent it at the last moment and not
 /// told yet.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The fold. Counts rather too much than too little: shares matched stay counted as an order until they are seen in a position.
+/// The fold. Counts rather too much than too little: shares traded stay counted as an order until they are seen in a position, and
+/// shares matched until their trades are known.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     boot: Option<Arc<str>>,
@@ -22,7 +27,9 @@ pub(super) struct Account {
     positions: HashMap<TokenId, Position>,
     on_their_way: HashMap<IntentId, OrderIntent>,
     unbooked: HashMap<IntentId, OrderIntent>,
-    equity: Option<Equity>,
+    equity: Option<Result<Equity, String>>,
+    funds: Option<Funds>,
+    halted: Vec<StrategyHalt>,
     holdings: Holdings,
     dirty: bool,
     next_expiry: Option<Timestamp>,
@@ -35,7 +42,9 @@ impl Account {
         if self.retired.as_deref() == Some(state.boot.as_str()) {
             return;
         }
-        self.equity = Some(Equity { current: state.pnl.total, peak: state.peak_today, day_start: state.day_start });
+        self.equity = equity(state);
+        self.funds = state.funds;
+        self.halted.clone_from(&state.halted);
         let same_run = self.boot.as_deref() == Some(state.boot.as_str());
         if same_run && state.seq < self.seq {
             return;
@@ -46,7 +55,8 @@ impl Account {
         self.seq = state.seq;
         let open = state.recent_orders.iter().filter(|order| order.state.is_open()).count() as u64;
         if open >= state.orders.open {
-            let unsent: Vec<_> = self.orders.drain().filter(|(_, order)| !order.state.is_open()).collect();
+            let unsent = |order: &Order| !order.state.is_open() && !order.state.is_terminal();
+            let unsent: Vec<_> = self.orders.drain().filter(|(_, order)| unsent(order)).collect();
             for (_, order) in &unsent {
                 self.reserve(&order.intent);
             }
@@ -92,13 +102,13 @@ impl Account {
     }
 
     fn order(&mut self, order: &Order) {
-        let known = self.orders.get(&order.intent.intent).map_or(Size::ZERO, |known| known.matched);
-        let matched = order.matched - known;
-        if matched > Size::ZERO {
+        let known = self.orders.get(&order.intent.intent).map_or(Size::ZERO, |known| known.traded);
+        let traded = order.traded - known;
+        if traded > Size::ZERO {
             let unbooked = self.unbooked.entry(order.intent.intent.clone());
             unbooked
-                .and_modify(|intent| intent.size += matched)
-                .or_insert_with(|| OrderIntent { size: matched, ..order.intent.clone() });
+                .and_modify(|intent| intent.size += traded)
+                .or_insert_with(|| OrderIntent { size: traded, ..order.intent.clone() });
         }
         self.put_order(order);
         self.dirty = true;
@@ -107,7 +117,7 @@ impl Account {
     fn put_order(&mut self, order: &Order) {
         let id = &order.intent.intent;
         self.on_their_way.remove(id);
-        if order.state.reserves() {
+        if order.state.reserves() || !order.at_stake().is_zero() {
             self.orders.insert(id.clone(), order.clone());
         } else {
             self.orders.remove(id);
@@ -132,7 +142,7 @@ impl Account {
     }
 
     /// Brings the holdings up to date: expired intents go, changes are summed. Costs nothing when nothing changed.
-    pub(super) fn refresh(&mut self, now: Timestamp) {
+    pub(super) fn refresh(&mut self, markets: &Markets, now: Timestamp) {
         if self.next_expiry.is_some_and(|at| now > at) {
             self.on_their_way.retain(|_, intent| now <= intent.deadline.plus(GRACE));
             self.next_expiry = self.on_their_way.values().map(|intent| intent.deadline.plus(GRACE)).min();
@@ -145,6 +155,7 @@ impl Account {
         self.positions.values().for_each(|position| holdings.add_position(position));
         self.orders.values().for_each(|order| holdings.add_order(order));
         self.on_their_way.values().chain(self.unbooked.values()).for_each(|intent| holdings.add_intent(intent));
+        holdings.charge(|market| markets.market(market).map(|market| market.fee));
         self.holdings = holdings;
         self.dirty = false;
     }
@@ -154,15 +165,34 @@ impl Account {
         &self.holdings
     }
 
-    /// Equity as Hermes last told it.
-    pub(super) const fn equity(&self) -> Option<Equity> {
+    /// Equity as Hermes last told it, or why it is not known.
+    pub(super) fn equity(&self) -> Result<Equity, &str> {
         self.equity
+            .as_ref()
+            .map_or(Err("Hermes has not told it"), |equity| equity.as_ref().copied().map_err(String::as_str))
+    }
+
+    /// pUSD for buys as Hermes last told it.
+    pub(super) const fn funds(&self) -> Option<Funds> {
+        self.funds
+    }
+
+    /// Why a strategy is halted, if Hermes says so.
+    pub(super) fn halt_of(&self, strategy: &StrategyId) -> Option<&str> {
+        self.halted.iter().find(|halt| halt.strategy == *strategy).map(|halt| halt.why.as_str())
     }
 
     /// Events of Hermes that are missing.
     pub(super) const fn gaps(&self) -> u64 {
         self.gaps
     }
+}
+
+fn equity(state: &HermesState) -> Option<Result<Equity, String>> {
+    let EquityState { current, peak, day_start, rolling_high, unknown } = state.equity.as_ref()?;
+    let (peak, day_start, rolling_high) = (*peak, *day_start, *rolling_high);
+    let unknown = || unknown.clone().unwrap_or_else(|| "Hermes does not say why".to_owned());
+    Some(current.map(|current| Equity { current, peak, day_start, rolling_high }).ok_or_else(unknown))
 }
 
 #[cfg(test)]

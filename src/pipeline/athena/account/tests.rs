@@ -13,13 +13,14 @@ fn h1() -> Arc<str> {
 
 fn order(state: OrderState, matched: &str) -> Order {
     let mut order = Order::new(buy("0.50", "20"), NOW);
-    (order.state, order.matched) = (state, matched.parse().expect("a size"));
+    let matched: Size = matched.parse().expect("a size");
+    (order.state, order.matched, order.traded) = (state, matched, matched);
     order
 }
 
 /// Held, being bought and on sale of the token `up`.
 fn up(account: &mut Account, now: Timestamp) -> (Size, Size, Size) {
-    account.refresh(now);
+    account.refresh(&Markets::default(), now);
     let holding = account.holdings().token(&"up".into());
     (holding.held, holding.buying, holding.selling)
 }
@@ -83,6 +84,22 @@ fn matched_shares_stay_counted_until_a_position_shows_them() {
     account.event(&h1(), 4, &TradeEvent::Position(position("up", "20", "0.50")));
     assert_eq!(up(&mut account, NOW), sizes(20, 0, 0));
     assert_eq!(account.holdings().gross(), crate::domain::Usd(dec!(10)));
+}
+
+#[test]
+fn a_match_whose_trade_is_not_known_stays_counted_whatever_positions_say() {
+    let mut account = Account::default();
+    let untraded = || Order { traded: Size::ZERO, ..order(OrderState::Filled, "20") };
+    account.event(&h1(), 1, &TradeEvent::Order(untraded()));
+    account.event(&h1(), 2, &TradeEvent::Position(position("up", "0", "0")));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0), "a mark, or an older fill");
+    let mut state = hermes(3, NOW);
+    state.recent_orders.push(untraded());
+    account.snapshot(&state);
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
+    account.event(&h1(), 4, &TradeEvent::Order(order(OrderState::Filled, "20")));
+    account.event(&h1(), 5, &TradeEvent::Position(position("up", "20", "0.50")));
+    assert_eq!(up(&mut account, NOW), sizes(20, 0, 0));
 }
 
 #[test]
