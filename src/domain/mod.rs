@@ -42,7 +42,7 @@ pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData,
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{Order, OrderState, OrderTimes, Side, TimeInForce};
 pub use param::{ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce};
-pub use position::{EquityState, Exposure, Funds, Pnl, Position, PositionPart};
+pub use position::{EquityState, Exposure, Funds, Lot, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
 pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};
 pub use state::{

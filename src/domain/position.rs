@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MarketId, Price, Size, Slug, StrategyId, Timestamp, TokenId, Usd};
+use super::{MarketId, Price, Side, Size, Slug, StrategyId, Timestamp, TokenId, Usd};
 
 /// What we hold of one token: the fold of its journals, at average cost. A fill is provisional until its trade is confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,15 @@ pub struct Position {
     pub pending_buys: Size,
     /// Shares in provisional sales: they may come back.
     pub pending_sells: Size,
+    /// What is held and what may come back from provisional sales cost, fees apart.
+    #[serde(default)]
+    pub at_stake: Usd,
+    /// What confirmed purchases cost less what confirmed sales brought, fees apart.
+    #[serde(default)]
+    pub paid: Usd,
+    /// The provisional fills, each of which may fail.
+    #[serde(default)]
+    pub provisional: Vec<Lot>,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
     /// What it is valued at: the closing side of a fresh book, or the payout after resolution.
@@ -42,6 +51,17 @@ pub struct Position {
     pub parts: Vec<PositionPart>,
 }
 
+/// Shares at a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lot {
+    /// Bought or sold.
+    pub side: Side,
+    /// For how much each.
+    pub price: Price,
+    /// How many.
+    pub size: Size,
+}
+
 /// A strategy's part in a position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PositionPart {
@@ -49,9 +69,9 @@ pub struct PositionPart {
     pub strategy: Option<StrategyId>,
     /// Shares held, provisional ones included.
     pub size: Size,
-    /// Shares in provisional sales: they may come back.
+    /// What they and those that may come back from provisional sales cost, fees apart.
     #[serde(default)]
-    pub pending_sells: Size,
+    pub at_stake: Usd,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
     /// Profit on shares sold, fees apart.

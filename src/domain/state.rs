@@ -260,7 +260,7 @@ pub struct HermesState {
     pub day_start: Usd,
     /// The same as the limits on losses see it. Absent from who does not tell, which counts as not known.
     #[serde(default)]
-    pub equity: Option<EquityState>,
+    pub equity: Option<Box<EquityState>>,
     /// pUSD for buys; absent before the venue's balance was taken over.
     #[serde(default)]
     pub funds: Option<Funds>,

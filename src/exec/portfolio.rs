@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    Book, Fill, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Running, Side, Size, Slug,
+    Book, Fill, Holding, Journal, Lot, Market, OrderId, Pnl, Position, PositionPart, Price, Running, Side, Size, Slug,
     StrategyId, Timestamp, TokenId, TradeId, Usd, fold,
 };
 use crate::risk::Holdings;
@@ -48,33 +48,38 @@ struct Token {
     /// The same without what is provisional.
     confirmed: Running,
     /// What is in the first fold and not yet in the second.
-    provisional: HashMap<Leg, Vec<Arc<Journal>>>,
-    /// Shares in provisional purchases and sales, by strategy.
-    pending: HashMap<Option<StrategyId>, [Size; 2]>,
+    provisional: BTreeMap<Leg, Vec<Arc<Journal>>>,
+    /// The same as the first without sales that are provisional: what would be held if none of them settled.
+    unsold: Running,
+    /// Shares in provisional purchases and sales.
+    pending: [Size; 2],
 }
 
 impl Token {
     /// Takes over the new state of a fill and what is booked for it.
     fn take(&mut self, leg: &Leg, fill: Fill, journal: Option<Journal>) {
-        let settled = fill.status.is_final();
-        let (side, strategy) = (usize::from(fill.side == Side::Sell), fill.strategy.clone());
-        let mut change = if settled { Size::ZERO } else { fill.size };
-        if let Some(before) = self.fills.insert(leg.clone(), fill).filter(|before| !before.status.is_final()) {
-            change -= before.size;
-        }
-        let pending = self.pending.entry(strategy.clone()).or_default();
-        pending[side] += change;
-        if *pending == [Size::ZERO; 2] {
-            self.pending.remove(&strategy);
+        let pending = |fill: &Fill| if fill.status.is_final() { Size::ZERO } else { fill.size };
+        let side = usize::from(fill.side == Side::Sell);
+        let (settled, sale) = (fill.status.is_final(), fill.side == Side::Sell);
+        self.pending[side] += pending(&fill);
+        if let Some(before) = self.fills.insert(leg.clone(), fill) {
+            self.pending[side] -= pending(&before);
         }
         if let Some(journal) = journal {
             let journal = Arc::new(journal);
             self.booked.push(&journal);
+            if !sale {
+                self.unsold.push(&journal);
+            }
             self.provisional.entry(leg.clone()).or_default().push(journal);
         }
         if settled {
-            let journals = self.provisional.remove(leg).into_iter().flatten();
-            journals.for_each(|journal| self.confirmed.push(&journal));
+            for journal in self.provisional.remove(leg).into_iter().flatten() {
+                self.confirmed.push(&journal);
+                if sale {
+                    self.unsold.push(&journal);
+                }
+            }
         }
     }
 
@@ -83,6 +88,7 @@ impl Token {
         let journal = Arc::new(journal);
         self.booked.push(&journal);
         self.confirmed.push(&journal);
+        self.unsold.push(&journal);
     }
 
     fn holding(&self, token: &TokenId) -> Holding {
@@ -93,16 +99,18 @@ impl Token {
         self.confirmed.held().tokens.get(token).copied().unwrap_or_default()
     }
 
-    fn bought(&self) -> Size {
-        self.pending.values().map(|[bought, _]| *bought).sum()
+    const fn bought(&self) -> Size {
+        self.pending[0]
     }
 
-    fn sold(&self) -> Size {
-        self.pending.values().map(|[_, sold]| *sold).sum()
+    const fn sold(&self) -> Size {
+        self.pending[1]
     }
 
-    fn sold_of(&self, strategy: Option<&StrategyId>) -> Size {
-        self.pending.iter().find(|(known, _)| known.as_ref() == strategy).map_or(Size::ZERO, |(_, [_, sold])| *sold)
+    /// Fills that may still fail.
+    fn lots(&self) -> Vec<Lot> {
+        let fills = self.provisional.keys().filter_map(|leg| self.fills.get(leg));
+        fills.map(|fill| Lot { side: fill.side, price: fill.price, size: fill.size }).collect()
     }
 }
 
@@ -294,6 +302,16 @@ impl Portfolio {
         };
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
+        let unsold = known.unsold.held();
+        let cost = |holding: &Holding| holding.cost.abs();
+        let part = |(owner, part): (&(TokenId, Option<StrategyId>), &Holding)| PositionPart {
+            strategy: owner.1.clone(),
+            size: part.shares,
+            at_stake: unsold.parts.get(owner).map_or(Usd::ZERO, cost),
+            avg_price: part.average(),
+            realised: part.realised,
+            fees: part.fees,
+        };
         Some(Position {
             market,
             slug: self.slugs.get(token).cloned(),
@@ -303,6 +321,9 @@ impl Portfolio {
             confirmed: confirmed.shares,
             pending_buys: known.bought(),
             pending_sells: known.sold(),
+            at_stake: unsold.tokens.get(token).map_or(Usd::ZERO, cost),
+            paid: confirmed.cost - confirmed.realised,
+            provisional: known.lots(),
             avg_price: holding.average(),
             mark: self.price(token),
             mark_at: mark.map(|mark| mark.at),
@@ -311,13 +332,7 @@ impl Portfolio {
             realised_confirmed: confirmed.realised,
             unrealised: self.unrealised(token, &holding),
             fees: holding.fees,
-            parts: known
-                .booked
-                .held()
-                .parts
-                .iter()
-                .map(|((_, strategy), part)| share_of(strategy.clone(), part, known.sold_of(strategy.as_ref())))
-                .collect(),
+            parts: known.booked.held().parts.iter().map(part).collect(),
         })
     }
 
@@ -339,19 +354,9 @@ impl Portfolio {
 
     /// Adds everything that is at stake to what the gate looks at.
     pub fn at_stake(&self, holdings: &mut Holdings) {
-        for (id, known) in &self.tokens {
-            let holding = known.holding(id);
-            if !holding.shares.is_zero() || !known.sold().is_zero() {
-                let resolved = self.payouts.contains_key(id);
-                holdings.add_shares(id, holding.shares, (known.bought(), known.sold()), holding.average(), resolved);
-                let parts = known.booked.held().parts.iter().filter(|_| !resolved);
-                for ((_, strategy), part) in parts {
-                    if let Some(strategy) = strategy {
-                        holdings.add_part(strategy, part.shares, known.sold_of(Some(strategy)), part.average());
-                    }
-                }
-            }
-        }
+        let counts = |id: &TokenId, known: &Token| !known.holding(id).shares.is_zero() || !known.provisional.is_empty();
+        let tokens = self.tokens.iter().filter(|(id, known)| counts(id, known));
+        tokens.filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));
     }
 
     /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at a mark
@@ -429,17 +434,6 @@ impl Portfolio {
 /// Two sightings of one fill: the furthest settlement, and the fee once it is known. The rest was booked as it was first seen.
 fn join(known: &Fill, seen: &Fill) -> Fill {
     Fill { status: known.status.max(seen.status), fee: Usd(known.fee.0.max(seen.fee.0)), ..known.clone() }
-}
-
-fn share_of(strategy: Option<StrategyId>, part: &Holding, pending_sells: Size) -> PositionPart {
-    PositionPart {
-        strategy,
-        size: part.shares,
-        pending_sells,
-        avg_price: part.average(),
-        realised: part.realised,
-        fees: part.fees,
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,11 @@ pub struct Group<'a> {
 impl<'a> Group<'a> {
     /// The group of a market among all that are `known`; nothing when it is in none.
     #[must_use]
-    pub fn of(market: &Market, known: impl Iterator<Item = &'a Market> + Clone, holdings: &Holdings) -> Option<Self> {
+    pub fn of(
+        market: &Market,
+        known: &(impl Iterator<Item = &'a Market> + Clone),
+        holdings: &Holdings,
+    ) -> Option<Self> {
         let group = market.group.as_ref()?;
         let members = || known.clone().filter(|member| member.group.as_ref() == Some(group));
         let yes =
@@ -168,14 +172,14 @@ mod tests {
             }
             let markets: Vec<Market> = (0..known).map(member).collect();
             let Some((last, others)) = orders.split_last() else {
-                let group = Group::of(&markets[0], markets.iter(), &holdings).expect("grouped");
+                let group = Group::of(&markets[0], &markets.iter(), &holdings).expect("grouped");
                 prop_assert_eq!(group.worst_loss(&holdings, None).0, brute_force(&held, &[], known));
                 return Ok(());
             };
             for (index, lot) in others.iter().enumerate() {
                 holdings.add_intent(&order(index, lot));
             }
-            let group = Group::of(&markets[0], markets.iter(), &holdings).expect("grouped");
+            let group = Group::of(&markets[0], &markets.iter(), &holdings).expect("grouped");
             prop_assert_eq!(group.worst_loss(&holdings, None).0, brute_force(&held, others, known));
             if last.market < known {
                 let wanted = order(9, last);
@@ -193,13 +197,13 @@ mod tests {
         holdings.add_position(&position(&token(2, true), "100", "0.90"));
         let loss = |first: Market| {
             let markets = [first, member(1), member(2)];
-            let group = Group::of(&markets[1], markets.iter(), &holdings).expect("grouped");
+            let group = Group::of(&markets[1], &markets.iter(), &holdings).expect("grouped");
             (group.len(), group.worst_loss(&holdings, None))
         };
         assert_eq!(loss(member(0)), (3, Usd(80.into())), "one of the two comes true");
         assert_eq!(loss(resolved(0)), (2, Usd(80.into())));
         assert_eq!(loss(resolved(1)), (2, Usd::ZERO), "neither of them can any more");
         let lone = member(1);
-        assert!(Group::of(&Market { group: None, ..lone }, [].iter(), &holdings).is_none());
+        assert!(Group::of(&Market { group: None, ..lone }, &[].iter(), &holdings).is_none());
     }
 }

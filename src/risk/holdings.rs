@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use rust_decimal::Decimal;
-
 use crate::domain::{
-    FeeSchedule, IntentId, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId, Usd,
+    FeeSchedule, IntentId, Lot, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId, Usd,
 };
 
 /// One token's part.
@@ -15,6 +13,10 @@ pub struct TokenHolding {
     pub held: Size,
     /// What they cost, in pUSD; nothing once the market is resolved.
     pub cost: Usd,
+    /// What confirmed purchases cost less what confirmed sales brought; nothing once the market is resolved.
+    pub paid: Usd,
+    /// Shares held by confirmed fills alone.
+    pub confirmed: Size,
     /// Shares held without those in provisional purchases.
     owned: Size,
     /// Shares in buy orders that are open, unknown or on their way, at full remaining size.
@@ -28,12 +30,6 @@ impl TokenHolding {
     #[must_use]
     pub fn held_long(&self) -> Size {
         if self.held < Size::ZERO { Size::ZERO } else { self.held }
-    }
-
-    /// Shares held for certain: those in provisional purchases and sales left out.
-    #[must_use]
-    pub const fn owned(&self) -> Size {
-        self.owned
     }
 
     /// Shares held that are not on sale already.
@@ -66,6 +62,7 @@ pub struct Commitment {
 pub struct Holdings {
     tokens: HashMap<TokenId, TokenHolding>,
     commitments: Vec<Commitment>,
+    provisional: Vec<(MarketId, TokenId, Lot)>,
     gross: Usd,
     strategies: HashMap<StrategyId, Usd>,
     buying: Usd,
@@ -79,41 +76,28 @@ impl Holdings {
         Self::default()
     }
 
-    /// Counts a position. A resolved one is no longer at stake.
+    /// Counts a position. A resolved one is no longer at stake. Provisional fills count as is worse for each limit: what was sold may
+    /// come back, what was bought may never come.
     pub fn add_position(&mut self, position: &Position) {
-        let pending = (position.pending_buys, position.pending_sells);
-        let resolved = position.payout.is_some();
-        self.add_shares(&position.token, position.size, pending, position.avg_price, resolved);
+        let holding = self.tokens.entry(position.token.clone()).or_default();
+        holding.held += position.size + position.pending_sells;
+        holding.owned += position.size - position.pending_buys;
+        if position.payout.is_some() {
+            return;
+        }
+        // A share of a sum may have no end; the cost that it stands for is in whole millionths of pUSD.
+        let exact = |amount: Usd| Usd(amount.0.round_dp(6).normalize());
+        holding.confirmed += position.confirmed;
+        holding.cost += exact(position.at_stake);
+        holding.paid += position.paid;
+        self.gross += exact(position.at_stake);
         for part in &position.parts {
-            if let Some(strategy) = part.strategy.as_ref().filter(|_| !resolved) {
-                self.add_part(strategy, part.size, part.pending_sells, part.avg_price);
+            if let Some(strategy) = &part.strategy {
+                *self.strategies.entry(strategy.clone()).or_default() += exact(part.at_stake);
             }
         }
-    }
-
-    /// Counts a strategy's part in shares that [`Self::add_shares`] has counted as a whole. What it `sold` may come back.
-    pub fn add_part(&mut self, strategy: &StrategyId, shares: Size, sold: Size, avg_price: Price) {
-        *self.strategies.entry(strategy.clone()).or_default() += cost(shares, sold, avg_price);
-    }
-
-    /// Counts shares held. Provisional fills, `(bought, sold)`, count as is worse for each limit: what was sold may come back,
-    /// what was bought may never come.
-    pub fn add_shares(
-        &mut self,
-        token: &TokenId,
-        shares: Size,
-        (bought, sold): (Size, Size),
-        avg_price: Price,
-        resolved: bool,
-    ) {
-        let holding = self.tokens.entry(token.clone()).or_default();
-        holding.held += shares + sold;
-        holding.owned += shares - bought;
-        if !resolved {
-            let cost = cost(shares, sold, avg_price);
-            holding.cost += cost;
-            self.gross += cost;
-        }
+        let market = &position.market;
+        self.provisional.extend(position.provisional.iter().map(|lot| (market.clone(), position.token.clone(), *lot)));
     }
 
     /// Counts what an order has at stake: what may still be matched, whole when its outcome is unknown, and what was matched
@@ -166,6 +150,12 @@ impl Holdings {
         &self.commitments
     }
 
+    /// Fills that may still fail, each with its market and token.
+    #[must_use]
+    pub fn provisional(&self) -> &[(MarketId, TokenId, Lot)] {
+        &self.provisional
+    }
+
     /// One token's part; zero when nothing is held.
     #[must_use]
     pub fn token(&self, token: &TokenId) -> TokenHolding {
@@ -197,15 +187,6 @@ impl Holdings {
     pub const fn gross(&self) -> Usd {
         self.gross
     }
-}
-
-/// What shares cost that are held, and that were sold and may come back.
-fn cost(shares: Size, sold: Size, avg_price: Price) -> Usd {
-    // Shares that may come back after all were sold have no average any more: at most one pUSD each.
-    let price = if shares.is_zero() { Price(Decimal::ONE) } else { avg_price };
-    let cost = avg_price.notional(shares.abs()) + price.notional(sold);
-    // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
-    Usd(cost.0.round_dp(6).normalize())
 }
 
 /// Equity against the peaks of the day and of the rolling window and the day's beginning, all as total `PnL`.
@@ -250,21 +231,21 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
+    use crate::risk::checks::bench::position;
 
     #[test]
     fn a_provisional_fill_counts_as_is_worse_for_each_limit() {
-        let price = Price(dec!(0.40));
-        for (shares, bought, sold, held, sellable, gross) in [
-            (dec!(10), dec!(0), dec!(0), dec!(10), dec!(10), dec!(4.0)),
-            (dec!(10), dec!(4), dec!(0), dec!(10), dec!(6), dec!(4.0)),
-            (dec!(6), dec!(0), dec!(4), dec!(10), dec!(6), dec!(4.0)),
-            (dec!(0), dec!(0), dec!(4), dec!(4), dec!(0), dec!(4)),
+        for (shares, bought, sold, held, sellable) in [
+            (dec!(10), dec!(0), dec!(0), dec!(10), dec!(10)),
+            (dec!(10), dec!(4), dec!(0), dec!(10), dec!(6)),
+            (dec!(6), dec!(0), dec!(4), dec!(10), dec!(6)),
+            (dec!(0), dec!(0), dec!(4), dec!(4), dec!(0)),
         ] {
             let mut holdings = Holdings::new();
-            let average = if shares.is_zero() { Price::ZERO } else { price };
-            holdings.add_shares(&"1".into(), Size(shares), (Size(bought), Size(sold)), average, false);
+            let (size, pending_buys, pending_sells) = (Size(shares), Size(bought), Size(sold));
+            holdings.add_position(&Position { size, pending_buys, pending_sells, ..position("1", "0", "0") });
             let token = holdings.token(&"1".into());
-            assert_eq!((token.held, token.sellable(), holdings.gross()), (Size(held), Size(sellable), Usd(gross)));
+            assert_eq!((token.held, token.sellable()), (Size(held), Size(sellable)));
         }
     }
 }

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn repeats_are_of_the_same_strategy_token_and_side_within_the_window_and_since_the_last_word() {
-        let (at, window) = (Timestamp::from_secs, Duration::from_secs(300));
+        let (at, window) = (Timestamp::from_secs, Duration::from_mins(5));
         let mut recent = Recent::new();
         for (id, secs) in [("a", 100), ("b", 200), ("c", 300)] {
             recent.note(&named(id), at(secs));

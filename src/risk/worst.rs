@@ -5,8 +5,9 @@ use super::Holdings;
 /// An order that is asked about: token, side, limit price, shares.
 pub type Wanted<'a> = Option<(&'a TokenId, Side, Price, Size)>;
 
-/// The most that a market can lose in any outcome: what its shares cost less what they would pay, with every subset of the open
-/// orders matched that makes it worse, `wanted` included. Never below zero.
+/// The most that a market can lose in any outcome: what was paid for its shares, less what was received and what they would pay, with
+/// every subset of the open orders matched and of the provisional fills settled that makes it worse, `wanted` included. Never below
+/// zero.
 #[must_use]
 pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Wanted<'_>) -> Usd {
     let losses = market.tokens.iter().map(|outcome| loss_if(market, &outcome.token, holdings, wanted));
@@ -15,14 +16,14 @@ pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Wanted<'_>) -> U
 
 /// What a market loses, below zero when it gains, if `winner` is the token that pays.
 ///
-/// Exact, not a bound: for one outcome each order either adds to the loss or lessens it, whatever the others do, so the worst
-/// subset is the one of all that add. Provisional fills count with their cost and without their payout.
+/// Exact, not a bound: for one outcome each order and each provisional fill either adds to the loss or lessens it, whatever the others
+/// do, so the worst subset is the one of all that add.
 pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Wanted<'_>) -> Usd {
     let pays = |token: &TokenId, shares: Size| if token == winner { Usd(shares.0) } else { Usd::ZERO };
     let held: Usd = (market.tokens.iter())
         .map(|outcome| {
             let holding = holdings.token(&outcome.token);
-            holding.cost - pays(&outcome.token, holding.owned())
+            holding.paid - pays(&outcome.token, holding.confirmed)
         })
         .sum();
     let matched = |token: &TokenId, side: Side, price: Price, shares: Size| {
@@ -34,8 +35,12 @@ pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wa
         .filter(|order| order.market == market.market)
         .map(|order| matched(&order.token, order.side, order.price, order.shares))
         .sum();
+    let provisional: Usd = (holdings.provisional().iter())
+        .filter(|(of, ..)| *of == market.market)
+        .map(|(_, token, lot)| matched(token, lot.side, lot.price, lot.size))
+        .sum();
     let wanted = wanted.filter(|(token, ..)| market.outcome_of(token).is_some());
-    held + open + wanted.map_or(Usd::ZERO, |(token, side, price, size)| matched(token, side, price, size))
+    held + provisional + open + wanted.map_or(Usd::ZERO, |(token, side, price, size)| matched(token, side, price, size))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use alloy_primitives::{U256, keccak256};
 use cockpit::clock;
 use cockpit::domain::{
-    Book, FeeSchedule, Funds, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Price, Protocol, Side, Size,
-    TimeInForce, Timestamp, TokenId, TradingState, Usd,
+    Book, FeeSchedule, Funds, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Position, Price, Protocol,
+    Side, Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueFill, VenueOrder};
 use cockpit::risk::{Approved, Equity, Holdings, Limits, Recent, RiskGate, RiskView};
@@ -278,7 +278,7 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         received_at: now,
     };
     let mut holdings = Holdings::new();
-    holdings.add_shares(&intent.token, Size(dec!(100_000)), (Size::ZERO, Size::ZERO), Price(dec!(0.5)), false);
+    holdings.add_position(&plenty_of(&intent));
     let plenty = Usd(dec!(10_000_000));
     let limits = Limits {
         order_size: Size(plenty.0),
@@ -320,4 +320,31 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
     };
     RiskGate::new(limits).check(intent, &view, now).unwrap_or_else(|denied| panic!("{denied:?}"))
+}
+
+/// More shares than any sale here wants.
+fn plenty_of(intent: &OrderIntent) -> Position {
+    let (shares, price) = (Size(dec!(100_000)), Price(dec!(0.5)));
+    Position {
+        market: intent.market.clone(),
+        slug: None,
+        token: intent.token.clone(),
+        outcome: intent.outcome.clone(),
+        size: shares,
+        confirmed: shares,
+        pending_buys: Size::ZERO,
+        pending_sells: Size::ZERO,
+        at_stake: price.notional(shares),
+        paid: price.notional(shares),
+        provisional: Vec::new(),
+        avg_price: price,
+        mark: None,
+        mark_at: None,
+        payout: None,
+        realised: Usd::ZERO,
+        realised_confirmed: Usd::ZERO,
+        unrealised: None,
+        fees: Usd::ZERO,
+        parts: Vec::new(),
+    }
 }

@@ -148,7 +148,11 @@ impl Desk {
 
     /// Books a fill in the portfolio.
     pub(super) fn book(&mut self, fill: &Fill, now: Timestamp, step: &mut Step) {
-        let (fill, journal) = match self.portfolio.apply(fill, now) {
+        let change = self.portfolio.apply(fill, now);
+        if let FillChange::New(fill, _) = &change {
+            self.purse.spend(fill);
+        }
+        let (fill, journal) = match change {
             FillChange::Same | FillChange::Conflict { told: true, .. } => return,
             FillChange::Conflict { kept, told: false } => {
                 let detail = format!(
@@ -168,7 +172,6 @@ impl Desk {
             // The next book may be seconds away, and what is held must be valued.
             self.portfolio.on_book(book, book.received_at);
         }
-        self.purse.spend(&fill);
         step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
         if let Some(journal) = journal {
             step.journal(journal);

@@ -31,9 +31,9 @@ impl Purse {
         self.known
     }
 
-    /// A fill was booked.
+    /// A fill that was not known was booked.
     pub(super) fn spend(&mut self, fill: &Fill) {
-        if fill.side == Side::Buy && fill.status == FillStatus::Matched {
+        if fill.side == Side::Buy && fill.status != FillStatus::Failed {
             self.spent += fill.price.notional(fill.size) + fill.fee;
         }
     }

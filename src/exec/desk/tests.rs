@@ -4,6 +4,7 @@ mod barrier;
 mod health;
 mod joined;
 mod letters;
+mod limits;
 mod money;
 mod restore;
 mod risk;

@@ -135,7 +135,7 @@ impl Desk {
     ) -> Result<Approved<OrderIntent>, Box<Denied>> {
         let (book, market) = (self.books.get(&intent.token), self.markets.get(&intent.market));
         let holdings = self.holdings(without);
-        let group = market.and_then(|market| Group::of(market, self.markets.values(), &holdings));
+        let group = market.and_then(|market| Group::of(market, &self.markets.values(), &holdings));
         let (equity, halted) = (self.equity(now), self.halt_of(&intent.strategy, now));
         let view = RiskView {
             trading_state: self.trading_state(now),
@@ -181,7 +181,7 @@ impl Desk {
             pnl,
             peak_today: self.track.day().map_or(Usd::ZERO, |day| day.peak),
             day_start: self.track.day().map_or(Usd::ZERO, |day| day.start),
-            equity: Some(self.equity_state(now)),
+            equity: Some(Box::new(self.equity_state(now))),
             funds: self.funds(),
             exposure: Exposure { gross: self.holdings(None).gross(), limit: self.gate.limits().gross_exposure },
             dlq: self.letters.waiting(),

@@ -189,7 +189,7 @@ impl Account {
 }
 
 fn equity(state: &HermesState) -> Option<Result<Equity, String>> {
-    let EquityState { current, peak, day_start, rolling_high, unknown } = state.equity.as_ref()?;
+    let EquityState { current, peak, day_start, rolling_high, unknown } = state.equity.as_deref()?;
     let (peak, day_start, rolling_high) = (*peak, *day_start, *rolling_high);
     let unknown = || unknown.clone().unwrap_or_else(|| "Hermes does not say why".to_owned());
     Some(current.map(|current| Equity { current, peak, day_start, rolling_high }).ok_or_else(unknown))

@@ -166,7 +166,7 @@ impl Engine {
         let closes_at = market.and_then(|market| market.closes_at);
         let intent = intent(&wish, self.standing.epoch(), closes_at, now);
         let holdings = self.account.holdings();
-        let group = market.and_then(|market| Group::of(market, self.markets.all(), holdings));
+        let group = market.and_then(|market| Group::of(market, &self.markets.all(), holdings));
         let view = RiskView {
             trading_state: self.standing.trading_state(now),
             epoch: self.standing.epoch(),

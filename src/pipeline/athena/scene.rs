@@ -73,13 +73,13 @@ pub(super) fn hermes(seq: u64, at: Timestamp) -> HermesState {
         pnl: Pnl::default(),
         peak_today: Usd::ZERO,
         day_start: Usd::ZERO,
-        equity: Some(EquityState {
+        equity: Some(Box::new(EquityState {
             current: Some(Usd::ZERO),
             peak: Usd::ZERO,
             day_start: Usd::ZERO,
             rolling_high: Usd::ZERO,
             unknown: None,
-        }),
+        })),
         funds: Some(Funds { free: Usd(dec!(10_000)), allowance: None }),
         exposure: Exposure::default(),
         dlq: 0,

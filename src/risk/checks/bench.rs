@@ -57,7 +57,7 @@ impl Bench {
 
     pub(crate) fn group(&self) -> Option<Group<'_>> {
         let market = self.market.as_ref()?;
-        Group::of(market, self.others.iter().chain([market]), &self.holdings)
+        Group::of(market, &self.others.iter().chain([market]), &self.holdings)
     }
 
     pub(crate) fn view<'a>(&'a self, group: Option<&'a Group<'a>>) -> RiskView<'a> {
@@ -169,16 +169,20 @@ pub(crate) fn book(token: &str, bid: &str, ask: &str, at: Timestamp) -> Book {
 }
 
 pub(crate) fn position(token: &str, size: &str, avg_price: &str) -> Position {
+    let (shares, price): (Size, Price) = (size.parse().expect("a size"), avg_price.parse().expect("a price"));
     Position {
         market: "0xmarket".into(),
         slug: None,
         token: token.into(),
         outcome: "Up".into(),
-        size: size.parse().expect("a size"),
-        confirmed: size.parse().expect("a size"),
+        size: shares,
+        confirmed: shares,
         pending_buys: Size::ZERO,
         pending_sells: Size::ZERO,
-        avg_price: avg_price.parse().expect("a price"),
+        at_stake: price.notional(shares.abs()),
+        paid: price.notional(shares),
+        provisional: Vec::new(),
+        avg_price: price,
         mark: None,
         mark_at: None,
         payout: None,

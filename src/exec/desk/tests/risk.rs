@@ -20,7 +20,8 @@ fn limit(desk: &mut Desk, change: impl FnOnce(&mut Limits)) {
 fn wish(desk: &mut Desk, name: &str, now: i64) -> Step {
     heard(desk, dec!(0.48), now);
     let intent = OrderIntent { deadline: at(now + 2_000), ..intent(name, TimeInForce::Gtc) };
-    desk.on_entry(&entry(now.unsigned_abs(), intent), &sign, at(now))
+    let number = 1_000 + desk.orders.len() as u64;
+    desk.on_entry(&entry(number, intent), &sign, at(now))
 }
 
 fn heard(desk: &mut Desk, bid: Decimal, now: i64) {
@@ -116,6 +117,7 @@ fn the_orders_of_the_window_are_counted_again_after_a_restart_and_denied_ones_ar
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the venue gives")]
 fn balances(cash: Decimal, allowances: Vec<Allowance>) -> Result<Balances, VenueError> {
     Ok(Balances { collateral: AssetBalance { balance: cash, allowances }, tokens: Vec::new() })
 }
