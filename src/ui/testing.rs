@@ -5,11 +5,11 @@ use rust_decimal::{Decimal, dec};
 
 use crate::domain::{
     ArgosState, AthenaState, Book, CheckResult, Control, DeadLetter, DeadLetterReason, DeadLetterState, Denial,
-    DeniedBy, Exposure, FeeSchedule, FeedLink, FeedState, Fill, FillStatus, HermesState, KillLatch, KillProof,
-    KillReport, KillState, KillStep, Latency, Level, LimitUse, Market, Mode, Order, OrderCounts, OrderIntent,
-    OrderState, OrderTimes, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side, SignalCounts,
-    SignalEntry, Size, StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent, TradingState,
-    Usd,
+    DeniedBy, EquityState, Exposure, FeeSchedule, FeedLink, FeedState, Fill, FillStatus, Funds, HermesState, KillLatch,
+    KillProof, KillReport, KillState, KillStep, Latency, Level, LimitUse, Market, Mode, Order, OrderCounts,
+    OrderIntent, OrderState, OrderTimes, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side,
+    SignalCounts, SignalEntry, Size, StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent,
+    TradingState, Usd,
 };
 use crate::ui::effect::Effect;
 use crate::ui::keymap::Keymap;
@@ -86,6 +86,7 @@ pub(crate) fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 
@@ -203,6 +204,9 @@ pub(crate) fn position(token: &str, outcome: &str, size: Decimal, unrealised: Op
         confirmed: Size(size),
         pending_buys: Size::ZERO,
         pending_sells: Size::ZERO,
+        at_stake: Usd::ZERO,
+        paid: Usd::ZERO,
+        provisional: Vec::new(),
         avg_price: Price(dec!(0.5217)),
         mark: Some(Price(dec!(0.55))),
         mark_at: Some(at(58)),
@@ -297,6 +301,14 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         },
         peak_today: Usd(dec!(2)),
         day_start: Usd(dec!(0)),
+        equity: Some(Box::new(EquityState {
+            current: Some(Usd::ZERO),
+            peak: Usd::ZERO,
+            day_start: Usd::ZERO,
+            rolling_high: Usd::ZERO,
+            unknown: None,
+        })),
+        funds: Some(Funds { free: Usd(dec!(10_000)), allowance: None }),
         exposure: Exposure { gross: Usd(dec!(120)), limit: Usd(dec!(500)) },
         limits: vec![
             LimitUse::new(Control::GrossExposure, "account", (dec!(120), dec!(500)), "pUSD"),
