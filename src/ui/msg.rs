@@ -60,7 +60,7 @@ pub(crate) enum Feed {
     /// Athena's snapshot.
     Athena(AthenaState),
     /// Hermes' snapshot.
-    Hermes(HermesState),
+    Hermes(Box<HermesState>),
     /// One entry of `trade.events`.
     Event(Event),
     /// Market data since the last batch.
@@ -92,7 +92,7 @@ pub(crate) struct Event {
     /// When it was written.
     pub(crate) at: crate::domain::Timestamp,
     /// What happened.
-    pub(crate) body: TradeEvent,
+    pub(crate) body: Box<TradeEvent>,
 }
 
 /// Market data, the latest of each instrument: what came in between was folded away, and counted.

@@ -369,7 +369,7 @@ pub(crate) fn with_letters(width: u16, height: u16) -> Model {
     let mut state = hermes(at(60), 60, armed(), dec!(1.34));
     state.dlq = 3;
     state.dead_letters = letters;
-    feed(&mut model, Feed::Hermes(state), at(60));
+    feed(&mut model, Feed::Hermes(Box::new(state)), at(60));
     model
 }
 
@@ -401,7 +401,7 @@ pub(crate) fn killed(proof: KillProof) -> KillReport {
 }
 
 pub(crate) fn event(source: &str, boot: &str, seq: u64, when: Timestamp, body: TradeEvent) -> Feed {
-    Feed::Event(Event { source: source.to_owned(), boot: boot.to_owned(), seq, at: when, body })
+    Feed::Event(Event { source: source.to_owned(), boot: boot.to_owned(), seq, at: when, body: Box::new(body) })
 }
 
 pub(crate) fn denial(number: i64, when: Timestamp) -> TradeEvent {
@@ -445,7 +445,7 @@ pub(crate) fn busy(width: u16, height: u16) -> Model {
         let total = Decimal::new((second * second * 3) % 350 - 60, 2);
         let total = if second == 60 { dec!(1.34) } else { total };
         let state = hermes(at(second), u64::try_from(second).expect("positive"), armed(), total);
-        feed(&mut model, Feed::Hermes(state), at(second));
+        feed(&mut model, Feed::Hermes(Box::new(state)), at(second));
         update(&mut model, Msg::Second, at(second));
     }
     for (index, number) in (2..=9).enumerate() {

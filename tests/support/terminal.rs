@@ -103,8 +103,9 @@ impl Terminal {
     }
 
     /// Sends a process a signal.
-    pub(crate) fn signal(&self, name: &str, id: &str) {
-        let sent = std::process::Command::new("kill").args([&format!("-{name}"), id]).status().expect("kill runs");
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.id();
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");
         assert!(sent.success(), "{id} had already ended");
     }
 

@@ -268,7 +268,7 @@ impl Desk {
         }
         let old = place == Place::Old;
         let markets = &self.markets;
-        match event.body {
+        match *event.body {
             TradeEvent::Signal(entry) => {
                 self.signals.insert_new(cells::signal(cells::emitted(entry, event.at), markets));
             }
