@@ -126,7 +126,7 @@ pub(crate) fn signal(item: SignalItem, markets: &Markets) -> Row<Decision, 7> {
         Cell::text(format::price(intent.price, decimals)),
         reason,
     ];
-    Row { id: signal_id(intent, item.verdict), item: Decision::Wish(item), cells }
+    Row { id: signal_id(intent, item.verdict), item: Decision::Wish(Box::new(item)), cells }
 }
 
 /// The same cells, dimmed: the base of the pair in the place of the outcome, then how many were not told before it and the reason.

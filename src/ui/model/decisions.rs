@@ -16,7 +16,7 @@ const SKIPS_MAX: usize = 200;
 #[derive(Clone, Debug)]
 pub(crate) enum Decision {
     /// A wish, as it was emitted or refused.
-    Wish(SignalItem),
+    Wish(Box<SignalItem>),
     /// None, although the price moved as the strategy waits for.
     Skip(Skip),
 }

@@ -76,7 +76,9 @@ pub(super) fn arm(model: &mut Model) -> Vec<Effect> {
         arm if arm.is_out() => return Vec::new(),
         _ => None,
     };
-    late.into_iter().for_each(|id| model.keep_arm(id));
+    if let Some(id) = late {
+        model.keep_arm(id);
+    }
     if model.kill.is_some() {
         model.arm = Flow::Failed("a kill is under way; wait until it is confirmed".to_owned());
         return Vec::new();

@@ -12,20 +12,16 @@ pub(super) fn of(model: &Model, strategy: &StrategyId, sheet: &mut Sheet) {
     sheet.text("in force", &in_words(model, params));
     limits(model, sheet);
     sheet.text("to change one", &format!("cockpit params set {strategy} NAME=VALUE --why REASON"));
-    let value = |name: &str| params.values.get(name).map_or("-", String::as_str);
-    match model.desk.parameters.book(strategy) {
-        Some(book) => {
-            let cols = sheet.label_cols(book.table.iter().map(|doc| doc.name.as_str()));
-            for doc in &book.table {
-                sheet.gap();
-                documented(doc, value(&doc.name), cols, sheet);
-            }
-        }
-        None => {
-            sheet.gap();
-            let values = params.values.iter().map(|(name, value)| (name.as_str(), value.clone(), Role::Text));
-            sheet.fields(values.collect());
-        }
+    let Some(book) = model.desk.parameters.book(strategy) else {
+        sheet.gap();
+        sheet.fields(params.values.iter().map(|(name, value)| (name.as_str(), value.clone(), Role::Text)).collect());
+        return;
+    };
+    let cols = sheet.label_cols(book.table.iter().map(|doc| doc.name.as_str()));
+    for doc in &book.table {
+        let value = params.values.get(&doc.name).map_or("-", String::as_str);
+        sheet.gap();
+        documented(doc, value, cols, sheet);
     }
 }
 
