@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
 
-setup: ## install what the tests need: redis-server, postgresql, openssl, python3 with venv
+setup: ## install what the tests need: redis-server, postgresql, openssl, procps, python3 with venv
 	@scripts/setup.sh
 
 test: setup ## every test

@@ -7,6 +7,8 @@ missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
+# Not the builtin of this shell: the program of that name.
+{ type -P kill && type -P pgrep; } >/dev/null || missing+=(procps)
 command -v openssl >/dev/null || missing+=(openssl)
 command -v cc >/dev/null || missing+=(build-essential)
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -1,7 +1,6 @@
 //! Argos against the simulated venues over their real sockets: what the venues say arrives on the bus, nothing is refused.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(clippy::expect_used, reason = "a test says what is wrong by panicking")]
 
 use std::collections::HashMap;
 use std::time::Duration;

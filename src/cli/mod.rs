@@ -111,7 +111,7 @@ enum Subcommands {
     /// Look at a configuration.
     #[command(subcommand)]
     Config(config::Command),
-    /// Print the JSON Schemas of everything on the bus.
+    /// Print the JSON Schemas of what other programs may read from the bus or write to it.
     Schema(schema::Args),
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
-/// Every name on the bus with the schema of its messages, and the status document.
+/// Every name on the bus that is not Athena's own with the schema of its messages, and the status document.
 fn all() -> BTreeMap<String, Schema> {
     let mut schemas = BTreeMap::from([
         (Channel::Crypto.name().to_owned(), of::<Tick>()),

@@ -51,6 +51,13 @@ impl FeeSchedule {
         let rounded = fee.round_dp_with_strategy(5, rust_decimal::RoundingStrategy::MidpointAwayFromZero);
         Usd(rounded.max(Decimal::new(1, 5)).normalize())
     }
+
+    /// The most that a taker pays for `size` shares at `price` or better: a price nearer to one half costs more.
+    #[must_use]
+    pub fn most(&self, price: Price, size: Size) -> Usd {
+        let half = Price(Decimal::new(5, 1));
+        self.taker_fee(if price > half { half } else { price }, size)
+    }
 }
 
 /// A binary market as the venue describes it.

@@ -99,7 +99,7 @@ pub enum PostAnswer {
         /// What happened instead of an answer.
         reason: String,
     },
-    /// Not sent: the gate was closed before the first byte.
+    /// Not sent: killed before the first byte.
     NotSent {
         /// Why.
         reason: String,

@@ -42,6 +42,9 @@ pub struct OrderRow {
     pub accepted: bool,
     /// It was not ours by intent: placed by hand or by another program, and taken into the books.
     pub adopted: bool,
+    /// How often its bytes left, as far as the answers were written down.
+    #[serde(default)]
+    pub posts: u32,
     /// The fencing token under which it was last written: stamped by the ledger, whatever is given. 0 before any lease.
     #[serde(skip)]
     pub token: u64,

@@ -139,7 +139,8 @@ impl Engine for Postgres {
         // The lease's row is the right to write; what is read after it was locked is the newest.
         let sql = match access {
             Access::Write => "BEGIN; SELECT 1 FROM lease FOR UPDATE",
-            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            // All that a long history holds takes longer to read than any commit.
+            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '10min'",
         };
         sqlx::raw_sql(sql).execute(&mut connection).await.map_err(|error| storage(&error))?;
         Ok(Box::new(PgSession { connection, shelf: Arc::clone(&self.shelf) }))

@@ -34,7 +34,14 @@ pub(crate) fn order(n: u32, state: OrderState) -> OrderRow {
     if state != OrderState::Denied {
         order.times.sent_at = Some(at(3));
     }
-    OrderRow { order, digest: Some("d".into()), accepted: state == OrderState::Live, adopted: false, token: 0 }
+    OrderRow {
+        order,
+        digest: Some("d".into()),
+        accepted: state == OrderState::Live,
+        adopted: false,
+        posts: 0,
+        token: 0,
+    }
 }
 
 pub(crate) fn put(row: &OrderRow) -> Write {

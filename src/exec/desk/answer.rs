@@ -25,8 +25,8 @@ impl Desk {
             tracked.sending = Sending::Idle;
         }
         if let Some(begun) = begun {
-            tracked.posts += 1;
-            if tracked.posts == 1 {
+            tracked.row.posts += 1;
+            if tracked.row.posts == 1 {
                 let waited = begun.since(tracked.row.order.intent.tick_received_at).as_micros();
                 self.latency.saturating_record(u64::try_from(waited).unwrap_or(u64::MAX).max(1));
             }
@@ -78,9 +78,9 @@ impl Desk {
                 self.again(key, reason, least, now, step);
             }
             PostAnswer::NotSent { reason } => {
-                let never = self.orders.get(key).is_some_and(|tracked| tracked.posts == 0);
-                let dead = if never { DeadLetterReason::Killed } else { DeadLetterReason::Exhausted };
-                self.give_up(key, &format!("not sent: {reason}"), dead, now, step);
+                // The switch was not armed, or for another epoch, right before the first byte; how often it was sent before does
+                // not matter.
+                self.give_up(key, &format!("not sent: {reason}"), DeadLetterReason::Killed, now, step);
             }
         }
     }
@@ -118,8 +118,8 @@ impl Desk {
             return;
         }
         tracked.first_error.get_or_insert_with(|| reason.clone());
-        let doubled = first.saturating_mul(1_u32 << tracked.posts.saturating_sub(1).min(16)).min(most);
-        let pause = jittered(doubled, key, tracked.posts).max(least + jittered(least, key, tracked.posts) / 8);
+        let doubled = first.saturating_mul(1_u32 << tracked.row.posts.saturating_sub(1).min(16)).min(most);
+        let pause = jittered(doubled, key, tracked.row.posts).max(least + jittered(least, key, tracked.row.posts) / 8);
         self.wait(key, reason, now.plus(pause), now, step);
     }
 

@@ -1,12 +1,12 @@
 //! Comparing pUSD and shares with the venue, once nothing provisional and no lag of a cache can explain a difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Desk, Effect, Step};
-use crate::domain::{Asset, Control, Denial, Price, Timestamp, TokenId, Usd};
+use super::{Desk, Effect, Step, Tracked};
+use crate::domain::{Asset, Control, Denial, Journal, OrderState, Price, Side, Timestamp, TokenId, Usd};
 use crate::exec::portfolio::{Expected, correction};
 use crate::exec::venue::{Balances, VenueError};
 
@@ -18,6 +18,12 @@ const AGAIN: Duration = Duration::from_secs(5);
 const CONFIRMATIONS: u32 = 3;
 /// What rounding may leave, in pUSD or shares.
 const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+/// So long without a comparison is told.
+const OVERDUE: Duration = Duration::from_mins(10);
+/// Differences within this count together.
+const WINDOW: Duration = Duration::from_hours(24);
+/// The note of what the account began with.
+const OPENING: &str = "what the account had before the books began";
 /// Tokens asked for at one time.
 const TOKENS: usize = 50;
 /// What stands for the market in a correction of pUSD.
@@ -28,6 +34,13 @@ const ACCOUNT: &str = "account";
 pub(super) struct Counting {
     next_at: Timestamp,
     asking: Option<Vec<TokenId>>,
+    /// The last token that had its turn.
+    turn: Option<TokenId>,
+    /// When balances were compared last, and whether it was told that this is long ago.
+    counted_at: Timestamp,
+    overdue_told: bool,
+    /// What was corrected within [`WINDOW`], in pUSD.
+    corrected: VecDeque<(Timestamp, Usd)>,
     /// Differences seen in a row, each with the least of what was seen.
     pub(super) seen: BTreeMap<Asset, (Decimal, u32)>,
 }
@@ -35,25 +48,81 @@ pub(super) struct Counting {
 impl Counting {
     /// Due at once.
     pub(super) const fn at(now: Timestamp) -> Self {
-        Self { next_at: now, asking: None, seen: BTreeMap::new() }
+        Self {
+            next_at: now,
+            asking: None,
+            turn: None,
+            counted_at: now,
+            overdue_told: false,
+            corrected: VecDeque::new(),
+            seen: BTreeMap::new(),
+        }
     }
 }
 
 impl Desk {
     /// Asks for balances when that is due and the books are at rest.
     pub(super) fn count_money(&mut self, now: Timestamp, step: &mut Step) {
-        if self.counting.asking.is_some() || now < self.counting.next_at || !self.is_settled() {
+        if !self.counting.overdue_told && now.since(self.counting.counted_at) > OVERDUE {
+            self.counting.overdue_told = true;
+            let minutes = OVERDUE.as_secs() / 60;
+            self.mismatch("balance", format!("no balance was compared for {minutes} min"), now, step);
+        }
+        if self.counting.asking.is_some() || now < self.counting.next_at || self.reconcile.is_required() {
             return;
         }
-        let tokens = self.portfolio.countable(TOKENS);
+        let tokens = self.countable();
         let refresh = !self.counting.seen.is_empty();
         self.counting.asking = Some(tokens.clone());
         step.urgent.push(Effect::Balances { tokens, refresh });
     }
 
-    /// No order is of unknown fate or on its way, every match has its trade, and the books were compared.
-    fn is_settled(&self) -> bool {
-        !self.reconcile.is_required() && self.counts.unknown == 0 && self.sending() == 0 && self.untraded.is_empty()
+    /// What differed last is looked at again, and of all others some in turn.
+    fn countable(&mut self) -> Vec<TokenId> {
+        let differ = |asset: &Asset| if let Asset::Token(token) = asset { Some(token.clone()) } else { None };
+        let mut tokens: Vec<TokenId> = self.counting.seen.keys().filter_map(differ).take(TOKENS).collect();
+        for token in self.portfolio.countable(TOKENS, self.counting.turn.as_ref()) {
+            if tokens.len() >= TOKENS {
+                break;
+            }
+            if !tokens.contains(&token) {
+                self.counting.turn = Some(token.clone());
+                tokens.push(token);
+            }
+        }
+        tokens
+    }
+
+    /// No order is of unknown fate or on its way, and every match has its trade.
+    fn is_at_rest(&self) -> bool {
+        self.counts.unknown == 0 && self.sending() == 0 && self.untraded.is_empty()
+    }
+
+    /// Allows for what orders may have led to without our having heard of it.
+    fn allow_for_orders(&self, expected: &mut Expected, now: Timestamp) {
+        let young = |tracked: &Tracked| {
+            let times = tracked.row.order.times;
+            let begun = times.sent_at.or(times.signed_at);
+            let open_ended = matches!(tracked.state(), OrderState::Sent | OrderState::Unknown);
+            open_ended || begun.is_some_and(|begun| now.since(begun) <= CACHE_LAG)
+        };
+        let active = self.active.iter().filter_map(|key| self.orders.get(key)).filter(|tracked| young(tracked));
+        let open = active.map(|tracked| (tracked, tracked.row.order.remaining() + tracked.standing.untraded()));
+        let ended = self.untraded.keys().filter(|key| !self.active.contains(*key));
+        let ended = ended.filter_map(|key| self.orders.get(key)).map(|tracked| (tracked, tracked.standing.untraded()));
+        for (tracked, shares) in open.chain(ended) {
+            let intent = &tracked.row.order.intent;
+            let fee =
+                self.markets.get(&intent.market).map_or(Usd::ZERO, |market| market.fee.most(intent.price, shares));
+            match intent.side {
+                Side::Buy => {
+                    let paid = intent.price.notional(shares) + fee;
+                    expected.may_show(&intent.token, -paid.0, shares.0);
+                }
+                // It may sell for more than its limit, up to a whole pUSD a share.
+                Side::Sell => expected.may_show(&intent.token, shares.0, -shares.0),
+            }
+        }
     }
 
     /// The venue's balances.
@@ -68,20 +137,25 @@ impl Desk {
                 return step;
             }
         };
-        if !self.is_settled() {
+        if self.reconcile.is_required() {
             self.counting.next_at = now.plus(AGAIN);
             return step;
         }
-        let expected = self.portfolio.expected(&asked, CACHE_LAG, now);
+        let mut expected = self.portfolio.expected(&asked, CACHE_LAG, now);
         if expected.cash.is_none() {
             self.open_account(&balances, now, &mut step);
             return step;
         }
+        self.allow_for_orders(&mut expected, now);
+        (self.counting.counted_at, self.counting.overdue_told) = (now, false);
         let missed = misses(&expected, &balances);
         if !missed.is_empty() {
             self.counting.next_at = now.plus(AGAIN);
         }
-        let before = std::mem::take(&mut self.counting.seen);
+        let unasked = |asset: &Asset| matches!(asset, Asset::Token(token) if !asked.contains(token));
+        let (kept, before) = std::mem::take(&mut self.counting.seen).into_iter().partition(|(asset, _)| unasked(asset));
+        self.counting.seen = kept;
+        let before: BTreeMap<Asset, (Decimal, u32)> = before;
         for (asset, miss) in missed {
             let earlier = before.get(&asset).filter(|(other, _)| other.is_sign_negative() == miss.is_sign_negative());
             let (least, times) = earlier.map_or((miss, 0), |(other, times)| (nearer(*other, miss), *times));
@@ -93,14 +167,13 @@ impl Desk {
 
     /// The first balance: whatever was there before the books began.
     fn open_account(&mut self, balances: &Balances, now: Timestamp, step: &mut Step) {
-        if self.portfolio.is_in_flux() {
+        if self.portfolio.is_in_flux() || !self.is_at_rest() {
             self.counting.next_at = now.plus(AGAIN);
             return;
         }
         let more = balances.collateral.balance - self.portfolio.cash().0;
         tracing::info!(pusd = %balances.collateral.balance, "the account's balance is taken over");
-        let note = "what the account had before the books began".to_owned();
-        self.correct(Asset::Usd, more, note, now, step);
+        self.correct(Asset::Usd, more, OPENING.to_owned(), now, step);
     }
 
     fn settle_differences(&mut self, now: Timestamp, step: &mut Step) {
@@ -127,10 +200,39 @@ impl Desk {
             self.mismatch("balance", format!("{detail}; its figure is taken over"), now, step);
             self.correct(asset, miss, detail, now, step);
         }
+        if !worth.is_zero() {
+            self.counting.corrected.push_back((now, worth));
+            self.judge_corrections(now, step);
+        }
+    }
+
+    /// Each difference is corrected, so that small ones could go on for ever: they count together.
+    fn judge_corrections(&mut self, now: Timestamp, step: &mut Step) {
+        self.counting.corrected.retain(|(at, _)| now.since(*at) <= WINDOW);
+        let worth: Usd = self.counting.corrected.iter().map(|(_, worth)| *worth).sum();
         let limit = self.rules.mismatch_limit;
         if worth > limit {
-            let value = format!("books and venue differ by {} pUSD", worth.0.normalize());
+            let (worth, hours) = (worth.0.normalize(), WINDOW.as_secs() / 3_600);
+            let value = format!("books and venue differed by {worth} pUSD within {hours} h");
             self.exceeded(&Denial { control: Control::Mismatch, value, limit: format!("{limit} pUSD") }, step);
+        }
+    }
+
+    /// A person has looked and armed: what was corrected before is accepted.
+    pub(super) fn accept_corrections(&mut self) {
+        self.counting.corrected.clear();
+    }
+
+    /// What earlier runs corrected counts too; not what the account began with.
+    pub(super) fn restore_corrections(&mut self, journals: &[Journal]) {
+        for journal in journals {
+            let Some(first) = journal.postings.first() else { continue };
+            let worth = match &first.asset {
+                Asset::Usd if journal.note.as_deref() == Some(OPENING) => continue,
+                Asset::Usd => Usd(first.amount.abs()),
+                Asset::Token(token) => self.worth(token, first.amount),
+            };
+            self.counting.corrected.push_back((journal.at, worth));
         }
     }
 

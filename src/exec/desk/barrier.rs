@@ -42,7 +42,7 @@ impl Desk {
                 continue;
             };
             let times = tracked.row.order.times;
-            let since = times.answered_at.or(times.sent_at).or(times.signed_at);
+            let since = tracked.doubted.or(times.answered_at).or(times.sent_at).or(times.signed_at);
             let age = now.since(since.unwrap_or(now));
             if age <= self.rules.unknown_too_old {
                 continue;

@@ -129,7 +129,7 @@ impl Desk {
         let mut order = Order::new(intent, now);
         order.order = Some(seen.order.clone());
         order.reason = Some("not placed by this desk".into());
-        let row = OrderRow { order, digest: None, accepted: false, adopted: true, token: 0 };
+        let row = OrderRow { order, digest: None, accepted: false, adopted: true, posts: 0, token: 0 };
         let standing = Standing::new(seen.size);
         self.track(&key, Tracked::new(row, standing));
         self.learn(&key, Fact::Seen { sighting: Sighting::Open, matched: seen.matched }, "adopted", now, step);
@@ -252,6 +252,7 @@ impl Desk {
                 }
                 match &lookup.order {
                     Some(seen) => {
+                        self.absolve(&key, begun, now, &mut step);
                         self.see(seen, now, &mut step);
                         self.follow_up(&key, seen, now);
                     }

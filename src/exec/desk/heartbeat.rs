@@ -51,7 +51,7 @@ impl Desk {
     pub(super) fn heartbeat(&mut self, now: Timestamp, step: &mut Step) {
         self.beats.away = self.beats.ticked_at.map_or(Duration::ZERO, |last| now.since(last));
         self.beats.ticked_at = Some(now);
-        self.watch_lapse(now);
+        self.watch_lapse(now, step);
         let due = self.beats.sent_at.is_none_or(|last| now.since(last) >= self.rules.heartbeat_every);
         if due && !self.beats.under_way && self.unfit(now).is_none() {
             self.beats.under_way = true;
@@ -61,7 +61,8 @@ impl Desk {
     }
 
     /// A heartbeat was answered.
-    pub(in crate::exec) fn on_heartbeat(&mut self, result: Result<(), String>, now: Timestamp) {
+    pub(in crate::exec) fn on_heartbeat(&mut self, result: Result<(), String>, now: Timestamp) -> Step {
+        let mut step = Step::default();
         self.beats.under_way = false;
         match result {
             // Nothing is fed while killed, and what was under way then tells nothing.
@@ -72,7 +73,7 @@ impl Desk {
                 self.beats.taken_at = Some(sent);
                 self.beats.missed = false;
                 if self.health.heartbeat.take().is_some() || late {
-                    self.doubt_open("a heartbeat was missed: the venue may have cancelled it", now);
+                    self.doubt_open(now, &mut step);
                 }
             }
             Err(error) => {
@@ -81,6 +82,7 @@ impl Desk {
                 self.beats.sent_at = Some(now.minus(self.rules.heartbeat_every / 2));
             }
         }
+        step
     }
 
     /// Nothing is fed while killed, so an old failure would stand for ever.
@@ -91,26 +93,42 @@ impl Desk {
     }
 
     /// None was taken for as long as the venue waits: it sweeps now, whatever the reason was.
-    fn watch_lapse(&mut self, now: Timestamp) {
+    fn watch_lapse(&mut self, now: Timestamp, step: &mut Step) {
         let lapsed = self.beats.taken_at.is_some_and(|taken| now.since(taken) > WINDOW);
         if lapsed && !self.beats.missed && self.latch.is_armed() {
             self.beats.missed = true;
             let why = format!("heartbeat: none was taken for {} s", WINDOW.as_secs());
             self.health.heartbeat.get_or_insert(why);
-            self.doubt_open("a heartbeat was missed: the venue may have cancelled it", now);
+            self.doubt_open(now, step);
         }
     }
 
-    /// Every open order is in doubt: it stays reserved, says so, and is compared before anything new is sent.
-    fn doubt_open(&mut self, why: &str, now: Timestamp) {
+    /// Every open order is of unknown fate: it stays reserved, says so, and is compared before anything new is sent.
+    fn doubt_open(&mut self, now: Timestamp, step: &mut Step) {
         let open: Vec<super::Key> = self.active.iter().cloned().collect();
         for key in open {
-            let doubted = self.orders.get_mut(&key).filter(|tracked| tracked.standing.is_held());
-            if let Some(tracked) = doubted {
-                tracked.doubted = true;
-                self.amend(&key, |row| row.order.reason = Some(why.to_owned()));
+            let Some(tracked) = self.orders.get_mut(&key).filter(|tracked| tracked.standing.is_held()) else {
+                continue;
+            };
+            let before = tracked.row.clone();
+            tracked.doubted.get_or_insert(now);
+            tracked.row.order.state = tracked.shown();
+            tracked.row.order.reason = Some("a heartbeat was missed: the venue may have cancelled it".into());
+            if tracked.row != before {
+                self.record(&key, &before, "doubted", now, step);
             }
         }
         self.reconcile_now(now);
+    }
+
+    /// The venue showed an order as it was when it was asked at `begun`: a doubt from before is settled.
+    pub(super) fn absolve(&mut self, key: &super::Key, begun: Timestamp, now: Timestamp, step: &mut Step) {
+        let doubted = |tracked: &&mut super::Tracked| tracked.doubted.is_some_and(|since| since <= begun);
+        let Some(tracked) = self.orders.get_mut(key).filter(doubted) else { return };
+        let before = tracked.row.clone();
+        tracked.doubted = None;
+        tracked.row.order.state = tracked.shown();
+        tracked.row.order.reason = None;
+        self.record(key, &before, "seen", now, step);
     }
 }

@@ -101,7 +101,7 @@ impl Desk {
         for effect in after {
             let Effect::Post(key) = effect else { continue };
             let Some(tracked) = self.orders.get_mut(key) else { continue };
-            if tracked.posts == 0 && !tracked.standing.is_held() {
+            if tracked.row.posts == 0 && !tracked.standing.is_held() {
                 self.forget(key);
             } else if tracked.sending == Sending::Due {
                 tracked.sending = Sending::RetryAt(now);
@@ -213,8 +213,14 @@ impl Desk {
         order.order = Some(signed.order().clone());
         order.times.gated_at = Some(begun);
         order.times.signed_at = Some(done);
-        let row =
-            OrderRow { order, digest: Some(signed.digest().to_owned()), accepted: false, adopted: false, token: 0 };
+        let row = OrderRow {
+            order,
+            digest: Some(signed.digest().to_owned()),
+            accepted: false,
+            adopted: false,
+            posts: 0,
+            token: 0,
+        };
         let mut tracked = Tracked::new(row, Standing::new(signed.intent().size));
         tracked.entry = entry;
         tracked.payload = payload;
@@ -248,7 +254,7 @@ impl Desk {
     fn deny_at_intake(&mut self, entry: &Entry, mut order: Order, denied: Denied, now: Timestamp, step: &mut Step) {
         let key: Key = (order.intent.intent.clone(), order.intent.attempt);
         order.reason = Some(denied.denial.to_string());
-        let row = OrderRow { order, digest: None, accepted: false, adopted: false, token: 0 };
+        let row = OrderRow { order, digest: None, accepted: false, adopted: false, posts: 0, token: 0 };
         self.track(&key, Tracked::new(row.clone(), Standing::new(row.order.intent.size)));
         Self::tell_denied(denied, now, step);
         self.learn(&key, Fact::Denied, "denied", now, step);
@@ -288,12 +294,14 @@ impl Desk {
         }
         let Some(signed) = tracked.signed.clone() else { return Err(step) };
         tracked.row.order.times.committed_at.get_or_insert(now);
-        let (intent, posts) = (signed.intent().clone(), tracked.posts);
+        let (intent, posts) = (signed.intent().clone(), tracked.row.posts);
         if !self.latch.is_armed() || self.latch.epoch != intent.epoch {
             self.give_up(key, "killed before it was sent", DeadLetterReason::Killed, now, &mut step);
         } else if now > intent.deadline {
             let reason = if posts == 0 { DeadLetterReason::Expired } else { DeadLetterReason::Exhausted };
             self.give_up(key, "its deadline passed", reason, now, &mut step);
+        } else if let Some((until, why)) = self.pause.holds(now) {
+            self.wait(key, why, until, now, &mut step);
         } else if let Some(trouble) = self.trouble(now) {
             self.postpone(key, trouble, now);
         } else if let Some(until) = self.post_only_until(&intent, now) {

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::intake::Signer;
-use super::{BUILD, Desk, Effect, Key, Step};
+use super::{Desk, Effect, Key, Step};
 use crate::bus::{Entry, decode, encode};
 use crate::domain::{
     DeadLetter, DeadLetterReason, DeadLetterState, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent,
@@ -14,6 +14,12 @@ use crate::store::ledger::{InboxRow, Write};
 pub(super) const KEPT: usize = 1_000;
 /// How many a snapshot shows.
 const SHOWN: usize = 100;
+
+/// What a letter names as the build that gave it up: the version, and the commit when the build was told of it.
+fn build() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    option_env!("COCKPIT_COMMIT").map_or_else(|| version.to_owned(), |commit| format!("{version}+{commit}"))
+}
 
 /// The newest letters and how many wait.
 #[derive(Debug, Default)]
@@ -112,7 +118,7 @@ impl Desk {
             posts: 0,
             first_at: now,
             last_at: now,
-            build: BUILD.to_owned(),
+            build: build(),
             state: DeadLetterState::Waiting,
         };
         self.bury(letter, step);
@@ -139,10 +145,10 @@ impl Desk {
             first_error: tracked.first_error.clone().unwrap_or_else(|| error.clone()),
             last_error: error,
             original: tracked.payload.clone(),
-            posts: tracked.posts,
+            posts: tracked.row.posts,
             first_at: tracked.row.order.times.consumed_at.unwrap_or(now),
             last_at: now,
-            build: BUILD.to_owned(),
+            build: build(),
             state: DeadLetterState::Waiting,
         };
         self.bury(letter, step);

@@ -48,8 +48,9 @@ impl LimitBook {
         if stored != Some(&book) {
             step.writes.push(Write::Params(Box::new(book.clone())));
         }
-        let before = stored.and_then(ParamBook::in_force);
-        if let Some(version) = book.in_force().filter(|version| before != Some(*version)) {
+        if let (Some(before), Some(version)) = (stored.and_then(ParamBook::in_force), book.in_force())
+            && before != version
+        {
             step.emit(TradeEvent::Params(version.clone()));
         }
         step.after.push(Effect::Mirror(Box::new(book.clone())));

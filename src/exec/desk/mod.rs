@@ -49,8 +49,6 @@ pub(super) const ENDED_KEPT: usize = 20_000;
 const LOOKED_AT: usize = 1_024;
 /// How many orders and how many fills a snapshot shows.
 const SHOWN: usize = 200;
-/// What dead letters name as the build that gave them up.
-const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// Bytes of an original payload that are kept.
 const PAYLOAD_KEPT: usize = 8_192;
 
@@ -215,14 +213,13 @@ struct Tracked {
     payload: String,
     signed: Option<Arc<SignedOrder>>,
     sending: Sending,
-    posts: u32,
     first_error: Option<String>,
     search: Option<Search>,
     looking: bool,
     check_at: Option<Timestamp>,
     cancel_at: Option<Timestamp>,
-    /// The venue may have ended it without our hearing of it.
-    doubted: bool,
+    /// Since when the venue may have ended it without our hearing of it.
+    doubted: Option<Timestamp>,
     /// Trades that are not settled.
     unsettled: HashSet<TradeId>,
 }
@@ -236,19 +233,28 @@ impl Tracked {
             payload: String::new(),
             signed: None,
             sending: Sending::Idle,
-            posts: 0,
             first_error: None,
             search: None,
             looking: false,
             check_at: None,
             cancel_at: None,
-            doubted: false,
+            doubted: None,
             unsettled: HashSet::new(),
         }
     }
 
     const fn state(&self) -> OrderState {
         self.row.order.state
+    }
+
+    /// What is known of it, and the doubt that lies over an open order.
+    fn shown(&self) -> OrderState {
+        match self.standing.state() {
+            OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending if self.doubted.is_some() => {
+                OrderState::Unknown
+            }
+            state => state,
+        }
     }
 
     /// Every share that was matched is settled and ours.
@@ -344,8 +350,9 @@ impl Desk {
         let Some(tracked) = self.orders.get_mut(key) else { return };
         let before = tracked.row.clone();
         let applied = tracked.standing.apply(fact);
+        let shown = tracked.shown();
         let order = &mut tracked.row.order;
-        order.state = tracked.standing.state();
+        order.state = shown;
         (order.matched, order.traded) = (tracked.standing.matched(), tracked.standing.traded());
         tracked.row.accepted = tracked.standing.is_held();
         if tracked.row.accepted && order.times.sent_at.is_none() {

@@ -35,6 +35,11 @@ impl Pause {
     ) -> Duration {
         let pause = match code {
             TransientCode::Restarting | TransientCode::CancelOnly | TransientCode::TradingDisabled => {
+                // Of many orders that were on their way at one time each is refused: that is one refusal, not many in a row.
+                let rest = self.until.as_ref().map_or(Duration::ZERO, |(until, _)| until.since(now));
+                if !rest.is_zero() {
+                    return rest.max(after.unwrap_or_default());
+                }
                 let doubled = MAINTENANCE_FIRST.saturating_mul(1 << self.in_a_row.min(8)).min(MAINTENANCE_MOST);
                 self.in_a_row += 1;
                 doubled.max(after.unwrap_or_default())
@@ -65,9 +70,14 @@ impl Pause {
         }
     }
 
+    /// Until when nothing can be sent, and why.
+    pub(super) fn holds(&self, now: Timestamp) -> Option<(Timestamp, String)> {
+        self.until.clone().filter(|(until, _)| now < *until)
+    }
+
     /// Why nothing can be sent now.
     pub(super) fn trouble(&self, now: Timestamp) -> Option<String> {
-        self.until.as_ref().filter(|(until, _)| now < *until).map(|(_, why)| why.clone())
+        self.holds(now).map(|(_, why)| why)
     }
 }
 
@@ -89,11 +99,16 @@ mod tests {
     #[test]
     fn maintenance_doubles_up_to_its_bound_and_an_accepted_order_ends_it() {
         let mut pause = Pause::default();
-        for (seconds, n) in [(1, 0), (2, 1), (4, 2), (8, 3), (8, 4)] {
-            let least = pause.refused(TransientCode::Restarting, "425", None, at(n));
-            assert_eq!(least, Duration::from_secs(seconds));
+        for (seconds, millis) in [(1, 0), (2, 1_000), (4, 3_000), (8, 7_000), (8, 15_000)] {
+            for late in [0, 1, 200] {
+                // Others that were on their way are refused too: they wait for the same end.
+                let least = pause.refused(TransientCode::Restarting, "425", None, at(millis + late));
+                assert_eq!(least, Duration::from_millis(seconds * 1_000 - late.unsigned_abs()));
+            }
         }
-        assert!(pause.trouble(at(8_003)).expect("still").contains("restarting") && pause.trouble(at(8_004)).is_none());
+        assert!(
+            pause.trouble(at(22_999)).expect("still").contains("restarting") && pause.trouble(at(23_000)).is_none()
+        );
         pause.refused(TransientCode::CancelOnly, "503", None, at(0));
         pause.accepted(false);
         assert_eq!(pause.trouble(at(1)), None);

@@ -194,7 +194,7 @@ impl Desk {
         for order in &snapshot.orders {
             self.listed(order, begun, now, &mut step);
         }
-        self.absolve(&listed, begun);
+        self.absolve_listed(&listed, begun, now, &mut step);
         let untraded = self.tell_untraded(now, &mut step);
         for key in self.missing(&listed, begun).into_iter().chain(untraded) {
             if let Some(order) = self.look(&key, &mut step) {
@@ -208,12 +208,10 @@ impl Desk {
     }
 
     /// Orders in doubt that the list shows are as they were. An order risen from the dead that it does not show is gone.
-    fn absolve(&mut self, listed: &HashSet<&OrderId>, begun: Timestamp) {
+    fn absolve_listed(&mut self, listed: &HashSet<&OrderId>, begun: Timestamp, now: Timestamp, step: &mut Step) {
         for order in listed {
-            let tracked = self.index.get(*order).and_then(|key| self.orders.get_mut(key));
-            if let Some(tracked) = tracked.filter(|tracked| tracked.doubted) {
-                tracked.doubted = false;
-                tracked.row.order.reason = None;
+            if let Some(key) = self.index.get(*order).cloned() {
+                self.absolve(&key, begun, now, step);
             }
         }
         let (orders, changed) = (&self.orders, begun);
@@ -257,8 +255,10 @@ impl Desk {
         let should_show = |key: &&Key| {
             let Some(tracked) = self.orders.get(*key) else { return false };
             let Some(order) = &tracked.row.order.order else { return false };
-            let open =
-                matches!(tracked.state(), OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending);
+            let open = matches!(
+                tracked.standing.state(),
+                OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending
+            );
             let times = tracked.row.order.times;
             let before = times.answered_at.or(times.sent_at).is_none_or(|at| at < begun);
             open && before && !listed.contains(order)

@@ -97,6 +97,7 @@ impl Desk {
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };
+        desk.restore_corrections(&memory.corrections);
         desk.recover(memory, now, &mut step);
         Ok((desk, step))
     }

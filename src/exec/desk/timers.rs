@@ -56,6 +56,7 @@ impl Desk {
     pub(in crate::exec) fn on_latch(&mut self, latch: crate::domain::KillLatch, now: Timestamp) -> Step {
         if latch.is_armed() && latch.epoch != self.latch.epoch {
             self.breaker.reset();
+            self.accept_corrections();
         }
         self.latch = latch;
         self.beyond_drawdown = 0;
@@ -117,7 +118,13 @@ impl Desk {
             if at > now && !halted {
                 continue;
             }
-            if tracked.posts == 0 || halted || now > tracked.row.order.intent.deadline {
+            let over = halted || now > tracked.row.order.intent.deadline;
+            if let Some((until, why)) = self.pause.holds(now).filter(|_| !over) {
+                // Looked at only when it could be sent: to look again and again would use up what else is asked of the venue.
+                self.wait(&key, why, until, now, step);
+                continue;
+            }
+            if tracked.row.posts == 0 || halted || now > tracked.row.order.intent.deadline {
                 // Decided by `clear_to_send`, which ends what may not leave any more.
                 tracked.sending = Sending::Due;
                 step.after.push(Effect::Post(key));
@@ -164,7 +171,7 @@ impl Desk {
             let Some(tracked) = self.orders.get(*key) else { return false };
             let intent = &tracked.row.order.intent;
             let rests = matches!(intent.tif, TimeInForce::Gtc | TimeInForce::Gtd);
-            match tracked.state() {
+            match tracked.standing.state() {
                 OrderState::Live | OrderState::PartiallyFilled => rests && intent.rest_until <= now,
                 OrderState::CancelPending => tracked.cancel_at.is_none_or(|at| at <= now) && !tracked.looking,
                 _ => false,
@@ -188,7 +195,7 @@ impl Desk {
     pub(in crate::exec) fn cancel_resting(&mut self, now: Timestamp) -> Step {
         let mut step = Step::default();
         let resting = |key: &&Key| {
-            let state = self.orders.get(*key).map(super::Tracked::state);
+            let state = self.orders.get(*key).map(|tracked| tracked.standing.state());
             matches!(state, Some(OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending))
         };
         let resting: Vec<Key> = self.active.iter().filter(resting).cloned().collect();

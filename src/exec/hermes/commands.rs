@@ -14,6 +14,8 @@ use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, Kill
 const BLOCK: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(250);
 const BATCH: usize = 16;
+/// Commands that wait for the one before them.
+const WAITING: usize = 64;
 /// How long the loop may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -38,7 +40,8 @@ pub(in crate::exec) enum Asked {
     Published(String),
 }
 
-/// Obeys what is appended from now on, until the end.
+/// Obeys what is appended from now on, until the end. A kill takes effect when it is read, and again in its turn: a question before
+/// it, which may be one to arm, neither holds it up nor outlasts it.
 pub(super) async fn tail(
     bus: BusRef,
     switch: Arc<KillSwitch>,
@@ -46,23 +49,32 @@ pub(super) async fn tail(
     answers: mpsc::Sender<Ack>,
     end: CancellationToken,
 ) {
-    let mut after: Option<EntryId> = None;
-    loop {
-        let followed = tokio::select! {
-            followed = follow(&bus, &switch, &asks, &answers, &mut after) => followed,
-            () = end.cancelled() => return,
-        };
-        if let Err(error) = followed {
-            tracing::warn!(%error, "control.commands cannot be read, trying again");
+    let (queue, mut waiting) = mpsc::channel(WAITING);
+    let reading = async {
+        let mut after: Option<EntryId> = None;
+        loop {
+            if let Err(error) = follow(&bus, &switch, &queue, &answers, &mut after).await {
+                tracing::warn!(%error, "control.commands cannot be read, trying again");
+            }
+            tokio::time::sleep(PAUSE).await;
         }
-        tokio::time::sleep(PAUSE).await;
+    };
+    let obeying = async {
+        while let Some(command) = waiting.recv().await {
+            answer(&answers, obey(command, &switch, &asks).await);
+        }
+    };
+    tokio::select! {
+        () = reading => {}
+        () = obeying => {}
+        () = end.cancelled() => {}
     }
 }
 
 async fn follow(
     bus: &BusRef,
     switch: &KillSwitch,
-    asks: &mpsc::Sender<Asked>,
+    queue: &mpsc::Sender<Command>,
     answers: &mpsc::Sender<Ack>,
     after: &mut Option<EntryId>,
 ) -> Result<(), BusError> {
@@ -85,12 +97,29 @@ async fn follow(
             if command.action.addressee() != Addressee::Hermes {
                 continue;
             }
-            let ack = obey(command, switch, asks).await;
-            if let Err(error) = answers.try_send(ack) {
-                tracing::warn!(%error, "an acknowledgement was lost");
+            if let Action::Kill { why } = &command.action {
+                trip(switch, &command.actor, why);
+                // Its turn may be waited for: nothing behind it stops more than it has.
+                if queue.send(command).await.is_err() {
+                    return Ok(());
+                }
+            } else if let Err(error) = queue.try_send(command) {
+                let id = error.into_inner().id;
+                answer(answers, refused(id, "too many commands are waiting for hermes"));
             }
         }
     }
+}
+
+fn answer(answers: &mpsc::Sender<Ack>, ack: Ack) {
+    if let Err(error) = answers.try_send(ack) {
+        tracing::warn!(%error, "an acknowledgement was lost");
+    }
+}
+
+fn refused(id: String, reason: &str) -> Ack {
+    let verdict = AckVerdict::Denied { reasons: vec![reason.to_owned()] };
+    Ack { id, by: "hermes".into(), verdict, version: None, at: clock::now() }
 }
 
 /// Carries a command out and says what came of it.
@@ -129,4 +158,74 @@ fn answered(asks: &mpsc::Sender<Asked>, command: Command, verdict: AckVerdict) -
         tracing::error!(%told, "a command is only recorded here");
     }
     verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::memory::MemoryBus;
+    use crate::bus::{Origin, control};
+
+    /// Longer than the test waits, were the kill to wait for the answer before it.
+    const PATIENCE: Duration = ANSWER.checked_div(2).expect("half of it");
+
+    async fn until(what: &str, holds: impl Fn() -> bool) {
+        let reached = async {
+            while !holds() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{what}"));
+    }
+
+    #[tokio::test]
+    async fn a_kill_neither_waits_for_an_arming_before_it_nor_is_lost_to_it() {
+        let bus: BusRef = MemoryBus::new();
+        let latch = |epoch, state| KillLatch { epoch, state, by: "test".into(), why: "test".into(), at: clock::now() };
+        let switch = Arc::new(KillSwitch::new(latch(1, KillState::Armed)));
+        let (asks, mut asked) = mpsc::channel(8);
+        let (answers, mut answered) = mpsc::channel(8);
+        let end = CancellationToken::new();
+        let task = tokio::spawn(tail(Arc::clone(&bus), Arc::clone(&switch), asks, answers, end.clone()));
+        let origin = Origin::new("cli", "c1");
+        // Until the first is heard: what was appended before the task looked is not for it.
+        let (question, reply) = loop {
+            let arm = Action::Arm { why: "test".into() };
+            control::command(&bus, &origin, "cli:a", arm, clock::now()).await.expect("appended");
+            match tokio::time::timeout(Duration::from_millis(50), asked.recv()).await {
+                Ok(Some(Asked::Question { command, reply })) => break (command, reply),
+                Ok(other) => panic!("{other:?}"),
+                Err(_) => {}
+            }
+        };
+        let kill = Action::Kill { why: "now".into() };
+        let kill = control::command(&bus, &origin, "cli:b", kill, clock::now()).await.expect("appended");
+        until("the kill waits for the arming", || !switch.is_armed()).await;
+
+        // The arming that was under way takes effect all the same; then it is the kill's turn.
+        switch.arm(latch(2, KillState::Armed), switch.trips()).expect("armed");
+        let ack = |id: &str| Ack {
+            id: id.into(),
+            by: "hermes".into(),
+            verdict: AckVerdict::Applied,
+            version: None,
+            at: clock::now(),
+        };
+        reply.send(ack(&question.id)).expect("somebody waits");
+        let killed = async {
+            loop {
+                tokio::select! {
+                    Some(ack) = answered.recv() => if ack.id == kill.id { return },
+                    // Armings that were appended more than once.
+                    Some(asked) = asked.recv() => if let Asked::Question { command, reply } = asked {
+                        reply.send(refused(command.id, "test")).expect("somebody waits");
+                    },
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, killed).await.expect("it was obeyed in its turn");
+        assert_eq!((switch.is_armed(), switch.latch().epoch), (false, 2));
+        end.cancel();
+        task.await.expect("it ends");
+    }
 }

@@ -56,8 +56,8 @@ use crate::store::ledger::{Ledger, LedgerError, Memory, Write};
 
 /// Commands on their way to the loop.
 const ASKS: usize = 32;
-/// How long the books may take to be read.
-const LOAD_WITHIN: Duration = Duration::from_secs(30);
+/// Pause after the books could not be opened.
+const BOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 /// What Hermes is made of.
 #[derive(Debug)]
@@ -196,6 +196,10 @@ impl House {
                 Ok(Ended::Stopped) => (Some(Ok(())), "hermes is ending"),
                 Err(HermesError::Ledger(error)) if error.is_transient() => {
                     tracing::error!(%error, "the books cannot be read or written, trying again");
+                    tokio::select! {
+                        () = tokio::time::sleep(BOOKS_AGAIN) => {}
+                        () = shutdown.cancelled() => {}
+                    }
                     (None, "the ledger did not let us open the books")
                 }
                 Err(error) => (Some(Err(error)), "hermes cannot start"),
@@ -240,10 +244,7 @@ impl House {
     /// The books as the ledger has them, and the latch that is in force with them.
     async fn open(&self, boot: &str, tenure: &Tenure) -> Result<(Desk, Step, KillLatch), HermesError> {
         let Parts { settings, gate, ledger, .. } = &self.parts;
-        let load = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX));
-        let memory = tokio::time::timeout(LOAD_WITHIN, load)
-            .await
-            .map_err(|_| LedgerError::Unavailable(format!("the books were not read within {LOAD_WITHIN:?}")))??;
+        let memory = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX)).await?;
         let latch = open_books(settings, &memory, &self.file, ledger.as_ref()).await?;
         let origin = desk::Origin { mode: settings.mode, boot: boot.to_owned() };
         let (mut desk, recovery) =

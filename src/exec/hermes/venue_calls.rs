@@ -40,7 +40,7 @@ pub(super) enum Report {
     /// A cancel.
     Cancelled { orders: Vec<OrderId>, result: Result<CancelAnswer, VenueError> },
     /// What the ledger knows of an order that is in no book.
-    Recalled { order: OrderId, result: Result<Option<OrderRow>, LedgerError> },
+    Recalled { order: OrderId, result: Result<Option<Box<OrderRow>>, LedgerError> },
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
@@ -161,7 +161,7 @@ impl Calls {
     pub(super) fn recall(&self, order: OrderId) {
         let ledger = Arc::clone(&self.ledger);
         self.spawn(async move {
-            let result = ledger.order(&order).await;
+            let result = ledger.order(&order).await.map(|found| found.map(Box::new));
             Report::Recalled { order, result }
         });
     }
@@ -240,8 +240,9 @@ async fn send(venue: Arc<dyn ExecutionVenue>, gate: Gate, order: Arc<SignedOrder
         .await
         .unwrap_or_else(|_| PostAnswer::Unknown { reason: format!("no answer within {POST_TIMEOUT:?}") });
     match answer {
-        // The lease is ours again as soon as the ledger answers: the order may still go while its deadline allows.
-        PostAnswer::NotSent { reason } if gate.switch.may_send(epoch).is_ok() => {
+        // The lease is ours again as soon as the ledger answers, the latch on the bus is known again as soon as that does: the
+        // order may still go while its deadline allows.
+        PostAnswer::NotSent { reason } if gate.switch.is_armed() && gate.switch.latch().epoch == epoch => {
             PostAnswer::Transient { code: TransientCode::Unreachable, reason, retry_after: None }
         }
         other => other,

@@ -1,6 +1,6 @@
 //! What the venue's balances may be if the books are right. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use rust_decimal::Decimal;
@@ -59,13 +59,29 @@ pub struct Expected {
     pub tokens: BTreeMap<TokenId, Range>,
 }
 
+impl Expected {
+    /// Allows for something on its way that may show or not: pUSD and shares of `token`, as it would change them.
+    pub fn may_show(&mut self, token: &TokenId, cash: Decimal, shares: Decimal) {
+        if let Some(range) = &mut self.cash {
+            range.may_show(cash);
+        }
+        if let Some(range) = self.tokens.get_mut(token) {
+            range.may_show(shares);
+        }
+    }
+}
+
 impl Portfolio {
-    /// Tokens whose balance is worth asking for: what is held and not resolved, and what changed within `lag`; at most `most`.
+    /// Tokens whose balance is worth asking for: what is held and not resolved, and what changed within the lag of the last
+    /// comparison; at most `most`, those behind `after` first, so that all have their turn.
     #[must_use]
-    pub fn countable(&self, most: usize) -> Vec<TokenId> {
-        let recent = |token: &TokenId| self.changed_at.values().any(|(changed, _)| changed == token);
-        let open = |token: &&TokenId| !self.payouts.contains_key(*token) && (self.holds(token) || recent(token));
-        self.tokens.keys().filter(open).take(most).cloned().collect()
+    pub fn countable(&self, most: usize, after: Option<&TokenId>) -> Vec<TokenId> {
+        let recent: HashSet<&TokenId> = self.changed_at.values().map(|(changed, _)| changed).collect();
+        let open =
+            |token: &&TokenId| !self.payouts.contains_key(*token) && (self.holds(token) || recent.contains(token));
+        let (begun, behind): (Vec<&TokenId>, Vec<&TokenId>) =
+            self.tokens.keys().filter(open).partition(|token| after.is_some_and(|after| *token <= after));
+        behind.into_iter().chain(begun).take(most).cloned().collect()
     }
 
     /// What the balances of these tokens, and the pUSD, may be at `now` when the venue's cache lags by up to `lag`.

@@ -23,8 +23,8 @@ pub(super) use load::{facts, letter, order};
 
 /// The longest that a commit may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that reading everything back may take.
-const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest that reading everything back may take: it grows with the history.
+const LOAD_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How often something is begun again at once because another wrote at the same moment. Each time one of the others got through.
 const RACES: u32 = 32;

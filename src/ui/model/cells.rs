@@ -135,7 +135,7 @@ pub(crate) fn skip(skip: Skip) -> Row<Decision, 7> {
     let empty = || Cell::text("");
     let reason = skip.reason.replace('_', " ");
     let reason = if skip.note.starts_with(&reason) { String::new() } else { format!("{reason}: ") };
-    let untold = if skip.untold > 0 { format!("(+{} untold) ", skip.untold) } else { String::new() };
+    let untold = if skip.untold > 0 { format!("+{} ", skip.untold) } else { String::new() };
     let cells = [
         dim(format::clock(skip.at)),
         Cell::of("·", Role::Dim),

@@ -36,7 +36,8 @@ pub(super) fn lines(model: &Model, filter: &str, cols: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     for (action, keys) in entries {
         let keys = if keys.is_empty() { "(none)".to_owned() } else { keys };
-        let head = [(format!("{keys:keys_cols$}"), Role::Key), (format!("{:name_cols$}", action.name()), Role::Text)];
+        let gap = " ".repeat(keys_cols.saturating_sub(format::width(&keys)));
+        let head = [(format!("{keys}{gap}"), Role::Key), (format!("{:name_cols$}", action.name()), Role::Text)];
         if doc_cols >= 24 {
             for (index, doc) in format::wrap(action.doc(), doc_cols).into_iter().enumerate() {
                 let mut line =

@@ -101,10 +101,11 @@ fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
             desk.on_snapshot(at(now), Ok(Snapshot { orders, fills: Vec::new() }), at(now));
         }
     }
-    assert!(!desk.orders[&key("a")].doubted, "ten seconds exactly");
+    assert_ne!(state(&desk, "a"), OrderState::Unknown, "ten seconds exactly");
     desk.health.ledger = None;
     desk.on_tick(at(10_501));
-    assert!(desk.orders[&key("a")].doubted && desk.orders[&key("b")].doubted);
+    assert_eq!([state(&desk, "a"), state(&desk, "b")], [OrderState::Unknown; 2]);
+    assert_eq!((desk.counts.unknown, desk.counts.open), (2, 0));
     assert!(desk.trouble(at(10_501)).expect("halted").contains("heartbeat"));
     assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.00)), "reserved whole");
     desk.on_heartbeat(Ok(()), at(10_600));
@@ -113,7 +114,8 @@ fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
     let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
     let step = desk.on_snapshot(at(10_700), Ok(Snapshot { orders, fills: Vec::new() }), at(10_800));
     assert_eq!((asked, lookups(&step)), (1, 1), "the one that is not listed is asked for");
-    assert!(!desk.orders[&key("a")].doubted && desk.trouble(at(10_800)).is_some());
+    assert_ne!(state(&desk, "a"), OrderState::Unknown);
+    assert!(desk.trouble(at(10_800)).is_some());
     let swept = venue_order("b", VenueOrderStatus::Cancelled, None);
     desk.on_lookup(&"0xb".into(), at(10_800), Ok(Lookup { order: Some(swept), fills: Vec::new() }), at(10_900));
     assert_eq!((state(&desk, "b"), desk.trouble(at(10_900))), (OrderState::Cancelled, None));

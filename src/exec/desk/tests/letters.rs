@@ -238,3 +238,37 @@ fn an_account_that_is_banned_stays_closed_until_a_person_arms() {
     let armed = OrderIntent { epoch: 2, ..intent("y", TimeInForce::Gtc) };
     assert_eq!(posts(&desk.on_entry(&entry(51, armed), &sign, at(10))), [key("y")]);
 }
+
+#[test]
+fn a_retry_that_meets_a_kill_is_buried_as_killed() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    let refused = PostAnswer::Transient { code: TransientCode::Unreachable, reason: "reset".into(), retry_after: None };
+    answered(&mut desk, "a", refused, 5);
+    desk.on_tick(at(500));
+    let step = desk.on_lookup(&"0xa".into(), at(500), absent(), at(510));
+    assert_eq!(posts(&step), [key("a")]);
+    desk.clear_to_send(&key("a"), at(511)).expect("clear to send");
+    // The switch was tripped between that and the first byte.
+    let step = desk.on_posted(&key("a"), PostAnswer::NotSent { reason: "killed".into() }, None, at(520));
+    assert_eq!(letters(&step), [DeadLetterReason::Killed]);
+}
+
+#[test]
+fn a_refusal_of_everything_under_way_is_one_pause_and_nothing_is_looked_up_while_it_lasts() {
+    let mut desk = desk();
+    let names: Vec<String> = (0..8).map(|n| format!("o{n}")).collect();
+    for name in &names {
+        sent(&mut desk, name, TimeInForce::Gtc);
+    }
+    let refused = || PostAnswer::Transient { code: TransientCode::Restarting, reason: "425".into(), retry_after: None };
+    for name in &names {
+        let step = answered(&mut desk, name, refused(), 5);
+        assert_eq!(letters(&step), [], "it can wait for a second");
+    }
+    assert!(desk.trouble(at(1_004)).is_some() && desk.trouble(at(1_005)).is_none(), "one second, as for one of them");
+    let looked: usize = (1..10).map(|n| lookups(&desk.on_tick(at(n * 100)))).sum();
+    assert_eq!(looked, 0);
+    let later: usize = (10..20).map(|n| lookups(&desk.on_tick(at(n * 100)))).sum();
+    assert_eq!(later, 8, "each once, before it is sent again");
+}

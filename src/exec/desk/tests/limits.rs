@@ -153,7 +153,17 @@ fn what_was_said_last_counts_after_a_restart() {
     assert_eq!(in_force(&again, "open_orders"), (2, "5".into()));
     assert!(!recovery.writes.iter().any(|write| matches!(write, Write::Params(_))), "nothing is new");
     assert!(recovery.after.iter().any(|effect| matches!(effect, Effect::Mirror(_))), "the bus may have lost it");
+    let told = |step: &Step| step.after.iter().any(|effect| matches!(effect, Effect::Emit(_)));
+    let mut edited = book_of(&step);
+    edited.file.insert("open_orders".into(), "9".into());
+    let (desk, recovery) = restored(Memory { limits: Some(edited), ..Memory::default() });
+    assert_eq!(
+        (in_force(&desk, "open_orders"), told(&recovery)),
+        ((3, "10000".into()), true),
+        "the file says otherwise since"
+    );
     let (_, first) = restored(Memory::default());
+    assert!(!told(&first), "there was nothing before");
     assert_eq!(book_of(&first).in_force().map(|version| version.by.clone()).as_deref(), Some("config file"));
 }
 

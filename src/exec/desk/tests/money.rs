@@ -187,11 +187,130 @@ fn missing_shares_count_at_their_mark_and_vanish_from_the_position() {
 }
 
 #[test]
-fn while_an_order_is_of_unknown_fate_nothing_is_compared() {
+fn while_an_order_is_of_unknown_fate_what_it_may_have_led_to_is_allowed_for_and_no_more() {
     let mut desk = settled();
     sent(&mut desk, "a", TimeInForce::Gtc);
     answered(&mut desk, "a", unknown(), 5);
-    assert!(counts(&desk.on_tick(at(40_000))).is_empty());
+    let missing = |desk: &mut Desk, now, cash, shares| {
+        counted(desk, now, cash, shares);
+        desk.counting.seen.len()
+    };
+    let before = dec!(995) - FEE;
+    assert_eq!(missing(&mut desk, 40_000, before, dec!(10)), 0, "it may have come to nothing");
+    assert_eq!(missing(&mut desk, 80_000, before - dec!(5) - FEE, dec!(20)), 0, "or to all that it wanted");
+    assert_eq!(missing(&mut desk, 120_000, before - dec!(5.20) - FEE, dec!(20)), 1, "not to more");
+}
+
+#[test]
+fn orders_that_come_without_end_hide_no_difference() {
+    let mut desk = settled();
+    let (mut told, mut looks) = (0, 0);
+    for n in 0..20_i64 {
+        let (name, now) = (format!("o{n}"), 40_000 + n * 5_000);
+        desk.on_data(PolymarketData::Book(book(at(now))), at(now));
+        let step = desk.on_entry(&entry(100 + n.unsigned_abs(), intent_at(&name, now)), &sign, at(now));
+        assert_eq!(posts(&step).len(), 1, "{step:?}");
+        desk.clear_to_send(&key(&name), at(now)).expect("clear to send");
+        let step = desk.on_tick(at(now));
+        for effect in step.effects() {
+            match effect {
+                Effect::Snapshot { .. } => {
+                    desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+                }
+                Effect::Balances { .. } => {
+                    looks += 1;
+                    told += mismatches(&desk.on_balances(balances(dec!(500), dec!(10)), at(now)));
+                }
+                _ => {}
+            }
+        }
+        desk.on_posted(&key(&name), accepted(), Some(at(now)), at(now));
+        desk.on_user_event(UserEvent::Order(venue_order(&name, VenueOrderStatus::Cancelled, Some(dec!(0)))), at(now));
+    }
+    assert!(looks >= 3 && told == 1, "looked {looks} times, told {told} times");
+}
+
+fn intent_at(name: &str, now: i64) -> OrderIntent {
+    let intent = intent(name, TimeInForce::Gtc);
+    OrderIntent { created_at: at(now), deadline: at(now + 60_000), rest_until: at(now + 600_000), ..intent }
+}
+
+#[test]
+fn every_token_has_its_turn_and_what_differs_is_looked_at_again_at_once() {
+    let mut desk = desk();
+    counted(&mut desk, 2, dec!(1000), dec!(0));
+    for n in 0..120 {
+        let token = format!("{n:03}");
+        let fill =
+            VenueFill { token: token.as_str().into(), ..venue_fill("x", &token, dec!(1), FillStatus::Confirmed) };
+        desk.on_user_event(UserEvent::Fill(fill), at(100));
+    }
+    let cash = desk.portfolio.cash().0;
+    let mut look = |now: i64| {
+        let step = desk.on_tick(at(now));
+        let mut asked = Vec::new();
+        for effect in step.effects() {
+            match effect {
+                Effect::Snapshot { .. } => {
+                    desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+                }
+                Effect::Balances { tokens, .. } => asked.clone_from(tokens),
+                _ => {}
+            }
+        }
+        let of = |balance| AssetBalance { balance, allowances: Vec::new() };
+        let shares = |token: &TokenId| if token.as_str() == "070" { dec!(0.5) } else { dec!(1) };
+        let tokens = asked.iter().map(|token| (token.clone(), of(shares(token)))).collect();
+        let told = mismatches(&desk.on_balances(Ok(Balances { collateral: of(cash), tokens }), at(now)));
+        (asked, told)
+    };
+    let (mut all, mut told) = (std::collections::BTreeSet::new(), 0);
+    for n in 0..12 {
+        let (asked, here) = look(40_000 + n * 31_000);
+        assert!(asked.len() <= 50);
+        all.extend(asked);
+        told += here;
+    }
+    assert_eq!((all.len(), told), (120, 1));
+}
+
+#[test]
+fn differences_that_are_small_each_kill_together() {
+    let mut desk = settled();
+    let mut cash = dec!(995) - FEE;
+    let mut killed = Vec::new();
+    let mut now = 40_000;
+    for _ in 0..2 {
+        cash -= dec!(3);
+        for _ in 0..3 {
+            killed.push(kills(&counted(&mut desk, now, cash, dec!(10))));
+            now += 31_000;
+        }
+    }
+    assert_eq!(killed, [0, 0, 0, 0, 0, 1], "6 pUSD within a day, 5 are allowed");
+    desk.on_latch(latch(2, KillState::Armed), at(now));
+    desk.reconcile_now(at(now));
+    cash -= dec!(3);
+    let more: usize = (0..3).map(|n| kills(&counted(&mut desk, now + n * 31_000, cash, dec!(10)))).sum();
+    assert_eq!(more, 0, "whoever armed has seen what was before");
+}
+
+#[test]
+fn balances_that_cannot_be_read_for_long_are_told() {
+    let mut desk = settled();
+    let mut told = 0;
+    for n in 1..30 {
+        let now = n * 31_000;
+        let step = desk.on_tick(at(now));
+        told += mismatches(&step);
+        for effect in step.effects() {
+            if matches!(effect, Effect::Snapshot { .. }) {
+                desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+            }
+        }
+        desk.on_balances(Err(VenueError::Unreachable("cut".into())), at(now));
+    }
+    assert_eq!(told, 1);
 }
 
 #[test]
