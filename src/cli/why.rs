@@ -227,7 +227,7 @@ mod tests {
         );
         let beyond = line(&reached(60_000_000, 65_000_000), Share::Beyond);
         assert!(
-            beyond.chars().count() == whole.chars().count() && beyond.contains("60.000 s") && beyond.ends_with(" >"),
+            beyond.chars().count() == whole.chars().count() && beyond.contains("1 min 0 s") && beyond.ends_with(" >"),
             "{beyond}"
         );
     }

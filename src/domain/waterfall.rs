@@ -93,7 +93,7 @@ impl Waterfall {
     }
 }
 
-/// A span of microseconds, read at a glance: `950 us`, `12.3 ms`, `4.567 s`.
+/// A span of microseconds, read at a glance: `950 us`, `12.3 ms`, `4.567 s`, `1 min 5 s`, `2 h 10 min`, `3 d 4 h`.
 #[must_use]
 pub fn span_us(micros: i64) -> String {
     let size = micros.unsigned_abs();
@@ -101,7 +101,15 @@ pub fn span_us(micros: i64) -> String {
     match size {
         0..1_000 => format!("{sign}{size} us"),
         1_000..1_000_000 => format!("{sign}{}.{} ms", size / 1_000, size % 1_000 / 100),
-        _ => format!("{sign}{}.{:03} s", size / 1_000_000, size % 1_000_000 / 1_000),
+        1_000_000..60_000_000 => format!("{sign}{}.{:03} s", size / 1_000_000, size % 1_000_000 / 1_000),
+        _ => {
+            let secs = size / 1_000_000;
+            match secs {
+                0..3_600 => format!("{sign}{} min {} s", secs / 60, secs % 60),
+                3_600..86_400 => format!("{sign}{} h {} min", secs / 3_600, secs % 3_600 / 60),
+                _ => format!("{sign}{} d {} h", secs / 86_400, secs % 86_400 / 3_600),
+            }
+        }
     }
 }
 
@@ -145,5 +153,7 @@ mod tests {
     fn spans_are_read_at_a_glance() {
         let shown = [0, 999, 1_000, 12_345, 999_999, 4_567_890, -1_500].map(span_us);
         assert_eq!(shown, ["0 us", "999 us", "1.0 ms", "12.3 ms", "999.9 ms", "4.567 s", "-1.5 ms"]);
+        let shown = [59_999_999, 60_000_000, 3_599_999_999, 3_605_817_000, 100_000_000_000, -65_000_000].map(span_us);
+        assert_eq!(shown, ["59.999 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "1 d 3 h", "-1 min 5 s"]);
     }
 }

@@ -3,7 +3,9 @@
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::bus::BusLink;
-use crate::domain::{Ack, Action, ArgosState, AthenaState, Book, HermesState, KillLatch, Market, Tick, TradeEvent};
+use crate::domain::{
+    Ack, Action, ArgosState, AthenaState, Book, HermesState, KillLatch, Market, ParamBook, Tick, TradeEvent,
+};
 
 /// One thing that happened. `update` folds it into the model.
 #[derive(Clone, Debug)]
@@ -61,6 +63,8 @@ pub(crate) enum Feed {
     Athena(AthenaState),
     /// Hermes' snapshot.
     Hermes(Box<HermesState>),
+    /// What each parameter of a strategy means, or each limit, and its versions.
+    Params(ParamBook),
     /// One entry of `trade.events`.
     Event(Event),
     /// Market data since the last batch.

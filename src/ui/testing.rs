@@ -5,11 +5,11 @@ use rust_decimal::{Decimal, dec};
 
 use crate::domain::{
     ArgosState, AthenaState, Book, CheckResult, Control, DeadLetter, DeadLetterReason, DeadLetterState, Denial,
-    DeniedBy, EquityState, Exposure, FeeSchedule, FeedLink, FeedState, Fill, FillStatus, Funds, HermesState, KillLatch,
-    KillProof, KillReport, KillState, KillStep, Latency, Level, LimitUse, Market, Mode, Order, OrderCounts,
-    OrderIntent, OrderState, OrderTimes, OutcomeToken, Pnl, Position, Price, Protocol, Rationale, Role, Side,
-    SignalCounts, SignalEntry, Size, StrategyState, Tick, TickCounts, TickKind, TimeInForce, Timestamp, TradeEvent,
-    TradingState, Usd,
+    DeniedBy, EquityState, Exposure, FeeSchedule, FeedLink, FeedState, Figure, Fill, FillStatus, Funds, HermesState,
+    KillLatch, KillProof, KillReport, KillState, KillStep, Latency, Level, LimitUse, Market, Mode, Order, OrderCounts,
+    OrderIntent, OrderState, OrderTimes, OutcomeToken, ParamBook, ParamDoc, ParamVersion, ParamsInForce, Pnl, Position,
+    Price, Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size, Skip, StrategyState, Tick, TickCounts,
+    TickKind, TimeInForce, Timestamp, TradeEvent, TradingState, Usd,
 };
 use crate::ui::effect::Effect;
 use crate::ui::keymap::Keymap;
@@ -314,7 +314,7 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
             LimitUse::new(Control::GrossExposure, "account", (dec!(120), dec!(500)), "pUSD"),
             LimitUse::new(Control::OpenOrders, "account", (dec!(2), dec!(50)), "orders"),
         ],
-        risk: None,
+        risk: Some(ParamsInForce { strategy: "risk".into(), version: 2, values: [].into() }),
         dlq: 0,
         dead_letters: Vec::new(),
         halted: Vec::new(),
@@ -413,6 +413,119 @@ pub(crate) fn denial(number: i64, when: Timestamp) -> TradeEvent {
         checks: Vec::new(),
         at: when,
     }
+}
+
+/// A skip for want of an edge; the fourth one stands for three that were not told.
+pub(crate) fn skip(number: i64, when: Timestamp) -> Skip {
+    Skip {
+        id: format!("momentum-skip-{number}").into(),
+        strategy: "momentum".into(),
+        source: "BTC/USD".into(),
+        slug: Some(format!("btc-updown-5m-{NOON}").into()),
+        params: 3,
+        reason: "no_edge".to_owned(),
+        note: "fair 0.5512, ask 0.56: edge -0.0260 after fee is below 0.0000".to_owned(),
+        inputs: figures(),
+        event_at: when.minus(std::time::Duration::from_millis(12)),
+        received_at: when.minus(std::time::Duration::from_micros(240)),
+        at: when,
+        untold: if number == 4 { 3 } else { 0 },
+    }
+}
+
+fn figures() -> Vec<Figure> {
+    [
+        ("tick", "BTC/USD 86153.5, trade 91823"),
+        ("window", "118 ticks (at least 5) in 30 s, 86100.1 to 86153.5"),
+        ("change", "0.062 % (threshold 0.05 %)"),
+        ("volume", "3.1822 (at least 0)"),
+        ("closes in", "248.0 s (no purchase below 20 s)"),
+        ("book Up", "bid 0.54, ask 0.56, 12 ms old (at most 2000)"),
+        ("fair Up", "0.5512"),
+    ]
+    .map(|(name, value)| Figure { name: name.to_owned(), value: value.to_owned() })
+    .to_vec()
+}
+
+/// The parameters of `momentum`, the third version.
+pub(crate) fn params() -> ParamBook {
+    let doc = |name: &str, allowed: &str, unit: &str, doc: &str, fixed| ParamDoc {
+        name: name.to_owned(),
+        allowed: allowed.to_owned(),
+        low: None,
+        high: None,
+        unit: unit.to_owned(),
+        fixed,
+        tighter: None,
+        doc: doc.to_owned(),
+    };
+    let values = [("symbol", "BTC/USD"), ("window_s", "30"), ("threshold", "0.0005")];
+    let version = ParamVersion {
+        strategy: "momentum".into(),
+        version: 3,
+        values: values.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        changed: Vec::new(),
+        by: "cli:alice".to_owned(),
+        why: "a calm night".to_owned(),
+        at: at(-300),
+        command: None,
+    };
+    ParamBook {
+        strategy: "momentum".into(),
+        table: vec![
+            doc("symbol", "a pair such as BTC/USD", "", "The pair that is watched.", true),
+            doc("window_s", "a whole number from 1 to 3600", "s", "Length of the rolling window.", false),
+            doc(
+                "threshold",
+                "a number from 0.00001 to 0.5",
+                "",
+                "Relative change over the window that makes a signal, either way.",
+                false,
+            ),
+        ],
+        file: version.values.clone(),
+        versions: vec![version],
+    }
+}
+
+/// The parameters of `book` as a snapshot shows them.
+pub(crate) fn in_force(book: &ParamBook) -> ParamsInForce {
+    let version = book.in_force().expect("a version");
+    ParamsInForce { strategy: book.strategy.clone(), version: version.version, values: version.values.clone() }
+}
+
+/// A desk whose Athena skips, whose Hermes denies what Athena emitted, and whose parameters are known.
+pub(crate) fn deciding(width: u16, height: u16) -> Model {
+    let mut model = busy(width, height);
+    let mut state = athena(at(60), 68);
+    state.params = vec![in_force(&params())];
+    feed(&mut model, Feed::Athena(state), at(60));
+    feed(&mut model, Feed::Params(params()), at(60));
+    let mut wished = signal(10, at(55));
+    wished.rationale.params = 3;
+    wished.rationale.fair = Some(Price(dec!(0.5512)));
+    wished.rationale.edge = Some(Price(dec!(0.0131)));
+    wished.rationale.inputs = figures();
+    let denied = TradeEvent::Denied {
+        by: DeniedBy::Hermes,
+        intent: wished.intent.clone(),
+        denial: Denial { control: Control::GrossExposure, value: "505.20".to_owned(), limit: "500".to_owned() },
+        rationale: None,
+        checks: vec![
+            CheckResult { passed: true, ..wished.checks[0].clone() },
+            CheckResult {
+                control: Control::GrossExposure,
+                value: "505.20".to_owned(),
+                limit: "500".to_owned(),
+                passed: false,
+            },
+        ],
+        at: at(56),
+    };
+    feed(&mut model, event("athena", "t1", 69, at(55), TradeEvent::Signal(wished)), at(60));
+    feed(&mut model, event("hermes", "h1", 61, at(56), denied), at(60));
+    feed(&mut model, event("athena", "t1", 70, at(57), TradeEvent::Skipped(skip(4, at(57)))), at(60));
+    model
 }
 
 /// A desk that trades: one minute of ticks, signals, a denial, orders, fills, positions.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Desk, Effect, Fact, Key, Sending, Standing, Step, Tracked, clip};
 use crate::bus::{Entry, EntryId, decode};
 use crate::domain::{
-    DeadLetterReason, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent,
+    DeadLetterReason, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent, span_us,
 };
 use crate::exec::venue::{SignError, SignedOrder};
 use crate::risk::{Approved, Denied};
@@ -129,8 +129,8 @@ impl Desk {
             return Some((DeadLetterReason::StaleEpoch, error));
         }
         if now > intent.deadline {
-            let late = now.since(intent.deadline).as_millis();
-            return Some((DeadLetterReason::Expired, format!("its deadline passed {late} ms ago")));
+            let late = span_us(now.micros() - intent.deadline.micros());
+            return Some((DeadLetterReason::Expired, format!("its deadline passed {late} ago")));
         }
         if !self.markets.contains_key(&intent.market) {
             return Some((DeadLetterReason::UnknownMarket, format!("market {} is not known", intent.market)));

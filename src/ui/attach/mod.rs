@@ -7,6 +7,7 @@ mod answers;
 mod conflate;
 mod events;
 mod market;
+mod params;
 mod refusals;
 mod snapshots;
 

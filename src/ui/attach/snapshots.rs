@@ -1,4 +1,4 @@
-//! The daemons' snapshots, read once a second and on request; the latch, as it is pushed and as it lies.
+//! The daemons' snapshots, read once a second and on request, with the books of parameters that they name; the latch, as it is pushed and as it lies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::RETRY_AFTER;
+use super::params::Books;
 use super::refusals::Refusals;
 use crate::bus::{BusRef, Channel, Delivery, Key, decode};
 use crate::domain::{ArgosState, AthenaState, HermesState, KillLatch};
@@ -29,6 +30,7 @@ pub(super) async fn poll(
     let keys = [Key::ARGOS, Key::ATHENA, Key::HERMES, Key::Kill];
     let mut refusals = keys.clone().map(|key| Refusals::of(key.to_string(), news.clone()));
     let mut known: [Option<Bytes>; 4] = Default::default();
+    let mut books = Books::new(news.clone());
     loop {
         for ((key, known), refusals) in keys.iter().zip(&mut known).zip(&mut refusals) {
             let found = match bus.get(key).await {
@@ -45,10 +47,15 @@ pub(super) async fn poll(
             if known.as_ref() == Some(&payload) {
                 continue;
             }
-            if news.send(read(key, &payload)).await.is_err() {
+            let feed = read(key, &payload);
+            books.heard(&feed);
+            if news.send(feed).await.is_err() {
                 return;
             }
             *known = Some(payload);
+        }
+        if books.tell(&bus).await.is_err() {
+            return;
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}

@@ -7,8 +7,8 @@ use super::conflate::Conflater;
 use super::*;
 use crate::bus::memory::MemoryBus;
 use crate::bus::{Bus, Channel, Delivery, Key, Origin, Stream, encode};
-use crate::domain::{Ack, AckVerdict, KillState, PolymarketData, TradeEvent};
-use crate::ui::testing::{argos, armed, at, hermes, latch, market, signal, tick};
+use crate::domain::{Ack, AckVerdict, AthenaState, KillState, ParamVersion, ParamsInForce, PolymarketData, TradeEvent};
+use crate::ui::testing::{argos, armed, at, athena, hermes, in_force, latch, market, params, signal, tick};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -77,6 +77,34 @@ async fn a_message_that_cannot_be_read_is_named_and_the_next_one_arrives() {
     }
     assert!(named.iter().any(|text| text.contains("trade.events") && text.contains("source")), "{named:?}");
     assert!(named.iter().any(|text| text.starts_with("state.argos")), "{named:?}");
+}
+
+#[tokio::test]
+async fn the_book_of_parameters_in_force_comes_after_the_snapshot_that_names_it() {
+    let memory = MemoryBus::new();
+    let bus: BusRef = memory.clone();
+    let origin = Origin::new("athena", "t1");
+    let mut book = params();
+    memory.set(&Key::ATHENA, encode(&origin.wrap(of_version(3), at(0))).expect("encodes")).await.expect("sets");
+    let mut attachment = Attachment::start(&bus, Duration::from_millis(10));
+    wait_for(&mut attachment, |feed| matches!(feed, Feed::Athena(_)).then_some(())).await;
+    let key = Key::Params("momentum".into());
+    memory.set(&key, encode(&origin.wrap(&book, at(0))).expect("encodes")).await.expect("sets");
+    let told = |feed| if let Feed::Params(book) = feed { Some(book) } else { None };
+    assert_eq!(wait_for(&mut attachment, told).await, book, "written after the snapshot, and read all the same");
+    let next = ParamVersion { version: 4, ..book.versions[0].clone() };
+    book.versions.push(next);
+    memory.set(&Key::ATHENA, encode(&origin.wrap(of_version(4), at(1))).expect("encodes")).await.expect("sets");
+    memory.set(&key, encode(&origin.wrap(&book, at(1))).expect("encodes")).await.expect("sets");
+    assert_eq!(wait_for(&mut attachment, told).await, book);
+    memory.set(&key, bytes::Bytes::from_static(b"nonsense")).await.expect("sets");
+    let named = |feed| if let Feed::Unreadable { what, .. } = feed { Some(what) } else { None };
+    memory.set(&Key::ATHENA, encode(&origin.wrap(of_version(5), at(2))).expect("encodes")).await.expect("sets");
+    assert_eq!(wait_for(&mut attachment, named).await, "params.momentum");
+}
+
+fn of_version(version: u64) -> AthenaState {
+    AthenaState { params: vec![ParamsInForce { version, ..in_force(&params()) }], ..athena(at(0), version) }
 }
 
 #[tokio::test]

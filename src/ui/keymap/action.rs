@@ -42,6 +42,7 @@ actions! {
     Close "close" ["esc"] "Close the top layer, else dismiss the message, else follow the newest row";
     Retry "retry" ["R"] "Try a dead letter again: a new attempt through every gate, once you confirm it";
     Drop "drop" ["D"] "Give a dead letter up: asks for the reason";
+    Skips "skips" ["s"] "Hide the skips among the signals, or show them again";
     NextPane "next_pane" ["tab"] "Go to the next panel of the screen";
     PrevPane "prev_pane" ["shift-tab"] "Go to the previous panel of the screen";
     Down "down" ["j", "down"] "Next row";

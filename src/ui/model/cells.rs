@@ -6,9 +6,10 @@ use rust_decimal::Decimal;
 
 use crate::domain::{
     Denial, Fill, FillStatus, IntentId, Market, MarketId, Order, OrderIntent, OrderState, Position, Rationale,
-    Role as Liquidity, Side, SignalEntry, Slug, StrategyState, Timestamp,
+    Role as Liquidity, Side, SignalEntry, Skip, Slug, StrategyState, Timestamp,
 };
 use crate::ui::format;
+use crate::ui::model::decisions::Decision;
 use crate::ui::model::panes::{RowId, Verdict};
 use crate::ui::model::rows::{Cell, Row};
 use crate::ui::theme::Role;
@@ -20,9 +21,9 @@ pub(crate) struct SignalItem {
     pub(crate) verdict: Verdict,
     /// The intent.
     pub(crate) intent: OrderIntent,
-    /// Why the strategy wanted it; absent for denials of the gate.
+    /// Why the strategy wanted it; absent from denials by Hermes.
     pub(crate) rationale: Option<Rationale>,
-    /// What each check measured; absent for denials.
+    /// What each check of the gate that spoke measured.
     pub(crate) checks: Vec<crate::domain::CheckResult>,
     /// The refusal.
     pub(crate) denial: Option<Denial>,
@@ -105,7 +106,7 @@ pub(crate) fn gain(value: Decimal) -> Role {
 }
 
 /// Cells: time, mark, side, outcome, size, price, reason.
-pub(crate) fn signal(item: SignalItem, markets: &Markets) -> Row<SignalItem, 7> {
+pub(crate) fn signal(item: SignalItem, markets: &Markets) -> Row<Decision, 7> {
     let intent = &item.intent;
     let by = if item.verdict == Verdict::DeniedByHermes { " by Hermes" } else { "" };
     let (mark, reason) = match (&item.denial, &item.rationale) {
@@ -125,7 +126,26 @@ pub(crate) fn signal(item: SignalItem, markets: &Markets) -> Row<SignalItem, 7> 
         Cell::text(format::price(intent.price, decimals)),
         reason,
     ];
-    Row { id: signal_id(intent, item.verdict), item, cells }
+    Row { id: signal_id(intent, item.verdict), item: Decision::Wish(Box::new(item)), cells }
+}
+
+/// The same cells, dimmed: the base of the pair in the place of the outcome, then how many were not told before it and the reason.
+pub(crate) fn skip(skip: Skip) -> Row<Decision, 7> {
+    let dim = |text: String| Cell::of(text, Role::Dim);
+    let empty = || Cell::text("");
+    let reason = skip.reason.replace('_', " ");
+    let reason = if skip.note.starts_with(&reason) { String::new() } else { format!("{reason}: ") };
+    let untold = if skip.untold > 0 { format!("+{} ", skip.untold) } else { String::new() };
+    let cells = [
+        dim(format::clock(skip.at)),
+        Cell::of("·", Role::Dim),
+        empty(),
+        dim(format::clean(skip.source.as_str().split('/').next().unwrap_or_default())),
+        empty(),
+        empty(),
+        dim(format::clean(&format!("{untold}{reason}{}", skip.note))),
+    ];
+    Row { id: RowId::Skip(skip.id.clone()), item: Decision::Skip(skip), cells }
 }
 
 /// An emitted signal as an item.

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use crate::domain::{
     ArgosState, AthenaState, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, LimitUse, Mode, Order,
-    OrderCounts, Pnl, Position, Price, StrategyHalt, StrategyState, Timestamp, TokenId, TradeEvent, TradingState, Usd,
+    OrderCounts, OrderIntent, Pnl, Position, Price, StrategyHalt, StrategyState, Timestamp, TokenId, TradeEvent,
+    TradingState, Usd,
 };
 use crate::ui::model::cells::{self, Markets, SignalItem};
+use crate::ui::model::decisions::Decisions;
 use crate::ui::model::letters::Letters;
 use crate::ui::model::limits;
 use crate::ui::model::panes::Verdict;
+use crate::ui::model::parameters::Parameters;
 use crate::ui::model::rows::Rows;
 use crate::ui::model::sequence::{Place, Sequence};
 use crate::ui::model::series::{Session, millionths};
@@ -19,7 +22,7 @@ use crate::ui::msg::{Event, MarketBatch};
 
 /// A daemon whose snapshot has not changed for longer than this is down. The status document uses the same span.
 const SILENT_AFTER_SECS: u64 = 5;
-/// Signals, orders and fills kept for scrolling.
+/// Orders and fills kept for scrolling.
 const ROWS_MAX: usize = 500;
 /// Books remembered.
 const BOOKS_MAX: usize = 512;
@@ -139,8 +142,10 @@ pub(crate) struct Desk {
     pub(crate) ticks: Ticks,
     /// Strategies.
     pub(crate) strategies: Rows<StrategyState, 7>,
-    /// Signals and denials, newest first.
-    pub(crate) signals: Rows<SignalItem, 7>,
+    /// Signals, denials and skips, newest first.
+    pub(crate) decisions: Decisions,
+    /// Parameters and limits in force.
+    pub(crate) parameters: Parameters,
     /// Orders: open ones first, then the newest.
     pub(crate) orders: Rows<Order, 8>,
     /// Fills, newest first.
@@ -178,7 +183,8 @@ impl Default for Desk {
             feeds: Feeds::default(),
             ticks: Ticks::default(),
             strategies: Rows::with_cap(64),
-            signals: Rows::with_cap(ROWS_MAX),
+            decisions: Decisions::default(),
+            parameters: Parameters::default(),
             orders: Rows::with_cap(ROWS_MAX),
             fills: Rows::with_cap(ROWS_MAX),
             positions: Rows::with_cap(ROWS_MAX),
@@ -221,6 +227,7 @@ impl Desk {
         self.athena.saw(state.at, now);
         self.system.athena(&state);
         self.sequence.snapshot("athena", &state.boot, state.seq);
+        self.parameters.athena(state.params);
         self.strategies.replace(state.strategies.into_iter().map(cells::strategy));
     }
 
@@ -230,6 +237,7 @@ impl Desk {
         self.system.hermes(&state);
         let today = state.pnl.total - state.day_start;
         self.curve.push(millionths(today.0), now);
+        self.parameters.hermes(state.risk);
         self.limits.replace(state.limits.into_iter().map(limits::limit));
         self.books = Some(Books {
             mode: state.mode,
@@ -270,7 +278,7 @@ impl Desk {
         let markets = &self.markets;
         match *event.body {
             TradeEvent::Signal(entry) => {
-                self.signals.insert_new(cells::signal(cells::emitted(entry, event.at), markets));
+                self.decisions.insert(cells::signal(cells::emitted(entry, event.at), markets));
             }
             TradeEvent::Denied { by, intent, denial, rationale, checks, at } => {
                 let verdict = match by {
@@ -278,8 +286,9 @@ impl Desk {
                     crate::domain::DeniedBy::Hermes => Verdict::DeniedByHermes,
                 };
                 let item = SignalItem { verdict, intent, rationale, checks, denial: Some(denial), at };
-                self.signals.insert_new(cells::signal(item, markets));
+                self.decisions.insert(cells::signal(item, markets));
             }
+            TradeEvent::Skipped(skip) => self.decisions.insert(cells::skip(skip)),
             TradeEvent::Order(order) if !old => {
                 self.orders.upsert(cells::order(order, markets));
                 self.sort_orders();
@@ -298,7 +307,6 @@ impl Desk {
             | TradeEvent::Mismatch(_)
             | TradeEvent::Alert(_)
             | TradeEvent::DeadLetter(_)
-            | TradeEvent::Skipped(_)
             | TradeEvent::Params(_) => {}
         }
         matches!(place, Place::Gap(_))
@@ -364,10 +372,10 @@ impl Desk {
         self.orders.iter().map(|row| &row.item).find(|order| order.order.as_ref() == Some(&fill.order))
     }
 
-    /// The signal that an order came from; that of a retry is the one of its first attempt.
-    pub(crate) fn signal_of(&self, order: &Order) -> Option<&SignalItem> {
-        let of_attempt = |attempt| self.signals.find(&cells::emitted_id(&order.intent.intent, attempt));
-        of_attempt(order.intent.attempt).or_else(|| of_attempt(1)).map(|row| &row.item)
+    /// The signal that an intent came with; that of a retry is the one of its first attempt.
+    pub(crate) fn signal_of(&self, intent: &OrderIntent) -> Option<&SignalItem> {
+        let of_attempt = |attempt| self.decisions.wish(&cells::emitted_id(&intent.intent, attempt));
+        of_attempt(intent.attempt).or_else(|| of_attempt(1))
     }
 
     fn sort_orders(&mut self) {

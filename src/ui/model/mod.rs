@@ -2,6 +2,7 @@
 
 pub(crate) mod cells;
 pub(crate) mod control;
+pub(crate) mod decisions;
 pub(crate) mod desk;
 pub(crate) mod flow;
 pub(crate) mod letters;
@@ -9,6 +10,7 @@ pub(crate) mod limits;
 pub(crate) mod notices;
 pub(crate) mod overlay;
 pub(crate) mod panes;
+pub(crate) mod parameters;
 pub(crate) mod rows;
 pub(crate) mod screens;
 pub(crate) mod sequence;
@@ -151,7 +153,7 @@ impl Model {
         match pane {
             Pane::Ticks => self.desk.ticks.rows().len(),
             Pane::Strategies => self.desk.strategies.len(),
-            Pane::Signals => self.desk.signals.len(),
+            Pane::Signals => self.desk.decisions.rows().len(),
             Pane::Orders => self.desk.orders.len(),
             Pane::Fills => self.desk.fills.len(),
             Pane::Positions => self.desk.positions.len(),
@@ -167,7 +169,7 @@ impl Model {
         match pane {
             Pane::Ticks => self.desk.ticks.rows().get(index).map(|row| RowId::Tick(row.symbol.clone())),
             Pane::Strategies => self.desk.strategies.get(index).map(|row| row.id.clone()),
-            Pane::Signals => self.desk.signals.get(index).map(|row| row.id.clone()),
+            Pane::Signals => self.desk.decisions.rows().get(index).map(|row| row.id.clone()),
             Pane::Orders => self.desk.orders.get(index).map(|row| row.id.clone()),
             Pane::Fills => self.desk.fills.get(index).map(|row| row.id.clone()),
             Pane::Positions => self.desk.positions.get(index).map(|row| row.id.clone()),
@@ -185,7 +187,7 @@ impl Model {
                 self.desk.ticks.rows().iter().position(|row| matches!(id, RowId::Tick(symbol) if *symbol == row.symbol))
             }
             Pane::Strategies => self.desk.strategies.position(id),
-            Pane::Signals => self.desk.signals.position(id),
+            Pane::Signals => self.desk.decisions.rows().position(id),
             Pane::Orders => self.desk.orders.position(id),
             Pane::Fills => self.desk.fills.position(id),
             Pane::Positions => self.desk.positions.position(id),

@@ -89,6 +89,8 @@ pub(crate) enum RowId {
     Strategy(StrategyId, Symbol),
     /// A signal or denial: intent, attempt, which verdict.
     Signal(IntentId, u32, Verdict),
+    /// A skip.
+    Skip(IntentId),
     /// An order: intent, attempt.
     Order(IntentId, u32),
     /// A fill: trade, our order in it.

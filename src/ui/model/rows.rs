@@ -107,6 +107,25 @@ impl<T, const N: usize> Rows<T, N> {
         self.rows.extend(rows.into_iter().take(self.cap));
     }
 
+    /// Of the rows that `of` picks out, keeps the first `most`.
+    pub(crate) fn keep_first(&mut self, most: usize, of: impl Fn(&T) -> bool) {
+        let mut seen = 0;
+        self.rows.retain(|row| {
+            seen += usize::from(of(&row.item));
+            seen <= most || !of(&row.item)
+        });
+    }
+
+    /// Moves the rows that `of` picks out to the front of `other`.
+    pub(crate) fn move_to(&mut self, other: &mut Self, of: impl Fn(&T) -> bool) {
+        let (mut moved, kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.rows).into_iter().partition(|row| of(&row.item));
+        self.rows = kept;
+        moved.append(&mut other.rows);
+        other.rows = moved;
+        other.rows.truncate(other.cap);
+    }
+
     /// Brings the rows into order; equal ones keep theirs.
     pub(crate) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(&T) -> K) {
         self.rows.make_contiguous().sort_by_key(|row| key(&row.item));

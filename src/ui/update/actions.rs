@@ -35,6 +35,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Close => close(model),
         Action::Retry => letters::begin(model, Remedy::Retry),
         Action::Drop => letters::begin(model, Remedy::Drop),
+        Action::Skips => skips(model),
         Action::NextPane => model.panes.cycle(true),
         Action::PrevPane => model.panes.cycle(false),
         Action::Left => beside(model, false),
@@ -57,6 +58,11 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Quit => return quit(model),
     }
     Vec::new()
+}
+
+fn skips(model: &mut Model) {
+    let text = if model.desk.decisions.toggle_skips() { "skips are hidden" } else { "skips are shown" };
+    model.notices.reply(text, model.now);
 }
 
 /// Where a selection goes.

@@ -20,6 +20,7 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
             model.desk.apply_hermes(*state, now);
             control::confirm(model);
         }
+        Feed::Params(book) => model.desk.parameters.learn(book),
         Feed::Event(event) => return self::event(model, event),
         Feed::Market(batch) => {
             if batch.resumed {

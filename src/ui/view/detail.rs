@@ -1,7 +1,9 @@
 //! Why: everything that is known about one row.
 
 mod cause;
+mod decision;
 mod letter;
+mod parameters;
 mod thing;
 mod way;
 
@@ -14,7 +16,9 @@ use crate::ui::model::panes::RowId;
 use crate::ui::theme::Role;
 use crate::ui::widgets::text::Line;
 
+/// Columns of labels, the gap after them included: of ordinary ones, and most of those that others named.
 const LABEL_COLS: usize = 16;
+const LABEL_MOST: usize = 28;
 
 /// The layer's title.
 pub(super) const fn title(row: &RowId) -> &'static str {
@@ -22,6 +26,7 @@ pub(super) const fn title(row: &RowId) -> &'static str {
         RowId::Tick(_) => "Tick",
         RowId::Strategy(..) => "Strategy",
         RowId::Signal(..) => "Signal: why",
+        RowId::Skip(_) => "Skip: why",
         RowId::Order(..) => "Order: why",
         RowId::Fill(..) => "Fill: why",
         RowId::Position(_) => "Position",
@@ -59,12 +64,38 @@ impl Sheet {
         self.line(text, Role::Title);
     }
 
+    fn gap(&mut self) {
+        self.lines.push(Line::new());
+    }
+
     /// A label and its value, wrapped under itself.
     fn field(&mut self, label: &str, value: &str, role: Role) {
-        let room = self.cols.saturating_sub(LABEL_COLS).max(10);
+        self.labelled(LABEL_COLS, label, value, role);
+    }
+
+    /// Fields whose labels come from elsewhere, their values below each other.
+    fn fields(&mut self, fields: Vec<(&str, String, Role)>) {
+        let cols = self.label_cols(fields.iter().map(|(label, ..)| *label));
+        for (label, value, role) in fields {
+            self.labelled(cols, label, &value, role);
+        }
+    }
+
+    /// Columns that labels take.
+    fn label_cols<'a>(&self, labels: impl Iterator<Item = &'a str>) -> usize {
+        let widest = labels.map(|label| format::width(&format::clean(label)) + 2).max().unwrap_or(0);
+        widest.clamp(LABEL_COLS, LABEL_MOST).min((self.cols / 2).max(LABEL_COLS))
+    }
+
+    /// A label in so many columns, its value wrapped beside it.
+    fn labelled(&mut self, cols: usize, label: &str, value: &str, role: Role) {
+        let room = self.cols.saturating_sub(cols).max(10);
+        let label = format::clean(label);
+        let label = format::fit(&label, cols.saturating_sub(1));
         for (index, text) in format::wrap(&format::clean(value), room).into_iter().enumerate() {
-            let label = if index == 0 { label } else { "" };
-            self.lines.push(vec![(format!("{label:LABEL_COLS$}"), Role::Dim), (text, role)]);
+            let label = if index == 0 { label.as_ref() } else { "" };
+            let pad = cols.saturating_sub(format::width(label));
+            self.lines.push(vec![(format!("{label}{:pad$}", ""), Role::Dim), (text, role)]);
         }
     }
 

@@ -93,6 +93,10 @@ fn draw_pane(model: &Model, theme: Theme, pane: Pane, place: Rect, layout: &Layo
     if let (Pane::Letters, Some(books)) = (pane, model.desk.books.as_ref().filter(|books| books.dlq > 0)) {
         remark.push((format!("{}{} waiting", gap(&remark), books.dlq), Role::Warn));
     }
+    let hidden = model.desk.decisions.hidden();
+    if pane == Pane::Signals && hidden > 0 {
+        remark.push((format!("{}skips hidden: {hidden}", gap(&remark)), Role::Dim));
+    }
     let rows = model.rows(pane);
     let counted =
         matches!(pane, Pane::Signals | Pane::Orders | Pane::Fills | Pane::Positions | Pane::Risk | Pane::Letters);

@@ -91,7 +91,7 @@ pub(super) fn draw(model: &Model, theme: Theme, pane: Pane, area: Rect, buf: &mu
     let desk = &model.desk;
     match pane {
         Pane::Strategies => rows(model, theme, pane, (&STRATEGIES, &desk.strategies), area, buf),
-        Pane::Signals => rows(model, theme, pane, (&SIGNALS, &desk.signals), area, buf),
+        Pane::Signals => rows(model, theme, pane, (&SIGNALS, desk.decisions.rows()), area, buf),
         Pane::Orders => rows(model, theme, pane, (&ORDERS, &desk.orders), area, buf),
         Pane::Fills => rows(model, theme, pane, (&FILLS, &desk.fills), area, buf),
         Pane::Positions => rows(model, theme, pane, (&POSITIONS, &desk.positions), area, buf),

@@ -9,7 +9,7 @@ use ratatui::style::Color;
 use super::*;
 use crate::domain::KillProof;
 use crate::ui::msg::{Delivered, Feed, Msg};
-use crate::ui::testing::{at, busy, feed, hermes, keys, killed, model, with_letters};
+use crate::ui::testing::{at, busy, deciding, feed, hermes, keys, killed, model, with_letters};
 use crate::ui::update::update;
 
 const SIZES: [(u16, u16); 5] = [(200, 60), (120, 30), (80, 24), (60, 16), (40, 10)];
@@ -104,6 +104,29 @@ fn screens_at_every_breakpoint() {
         insta::assert_snapshot!(name("bus-down"), screen(&bus_down(width, height)));
         insta::assert_snapshot!(name("order-why"), screen(&with_keys(width, height, "jj<enter>")));
     }
+}
+
+fn decided(width: u16, height: u16, typed: &str) -> Model {
+    let mut model = deciding(width, height);
+    keys(&mut model, typed, at(60));
+    model
+}
+
+/// Newest first: the skip, Hermes' denial, the signal that it denied.
+#[test]
+fn decisions_and_their_why_at_every_breakpoint() {
+    for (width, height) in SIZES {
+        let name = |screen: &str| format!("{screen}-{width}x{height}");
+        insta::assert_snapshot!(name("decisions"), screen(&decided(width, height, "<shift-tab>")));
+        insta::assert_snapshot!(name("skip-why"), screen(&decided(width, height, "<shift-tab>j<enter>")));
+        insta::assert_snapshot!(name("hermes-denial-why"), screen(&decided(width, height, "<shift-tab>jj<enter>")));
+        insta::assert_snapshot!(name("signal-why"), screen(&decided(width, height, "<shift-tab>jjj<enter>")));
+        let strategy = "<shift-tab><shift-tab>j<enter>";
+        insta::assert_snapshot!(name("strategy-why"), screen(&decided(width, height, strategy)));
+    }
+    insta::assert_snapshot!("hermes-denial-end-80x24", screen(&decided(80, 24, "<shift-tab>jj<enter>G")));
+    insta::assert_snapshot!("strategy-end-80x24", screen(&decided(80, 24, "<shift-tab><shift-tab>j<enter>G")));
+    insta::assert_snapshot!("skips-hidden-80x24", screen(&decided(80, 24, "<shift-tab>s<esc>")));
 }
 
 fn letters(width: u16, height: u16, typed: &str) -> Model {
@@ -249,7 +272,7 @@ fn remote_text_cannot_break_the_screen() {
 
 #[test]
 fn no_size_panics_on_any_screen() {
-    let screens: [fn(u16, u16) -> Model; 12] = [
+    let screens: [fn(u16, u16) -> Model; 14] = [
         model,
         busy,
         bus_down,
@@ -262,6 +285,8 @@ fn no_size_panics_on_any_screen() {
         |width, height| letters(width, height, "6jjR"),
         |width, height| concerned(width, height, "8G<enter>"),
         |width, height| letters(width, height, "6Dnot ours"),
+        |width, height| decided(width, height, "<shift-tab>jj<enter>G"),
+        |width, height| decided(width, height, "<shift-tab><shift-tab>j<enter>G"),
     ];
     for make in screens {
         let mut model = make(120, 30);

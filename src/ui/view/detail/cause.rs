@@ -1,9 +1,8 @@
-//! What an order came from: the intent, the strategy's inputs, what each check measured.
+//! What a decision came from: the intent, the strategy's figures and inputs, what each check measured.
 
 use super::Sheet;
-use crate::domain::OrderIntent;
+use crate::domain::{CheckResult, Figure, OrderIntent, Rationale, StrategyId};
 use crate::ui::format;
-use crate::ui::model::cells::SignalItem;
 use crate::ui::theme::Role;
 
 /// What was wanted, in a line.
@@ -31,25 +30,59 @@ pub(super) fn intent(intent: &OrderIntent, sheet: &mut Sheet) {
     sheet.text("epoch", &format!("{}, attempt {}", intent.epoch, intent.attempt));
 }
 
-/// Why the strategy wanted it and what the gate measured.
-pub(super) fn rationale(item: &SignalItem, sheet: &mut Sheet) {
-    if let Some(why) = &item.rationale {
-        sheet.heading("Rationale");
-        sheet.text("note", &why.note);
+/// Why the strategy wanted it, with everything that it looked at.
+pub(super) fn rationale(strategy: &StrategyId, why: &Rationale, sheet: &mut Sheet) {
+    sheet.heading("Rationale");
+    sheet.text("note", &why.note);
+    parameters(strategy, why.params, sheet);
+    sheet.text("watched", why.source.as_str());
+    if why.window_ms > 0 {
         let change =
             format!("{} against threshold {}", format::percent(why.change, 4), format::percent(why.threshold, 4));
         sheet.text("change", &change);
         let window =
             format!("{}, {} ticks, {} -> {}", format::span_ms(why.window_ms), why.window_ticks, why.first, why.last);
         sheet.text("window", &window);
-        sheet.text("watched", why.source.as_str());
-        sheet.text("book price", &why.reference.to_string());
+    } else {
+        sheet.text("threshold", &why.threshold.to_string());
     }
-    if !item.checks.is_empty() {
-        sheet.heading("Checks at approval");
-        for check in &item.checks {
-            let (mark, role) = if check.passed { ("✓", Role::Good) } else { ("✗", Role::Bad) };
-            sheet.field(&check.control.to_string(), &format!("{mark} {} (limit {})", check.value, check.limit), role);
-        }
+    sheet.text("book price", &why.reference.to_string());
+    sheet.text("fair value", &why.fair.map_or_else(|| "not reckoned".to_owned(), |fair| fair.to_string()));
+    if let Some(edge) = why.edge {
+        sheet.text("edge", &format!("{edge} after price and fee"));
     }
+    inputs(&why.inputs, sheet);
+}
+
+/// Which version of a strategy's parameters decided.
+pub(super) fn parameters(strategy: &StrategyId, version: u64, sheet: &mut Sheet) {
+    let text = if version == 0 {
+        "of a version that is not known".to_owned()
+    } else {
+        format!("{strategy} version {version}")
+    };
+    sheet.text("parameters", &text);
+}
+
+/// Everything that was looked at.
+pub(super) fn inputs(inputs: &[Figure], sheet: &mut Sheet) {
+    if inputs.is_empty() {
+        return;
+    }
+    sheet.heading("Inputs");
+    sheet.fields(inputs.iter().map(|figure| (figure.name.as_str(), figure.value.clone(), Role::Text)).collect());
+}
+
+/// What a gate measured, check by check.
+pub(super) fn checks(title: &str, checks: &[CheckResult], sheet: &mut Sheet) {
+    if checks.is_empty() {
+        return;
+    }
+    sheet.heading(title);
+    let names: Vec<_> = checks.iter().map(|check| check.control.to_string()).collect();
+    let measured = names.iter().zip(checks).map(|(name, check)| {
+        let (mark, role) = if check.passed { ("✓", Role::Good) } else { ("✗", Role::Bad) };
+        (name.as_str(), format!("{mark} {} (limit {})", check.value, check.limit), role)
+    });
+    sheet.fields(measured.collect());
 }

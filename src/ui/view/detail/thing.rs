@@ -1,12 +1,12 @@
 //! What a row stands for, in full.
 
-use super::{Sheet, cause, letter, way};
-use crate::domain::{Fill, LimitUse, Order, Position, Role as Liquidity, StrategyState, TickKind};
+use super::{Sheet, cause, decision, letter, parameters, way};
+use crate::domain::{Fill, LimitUse, Order, Position, Role as Liquidity, Slug, StrategyState, TickKind};
 use crate::ui::format;
 use crate::ui::model::Model;
-use crate::ui::model::cells::{SignalItem, order_state};
+use crate::ui::model::cells::order_state;
 use crate::ui::model::limits;
-use crate::ui::model::panes::{RowId, Verdict};
+use crate::ui::model::panes::RowId;
 use crate::ui::model::ticks::TickRow;
 use crate::ui::theme::Role;
 
@@ -24,9 +24,9 @@ pub(super) fn describe(model: &Model, row: &RowId, sheet: &mut Sheet) {
                 strategy(model, &row.item, sheet);
             }
         }
-        RowId::Signal(..) => {
-            if let Some(row) = desk.signals.find(row) {
-                signal(&row.item, sheet);
+        RowId::Signal(..) | RowId::Skip(_) => {
+            if let Some(found) = desk.decisions.find(row) {
+                decision::describe(model, found, sheet);
             }
         }
         RowId::Order(..) => {
@@ -41,7 +41,7 @@ pub(super) fn describe(model: &Model, row: &RowId, sheet: &mut Sheet) {
         }
         RowId::Limit(..) => {
             if let Some(row) = desk.limits.find(row) {
-                limit(&row.item, sheet);
+                limit(model, &row.item, sheet);
             }
         }
         RowId::Fact(_) => {
@@ -92,7 +92,13 @@ fn strategy(model: &Model, state: &StrategyState, sheet: &mut Sheet) {
         Some(idle) => sheet.field("state", idle, Role::Warn),
         None => sheet.field("state", "ready to trade", Role::Good),
     }
-    let Some(slug) = &state.slug else { return };
+    if let Some(slug) = &state.slug {
+        market(model, slug, sheet);
+    }
+    parameters::of(model, &state.strategy, sheet);
+}
+
+fn market(model: &Model, slug: &Slug, sheet: &mut Sheet) {
     sheet.heading("Market");
     sheet.text("slug", slug.as_str());
     let Some(market) = model.desk.markets.by_slug(slug) else { return };
@@ -109,28 +115,6 @@ fn strategy(model: &Model, state: &StrategyState, sheet: &mut Sheet) {
     }
 }
 
-fn signal(item: &SignalItem, sheet: &mut Sheet) {
-    let (text, role) = match item.verdict {
-        Verdict::Emitted => ("approved and sent to Hermes", Role::Good),
-        Verdict::DeniedByAthena => ("DENIED by Athena's gate, before the signal", Role::Warn),
-        Verdict::DeniedByHermes => ("DENIED by Hermes' gate, before the order", Role::Warn),
-    };
-    sheet.field("verdict", text, role);
-    if let Some(denial) = &item.denial {
-        sheet.field("control", &denial.control.to_string(), Role::Warn);
-        sheet.field("measured", &denial.value, Role::Warn);
-        sheet.text("limit", &denial.limit);
-    }
-    cause::intent(&item.intent, sheet);
-    cause::rationale(item, sheet);
-    sheet.heading("Times");
-    let first = item.intent.tick_received_at;
-    sheet.time("tick received", Some(first), first);
-    sheet.time("decided", Some(item.intent.created_at), first);
-    sheet.time("on the stream", Some(item.at), first);
-    sheet.time("deadline", Some(item.intent.deadline), first);
-}
-
 fn order(model: &Model, order: &Order, sheet: &mut Sheet) {
     let (_, role) = order_state(order.state);
     sheet.field("state", &order.state.to_string(), role);
@@ -140,10 +124,7 @@ fn order(model: &Model, order: &Order, sheet: &mut Sheet) {
     sheet.text("matched", &format!("{} of {}", order.matched, order.intent.size));
     sheet.text("order id", order.order.as_ref().map_or("not signed yet", |id| id.as_str()));
     cause::intent(&order.intent, sheet);
-    match model.desk.signal_of(order) {
-        Some(item) => cause::rationale(item, sheet),
-        None => sheet.line("the signal behind it is no longer kept here", Role::Dim),
-    }
+    decision::behind(model, &order.intent, sheet);
     way::waterfall(order, sheet);
     sheet.heading("Times");
     let first = order.intent.tick_received_at;
@@ -170,19 +151,18 @@ fn fill(model: &Model, fill: &Fill, sheet: &mut Sheet) {
     sheet.text("order id", fill.order.as_str());
     if let Some(order) = model.desk.order_of_fill(fill) {
         cause::intent(&order.intent, sheet);
-        if let Some(item) = model.desk.signal_of(order) {
-            cause::rationale(item, sheet);
-        }
+        decision::behind(model, &order.intent, sheet);
     }
 }
 
-fn limit(used: &LimitUse, sheet: &mut Sheet) {
+fn limit(model: &Model, used: &LimitUse, sheet: &mut Sheet) {
     let LimitUse { control, subject, value, limit, unit, percent } = used;
     sheet.text("control", &control.to_string());
     sheet.text("of", subject);
     sheet.field("used", &format!("{percent}%"), limits::role(*percent));
     sheet.text("value", &format!("{value} {unit}"));
     sheet.text("limit", &format!("{limit} {unit}"));
+    parameters::limits(model, sheet);
     sheet.text("to change it", "cockpit params set risk NAME=VALUE --why REASON; a wider one needs --confirm");
 }
 
