@@ -21,8 +21,8 @@ mod support;
 use desk::{Home, Process, Sim, assert_books_equal_truth, eventually};
 use support::redis_server::RedisServer;
 
-/// From the death of one to the first word of the other. The promise is three seconds, which an optimised build keeps (`make bench`
-/// prints it); in one that is not, beside other tests, that it happens at all is what counts.
+/// From the death of one to the first word of the other. The promise is three seconds, which an optimised build keeps
+/// (`cargo test --release --test standby`); in one that is not, beside other tests, that it happens at all is what counts.
 const TAKEOVER: Duration = Duration::from_secs(if cfg!(debug_assertions) { 30 } else { 3 });
 /// Longer than a roll of the market on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);

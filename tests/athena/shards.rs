@@ -58,7 +58,6 @@ fn home(redis: &RedisServer, sim: &Sim) -> Home {
         "markets = [\"btc-updown-5m-{start}\", \"quiet-sample-market\", \"quiet-sample-market-{start}\"]",
         &format!("markets = [{}]", slugs.join(", ")),
     );
-    home.edit("data_age_ms = 3000", "data_age_ms = 60000");
     home
 }
 

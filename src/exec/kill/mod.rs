@@ -21,7 +21,7 @@ pub use file::{FileError, FileLatch, LatchFile};
 pub use start::{Sources, start_latch};
 
 use crate::clock;
-use crate::domain::{KillLatch, KillProof, KillReport, KillState, KillStep};
+use crate::domain::{KillLatch, KillProof, KillReport, KillState, KillStep, Timestamp};
 
 /// The latch in memory, and what is known about the POSTs that it must outlive.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ struct Inner {
     tripped_at: Instant,
     last_post_end: Option<Instant>,
     trips: u64,
+    /// When the newest kill was asked for that was heard of: the same one is heard of in several places.
+    killed_at: Timestamp,
 }
 
 /// Counts a POST as in flight for as long as it lives.
@@ -60,7 +62,7 @@ impl KillSwitch {
     /// A switch in the state of this latch.
     #[must_use]
     pub fn new(latch: KillLatch) -> Self {
-        let killed = !latch.is_armed();
+        let (killed, killed_at) = (!latch.is_armed(), latch.at);
         Self {
             armed: AtomicBool::new(!killed),
             epoch: AtomicU64::new(latch.epoch),
@@ -73,6 +75,7 @@ impl KillSwitch {
                 tripped_at: clock::monotonic(),
                 last_post_end: None,
                 trips: u64::from(killed),
+                killed_at,
             }),
             seen: tokio::sync::watch::Sender::new(0),
         }
@@ -93,17 +96,19 @@ impl KillSwitch {
         if now == epoch { Ok(()) } else { Err(format!("epoch {epoch} is over, {now} is in force")) }
     }
 
-    /// Closes the gate. Returns whether that changed anything; a switch that is killed stays as it is.
+    /// Closes the gate. Returns whether that changed anything; a switch that is killed stays as it is, but a kill that was asked for
+    /// later than the ones before overrules an arming that is under way.
     pub fn trip(&self, latch: KillLatch) -> bool {
         self.armed.store(false, Ordering::SeqCst);
         let tripped = {
             let mut inner = self.lock();
             let was_armed = inner.report.latch.is_armed();
+            inner.trips += u64::from(was_armed || latch.at > inner.killed_at);
+            inner.killed_at = inner.killed_at.max(latch.at);
             if was_armed {
                 let epoch = inner.report.latch.epoch.max(latch.epoch);
                 self.epoch.store(epoch, Ordering::SeqCst);
                 inner.tripped_at = clock::monotonic();
-                inner.trips += 1;
                 inner.report = opened(KillLatch { epoch, state: KillState::Killed, ..latch });
                 inner.report.orders_open = self.open.load(Ordering::SeqCst);
             }
@@ -282,7 +287,6 @@ fn opened(latch: KillLatch) -> KillReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
 
     fn latch(epoch: u64, state: KillState) -> KillLatch {
         KillLatch { epoch, state, by: "test".into(), why: String::new(), at: Timestamp::from_secs(1) }
@@ -318,6 +322,23 @@ mod tests {
         switch.trip(latch(4, KillState::Killed));
         assert!(switch.arm(latch(5, KillState::Armed), trips).is_err());
         assert!(!switch.is_armed());
+    }
+
+    #[test]
+    fn a_kill_asked_for_while_killed_overrules_an_arming_and_the_same_kill_heard_again_does_not() {
+        let switch = armed();
+        let first = latch(3, KillState::Killed);
+        switch.trip(first.clone());
+        let trips = switch.trips();
+        switch.trip(first.clone());
+        assert_eq!(switch.trips(), trips, "read again from the bus or the file");
+        let later = KillLatch { at: Timestamp::from_secs(2), ..first.clone() };
+        assert!(!switch.trip(later.clone()));
+        assert!(switch.arm(latch(4, KillState::Armed), trips).is_err(), "a person has killed meanwhile");
+        let trips = switch.trips();
+        switch.trip(first);
+        switch.trip(later);
+        switch.arm(latch(4, KillState::Armed), trips).expect("nothing new was asked for");
     }
 
     #[test]
