@@ -70,7 +70,7 @@ fn a_terminal_that_stands_still_does_not_keep_the_desk_from_stopping() {
         terminal.press("\u{c}");
         std::thread::park_timeout(Duration::from_millis(100));
     }
-    terminal.signal("TERM", &terminal.id());
+    terminal.signal("TERM");
     assert_eq!(terminal.exit_code(), 0);
     let log = std::fs::read_to_string(home.path().join("s/cockpit.log")).expect("a log");
     assert!(log.contains("the cockpit closes"), "the desk was stopped in good order: {log}");

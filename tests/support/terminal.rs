@@ -102,9 +102,10 @@ impl Terminal {
         self.master = None;
     }
 
-    /// Sends a process a signal.
-    pub(crate) fn signal(&self, name: &str, id: &str) {
-        let sent = std::process::Command::new("kill").args([&format!("-{name}"), id]).status().expect("kill runs");
+    /// Sends the process in it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.id();
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");
         assert!(sent.success(), "{id} had already ended");
     }
 
