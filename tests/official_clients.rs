@@ -103,6 +103,7 @@ fn market(slug: &str, condition: &str, protocol: Protocol, tokens: [&str; 2]) ->
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cockpit::clock;
 use cockpit::config::Config;
-use cockpit::domain::{Book, HermesState, Level, Market, Price, Side, Size, TimeInForce, TradingState, Usd};
+use cockpit::domain::{Book, Funds, HermesState, Level, Market, Price, Side, Size, TimeInForce, TradingState, Usd};
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer};
 use cockpit::risk::{Equity, Holdings, Limits, Recent, RiskGate, RiskView};
 use cockpit::venues::polymarket::signing::{LocalKey, SignatureType};
@@ -179,7 +179,11 @@ impl Stranger {
             source_at: Some(now),
             holdings: &Holdings::new(),
             recent: &Recent::new(),
-            equity: Some(Equity::default()),
+            equity: Ok(Equity::default()),
+            group: None,
+            halted: None,
+            repeats: 0,
+            funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
         };
         let approved = self.gate.check(intent, &view, now).expect("nothing stands against it");
         let signed = self.venue.sign(&approved, market).expect("signed");

@@ -57,6 +57,10 @@ id! {
     TokenId
 }
 id! {
+    /// An event group: markets of which exactly one comes true.
+    GroupId
+}
+id! {
     /// A market: its condition id, `0x` and 64 hex digits.
     MarketId
 }

@@ -2,7 +2,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MarketId, Price, Size, Slug, Timestamp, TokenId, Usd};
+use super::{GroupId, MarketId, Price, Size, Slug, Timestamp, TokenId, Usd};
 
 /// Which exchange contract a market trades on; decides the EIP-712 domain version of its orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +91,9 @@ pub struct Market {
     /// What it asks, in the venue's words; a temperature market names its bucket there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// The neg-risk event that it is part of: of all markets of a group exactly one pays its first outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
 }
 
 impl Market {

@@ -37,7 +37,7 @@ pub use earnings::{Earned, Earnings, earnings};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent};
 pub use fill::{Fill, FillStatus, Role};
 pub use holding::{Held, Holding, Running, fold};
-pub use ids::{IntentId, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
+pub use ids::{GroupId, IntentId, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use limit::{Alert, LimitUse};
@@ -47,7 +47,7 @@ pub use order::{DUST, Order, OrderState, OrderTimes, Side, TimeInForce};
 pub use params::{
     ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce, Tighter,
 };
-pub use position::{Exposure, Pnl, Position, PositionPart};
+pub use position::{EquityState, Exposure, Funds, Lot, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile};
 pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};
 pub use state::{

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MarketId, Price, Size, Slug, StrategyId, Timestamp, TokenId, Usd};
+use super::{MarketId, Price, Side, Size, Slug, StrategyId, Timestamp, TokenId, Usd};
 
 /// What we hold of one token: the fold of its journals, at average cost. A fill is provisional until its trade is confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,15 @@ pub struct Position {
     pub pending_buys: Size,
     /// Shares in provisional sales: they may come back.
     pub pending_sells: Size,
+    /// What is held and what may come back from provisional sales cost, fees apart.
+    #[serde(default)]
+    pub at_stake: Usd,
+    /// What confirmed purchases cost less what confirmed sales brought, fees apart.
+    #[serde(default)]
+    pub paid: Usd,
+    /// The provisional fills, each of which may fail.
+    #[serde(default)]
+    pub provisional: Vec<Lot>,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
     /// What it is valued at: the closing side of a fresh book, or the payout after resolution.
@@ -42,6 +51,17 @@ pub struct Position {
     pub parts: Vec<PositionPart>,
 }
 
+/// Shares at a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lot {
+    /// Bought or sold.
+    pub side: Side,
+    /// For how much each.
+    pub price: Price,
+    /// How many.
+    pub size: Size,
+}
+
 /// A strategy's part in a position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PositionPart {
@@ -49,6 +69,9 @@ pub struct PositionPart {
     pub strategy: Option<StrategyId>,
     /// Shares held, provisional ones included.
     pub size: Size,
+    /// What they and those that may come back from provisional sales cost, fees apart.
+    #[serde(default)]
+    pub at_stake: Usd,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
     /// Profit on shares sold, fees apart.
@@ -79,4 +102,28 @@ pub struct Exposure {
     pub gross: Usd,
     /// The most that is allowed.
     pub limit: Usd,
+}
+
+/// pUSD that buys may use. What open orders have reserved is not taken off yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Funds {
+    /// What the books are sure of: proceeds of sales that are not confirmed are left out, and what the venue shows less.
+    pub free: Usd,
+    /// What the exchanges may still take, the least of their allowances; absent when that is without bound.
+    pub allowance: Option<Usd>,
+}
+
+/// Total profit against what it is measured by, or why it is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EquityState {
+    /// Now; absent while something that is held has no mark to go by.
+    pub current: Option<Usd>,
+    /// The highest of the UTC day.
+    pub peak: Usd,
+    /// When the UTC day began.
+    pub day_start: Usd,
+    /// The highest of the rolling window.
+    pub rolling_high: Usd,
+    /// Why it is not known, in words.
+    pub unknown: Option<String>,
 }

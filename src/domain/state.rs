@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeadLetter, Exposure, Fill, KillReport, LimitUse, Market, Order, ParamsInForce, Pnl, Position, Price, Slug,
-    StrategyId, Symbol, Timestamp, Usd,
+    DeadLetter, EquityState, Exposure, Fill, Funds, KillReport, LimitUse, Market, Order, ParamsInForce, Pnl, Position,
+    Price, Slug, StrategyId, Symbol, Timestamp, Usd,
 };
 
 /// Which world the desk trades in.
@@ -258,6 +258,12 @@ pub struct HermesState {
     pub peak_today: Usd,
     /// Total `PnL` when the UTC day began: today's profit is `pnl.total - day_start`.
     pub day_start: Usd,
+    /// The same as the limits on losses see it. Absent from who does not tell, which counts as not known.
+    #[serde(default)]
+    pub equity: Option<Box<EquityState>>,
+    /// pUSD for buys; absent before the venue's balance was taken over.
+    #[serde(default)]
+    pub funds: Option<Funds>,
     /// At stake against the limit.
     pub exposure: Exposure,
     /// How much of each limit is used, the nearest first; of tokens and markets at most the 50 nearest.

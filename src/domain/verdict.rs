@@ -33,19 +33,29 @@ pub enum Control {
     SelfMatch,
     /// Orders within a minute.
     OrderRate,
+    /// Orders of a strategy on the same token and side without a person's word.
+    RepeatedExecution,
     /// Orders open at one time.
     OpenOrders,
     /// Shares held of one token, open orders included.
     PositionCap,
     /// What one market can lose in its worst outcome.
     MarketLoss,
+    /// What an event group can lose in its worst outcome.
+    GroupLoss,
+    /// pUSD at stake of one strategy, open orders included.
+    StrategyExposure,
     /// pUSD at stake over all markets, open orders included.
     GrossExposure,
+    /// pUSD at the venue, and how much of it the exchange may take.
+    Balance,
     /// Loss since the UTC day began.
     DailyLoss,
     /// Loss from the day's peak equity.
     DailyDrawdown,
-    /// A strategy with an order whose outcome has been unknown for too long.
+    /// Loss from the highest equity of a rolling window.
+    RollingLoss,
+    /// A strategy that is halted: an order of unknown outcome, or too many repeated orders.
     StrategyHalt,
     /// The venue refuses orders of this kind one after the other.
     CircuitBreaker,
@@ -71,9 +81,14 @@ impl fmt::Display for Control {
             Self::Duplicate => "duplicate",
             Self::SelfMatch => "self_match",
             Self::OrderRate => "order_rate",
+            Self::RepeatedExecution => "repeated_execution",
             Self::OpenOrders => "open_orders",
             Self::PositionCap => "position_cap",
             Self::MarketLoss => "market_loss",
+            Self::GroupLoss => "group_loss",
+            Self::StrategyExposure => "strategy_exposure",
+            Self::Balance => "balance",
+            Self::RollingLoss => "rolling_loss",
             Self::GrossExposure => "gross_exposure",
             Self::DailyLoss => "daily_loss",
             Self::DailyDrawdown => "daily_drawdown",

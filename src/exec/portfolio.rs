@@ -8,12 +8,11 @@ mod journals;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-
-use rust_decimal::Decimal;
+use std::time::Duration;
 
 use crate::domain::{
-    Book, Fill, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Running, Side, Size, Slug,
-    Timestamp, TokenId, TradeId, Usd, fold,
+    Book, Fill, Holding, Journal, Lot, Market, OrderId, Pnl, Position, PositionPart, Price, Running, Side, Size, Slug,
+    StrategyId, Timestamp, TokenId, TradeId, Usd, fold,
 };
 use crate::risk::Holdings;
 
@@ -42,7 +41,9 @@ struct Token {
     /// The same without what is provisional.
     confirmed: Running,
     /// What is in the first fold and not yet in the second.
-    provisional: HashMap<Leg, Vec<Arc<Journal>>>,
+    provisional: BTreeMap<Leg, Vec<Arc<Journal>>>,
+    /// The same as the first without sales that are provisional: what would be held if none of them settled.
+    unsold: Running,
     /// Shares in provisional purchases and sales.
     pending: [Size; 2],
 }
@@ -52,7 +53,7 @@ impl Token {
     fn take(&mut self, leg: &Leg, fill: Fill, journal: Option<Journal>) {
         let pending = |fill: &Fill| if fill.status.is_final() { Size::ZERO } else { fill.size };
         let side = usize::from(fill.side == Side::Sell);
-        let settled = fill.status.is_final();
+        let (settled, sale) = (fill.status.is_final(), fill.side == Side::Sell);
         self.pending[side] += pending(&fill);
         if let Some(before) = self.fills.insert(leg.clone(), fill) {
             self.pending[side] -= pending(&before);
@@ -60,11 +61,18 @@ impl Token {
         if let Some(journal) = journal {
             let journal = Arc::new(journal);
             self.booked.push(&journal);
+            if !sale {
+                self.unsold.push(&journal);
+            }
             self.provisional.entry(leg.clone()).or_default().push(journal);
         }
         if settled {
-            let journals = self.provisional.remove(leg).into_iter().flatten();
-            journals.for_each(|journal| self.confirmed.push(&journal));
+            for journal in self.provisional.remove(leg).into_iter().flatten() {
+                self.confirmed.push(&journal);
+                if sale {
+                    self.unsold.push(&journal);
+                }
+            }
         }
     }
 
@@ -73,6 +81,7 @@ impl Token {
         let journal = Arc::new(journal);
         self.booked.push(&journal);
         self.confirmed.push(&journal);
+        self.unsold.push(&journal);
     }
 
     fn holding(&self, token: &TokenId) -> Holding {
@@ -90,6 +99,12 @@ impl Token {
     const fn sold(&self) -> Size {
         self.pending[1]
     }
+
+    /// Fills that may still fail.
+    fn lots(&self) -> Vec<Lot> {
+        let fills = self.provisional.keys().filter_map(|leg| self.fills.get(leg));
+        fills.map(|fill| Lot { side: fill.side, price: fill.price, size: fill.size }).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +119,8 @@ pub struct Portfolio {
     tokens: BTreeMap<TokenId, Token>,
     /// pUSD over all journals.
     cash: Usd,
+    /// Proceeds of sales that are not settled: part of the cash, and not ours yet.
+    unsettled: Usd,
     /// Whether what the desk began with is part of it.
     opened: bool,
     /// When fills last changed, as far as a cache of balances may not have seen it.
@@ -112,6 +129,7 @@ pub struct Portfolio {
     marks: HashMap<TokenId, Mark>,
     payouts: HashMap<TokenId, Price>,
     slugs: HashMap<TokenId, Slug>,
+    closes: HashMap<TokenId, Timestamp>,
     dirty: HashSet<TokenId>,
     unsaved: HashSet<TokenId>,
     count: u64,
@@ -135,6 +153,11 @@ impl Portfolio {
             return FillChange::Same;
         }
         let journal = journals::of_fill(known, &after);
+        let unsettled = |fill: &Fill| {
+            let counts = fill.side == Side::Sell && !fill.status.is_final();
+            if counts { journals::cash_of(fill) } else { Usd::ZERO }
+        };
+        self.unsettled += unsettled(&after) - known.map_or(Usd::ZERO, unsettled);
         let new = known.is_none();
         token.take(&leg, after.clone(), journal.clone());
         self.count += u64::from(new);
@@ -204,11 +227,14 @@ impl Portfolio {
         unsaved.into_iter().filter_map(mark).collect()
     }
 
-    /// Learns a market's name and, once it is resolved, its payouts. The first result stands: gives the first payout that is told
-    /// to be another, as `(token, kept, told)`.
+    /// Learns a market's name and end and, once it is resolved, its payouts. The first result stands: gives the first payout that is
+    /// told to be another, as `(token, kept, told)`.
     pub fn on_market(&mut self, market: &Market) -> Option<(TokenId, Price, Price)> {
         let mut contradicted = None;
         for outcome in &market.tokens {
+            if let Some(closes_at) = market.closes_at {
+                self.closes.insert(outcome.token.clone(), closes_at);
+            }
             let named = self.slugs.insert(outcome.token.clone(), market.slug.clone()).is_some();
             let payout = market.payout_of(&outcome.token);
             let known = self.payouts.get(&outcome.token).copied();
@@ -233,6 +259,7 @@ impl Portfolio {
             self.slugs.remove(&outcome.token);
             self.payouts.remove(&outcome.token);
             self.marks.remove(&outcome.token);
+            self.closes.remove(&outcome.token);
         }
     }
 
@@ -297,6 +324,16 @@ impl Portfolio {
         };
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
+        let unsold = known.unsold.held();
+        let cost = |holding: &Holding| holding.cost.abs();
+        let part = |(owner, part): (&(TokenId, Option<StrategyId>), &Holding)| PositionPart {
+            strategy: owner.1.clone(),
+            size: part.shares,
+            at_stake: unsold.parts.get(owner).map_or(Usd::ZERO, cost),
+            avg_price: part.average(),
+            realised: part.realised,
+            fees: part.fees,
+        };
         Some(Position {
             market,
             slug: self.slugs.get(token).cloned(),
@@ -306,6 +343,9 @@ impl Portfolio {
             confirmed: confirmed.shares,
             pending_buys: known.bought(),
             pending_sells: known.sold(),
+            at_stake: unsold.tokens.get(token).map_or(Usd::ZERO, cost),
+            paid: confirmed.cost - confirmed.realised,
+            provisional: known.lots(),
             avg_price: holding.average(),
             mark: self.price(token),
             mark_at: mark.map(|mark| mark.at),
@@ -314,13 +354,7 @@ impl Portfolio {
             realised_confirmed: confirmed.realised,
             unrealised: self.unrealised(token, &holding),
             fees: holding.fees,
-            parts: known
-                .booked
-                .held()
-                .parts
-                .iter()
-                .map(|((_, strategy), part)| share_of(strategy.clone(), part))
-                .collect(),
+            parts: known.booked.held().parts.iter().map(part).collect(),
         })
     }
 
@@ -342,23 +376,48 @@ impl Portfolio {
 
     /// Adds everything that is at stake to what the gate looks at.
     pub fn at_stake(&self, holdings: &mut Holdings) {
-        for (id, known) in &self.tokens {
-            let holding = known.holding(id);
-            if !holding.shares.is_zero() || !known.sold().is_zero() {
-                let resolved = self.payouts.contains_key(id);
-                holdings.add_shares(id, holding.shares, (known.bought(), known.sold()), holding.average(), resolved);
-            }
-        }
+        let counts = |id: &TokenId, known: &Token| !known.holding(id).shares.is_zero() || !known.provisional.is_empty();
+        let tokens = self.tokens.iter().filter(|(id, known)| counts(id, known));
+        tokens.filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));
     }
 
-    /// The total of [`Self::pnl`], without the work for its parts.
-    #[must_use]
-    pub fn total(&self) -> Usd {
-        let of = |(id, known): (&TokenId, &Token)| {
+    /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at a mark
+    /// that a book confirmed within `most`. Between close and result there are no books, and the last mark stands.
+    ///
+    /// # Errors
+    /// What cannot be valued, in words.
+    pub fn equity(&self, now: Timestamp, most: Duration) -> Result<Usd, String> {
+        let mut total = Usd::ZERO;
+        for (id, known) in &self.tokens {
             let holding = known.holding(id);
-            holding.realised + self.unrealised(id, &holding).unwrap_or_default() - holding.fees
+            total += holding.realised - holding.fees;
+            if !holding.shares.is_zero() {
+                total += self.value(id, now, most)?.notional(holding.shares) - holding.cost;
+            }
+        }
+        Ok(total)
+    }
+
+    fn value(&self, token: &TokenId, now: Timestamp, most: Duration) -> Result<Price, String> {
+        if let Some(payout) = self.payouts.get(token) {
+            return Ok(*payout);
+        }
+        let name = || match self.slugs.get(token) {
+            Some(slug) => format!("{token} of {slug}"),
+            None => token.to_string(),
         };
-        self.tokens.iter().map(of).sum()
+        let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;
+        let age = now.since(mark.at);
+        let resolving = self.closes.get(token).is_some_and(|closes_at| now >= *closes_at);
+        if resolving || age <= most {
+            return Ok(mark.price);
+        }
+        Err(format!(
+            "the price of token {} is {} s old, at most {} s are allowed",
+            name(),
+            age.as_secs(),
+            most.as_secs()
+        ))
     }
 
     fn price(&self, token: &TokenId) -> Option<Price> {
@@ -403,44 +462,6 @@ fn differ(known: &Fill, seen: &Fill) -> bool {
 fn join(known: &Fill, seen: &Fill) -> Fill {
     let fee = if differ(known, seen) { known.fee } else { Usd(known.fee.0.max(seen.fee.0)) };
     Fill { status: known.status.max(seen.status), fee, ..known.clone() }
-}
-
-fn share_of(strategy: Option<crate::domain::StrategyId>, part: &Holding) -> PositionPart {
-    PositionPart { strategy, size: part.shares, avg_price: part.average(), realised: part.realised, fees: part.fees }
-}
-
-/// The day's reference for the drawdown: total `PnL` when the UTC day began, and its highest since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day {
-    /// Days since the epoch, UTC.
-    pub day: i64,
-    /// Total `PnL` when it began.
-    pub start: Usd,
-    /// The highest total since.
-    pub peak: Usd,
-}
-
-impl Day {
-    /// The day of `now`, beginning with `total`.
-    #[must_use]
-    pub const fn begin(now: Timestamp, total: Usd) -> Self {
-        Self { day: now.utc_day(), start: total, peak: total }
-    }
-
-    /// The day as it is after `total` was seen at `now`.
-    #[must_use]
-    pub fn after(self, now: Timestamp, total: Usd) -> Self {
-        if now.utc_day() > self.day {
-            return Self::begin(now, total);
-        }
-        Self { peak: Usd(self.peak.0.max(total.0)), ..self }
-    }
-
-    /// How far `total` lies below the peak.
-    #[must_use]
-    pub fn drawdown(self, total: Usd) -> Usd {
-        Usd((self.peak.0 - total.0).max(Decimal::ZERO))
-    }
 }
 
 #[cfg(test)]

@@ -22,9 +22,9 @@ impl Consequence {
     #[must_use]
     pub const fn of(control: Control) -> Self {
         match control {
-            Control::DailyDrawdown | Control::Mismatch | Control::Invariant => Self::Kill,
+            Control::DailyDrawdown | Control::RollingLoss | Control::Mismatch | Control::Invariant => Self::Kill,
             Control::DailyLoss => Self::Reduce,
-            Control::StrategyHalt => Self::HaltStrategy,
+            Control::StrategyHalt | Control::RepeatedExecution => Self::HaltStrategy,
             Control::TradingState
             | Control::ArmEpoch
             | Control::Deadline
@@ -41,7 +41,10 @@ impl Consequence {
             | Control::OpenOrders
             | Control::PositionCap
             | Control::MarketLoss
+            | Control::GroupLoss
+            | Control::StrategyExposure
             | Control::GrossExposure
+            | Control::Balance
             | Control::CircuitBreaker => Self::Deny,
         }
     }
@@ -49,11 +52,12 @@ impl Consequence {
 
 /// Why only what reduces exposure may be sent, apart from what the account's health says; absent when everything may.
 #[must_use]
-pub fn reducing(limits: &Limits, equity: Equity) -> Option<String> {
+pub fn reducing(limits: &Limits, equity: Option<Equity>) -> Option<String> {
     if limits.reduce_only {
         return Some("the limit reduce_only is set".to_owned());
     }
-    let loss = equity.day_loss();
+    // Equity that is not known denies purchases by itself.
+    let loss = equity?.day_loss();
     let beyond = Consequence::of(Control::DailyLoss) == Consequence::Reduce && loss > limits.daily_loss;
     beyond.then(|| {
         let (value, limit) = (format!("{} pUSD", loss.0.normalize()), format!("{} pUSD", limits.daily_loss));
@@ -71,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_loss_beyond_its_limit_reduces_and_the_limit_itself_does_not() {
-        let lost = |loss: rust_decimal::Decimal| Equity { current: Usd(-loss), peak: Usd::ZERO, day_start: Usd::ZERO };
+        let lost = |loss: rust_decimal::Decimal| Some(Equity { current: Usd(-loss), ..Equity::default() });
         assert_eq!(reducing(&limits(), lost(dec!(150))), None);
         assert_eq!(
             reducing(&limits(), lost(dec!(150.01))).as_deref(),
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn these_kill_and_no_others() {
-        let killing = [Control::DailyDrawdown, Control::Mismatch, Control::Invariant];
+        let killing = [Control::DailyDrawdown, Control::RollingLoss, Control::Mismatch, Control::Invariant];
         assert!(killing.into_iter().all(|control| Consequence::of(control) == Consequence::Kill));
         for control in [Control::DailyLoss, Control::StrategyHalt, Control::GrossExposure, Control::CircuitBreaker] {
             assert_ne!(Consequence::of(control), Consequence::Kill, "{control}");

@@ -1,13 +1,14 @@
-use crate::domain::{Book, Denial, Market, OrderIntent, Timestamp, TradingState};
+use crate::domain::{Book, Denial, Funds, Market, OrderIntent, Timestamp, TradingState};
 
 use super::checks::{self, Check};
-use super::{Approved, Denied, Equity, Holdings, Limits, Recent};
+use super::{Approved, Denied, Equity, Group, Holdings, Limits, Recent};
 
 /// The order in which the checks run: what stops everything first, then what is wrong with the intent itself, then what it
 /// would do to the account.
-const CHECKS: [Check; 19] = [
+const CHECKS: [Check; 25] = [
     checks::trading_state::check,
     checks::arm_epoch::check,
+    checks::strategy_halt::check,
     checks::deadline::check,
     checks::market::check,
     checks::allow_list::check,
@@ -19,12 +20,17 @@ const CHECKS: [Check; 19] = [
     checks::duplicate::check,
     checks::self_match::check,
     checks::order_rate::check,
+    checks::repeated_execution::check,
     checks::open_orders::check,
     checks::position_cap::check,
     checks::market_loss::check,
+    checks::group_loss::check,
+    checks::strategy_exposure::check,
     checks::gross_exposure::check,
+    checks::balance::check,
     checks::daily_loss::check,
     checks::daily_drawdown::check,
+    checks::rolling_loss::check,
 ];
 
 /// All that the gate looks at besides the intent.
@@ -44,8 +50,17 @@ pub struct RiskView<'a> {
     pub holdings: &'a Holdings,
     /// What this gate let through lately.
     pub recent: &'a Recent,
-    /// Equity against its peak; absent when it is not known, which denies.
-    pub equity: Option<Equity>,
+    /// Equity against its peaks, or why it is not known, which denies.
+    pub equity: Result<Equity, &'a str>,
+    /// The event group that the intent's market is in, if it is in one.
+    pub group: Option<&'a Group<'a>>,
+    /// Why the intent's strategy is halted, if it is.
+    pub halted: Option<&'a str>,
+    /// Orders of its strategy on the same token and side within the limit's window, this one apart. Hermes counts, because he
+    /// sees every Athena's; Athena passes none and learns of the halt.
+    pub repeats: u32,
+    /// pUSD at the venue; absent when it is not known, which denies.
+    pub funds: Option<Funds>,
 }
 
 /// The gate: limits, and the order in which the checks run.

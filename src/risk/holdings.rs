@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use rust_decimal::Decimal;
-
-use crate::domain::{IntentId, MarketId, Order, OrderIntent, Position, Price, Side, Size, TokenId, Usd};
+use crate::domain::{
+    FeeSchedule, IntentId, Lot, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId, Usd,
+};
 
 /// One token's part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub struct TokenHolding {
     pub held: Size,
     /// What they cost, in pUSD; nothing once the market is resolved.
     pub cost: Usd,
+    /// What confirmed purchases cost less what confirmed sales brought; nothing once the market is resolved.
+    pub paid: Usd,
+    /// Shares held by confirmed fills alone.
+    pub confirmed: Size,
     /// Shares held without those in provisional purchases.
     owned: Size,
     /// Shares in buy orders that no position shows: open, unknown or on their way at full remaining size, and matched ones of
@@ -27,12 +31,6 @@ impl TokenHolding {
     #[must_use]
     pub fn held_long(&self) -> Size {
         if self.held < Size::ZERO { Size::ZERO } else { self.held }
-    }
-
-    /// Shares held for certain: those in provisional purchases and sales left out.
-    #[must_use]
-    pub const fn owned(&self) -> Size {
-        self.owned
     }
 
     /// Shares held that are not on sale already.
@@ -67,7 +65,11 @@ pub struct Commitment {
 pub struct Holdings {
     tokens: HashMap<TokenId, TokenHolding>,
     commitments: Vec<Commitment>,
+    provisional: Vec<(MarketId, TokenId, Lot)>,
     gross: Usd,
+    strategies: HashMap<StrategyId, Usd>,
+    buying: Usd,
+    fees: Usd,
 }
 
 impl Holdings {
@@ -77,34 +79,28 @@ impl Holdings {
         Self::default()
     }
 
-    /// Counts a position. A resolved one is no longer at stake.
+    /// Counts a position. A resolved one is no longer at stake. Provisional fills count as is worse for each limit: what was sold may
+    /// come back, what was bought may never come.
     pub fn add_position(&mut self, position: &Position) {
-        let pending = (position.pending_buys, position.pending_sells);
-        self.add_shares(&position.token, position.size, pending, position.avg_price, position.payout.is_some());
-    }
-
-    /// Counts shares held. Provisional fills, `(bought, sold)`, count as is worse for each limit: what was sold may come back,
-    /// what was bought may never come.
-    pub fn add_shares(
-        &mut self,
-        token: &TokenId,
-        shares: Size,
-        (bought, sold): (Size, Size),
-        avg_price: Price,
-        resolved: bool,
-    ) {
-        let holding = self.tokens.entry(token.clone()).or_default();
-        holding.held += shares + sold;
-        holding.owned += shares - bought;
-        if !resolved {
-            // Shares that may come back after all were sold have no average any more: at most one pUSD each.
-            let price = if shares.is_zero() { Price(Decimal::ONE) } else { avg_price };
-            let cost = avg_price.notional(shares.abs()) + price.notional(sold);
-            // An average price may have no end; the cost that it stands for is in whole millionths of pUSD.
-            let cost = Usd(cost.0.round_dp(6).normalize());
-            holding.cost += cost;
-            self.gross += cost;
+        let holding = self.tokens.entry(position.token.clone()).or_default();
+        holding.held += position.size + position.pending_sells;
+        holding.owned += position.size - position.pending_buys;
+        if position.payout.is_some() {
+            return;
         }
+        // A share of a sum may have no end; the cost that it stands for is in whole millionths of pUSD.
+        let exact = |amount: Usd| Usd(amount.0.round_dp(6).normalize());
+        holding.confirmed += position.confirmed;
+        holding.cost += exact(position.at_stake);
+        holding.paid += position.paid;
+        self.gross += exact(position.at_stake);
+        for part in &position.parts {
+            if let Some(strategy) = &part.strategy {
+                *self.strategies.entry(strategy.clone()).or_default() += exact(part.at_stake);
+            }
+        }
+        let market = &position.market;
+        self.provisional.extend(position.provisional.iter().map(|lot| (market.clone(), position.token.clone(), *lot)));
     }
 
     /// Counts what of an order no position shows: its remaining size, whole when its outcome is unknown, and what is matched and
@@ -131,7 +127,10 @@ impl Holdings {
         match intent.side {
             Side::Buy => {
                 holding.buying += shares;
-                self.gross += intent.price.notional(shares);
+                let notional = intent.price.notional(shares);
+                self.gross += notional;
+                self.buying += notional;
+                *self.strategies.entry(intent.strategy.clone()).or_default() += notional;
             }
             Side::Sell => holding.selling += shares,
         }
@@ -146,6 +145,15 @@ impl Holdings {
         });
     }
 
+    /// Counts the taker fees that the buys so far may cost, by the schedules of their markets. The limit price is the worst: what
+    /// a cheaper share saves is more than what its fee may be higher.
+    pub fn charge(&mut self, schedule: impl Fn(&MarketId) -> Option<FeeSchedule>) {
+        let fee = |order: &Commitment| {
+            schedule(&order.market).map_or(Usd::ZERO, |schedule| schedule.taker_fee(order.price, order.shares))
+        };
+        self.fees = self.commitments.iter().filter(|order| order.side == Side::Buy).map(fee).sum();
+    }
+
     /// Everything at stake that is in no position, in no particular order.
     #[must_use]
     pub fn commitments(&self) -> &[Commitment] {
@@ -157,10 +165,41 @@ impl Holdings {
         self.commitments.iter().filter(|commitment| commitment.open)
     }
 
+    /// Fills that may still fail, each with its market and token.
+    #[must_use]
+    pub fn provisional(&self) -> &[(MarketId, TokenId, Lot)] {
+        &self.provisional
+    }
+
     /// One token's part; zero when nothing is held.
     #[must_use]
     pub fn token(&self, token: &TokenId) -> TokenHolding {
         self.tokens.get(token).copied().unwrap_or_default()
+    }
+
+    /// What the tokens outside of `known` cost, buys of them included.
+    #[must_use]
+    pub fn cost_outside(&self, known: impl Fn(&TokenId) -> bool) -> Usd {
+        let held: Usd = self.tokens.iter().filter(|(token, _)| !known(token)).map(|(_, holding)| holding.cost).sum();
+        let open = self.commitments.iter().filter(|order| order.side == Side::Buy && !known(&order.token));
+        held + open.map(|order| order.price.notional(order.shares)).sum::<Usd>()
+    }
+
+    /// Each strategy's share in the cost of unresolved positions plus the notional of its buy orders.
+    pub fn by_strategy(&self) -> impl Iterator<Item = (&StrategyId, &Usd)> {
+        self.strategies.iter()
+    }
+
+    /// What one strategy has at stake.
+    #[must_use]
+    pub fn of_strategy(&self, strategy: &StrategyId) -> Usd {
+        self.strategies.get(strategy).copied().unwrap_or_default()
+    }
+
+    /// What the buy orders may cost, with the fees of the last [`Self::charge`].
+    #[must_use]
+    pub fn reserved(&self) -> Usd {
+        self.buying + self.fees
     }
 
     /// Cost of unresolved positions plus notional of buy orders.
@@ -170,7 +209,7 @@ impl Holdings {
     }
 }
 
-/// Equity against the day's peak and its beginning, all as total `PnL`.
+/// Equity against the peaks of the day and of the rolling window and the day's beginning, all as total `PnL`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Equity {
     /// Now.
@@ -179,21 +218,31 @@ pub struct Equity {
     pub peak: Usd,
     /// When the UTC day began.
     pub day_start: Usd,
+    /// The highest of the rolling window.
+    pub rolling_high: Usd,
 }
 
 impl Equity {
     /// What the UTC day has lost so far; zero when it has not.
     #[must_use]
     pub fn day_loss(&self) -> Usd {
-        let loss = self.day_start - self.current;
-        if loss < Usd::ZERO { Usd::ZERO } else { loss }
+        self.below(self.day_start)
     }
 
-    /// How far equity lies below the peak; zero at or above it.
+    /// How far equity lies below the day's peak; zero at or above it.
     #[must_use]
     pub fn drawdown(&self) -> Usd {
-        let drawdown = self.peak - self.current;
-        if drawdown < Usd::ZERO { Usd::ZERO } else { drawdown }
+        self.below(self.peak)
+    }
+
+    /// How far equity lies below the highest of the rolling window; zero at or above it.
+    #[must_use]
+    pub fn rolling_loss(&self) -> Usd {
+        self.below(self.rolling_high)
+    }
+
+    fn below(&self, reference: Usd) -> Usd {
+        (reference - self.current).max(Usd::ZERO)
     }
 }
 
@@ -202,21 +251,21 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
+    use crate::risk::checks::bench::position;
 
     #[test]
     fn a_provisional_fill_counts_as_is_worse_for_each_limit() {
-        let price = Price(dec!(0.40));
-        for (shares, bought, sold, held, sellable, gross) in [
-            (dec!(10), dec!(0), dec!(0), dec!(10), dec!(10), dec!(4.0)),
-            (dec!(10), dec!(4), dec!(0), dec!(10), dec!(6), dec!(4.0)),
-            (dec!(6), dec!(0), dec!(4), dec!(10), dec!(6), dec!(4.0)),
-            (dec!(0), dec!(0), dec!(4), dec!(4), dec!(0), dec!(4)),
+        for (shares, bought, sold, held, sellable) in [
+            (dec!(10), dec!(0), dec!(0), dec!(10), dec!(10)),
+            (dec!(10), dec!(4), dec!(0), dec!(10), dec!(6)),
+            (dec!(6), dec!(0), dec!(4), dec!(10), dec!(6)),
+            (dec!(0), dec!(0), dec!(4), dec!(4), dec!(0)),
         ] {
             let mut holdings = Holdings::new();
-            let average = if shares.is_zero() { Price::ZERO } else { price };
-            holdings.add_shares(&"1".into(), Size(shares), (Size(bought), Size(sold)), average, false);
+            let (size, pending_buys, pending_sells) = (Size(shares), Size(bought), Size(sold));
+            holdings.add_position(&Position { size, pending_buys, pending_sells, ..position("1", "0", "0") });
             let token = holdings.token(&"1".into());
-            assert_eq!((token.held, token.sellable(), holdings.gross()), (Size(held), Size(sellable), Usd(gross)));
+            assert_eq!((token.held, token.sellable()), (Size(held), Size(sellable)));
         }
     }
 }

@@ -26,6 +26,10 @@ parameters! {
         position_cap: Size = AMOUNT, "position_cap", "shares", Lower;
         /// Most pUSD that one market can lose in its worst outcome, open orders included.
         market_loss: Usd = AMOUNT, "market_loss", "pUSD", Lower;
+        /// Most pUSD that the markets of one event group can lose together in their worst outcome, open orders included.
+        group_loss: Usd = AMOUNT, "group_loss", "pUSD", Lower;
+        /// Most pUSD at stake of one strategy, open buy orders included.
+        strategy_exposure: Usd = AMOUNT, "strategy_exposure", "pUSD", Lower;
         /// Most pUSD at stake over all markets, open buy orders included.
         gross_exposure: Usd = AMOUNT, "gross_exposure", "pUSD", Lower;
         /// Most orders that may be open, unknown or on their way at one time.
@@ -34,6 +38,10 @@ parameters! {
         strategy_rate: u32 = ORDERS, "strategy_rate", "a minute", Lower;
         /// Most orders of the account within a minute.
         account_rate: u32 = ORDERS, "account_rate", "a minute", Lower;
+        /// Most orders of one strategy on the same token and side within the window. One more halts the strategy until a person arms.
+        repeated_executions: u32 = ORDERS, "repeated_executions", "orders", Lower;
+        /// How far back they are counted.
+        repeated_window: Duration = ParamKind::Seconds { low: 10, high: 3_600 }, "repeated_window_s", "s", Higher;
         /// The same order of a strategy again within this time is taken for a defect.
         duplicate_within: Duration = ParamKind::Millis { low: 0, high: 60_000 }, "duplicate_ms", "ms", Higher;
         /// Markets that may be traded: slugs, or patterns such as `btc-updown-5m-{start}`. Nothing else may.
@@ -44,8 +52,24 @@ parameters! {
         daily_loss: Usd = AMOUNT, "daily_loss", "pUSD", Lower;
         /// Most that equity may fall below the day's peak before everything is killed.
         daily_drawdown: Usd = AMOUNT, "daily_drawdown", "pUSD", Lower;
+        /// Most that equity may fall below the highest of the rolling window before everything is killed.
+        rolling_loss: Usd = AMOUNT, "rolling_loss", "pUSD", Lower;
+        /// How many hours back that highest is looked for.
+        rolling_hours: u32 = ParamKind::Integer { low: 1, high: 168 }, "rolling_hours", "hours", Higher;
+        /// How many measurements in a row, a second apart, must agree before a loss kills or a peak counts.
+        drawdown_confirmations: u32 = ParamKind::Integer { low: 1, high: 60 }, "drawdown_confirmations", "measurements", Lower;
+        /// How long what is held may go without a price of its book before equity counts as not known.
+        mark_age: Duration = ParamKind::Seconds { low: 5, high: 3_600 }, "mark_age_s", "s", Lower;
         /// Oldest book or tick that a decision may rest on. A book's age counts from when it was last known to be true.
         data_age: Duration = ParamKind::Millis { low: 100, high: 60_000 }, "data_age_ms", "ms", Lower;
+    }
+}
+
+impl Limits {
+    /// How far back the highest equity is looked for.
+    #[must_use]
+    pub const fn rolling_window(&self) -> Duration {
+        Duration::from_hours(self.rolling_hours as u64)
     }
 }
 

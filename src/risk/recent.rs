@@ -5,6 +5,8 @@ use crate::domain::{IntentId, OrderIntent, Price, Side, Size, StrategyId, Timest
 
 /// How far back approvals are remembered: the span that the order rates are counted over.
 const RATE_SPAN: Duration = Duration::from_mins(1);
+/// How far back approvals are remembered at all: the longest span that repeats may be counted over.
+const KEPT: Duration = Duration::from_hours(1);
 /// Most approvals remembered, far above any rate that a limit allows. Beyond it the oldest goes.
 const CAPACITY: usize = 16_384;
 
@@ -24,6 +26,8 @@ struct Passed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     passed: VecDeque<Passed>,
+    /// Repeats up to here do not count any more.
+    absolved: Option<Timestamp>,
 }
 
 impl Recent {
@@ -33,9 +37,9 @@ impl Recent {
         Self::default()
     }
 
-    /// Remembers an approval, and forgets what is older than a minute.
+    /// Remembers an approval, and forgets what is older than an hour.
     pub fn note(&mut self, intent: &OrderIntent, at: Timestamp) {
-        while self.passed.front().is_some_and(|oldest| at.since(oldest.at) > RATE_SPAN) {
+        while self.passed.front().is_some_and(|oldest| at.since(oldest.at) > KEPT) {
             self.passed.pop_front();
         }
         if self.passed.iter().any(|known| known.is(intent)) {
@@ -59,7 +63,8 @@ impl Recent {
     /// How many were let through within the minute before `now`, `intent` itself apart: of its strategy, and of all.
     #[must_use]
     pub fn rates(&self, intent: &OrderIntent, now: Timestamp) -> (u32, u32) {
-        let lately = self.passed.iter().filter(|known| now.since(known.at) <= RATE_SPAN && !known.is(intent));
+        let lately = self.passed.iter().rev().take_while(|known| now.since(known.at) <= RATE_SPAN);
+        let lately = lately.filter(|known| !known.is(intent));
         lately.fold((0, 0), |(of_strategy, of_all), known| {
             (of_strategy + u32::from(known.strategy == intent.strategy), of_all + 1)
         })
@@ -73,6 +78,22 @@ impl Recent {
             *counts.entry(known.strategy.clone()).or_insert(0) += 1;
         }
         counts
+    }
+
+    /// How many of its strategy on its token and side were let through within `window` before `now`, `intent` itself apart.
+    #[must_use]
+    pub fn repeats(&self, intent: &OrderIntent, window: Duration, now: Timestamp) -> u32 {
+        let counts = |known: &&Passed| now.since(known.at) < window && self.absolved.is_none_or(|at| known.at > at);
+        let lately = self.passed.iter().rev().take_while(counts);
+        let like = lately.filter(|known| {
+            (known.side, &known.token, &known.strategy) == (intent.side, &intent.token, &intent.strategy)
+        });
+        u32::try_from(like.filter(|known| !known.is(intent)).count()).unwrap_or(u32::MAX)
+    }
+
+    /// A person has given the word: what was let through before it counts as no repeat any more, but still for the rates.
+    pub fn absolve(&mut self, at: Timestamp) {
+        self.absolved = Some(at);
     }
 
     /// How long ago the youngest other intent with the same strategy, token, side, price and size was let through.
@@ -116,8 +137,25 @@ mod tests {
         assert_eq!(recent.rates(&named("a"), at(103)), (1, 2), "what is asked about is not counted");
         assert_eq!(recent.rates(&named("c"), at(160)), (2, 3));
         assert_eq!(recent.rates(&named("c"), at(161)), (1, 2));
-        recent.note(&named("d"), at(500));
+        recent.note(&named("d"), at(3_704));
         assert_eq!(recent.passed.len(), 1, "the old are forgotten");
+    }
+
+    #[test]
+    fn repeats_are_of_the_same_strategy_token_and_side_within_the_window_and_since_the_last_word() {
+        let (at, window) = (Timestamp::from_secs, Duration::from_mins(5));
+        let mut recent = Recent::new();
+        for (id, secs) in [("a", 100), ("b", 200), ("c", 300)] {
+            recent.note(&named(id), at(secs));
+        }
+        recent.note(&OrderIntent { token: "down".into(), ..named("d") }, at(300));
+        recent.note(&OrderIntent { side: Side::Sell, ..named("e") }, at(300));
+        recent.note(&OrderIntent { strategy: "weather".into(), ..named("f") }, at(300));
+        assert_eq!(recent.repeats(&named("x"), window, at(399)), 3);
+        assert_eq!(recent.repeats(&named("c"), window, at(399)), 2, "what is asked about is not counted");
+        assert_eq!(recent.repeats(&named("x"), window, at(400)), 2, "the first has left the window");
+        recent.absolve(at(250));
+        assert_eq!((recent.repeats(&named("x"), window, at(400)), recent.rates(&named("x"), at(300)).1), (1, 4));
     }
 
     #[test]

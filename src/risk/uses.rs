@@ -1,12 +1,12 @@
 //! How much of every limit is used: what the checks measure for one intent, measured for the account as it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 
-use crate::domain::{Control, LimitUse, Market, MarketId, Timestamp, Usd};
+use crate::domain::{Control, LimitUse, Market, MarketId, StrategyId, Timestamp, Usd};
 
-use super::{Equity, Holdings, Limits, Recent, worst_loss};
+use super::{Equity, Group, Holdings, Limits, Recent, worst_loss};
 
 /// What a use is of when it is the account's.
 const ACCOUNT: &str = "account";
@@ -18,8 +18,8 @@ pub struct Measured<'a> {
     pub holdings: &'a Holdings,
     /// What the gate let through lately.
     pub recent: &'a Recent,
-    /// Equity against its peak.
-    pub equity: Equity,
+    /// Equity against its references; absent while it is not known, and then nothing is said of losses.
+    pub equity: Option<Equity>,
     /// The markets that are known.
     pub markets: &'a HashMap<MarketId, Market>,
     /// What books and venue seem to differ by, and what is allowed.
@@ -34,6 +34,7 @@ pub fn uses(limits: &Limits, measured: &Measured<'_>, now: Timestamp) -> Vec<Lim
     for market in measured.markets.values() {
         of_market(limits, measured, market, &mut uses);
     }
+    of_groups(limits, measured, &mut uses);
     uses.sort_by(|one, other| {
         (other.percent.cmp(&one.percent))
             .then_with(|| (one.control, &one.subject).cmp(&(other.control, &other.subject)))
@@ -45,13 +46,22 @@ fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
     let pusd = |control, value: Usd, limit: Usd| LimitUse::new(control, ACCOUNT, (value.0, limit.0), "pUSD");
     let open = (Decimal::from(measured.holdings.commitments().len()), Decimal::from(limits.open_orders));
     let (differs, allowed) = measured.mismatch;
-    vec![
+    let mut uses = vec![
         pusd(Control::GrossExposure, measured.holdings.gross(), limits.gross_exposure),
-        pusd(Control::DailyLoss, measured.equity.day_loss(), limits.daily_loss),
-        pusd(Control::DailyDrawdown, measured.equity.drawdown(), limits.daily_drawdown),
         pusd(Control::Mismatch, differs, allowed),
         LimitUse::new(Control::OpenOrders, ACCOUNT, open, "orders"),
-    ]
+    ];
+    if let Some(equity) = measured.equity {
+        uses.push(pusd(Control::DailyLoss, equity.day_loss(), limits.daily_loss));
+        uses.push(pusd(Control::DailyDrawdown, equity.drawdown(), limits.daily_drawdown));
+        uses.push(pusd(Control::RollingLoss, equity.rolling_loss(), limits.rolling_loss));
+    }
+    let exposure = |(strategy, value): (&StrategyId, &Usd)| {
+        let used = (value.0, limits.strategy_exposure.0);
+        LimitUse::new(Control::StrategyExposure, strategy.as_str(), used, "pUSD")
+    };
+    uses.extend(measured.holdings.by_strategy().map(exposure));
+    uses
 }
 
 fn rates(limits: &Limits, measured: &Measured<'_>, now: Timestamp, uses: &mut Vec<LimitUse>) {
@@ -81,6 +91,21 @@ fn of_market(limits: &Limits, measured: &Measured<'_>, market: &Market, uses: &m
     }
 }
 
+/// Each group of more than one market, once.
+fn of_groups(limits: &Limits, measured: &Measured<'_>, uses: &mut Vec<LimitUse>) {
+    let mut seen = HashSet::new();
+    for market in measured.markets.values() {
+        let Some(id) = market.group.as_ref().filter(|id| seen.insert(*id)) else { continue };
+        let group = Group::of(market, &measured.markets.values(), measured.holdings);
+        let Some(group) = group.filter(|group| group.len() > 1) else { continue };
+        let loss = group.worst_loss(measured.holdings, None);
+        if !loss.is_zero() {
+            let used = (loss.0, limits.group_loss.0);
+            uses.push(LimitUse::new(Control::GroupLoss, id.as_str(), used, "pUSD"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rust_decimal::dec;
@@ -94,7 +119,7 @@ mod tests {
         bench.hold("up", "100", "0.60");
         bench.holdings.add_intent(&buy("0.50", "60"));
         bench.recent.note(&buy("0.50", "60"), bench.now);
-        let equity = Equity { current: Usd(dec!(-30)), peak: Usd(dec!(20)), day_start: Usd::ZERO };
+        let equity = Some(Equity { current: Usd(dec!(-30)), peak: Usd(dec!(20)), ..Equity::default() });
         let markets = HashMap::from([(market().market, market())]);
         let measured = Measured {
             holdings: &bench.holdings,
@@ -119,6 +144,8 @@ mod tests {
                 "20 % daily_loss of account: 30 of 150 pUSD",
                 "20 % mismatch of account: 1 of 5 pUSD",
                 "18 % gross_exposure of account: 90 of 500 pUSD",
+                "12 % rolling_loss of account: 30 of 250 pUSD",
+                "6 % strategy_exposure of momentum: 30 of 500 pUSD",
                 "0 % order_rate of account: 1 of 1000 a minute",
                 "0 % order_rate of momentum: 1 of 1000 a minute",
                 "0 % open_orders of account: 1 of 1000 orders",

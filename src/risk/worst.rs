@@ -2,33 +2,45 @@ use crate::domain::{Market, Price, Side, Size, TokenId, Usd};
 
 use super::Holdings;
 
-/// The most that a market can lose in any outcome: what its shares cost less what they would pay, with every subset of the open
-/// orders matched that makes it worse, `wanted` included. Never below zero.
-///
-/// Exact, not a bound: for one outcome each order either adds to the loss or lessens it, whatever the others do, so the worst
-/// subset is the one of all that add. Provisional fills count with their cost and without their payout.
+/// An order that is asked about: token, side, limit price, shares.
+pub type Wanted<'a> = Option<(&'a TokenId, Side, Price, Size)>;
+
+/// The most that a market can lose in any outcome: what was paid for its shares, less what was received and what they would pay, with
+/// every subset of the open orders matched and of the provisional fills settled that makes it worse, `wanted` included. Never below
+/// zero.
 #[must_use]
-pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Option<(&TokenId, Side, Price, Size)>) -> Usd {
-    let loss_if = |winner: &TokenId| {
-        let pays = |token: &TokenId, shares: Size| if token == winner { Usd(shares.0) } else { Usd::ZERO };
-        let held: Usd = (market.tokens.iter())
-            .map(|outcome| {
-                let holding = holdings.token(&outcome.token);
-                holding.cost - pays(&outcome.token, holding.owned())
-            })
-            .sum();
-        let matched = |token: &TokenId, side: Side, price: Price, shares: Size| {
-            let (cost, payout) = (price.notional(shares), pays(token, shares));
-            let added = if side == Side::Buy { cost - payout } else { payout - cost };
-            if added < Usd::ZERO { Usd::ZERO } else { added }
-        };
-        let open: Usd = (holdings.commitments().iter())
-            .filter(|order| order.market == market.market)
-            .map(|order| matched(&order.token, order.side, order.price, order.shares))
-            .sum();
-        held + open + wanted.map_or(Usd::ZERO, |(token, side, price, size)| matched(token, side, price, size))
+pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Wanted<'_>) -> Usd {
+    let losses = market.tokens.iter().map(|outcome| loss_if(market, &outcome.token, holdings, wanted));
+    losses.fold(Usd::ZERO, Ord::max)
+}
+
+/// What a market loses, below zero when it gains, if `winner` is the token that pays.
+///
+/// Exact, not a bound: for one outcome each order and each provisional fill either adds to the loss or lessens it, whatever the others
+/// do, so the worst subset is the one of all that add.
+pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Wanted<'_>) -> Usd {
+    let pays = |token: &TokenId, shares: Size| if token == winner { Usd(shares.0) } else { Usd::ZERO };
+    let held: Usd = (market.tokens.iter())
+        .map(|outcome| {
+            let holding = holdings.token(&outcome.token);
+            holding.paid - pays(&outcome.token, holding.confirmed)
+        })
+        .sum();
+    let matched = |token: &TokenId, side: Side, price: Price, shares: Size| {
+        let (cost, payout) = (price.notional(shares), pays(token, shares));
+        let added = if side == Side::Buy { cost - payout } else { payout - cost };
+        if added < Usd::ZERO { Usd::ZERO } else { added }
     };
-    market.tokens.iter().map(|outcome| loss_if(&outcome.token)).fold(Usd::ZERO, Ord::max)
+    let open: Usd = (holdings.commitments().iter())
+        .filter(|order| order.market == market.market)
+        .map(|order| matched(&order.token, order.side, order.price, order.shares))
+        .sum();
+    let provisional: Usd = (holdings.provisional().iter())
+        .filter(|(of, ..)| *of == market.market)
+        .map(|(_, token, lot)| matched(token, lot.side, lot.price, lot.size))
+        .sum();
+    let wanted = wanted.filter(|(token, ..)| market.outcome_of(token).is_some());
+    held + provisional + open + wanted.map_or(Usd::ZERO, |(token, side, price, size)| matched(token, side, price, size))
 }
 
 #[cfg(test)]

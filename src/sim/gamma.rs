@@ -255,6 +255,9 @@ fn market_core(listing: &Listing, book: Option<&Book>) -> Value {
         "acceptingOrdersTimestamp": instant(listing.listed_at),
         "umaResolutionStatuses": if closed { "[\"proposed\", \"resolved\"]" } else { "[]" },
     });
+    if let Some(group) = &market.group {
+        object["negRiskMarketID"] = group.as_str().into();
+    }
     if let Some(opens_at) = market.opens_at {
         object["eventStartTime"] = instant(opens_at);
     }

@@ -131,6 +131,7 @@ pub(super) fn market(seed: u64, slug: &str, outcomes: [&str; 2], fee: FeeSchedul
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 

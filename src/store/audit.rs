@@ -186,7 +186,7 @@ impl Fold {
             Kind::Meta => {
                 self.facts.entry(format!("{kind} {subject}")).or_insert(row.seq);
             }
-            Kind::Latch | Kind::Day | Kind::Mark | Kind::Market | Kind::Params => {
+            Kind::Latch | Kind::Day | Kind::Equity | Kind::Halt | Kind::Mark | Kind::Market | Kind::Params => {
                 self.facts.insert(format!("{kind} {subject}"), row.seq);
             }
             Kind::Command | Kind::Mismatch | Kind::Alert | Kind::Lease => {}

@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Lease,
     Latch,
     Day,
+    Equity,
+    Halt,
     Mark,
     Market,
     Params,
@@ -33,7 +35,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Inbox,
         Self::Order,
         Self::Fill,
@@ -45,6 +47,8 @@ impl Kind {
         Self::Lease,
         Self::Latch,
         Self::Day,
+        Self::Equity,
+        Self::Halt,
         Self::Mark,
         Self::Market,
         Self::Params,
@@ -64,6 +68,8 @@ impl Kind {
             Self::Lease => "lease",
             Self::Latch => "latch",
             Self::Day => "day",
+            Self::Equity => "equity",
+            Self::Halt => "halt",
             Self::Mark => "mark",
             Self::Market => "market",
             Self::Params => "params",

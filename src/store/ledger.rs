@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AckVerdict, Alert, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent,
-    Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Timestamp, TokenId, Usd,
+    Order, OrderCounts, OrderId, OrderState, ParamBook, Price, StrategyHalt, Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -108,6 +108,22 @@ pub enum Write {
         /// The highest total since.
         peak: Usd,
     },
+    /// The highest equity of a span of the rolling window.
+    Equity {
+        /// When the span began.
+        start: Timestamp,
+        /// Total `PnL` at its highest.
+        high: Usd,
+    },
+    /// A strategy may not trade until a person arms.
+    Halt {
+        /// Which, and why.
+        halt: StrategyHalt,
+        /// The arm epoch that it is halted in; any later one lifts it.
+        epoch: u64,
+        /// When.
+        at: Timestamp,
+    },
     /// What a token that is held was last valued at.
     Mark {
         /// Which token.
@@ -180,6 +196,10 @@ pub struct Memory {
     pub latch: Option<KillLatch>,
     /// The newest day: day, start, peak.
     pub day: Option<(i64, Usd, Usd)>,
+    /// The highest equity of each span that is still kept, by its start, oldest first.
+    pub highs: Vec<(Timestamp, Usd)>,
+    /// The newest halt of each strategy, with its epoch.
+    pub halts: Vec<(StrategyHalt, u64)>,
     /// Journals that no fill accounts for, what the account began with included; oldest first. Those of fills follow from the
     /// fills.
     pub corrections: Vec<Journal>,

@@ -8,7 +8,8 @@ use super::chain::{Draft, Kind};
 use super::engine::Value;
 use super::ledger::{InboxRow, LedgerError, OrderRow, Write};
 use crate::domain::{
-    AckVerdict, Action, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillState, Price, Timestamp, Usd,
+    AckVerdict, Action, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillState, Price, StrategyHalt,
+    Timestamp, Usd,
 };
 
 /// What the log says of an intent that was taken in.
@@ -34,6 +35,20 @@ pub(super) struct DayRow {
     pub(super) peak: Usd,
 }
 
+/// What the log says of a span of equity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Highest {
+    pub(super) start: Timestamp,
+    pub(super) high: Usd,
+}
+
+/// What the log says of a halted strategy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Halted {
+    pub(super) halt: StrategyHalt,
+    pub(super) epoch: u64,
+}
+
 /// What the log says of a command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Commanded {
@@ -47,6 +62,10 @@ pub(super) struct Commanded {
 pub(super) struct Turn {
     pub(super) holder: String,
 }
+
+/// Seconds in a span of equity, and how many of them are kept.
+const EQUITY_SPAN_S: i64 = 300;
+const EQUITY_SPANS: i64 = 2_016;
 
 /// The word for a letter that was written down.
 pub(super) const BURIED: &str = "buried";
@@ -109,6 +128,16 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
         Write::Day { day, start, peak } => {
             let document = json(&DayRow { day: *day, start: *start, peak: *peak })?;
             of(Kind::Day, "day".into(), "reference", None, document)
+        }
+        Write::Equity { start, high } => {
+            // Subjects are used in turn, so that the table keeps a week and no more.
+            let place = start.secs().div_euclid(EQUITY_SPAN_S).rem_euclid(EQUITY_SPANS);
+            let document = json(&Highest { start: *start, high: *high })?;
+            of(Kind::Equity, place.to_string(), "highest", Some(*start), document)
+        }
+        Write::Halt { halt, epoch, at } => {
+            let document = json(&Halted { halt: halt.clone(), epoch: *epoch })?;
+            of(Kind::Halt, halt.strategy.to_string(), "halted", Some(*at), document)
         }
         Write::Mark { token, price, at } => {
             of(Kind::Mark, token.to_string(), "marked", Some(*at), json(&Marked { price: *price, at: *at })?)

@@ -62,7 +62,7 @@ pub(crate) enum Feed {
     /// Athena's snapshot.
     Athena(AthenaState),
     /// Hermes' snapshot.
-    Hermes(HermesState),
+    Hermes(Box<HermesState>),
     /// What each parameter of a strategy means, or each limit, and its versions.
     Params(ParamBook),
     /// One entry of `trade.events`.
@@ -96,7 +96,7 @@ pub(crate) struct Event {
     /// When it was written.
     pub(crate) at: crate::domain::Timestamp,
     /// What happened.
-    pub(crate) body: TradeEvent,
+    pub(crate) body: Box<TradeEvent>,
 }
 
 /// Market data, the latest of each instrument: what came in between was folded away, and counted.

@@ -5,11 +5,11 @@ use rust_decimal::{Decimal, dec};
 
 use crate::domain::{
     ArgosState, AthenaState, Book, CheckResult, Control, DeadLetter, DeadLetterReason, DeadLetterState, Denial,
-    DeniedBy, Exposure, FeeSchedule, FeedLink, FeedState, Figure, Fill, FillStatus, HermesState, KillLatch, KillProof,
-    KillReport, KillState, KillStep, Latency, Level, LimitUse, Market, Mode, Order, OrderCounts, OrderIntent,
-    OrderState, OrderTimes, OutcomeToken, ParamBook, ParamDoc, ParamVersion, ParamsInForce, Pnl, Position, Price,
-    Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size, Skip, StrategyState, Tick, TickCounts, TickKind,
-    TimeInForce, Timestamp, TradeEvent, TradingState, Usd,
+    DeniedBy, EquityState, Exposure, FeeSchedule, FeedLink, FeedState, Figure, Fill, FillStatus, Funds, HermesState,
+    KillLatch, KillProof, KillReport, KillState, KillStep, Latency, Level, LimitUse, Market, Mode, Order, OrderCounts,
+    OrderIntent, OrderState, OrderTimes, OutcomeToken, ParamBook, ParamDoc, ParamVersion, ParamsInForce, Pnl, Position,
+    Price, Protocol, Rationale, Role, Side, SignalCounts, SignalEntry, Size, Skip, StrategyState, Tick, TickCounts,
+    TickKind, TimeInForce, Timestamp, TradeEvent, TradingState, Usd,
 };
 use crate::ui::effect::Effect;
 use crate::ui::keymap::Keymap;
@@ -86,6 +86,7 @@ pub(crate) fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 
@@ -203,6 +204,9 @@ pub(crate) fn position(token: &str, outcome: &str, size: Decimal, unrealised: Op
         confirmed: Size(size),
         pending_buys: Size::ZERO,
         pending_sells: Size::ZERO,
+        at_stake: Usd::ZERO,
+        paid: Usd::ZERO,
+        provisional: Vec::new(),
         avg_price: Price(dec!(0.5217)),
         mark: Some(Price(dec!(0.55))),
         mark_at: Some(at(58)),
@@ -297,6 +301,14 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         },
         peak_today: Usd(dec!(2)),
         day_start: Usd(dec!(0)),
+        equity: Some(Box::new(EquityState {
+            current: Some(Usd::ZERO),
+            peak: Usd::ZERO,
+            day_start: Usd::ZERO,
+            rolling_high: Usd::ZERO,
+            unknown: None,
+        })),
+        funds: Some(Funds { free: Usd(dec!(10_000)), allowance: None }),
         exposure: Exposure { gross: Usd(dec!(120)), limit: Usd(dec!(500)) },
         limits: vec![
             LimitUse::new(Control::GrossExposure, "account", (dec!(120), dec!(500)), "pUSD"),
@@ -357,7 +369,7 @@ pub(crate) fn with_letters(width: u16, height: u16) -> Model {
     let mut state = hermes(at(60), 60, armed(), dec!(1.34));
     state.dlq = 3;
     state.dead_letters = letters;
-    feed(&mut model, Feed::Hermes(state), at(60));
+    feed(&mut model, Feed::Hermes(Box::new(state)), at(60));
     model
 }
 
@@ -389,7 +401,7 @@ pub(crate) fn killed(proof: KillProof) -> KillReport {
 }
 
 pub(crate) fn event(source: &str, boot: &str, seq: u64, when: Timestamp, body: TradeEvent) -> Feed {
-    Feed::Event(Event { source: source.to_owned(), boot: boot.to_owned(), seq, at: when, body })
+    Feed::Event(Event { source: source.to_owned(), boot: boot.to_owned(), seq, at: when, body: Box::new(body) })
 }
 
 pub(crate) fn denial(number: i64, when: Timestamp) -> TradeEvent {
@@ -546,7 +558,7 @@ pub(crate) fn busy(width: u16, height: u16) -> Model {
         let total = Decimal::new((second * second * 3) % 350 - 60, 2);
         let total = if second == 60 { dec!(1.34) } else { total };
         let state = hermes(at(second), u64::try_from(second).expect("positive"), armed(), total);
-        feed(&mut model, Feed::Hermes(state), at(second));
+        feed(&mut model, Feed::Hermes(Box::new(state)), at(second));
         update(&mut model, Msg::Second, at(second));
     }
     for (index, number) in (2..=9).enumerate() {

@@ -84,6 +84,8 @@ impl Cast {
             position_cap: Size(dec!(1_000_000_000)),
             gross_exposure: much,
             market_loss: much,
+            group_loss: much,
+            strategy_exposure: much,
             open_orders: u32::MAX,
             strategy_rate: u32::MAX,
             account_rate: u32::MAX,

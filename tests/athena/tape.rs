@@ -157,5 +157,6 @@ fn market(base: &str, start: i64) -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use alloy_primitives::{U256, keccak256};
 use cockpit::clock;
 use cockpit::domain::{
-    Book, FeeSchedule, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Price, Protocol, Side, Size,
-    TimeInForce, Timestamp, TokenId, TradingState, Usd,
+    Book, FeeSchedule, Funds, Level, Market, MarketId, OrderId, OrderIntent, OutcomeToken, Position, Price, Protocol,
+    Side, Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueFill, VenueOrder};
 use cockpit::risk::{Approved, Equity, Holdings, Limits, Recent, RiskGate, RiskView};
@@ -78,6 +78,7 @@ pub(crate) fn market(protocol: Protocol, neg_risk: bool, tick: Decimal) -> Marke
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 
@@ -284,7 +285,7 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         heard_at: None,
     };
     let mut holdings = Holdings::new();
-    holdings.add_shares(&intent.token, Size(dec!(100_000)), (Size::ZERO, Size::ZERO), Price(dec!(0.5)), false);
+    holdings.add_position(&plenty_of(&intent));
     let plenty = Usd(dec!(10_000_000));
     let limits = Limits {
         reduce_only: false,
@@ -294,6 +295,10 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         position_cap: Size(plenty.0),
         gross_exposure: plenty,
         market_loss: plenty,
+        group_loss: plenty,
+        strategy_exposure: plenty,
+        repeated_executions: 10_000,
+        repeated_window: Duration::from_mins(5),
         open_orders: 1_000,
         strategy_rate: 10_000,
         account_rate: 10_000,
@@ -302,6 +307,10 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         blackout: Duration::ZERO,
         daily_loss: plenty,
         daily_drawdown: plenty,
+        rolling_loss: plenty,
+        rolling_hours: 24,
+        drawdown_confirmations: 3,
+        mark_age: Duration::from_mins(1),
         data_age: Duration::from_mins(1),
     };
     let view = RiskView {
@@ -312,7 +321,38 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         source_at: Some(now),
         holdings: &holdings,
         recent: &Recent::new(),
-        equity: Some(Equity::default()),
+        equity: Ok(Equity::default()),
+        group: None,
+        halted: None,
+        repeats: 0,
+        funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
     };
     RiskGate::new(limits).check(intent, &view, now).unwrap_or_else(|denied| panic!("{denied:?}"))
+}
+
+/// More shares than any sale here wants.
+fn plenty_of(intent: &OrderIntent) -> Position {
+    let (shares, price) = (Size(dec!(100_000)), Price(dec!(0.5)));
+    Position {
+        market: intent.market.clone(),
+        slug: None,
+        token: intent.token.clone(),
+        outcome: intent.outcome.clone(),
+        size: shares,
+        confirmed: shares,
+        pending_buys: Size::ZERO,
+        pending_sells: Size::ZERO,
+        at_stake: price.notional(shares),
+        paid: price.notional(shares),
+        provisional: Vec::new(),
+        avg_price: price,
+        mark: None,
+        mark_at: None,
+        payout: None,
+        realised: Usd::ZERO,
+        realised_confirmed: Usd::ZERO,
+        unrealised: None,
+        fees: Usd::ZERO,
+        parts: Vec::new(),
+    }
 }

@@ -215,8 +215,12 @@ impl Home {
                     .to_owned()
             }
             key @ ("order_size" | "order_notional" | "position_cap" | "gross_exposure" | "market_loss"
-            | "daily_loss" | "daily_drawdown") => format!("{key} = \"1000000\""),
-            key @ ("open_orders" | "strategy_rate" | "account_rate") => format!("{key} = 10000"),
+            | "group_loss" | "strategy_exposure" | "daily_loss" | "daily_drawdown" | "rolling_loss") => {
+                format!("{key} = \"1000000\"")
+            }
+            key @ ("open_orders" | "strategy_rate" | "account_rate" | "repeated_executions") => {
+                format!("{key} = 10000")
+            }
             key @ ("duplicate_ms" | "blackout_s") => format!("{key} = 0"),
             key @ "data_age_ms" => format!("{key} = 60000"),
             _ => line.to_owned(),

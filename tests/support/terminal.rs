@@ -102,7 +102,7 @@ impl Terminal {
         self.master = None;
     }
 
-    /// Sends the process in it a signal.
+    /// Sends a process a signal.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id();
         let sent = std::process::Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");

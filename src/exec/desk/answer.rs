@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Desk, Fact, Key, Search, Sending, Step};
-use crate::domain::{Control, DeadLetterReason, Denial, TimeInForce, Timestamp};
+use crate::domain::{Control, DeadLetterReason, Denial, RejectCode, TimeInForce, Timestamp};
 use crate::exec::venue::PostAnswer;
 
 /// An order that should have ended at once is looked up when nothing was heard of it for this long.
@@ -65,6 +65,9 @@ impl Desk {
             PostAnswer::Duplicate => self.lose_sight(key, "the venue has it already".into(), now, step),
             PostAnswer::Unknown { reason } => self.lose_sight(key, reason, now, step),
             PostAnswer::Rejected { code, reason } => {
+                if matches!(code, RejectCode::Balance | RejectCode::Allowance) {
+                    self.counting.recount(now);
+                }
                 if let Some(tracked) = self.orders.get(key) {
                     self.breaker.refused(&tracked.row.order.intent.market, code, now);
                 }

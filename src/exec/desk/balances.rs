@@ -58,6 +58,17 @@ impl Counting {
             seen: BTreeMap::new(),
         }
     }
+
+    /// The venue has said that there is too little: look at once.
+    pub(super) const fn recount(&mut self, now: Timestamp) {
+        self.next_at = now;
+    }
+
+    /// How much less pUSD the venue has shown than the books can explain, while that is not settled.
+    pub(super) fn missing(&self) -> Usd {
+        let missed = self.seen.get(&Asset::Usd).map_or(Decimal::ZERO, |(miss, _)| *miss);
+        Usd((-missed).max(Decimal::ZERO))
+    }
 }
 
 impl Desk {
@@ -137,6 +148,7 @@ impl Desk {
                 return step;
             }
         };
+        self.purse.counted(&balances.collateral.allowances);
         if self.reconcile.is_required() {
             self.counting.next_at = now.plus(AGAIN);
             return step;

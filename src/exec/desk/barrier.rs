@@ -1,5 +1,5 @@
-//! What stands before single orders besides the risk gate: a strategy with an order of unknown fate, a purchase that would buy
-//! more than is wanted, and the circuit breaker.
+//! What stands before single orders besides the risk gate: a purchase that would buy more than is wanted, and the circuit
+//! breaker; and which strategies are halted, which the gate asks.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,6 @@ use crate::domain::{
 impl Desk {
     /// Why this order must not be sent although the desk trades.
     pub(super) fn barrier(&mut self, intent: &OrderIntent, now: Timestamp) -> Option<Denial> {
-        if let Some((age, key)) = self.stuck(now).remove(&intent.strategy) {
-            return Some(Denial {
-                control: Control::StrategyHalt,
-                value: words(&key, age),
-                limit: format!("{} s", self.rules.unknown_too_old.as_secs()),
-            });
-        }
         if let Some(denial) = self.books.get(&intent.token).and_then(|book| chased(intent, book)) {
             return Some(denial);
         }
@@ -28,7 +21,15 @@ impl Desk {
     /// Strategies whose orders are refused, each with its reason.
     pub(super) fn halted(&self, now: Timestamp) -> Vec<StrategyHalt> {
         let halt = |(strategy, (age, key))| StrategyHalt { strategy, why: words(&key, age) };
-        self.stuck(now).into_iter().map(halt).collect()
+        let stuck = self.stuck(now).into_iter().map(halt);
+        stuck.chain(self.throttle.halts(self.latch.epoch)).collect()
+    }
+
+    /// Why this strategy is halted, if it is.
+    pub(super) fn halt_of(&self, strategy: &StrategyId, now: Timestamp) -> Option<String> {
+        let latched = || self.throttle.halts(self.latch.epoch).find(|halt| halt.strategy == *strategy);
+        let stuck = self.stuck(now).remove(strategy).map(|(age, key)| words(&key, age));
+        stuck.or_else(|| latched().map(|halt| halt.why))
     }
 
     /// By strategy the order that has been of unknown fate for the longest, in seconds, when that is too long.

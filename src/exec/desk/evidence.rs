@@ -195,7 +195,11 @@ impl Desk {
             );
             self.mismatch("fill", detail, now, step);
         }
-        let (fill, journal) = match self.portfolio.apply(fill, now) {
+        let change = self.portfolio.apply(fill, now);
+        if let FillChange::New(fill, _) = &change {
+            self.purse.spend(fill);
+        }
+        let (fill, journal) = match change {
             FillChange::Same => return,
             FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),
         };
@@ -204,6 +208,10 @@ impl Desk {
             self.mismatch("fill", detail, now, step);
         }
         self.remember_fill(&fill);
+        if let Some(book) = self.books.get(&fill.token) {
+            // The next book may be seconds away, and what is held must be valued.
+            self.portfolio.on_book(book);
+        }
         step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
         if let Some(journal) = journal {
             step.journal(journal);

@@ -256,13 +256,16 @@ impl Desk {
         order.reason = Some(denied.denial.to_string());
         let row = OrderRow { order, digest: None, accepted: false, adopted: false, posts: 0, token: 0 };
         self.track(&key, Tracked::new(row.clone(), Standing::new(row.order.intent.size)));
-        Self::tell_denied(denied, now, step);
+        self.tell_denied(denied, now, step);
         self.learn(&key, Fact::Denied, "denied", now, step);
         step.after.push(Effect::Ack(entry.id));
     }
 
-    fn tell_denied(denied: Denied, now: Timestamp, step: &mut Step) {
+    fn tell_denied(&mut self, denied: Denied, now: Timestamp, step: &mut Step) {
         let Denied { intent, denial, checks } = denied;
+        if let Some(halt) = self.throttle.denied(&intent.strategy, &denial, self.latch.epoch) {
+            step.writes.push(Write::Halt { halt, epoch: self.latch.epoch, at: now });
+        }
         step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale: None, checks, at: now });
     }
 
@@ -276,9 +279,7 @@ impl Desk {
         if let Some(denial) = self.barrier(&intent, now) {
             return Err(Box::new(Denied { intent, denial, checks: Vec::new() }));
         }
-        let holdings = self.holdings(without);
-        let view = self.risk_view(&intent, &holdings, now);
-        self.gate.check(intent, &view, now)
+        self.ask_gate(intent, without, now)
     }
 
     /// The last question before the bytes leave: is this order still to be sent? Gives the bytes, or what becomes of it instead.
@@ -309,7 +310,7 @@ impl Desk {
         } else if let Err(denied) = self.judge(intent, Some(key), now) {
             let reason = denied.denial.to_string();
             self.amend(key, |row| row.order.reason = Some(reason));
-            Self::tell_denied(*denied, now, &mut step);
+            self.tell_denied(*denied, now, &mut step);
             self.learn(key, Fact::Denied, "denied", now, &mut step);
             self.release(key, &mut step);
         } else {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::{Desk, Effect, Step};
 use crate::domain::params::book::{self, Author, Outcome, Values};
 use crate::domain::params::{Params, RISK, Table};
-use crate::domain::{Action, Command, Control, Denial, LimitUse, ParamBook, ParamsInForce, Timestamp, TradeEvent, Usd};
+use crate::domain::{Action, Command, Control, Denial, LimitUse, ParamBook, ParamsInForce, Timestamp, TradeEvent};
 use crate::risk::{Consequence, Limits, Measured, RiskGate, uses};
 use crate::store::ledger::Write;
 
@@ -153,7 +153,7 @@ impl Desk {
         let measured = Measured {
             holdings: &holdings,
             recent: &self.recent,
-            equity: self.equity(),
+            equity: self.equity(now).ok(),
             markets: &self.markets,
             mismatch: (self.differing(), self.rules.mismatch_limit),
         };
@@ -185,19 +185,4 @@ impl Desk {
             step.urgent.push(Effect::Kill(denial.to_string()));
         }
     }
-
-    /// What would kill again at once after an arming.
-    pub(super) fn still_exceeded(&self) -> Option<String> {
-        let (drawdown, limit) = (self.equity().drawdown(), self.gate.limits().daily_drawdown);
-        (drawdown > limit).then(|| {
-            let denial = drawdown_beyond(drawdown, limit);
-            format!("{denial}: widen the limit with --confirm, or wait for the next UTC day")
-        })
-    }
-}
-
-/// The day's drawdown is beyond its limit.
-pub(super) fn drawdown_beyond(drawdown: Usd, limit: Usd) -> Denial {
-    let (value, limit) = (format!("{} pUSD", drawdown.0.normalize()), format!("{limit} pUSD"));
-    Denial { control: Control::DailyDrawdown, value, limit }
 }

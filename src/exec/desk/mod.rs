@@ -9,6 +9,7 @@ mod balances;
 mod barrier;
 mod breaker;
 mod evidence;
+mod funds;
 mod heartbeat;
 mod intake;
 mod letters;
@@ -16,6 +17,7 @@ mod limits;
 mod pause;
 mod reconcile;
 mod restore;
+mod throttle;
 mod timers;
 mod view;
 
@@ -29,14 +31,14 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::lifecycle::{Applied, Fact, Standing};
-use super::portfolio::{Day, Portfolio};
+use super::portfolio::Portfolio;
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
     Book, ClockSkew, Control, DeadLetter, Denial, Fill, IntentId, Journal, KillLatch, LimitUse, Market, MarketId,
     MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
-use crate::risk::{Alerts, Recent, RiskGate};
+use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use intake::Signed;
@@ -314,9 +316,9 @@ pub(super) struct Desk {
     /// Orders of which the venue counts more as matched than there are trades, and since when.
     untraded: HashMap<Key, Timestamp>,
     portfolio: Portfolio,
-    day: Day,
-    day_dirty: bool,
-    beyond_drawdown: u32,
+    track: Track,
+    throttle: throttle::Throttle,
+    purse: funds::Purse,
     /// Open orders in the last complete list of the venue, and when that was begun.
     venue_open: Option<(u64, Timestamp)>,
     /// When an order was last opened or ended.

@@ -7,8 +7,8 @@ use hdrhistogram::Histogram;
 use super::limits::LimitBook;
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
-use crate::exec::portfolio::{Day, Portfolio};
-use crate::risk::{Alerts, Recent, RiskGate};
+use crate::exec::portfolio::Portfolio;
+use crate::risk::{Alerts, Day, Recent, RiskGate, Track};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -50,8 +50,10 @@ impl Desk {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let (total, traded_to) = (portfolio.total(), portfolio.newest());
-        let day = memory.day.map_or(Day::begin(now, total), |(day, start, peak)| Day { day, start, peak });
+        let traded_to = portfolio.newest();
+        let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
+        let mut track = Track::restore(day, memory.highs.iter().copied());
+        track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
         let mut desk = Self {
@@ -75,9 +77,9 @@ impl Desk {
             risen: HashSet::new(),
             untraded: HashMap::new(),
             portfolio,
-            day: day.after(now, total),
-            day_dirty: true,
-            beyond_drawdown: 0,
+            track,
+            throttle: super::throttle::Throttle::of(&memory.halts),
+            purse: super::funds::Purse::default(),
             venue_open: None,
             open_changed_at: now,
             venue_skew: None,
@@ -134,6 +136,9 @@ impl Desk {
             tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
             self.track(&key, tracked);
             self.doubt(&key, now, step);
+        }
+        if self.latch.is_armed() {
+            self.recent.absolve(self.latch.at);
         }
         // The counters of the ledger include the orders that are not loaded.
         let doubted = step.writes.len() - before;

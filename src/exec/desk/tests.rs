@@ -9,6 +9,8 @@ mod markets;
 mod money;
 mod recall;
 mod restore;
+mod risk;
+mod sequences;
 mod stake;
 mod unknown;
 
@@ -22,7 +24,8 @@ use super::*;
 use crate::bus::{Entry, Origin as Writer, encode};
 use crate::domain::*;
 use crate::exec::Settings;
-use crate::exec::venue::{PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
+use crate::exec::portfolio::correction;
+use crate::exec::venue::{Allowance, PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
 use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
 use crate::store::ledger::Memory;
@@ -60,6 +63,7 @@ fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 
@@ -131,7 +135,21 @@ fn latch(epoch: u64, state: KillState) -> KillLatch {
     KillLatch { epoch, state, by: "t".into(), why: "w".into(), at: at(0) }
 }
 
-fn restored(memory: Memory) -> (Desk, Step) {
+/// A desk as the ledger has it, with a million pUSD that nobody limits, unless the ledger knows better.
+fn restored(mut memory: Memory) -> (Desk, Step) {
+    if memory.corrections.is_empty() {
+        memory.corrections.push(correction(Asset::Usd, "account".into(), dec!(1_000_000), "opened".into(), at(0)));
+    }
+    let (mut desk, step) = restored_as_it_is(memory);
+    desk.purse.counted(&[unbounded()]);
+    (desk, step)
+}
+
+fn unbounded() -> Allowance {
+    Allowance { spender: "exchange".into(), amount: None }
+}
+
+fn restored_as_it_is(memory: Memory) -> (Desk, Step) {
     let settings = Settings {
         mode: Mode::Sim,
         state_dir: "/nowhere".into(),
@@ -151,6 +169,13 @@ fn restored(memory: Memory) -> (Desk, Step) {
 /// A desk that has compared its books with an empty venue and knows the market.
 fn desk() -> Desk {
     let (mut desk, _) = restored(Memory::default());
+    ready(&mut desk);
+    desk
+}
+
+/// The same before the first balance was taken over.
+fn unopened() -> Desk {
+    let (mut desk, _) = restored_as_it_is(Memory::default());
     ready(&mut desk);
     desk
 }

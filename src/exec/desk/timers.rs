@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::limits::drawdown_beyond;
 use super::{Desk, Effect, Fact, Key, Sending, Step};
-use crate::domain::{Book, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp};
+use crate::domain::{
+    Book, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp, Usd,
+};
 use crate::risk::Equity;
 use crate::store::ledger::Write;
 
@@ -13,8 +14,8 @@ const EQUITY_EVERY: Duration = Duration::from_secs(1);
 /// How often changed marks are told, and how often they are written.
 const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
-/// A drawdown must be seen this often in a row: one phantom price must not stop the desk.
-const DRAWDOWN_SEEN: u32 = 3;
+/// How often a changed high of the rolling window is written.
+const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
 /// At most so many ids in one cancel.
 const CANCEL_AT_ONCE: usize = 500;
 /// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
@@ -28,12 +29,13 @@ pub(super) struct Timers {
     equity: Timestamp,
     marks_told: Timestamp,
     marks_kept: Timestamp,
+    highs_kept: Timestamp,
 }
 
 impl Timers {
     /// Nothing done yet.
     pub(super) const fn at(now: Timestamp) -> Self {
-        Self { equity: now, marks_told: now, marks_kept: now }
+        Self { equity: now, marks_told: now, marks_kept: now, highs_kept: now }
     }
 }
 
@@ -57,9 +59,10 @@ impl Desk {
         if latch.is_armed() && latch.epoch != self.latch.epoch {
             self.breaker.reset();
             self.accept_corrections();
+            self.recent.absolve(now);
         }
         self.latch = latch;
-        self.beyond_drawdown = 0;
+        self.track.rearm();
         self.forget_beats();
         let mut step = Step::default();
         self.retry(now, &mut step);
@@ -210,25 +213,44 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
-        let total = self.portfolio.total();
-        let day = self.day.after(now, total);
-        self.day_dirty |= day != self.day;
-        self.day = day;
-        if self.day_dirty && self.health.ledger.is_none() {
-            self.day_dirty = false;
-            step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
+        let limits = self.gate.limits();
+        let breaches = self.track.observe(now, self.portfolio.equity(now, limits.mark_age).ok(), limits);
+        for breach in &breaches {
+            self.exceeded(breach, step);
         }
-        let (drawdown, limit) = (day.drawdown(total), self.gate.limits().daily_drawdown);
-        self.beyond_drawdown = if drawdown > limit { self.beyond_drawdown + 1 } else { 0 };
-        if self.beyond_drawdown == DRAWDOWN_SEEN {
-            self.exceeded(&drawdown_beyond(drawdown, limit), step);
+        if self.health.ledger.is_none()
+            && let Some(day) = self.track.take_day()
+        {
+            step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
         }
         self.measure(now, step);
     }
 
-    /// Total profit against the day's peak, as the gate wants it.
-    pub(super) fn equity(&self) -> Equity {
-        Equity { current: self.portfolio.total(), peak: self.day.peak, day_start: self.day.start }
+    /// Total profit against its references, as the gate wants it, or why it is not known.
+    pub(super) fn equity(&self, now: Timestamp) -> Result<Equity, String> {
+        let limits = self.gate.limits();
+        let total = self.portfolio.equity(now, limits.mark_age)?;
+        self.track.equity(now, total, limits).ok_or_else(|| "it was not measured yet".to_owned())
+    }
+
+    /// The same, for everybody.
+    pub(super) fn equity_state(&self, now: Timestamp) -> EquityState {
+        let (equity, day) = (self.equity(now), self.track.day());
+        let high = self.track.rolling_high(now, self.gate.limits().rolling_window());
+        EquityState {
+            current: equity.as_ref().ok().map(|equity| equity.current),
+            peak: day.map_or(Usd::ZERO, |day| day.peak),
+            day_start: day.map_or(Usd::ZERO, |day| day.start),
+            rolling_high: high.or(day.map(|day| day.peak)).unwrap_or_default(),
+            unknown: equity.err(),
+        }
+    }
+
+    /// Losses for which everything would be killed again.
+    pub(super) fn losses_beyond(&self, now: Timestamp) -> Vec<Denial> {
+        let limits = self.gate.limits();
+        let total = self.portfolio.equity(now, limits.mark_age).ok();
+        total.into_iter().flat_map(|total| self.track.beyond(now, total, limits)).collect()
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
@@ -245,6 +267,11 @@ impl Desk {
             let marks = self.portfolio.take_marks();
             step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
             self.prune(now);
+        }
+        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY {
+            self.timers.highs_kept = now;
+            let highs = self.track.take_highs();
+            step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
     Book, ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp,
-    TradingState,
+    TradingState, Usd,
 };
-use crate::risk::{Holdings, RiskView, reducing};
+use crate::risk::{Approved, Denied, Group, Holdings, RiskView, reducing};
 
 /// Books count as fresh for at least this long after a comparison.
 const STALE_AT_LEAST: Duration = Duration::from_secs(10);
@@ -98,7 +98,7 @@ impl Desk {
     pub(in crate::exec) fn trading_state(&self, now: Timestamp) -> TradingState {
         if !self.latch.is_armed() || self.trouble(now).is_some() {
             TradingState::Halted
-        } else if self.reducing().is_some() {
+        } else if self.reducing(now).is_some() {
             TradingState::Reducing
         } else {
             TradingState::Active
@@ -106,15 +106,16 @@ impl Desk {
     }
 
     /// Why only what reduces exposure may be sent.
-    fn reducing(&self) -> Option<String> {
-        reducing(self.gate.limits(), self.equity())
+    fn reducing(&self, now: Timestamp) -> Option<String> {
+        reducing(self.gate.limits(), self.equity(now).ok())
     }
 
     /// Why the desk must not be armed now, the proof of the kill apart.
     pub(in crate::exec) fn objections(&self, now: Timestamp) -> Vec<String> {
         let mut reasons = Vec::new();
         reasons.extend(self.trouble(now));
-        reasons.extend(self.still_exceeded());
+        let still = |loss| format!("{loss}: widen the limit with --confirm, or wait until it counts no more");
+        reasons.extend(self.losses_beyond(now).into_iter().map(still));
         reasons.extend(self.health.venue.clone().filter(|venue| !reasons.contains(venue)));
         if self.reconcile.clean_at().is_none() {
             reasons.push("the books were never compared with the venue".into());
@@ -144,6 +145,7 @@ impl Desk {
                 holdings.add_order(order);
             }
         }
+        holdings.charge(|market| self.markets.get(market).map(|market| market.fee));
         holdings
     }
 
@@ -153,31 +155,41 @@ impl Desk {
         self.active.iter().chain(ended.filter(|key| !self.active.contains(*key)))
     }
 
-    /// What the gate looks at. The latch and what Hermes knows of its own health are part of it.
-    pub(super) fn risk_view<'a>(
-        &'a self,
-        intent: &OrderIntent,
-        holdings: &'a Holdings,
+    /// Runs the risk gate. The latch and what Hermes knows of its own health are part of what it looks at.
+    pub(super) fn ask_gate(
+        &self,
+        intent: OrderIntent,
+        without: Option<&Key>,
         now: Timestamp,
-    ) -> RiskView<'a> {
-        let book = self.books.get(&intent.token);
-        RiskView {
+    ) -> Result<Approved<OrderIntent>, Box<Denied>> {
+        let (book, market) = (self.books.get(&intent.token), self.markets.get(&intent.market));
+        let holdings = self.holdings(without);
+        let group = market.and_then(|market| Group::of(market, &self.markets.values(), &holdings));
+        let (equity, halted) = (self.equity(now), self.halt_of(&intent.strategy, now));
+        let view = RiskView {
             trading_state: self.trading_state(now),
             epoch: self.latch.epoch,
-            market: self.markets.get(&intent.market),
+            market,
             book,
             source_at: book.map(Book::known_at),
-            holdings,
+            holdings: &holdings,
             recent: &self.recent,
-            equity: Some(self.equity()),
-        }
+            equity: equity.as_ref().copied().map_err(String::as_str),
+            group: group.as_ref(),
+            halted: halted.as_deref(),
+            repeats: self.recent.repeats(&intent, self.gate.limits().repeated_window, now),
+            funds: self.funds(),
+        };
+        self.gate.check(intent, &view, now)
     }
 
     /// The snapshot of everything. `seq` is the last event that it includes.
     pub(in crate::exec) fn snapshot(&self, kill: KillReport, seq: u64, now: Timestamp) -> HermesState {
         let pnl = self.portfolio.pnl();
         let trouble = if kill.latch.is_armed() {
-            self.trouble(now).or_else(|| self.reducing()).or_else(|| self.breaker.words(now))
+            let equity = || self.equity(now).err().map(|why| format!("nothing is bought: equity is not known: {why}"));
+            let doubts = || self.breaker.words(now).or_else(equity);
+            self.trouble(now).or_else(|| self.reducing(now)).or_else(doubts)
         } else {
             Some(format!("killed by {}: {}", kill.latch.by, kill.latch.why))
         };
@@ -197,8 +209,10 @@ impl Desk {
             recent_fills: self.recent_fills.iter().cloned().collect(),
             positions: self.portfolio.positions(now),
             pnl,
-            peak_today: self.day.peak,
-            day_start: self.day.start,
+            peak_today: self.track.day().map_or(Usd::ZERO, |day| day.peak),
+            day_start: self.track.day().map_or(Usd::ZERO, |day| day.start),
+            equity: Some(Box::new(self.equity_state(now))),
+            funds: self.funds(),
             exposure: Exposure { gross: self.holdings(None).gross(), limit: self.gate.limits().gross_exposure },
             limits: self.limit_uses(),
             risk: Some(self.limits_in_force()),

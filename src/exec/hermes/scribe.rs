@@ -109,7 +109,7 @@ impl Scribe {
     /// is enough.
     fn merge(&mut self, waiting: &Waiting) -> bool {
         let only_values = |batch: &Waiting| {
-            let value = |write: &Write| matches!(write, Write::Mark { .. } | Write::Day { .. });
+            let value = |write: &Write| matches!(write, Write::Mark { .. } | Write::Day { .. } | Write::Equity { .. });
             batch.after.is_empty() && batch.reply.is_none() && batch.writes.iter().all(value)
         };
         if self.queue.len() <= self.under_way.as_ref().map_or(0, |under_way| under_way.batches) {
@@ -123,6 +123,7 @@ impl Scribe {
             !waiting.writes.iter().any(|write| match (known, write) {
                 (Write::Mark { token: a, .. }, Write::Mark { token: b, .. }) => a == b,
                 (Write::Day { day: a, .. }, Write::Day { day: b, .. }) => a == b,
+                (Write::Equity { start: a, .. }, Write::Equity { start: b, .. }) => a == b,
                 _ => false,
             })
         };

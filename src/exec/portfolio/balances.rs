@@ -120,6 +120,13 @@ impl Portfolio {
         !self.changed_at.is_empty() || self.tokens.values().any(pending)
     }
 
+    /// pUSD that is ours for certain, proceeds of sales that are not settled left out; nothing before the first balance was
+    /// taken over.
+    #[must_use]
+    pub fn free(&self) -> Option<crate::domain::Usd> {
+        self.opened.then(|| self.cash - self.unsettled)
+    }
+
     /// pUSD over everything that was booked.
     #[must_use]
     pub const fn cash(&self) -> crate::domain::Usd {

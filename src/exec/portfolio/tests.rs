@@ -52,6 +52,7 @@ fn market(payouts: Option<[Price; 2]>) -> Market {
         accepting_orders: true,
         payouts,
         question: None,
+        group: None,
     }
 }
 
@@ -120,15 +121,6 @@ fn a_taker_fee_is_booked_once_its_market_is_known() {
     portfolio.apply(&late[0], Timestamp::default());
     assert_eq!(portfolio.pnl().fees, Usd(dec!(1.75)));
     assert!(portfolio.late_fees(&market(None)).is_empty());
-}
-
-#[test]
-fn the_day_rolls_at_midnight_and_the_peak_only_rises() {
-    let day = Day::begin(Timestamp::from_secs(10), Usd(dec!(5)));
-    let up = day.after(Timestamp::from_secs(20), Usd(dec!(9))).after(Timestamp::from_secs(30), Usd(dec!(2)));
-    assert_eq!((up.start, up.peak, up.drawdown(Usd(dec!(2)))), (Usd(dec!(5)), Usd(dec!(9)), Usd(dec!(7))));
-    let next = up.after(Timestamp::from_secs(86_400), Usd(dec!(2)));
-    assert_eq!((next.day, next.start, next.peak), (1, Usd(dec!(2)), Usd(dec!(2))));
 }
 
 fn any_fill() -> impl Strategy<Value = Fill> {

@@ -192,6 +192,7 @@ mod tests {
             accepting_orders: false,
             payouts: None,
             question: None,
+            group: None,
         }
     }
 

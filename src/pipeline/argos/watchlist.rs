@@ -304,6 +304,7 @@ mod tests {
             accepting_orders: true,
             payouts: None,
             question: None,
+            group: None,
         }
     }
 

@@ -4,7 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{HermesState, IntentId, Order, OrderIntent, Position, Size, Timestamp, TokenId, TradeEvent};
+use super::markets::Markets;
+use crate::domain::{
+    EquityState, Funds, HermesState, IntentId, Order, OrderIntent, Position, Size, StrategyHalt, StrategyId, Timestamp,
+    TokenId, TradeEvent,
+};
 use crate::risk::{Equity, Holdings};
 
 /// How long past its deadline an intent that was never seen as an order still counts: Hermes may have sent it at the last moment and not
@@ -24,7 +28,9 @@ pub(super) struct Account {
     on_their_way: HashMap<IntentId, OrderIntent>,
     /// Shares traded and in no position yet.
     unbooked: HashMap<IntentId, (OrderIntent, Size)>,
-    equity: Option<Equity>,
+    equity: Option<Result<Equity, String>>,
+    funds: Option<Funds>,
+    halted: Vec<StrategyHalt>,
     holdings: Holdings,
     dirty: bool,
     next_expiry: Option<Timestamp>,
@@ -37,7 +43,9 @@ impl Account {
         if self.retired.as_deref() == Some(state.boot.as_str()) {
             return;
         }
-        self.equity = Some(Equity { current: state.pnl.total, peak: state.peak_today, day_start: state.day_start });
+        self.equity = equity(state);
+        self.funds = state.funds;
+        self.halted.clone_from(&state.halted);
         let same_run = self.boot.as_deref() == Some(state.boot.as_str());
         if same_run && state.seq < self.seq {
             return;
@@ -48,7 +56,8 @@ impl Account {
         self.seq = state.seq;
         let open = state.recent_orders.iter().filter(|order| order.state.is_open()).count() as u64;
         if open >= state.orders.open {
-            let unsent: Vec<_> = self.orders.drain().filter(|(_, order)| !order.state.is_open()).collect();
+            let unsent = |order: &Order| !order.state.is_open() && !order.state.is_terminal();
+            let unsent: Vec<_> = self.orders.drain().filter(|(_, order)| unsent(order)).collect();
             for (_, order) in &unsent {
                 self.reserve(&order.intent);
             }
@@ -132,7 +141,7 @@ impl Account {
     }
 
     /// Brings the holdings up to date: expired intents go, changes are summed. Costs nothing when nothing changed.
-    pub(super) fn refresh(&mut self, now: Timestamp) {
+    pub(super) fn refresh(&mut self, markets: &Markets, now: Timestamp) {
         if self.next_expiry.is_some_and(|at| now > at) {
             self.on_their_way.retain(|_, intent| now <= intent.deadline.plus(GRACE));
             self.next_expiry = self.on_their_way.values().map(|intent| intent.deadline.plus(GRACE)).min();
@@ -141,11 +150,11 @@ impl Account {
         if !self.dirty {
             return;
         }
-        self.holdings = self.sum(None);
+        self.holdings = self.sum(None, markets);
         self.dirty = false;
     }
 
-    fn sum(&self, without: Option<&IntentId>) -> Holdings {
+    fn sum(&self, without: Option<&IntentId>, markets: &Markets) -> Holdings {
         let mut holdings = Holdings::new();
         self.positions.values().for_each(|position| holdings.add_position(position));
         let counts = |id: &IntentId| Some(id) != without;
@@ -155,16 +164,17 @@ impl Account {
         on_their_way.for_each(|(_, intent)| holdings.add_intent(intent));
         let unbooked = self.unbooked.iter().filter(|(id, _)| counts(id));
         unbooked.for_each(|(_, (intent, shares))| holdings.add_traded(intent, *shares));
+        holdings.charge(|market| markets.market(market).map(|market| market.fee));
         holdings
     }
 
     /// What is at stake besides this intent, when it is counted already: one that is derived again after a restart must not stand in
     /// its own way.
-    pub(super) fn without(&self, intent: &IntentId) -> Option<Holdings> {
+    pub(super) fn without(&self, intent: &IntentId, markets: &Markets) -> Option<Holdings> {
         let counted = self.orders.contains_key(intent)
             || self.on_their_way.contains_key(intent)
             || self.unbooked.contains_key(intent);
-        counted.then(|| self.sum(Some(intent)))
+        counted.then(|| self.sum(Some(intent), markets))
     }
 
     /// What is at stake, as of the last [`Account::refresh`].
@@ -172,15 +182,34 @@ impl Account {
         &self.holdings
     }
 
-    /// Equity as Hermes last told it.
-    pub(super) const fn equity(&self) -> Option<Equity> {
+    /// Equity as Hermes last told it, or why it is not known.
+    pub(super) fn equity(&self) -> Result<Equity, &str> {
         self.equity
+            .as_ref()
+            .map_or(Err("Hermes has not told it"), |equity| equity.as_ref().copied().map_err(String::as_str))
+    }
+
+    /// pUSD for buys as Hermes last told it.
+    pub(super) const fn funds(&self) -> Option<Funds> {
+        self.funds
+    }
+
+    /// Why a strategy is halted, if Hermes says so.
+    pub(super) fn halt_of(&self, strategy: &StrategyId) -> Option<&str> {
+        self.halted.iter().find(|halt| halt.strategy == *strategy).map(|halt| halt.why.as_str())
     }
 
     /// Events of Hermes that are missing.
     pub(super) const fn gaps(&self) -> u64 {
         self.gaps
     }
+}
+
+fn equity(state: &HermesState) -> Option<Result<Equity, String>> {
+    let EquityState { current, peak, day_start, rolling_high, unknown } = state.equity.as_deref()?;
+    let (peak, day_start, rolling_high) = (*peak, *day_start, *rolling_high);
+    let unknown = || unknown.clone().unwrap_or_else(|| "Hermes does not say why".to_owned());
+    Some(current.map(|current| Equity { current, peak, day_start, rolling_high }).ok_or_else(unknown))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::domain::{
     ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip, StrategyId, StrategyState, Symbol,
     Timestamp, TradeEvent, TradingState,
 };
-use crate::risk::{Limits, Recent, RiskGate, RiskView};
+use crate::risk::{Group, Limits, Recent, RiskGate, RiskView};
 
 #[derive(Debug)]
 struct Slot {
@@ -126,7 +126,7 @@ impl Engine {
         };
         let Some(concerned) = concerned.map(Arc::clone) else { return };
         for index in concerned.iter().copied() {
-            self.account.refresh(now);
+            self.account.refresh(&self.markets, now);
             let desk = desk(&self.markets, &self.account, &self.gate);
             let state = self.trading_state(now);
             let slot = &mut self.slots[index];
@@ -203,20 +203,26 @@ impl Engine {
 
     /// Sizes nothing up or down: the wish becomes an intent as it is, and the gate says yes or no.
     fn judge(&mut self, wish: Wish, params: u64, now: Timestamp) -> Effect {
-        self.account.refresh(now);
+        self.account.refresh(&self.markets, now);
         let market = self.markets.market(&wish.signal.market);
         let closes_at = market.and_then(|market| market.closes_at);
         let intent = intent(&wish, self.standing.epoch(), closes_at, now);
-        let others = self.account.without(&intent.intent);
+        let others = self.account.without(&intent.intent, &self.markets);
+        let holdings = others.as_ref().unwrap_or(self.account.holdings());
+        let group = market.and_then(|market| Group::of(market, &self.markets.all(), holdings));
         let view = RiskView {
             trading_state: self.trading_state(now),
             epoch: self.standing.epoch(),
             market,
             book: self.markets.book(&intent.market, &intent.token),
             source_at: Some(wish.cause.received_at),
-            holdings: others.as_ref().unwrap_or(self.account.holdings()),
+            holdings,
             recent: &self.recent,
             equity: self.account.equity(),
+            group: group.as_ref(),
+            halted: self.account.halt_of(&intent.strategy),
+            repeats: 0,
+            funds: self.account.funds(),
         };
         let rationale = Rationale { params, ..wish.signal.rationale };
         match self.gate.check(intent, &view, now) {

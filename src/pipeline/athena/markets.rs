@@ -91,7 +91,7 @@ impl Markets {
     }
 
     /// Every market known.
-    pub fn all(&self) -> impl Iterator<Item = &Market> {
+    pub fn all(&self) -> impl Iterator<Item = &Market> + Clone {
         self.listed.iter().map(|listed| &listed.market)
     }
 

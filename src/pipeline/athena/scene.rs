@@ -7,8 +7,9 @@ use rust_decimal::{Decimal, dec};
 
 use super::{Effect, Engine, Event, Momentum, MomentumParams, Runner, Running};
 use crate::domain::{
-    Exposure, HermesState, KillLatch, KillReport, KillState, Latency, Market, Mode, Order, OrderCounts, Pnl,
-    PolymarketData, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp, TradeEvent, TradingState, Usd,
+    EquityState, Exposure, Funds, HermesState, KillLatch, KillReport, KillState, Latency, Market, Mode, Order,
+    OrderCounts, Pnl, PolymarketData, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp, TradeEvent,
+    TradingState, Usd,
 };
 use crate::risk::checks::bench;
 
@@ -72,6 +73,14 @@ pub(super) fn hermes(seq: u64, at: Timestamp) -> HermesState {
         pnl: Pnl::default(),
         peak_today: Usd::ZERO,
         day_start: Usd::ZERO,
+        equity: Some(Box::new(EquityState {
+            current: Some(Usd::ZERO),
+            peak: Usd::ZERO,
+            day_start: Usd::ZERO,
+            rolling_high: Usd::ZERO,
+            unknown: None,
+        })),
+        funds: Some(Funds { free: Usd(dec!(10_000)), allowance: None }),
         exposure: Exposure::default(),
         limits: Vec::new(),
         risk: None,

@@ -6,10 +6,10 @@ use rust_decimal::dec;
 
 use super::Check;
 use crate::domain::{
-    Book, CheckResult, FeeSchedule, Level, Market, OrderIntent, OutcomeToken, Position, Price, Protocol, Side, Size,
-    TimeInForce, Timestamp, TokenId, TradingState, Usd,
+    Book, CheckResult, FeeSchedule, Funds, Level, Market, OrderIntent, OutcomeToken, Position, Price, Protocol, Side,
+    Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
-use crate::risk::{Equity, Holdings, Limits, Recent, RiskView};
+use crate::risk::{Equity, Group, Holdings, Limits, Recent, RiskView};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_348_860);
 
@@ -21,7 +21,12 @@ pub(crate) struct Bench {
     pub(crate) source_at: Option<Timestamp>,
     pub(crate) holdings: Holdings,
     pub(crate) recent: Recent,
-    pub(crate) equity: Option<Equity>,
+    pub(crate) equity: Result<Equity, &'static str>,
+    pub(crate) halted: Option<&'static str>,
+    pub(crate) repeats: u32,
+    pub(crate) funds: Option<Funds>,
+    /// Other markets that are known.
+    pub(crate) others: Vec<Market>,
     pub(crate) limits: Limits,
     pub(crate) now: Timestamp,
 }
@@ -36,7 +41,11 @@ impl Bench {
             source_at: Some(NOW),
             holdings: Holdings::new(),
             recent: Recent::new(),
-            equity: Some(Equity::default()),
+            equity: Ok(Equity::default()),
+            halted: None,
+            repeats: 0,
+            funds: Some(Funds { free: Usd(dec!(10_000)), allowance: None }),
+            others: Vec::new(),
             limits: limits(),
             now: NOW,
         }
@@ -46,7 +55,12 @@ impl Bench {
         self.holdings.add_position(&position(token, size, avg_price));
     }
 
-    pub(crate) fn view(&self) -> RiskView<'_> {
+    pub(crate) fn group(&self) -> Option<Group<'_>> {
+        let market = self.market.as_ref()?;
+        Group::of(market, &self.others.iter().chain([market]), &self.holdings)
+    }
+
+    pub(crate) fn view<'a>(&'a self, group: Option<&'a Group<'a>>) -> RiskView<'a> {
         RiskView {
             trading_state: self.trading_state,
             epoch: self.epoch,
@@ -56,11 +70,16 @@ impl Bench {
             holdings: &self.holdings,
             recent: &self.recent,
             equity: self.equity,
+            group,
+            halted: self.halted,
+            repeats: self.repeats,
+            funds: self.funds,
         }
     }
 
     pub(crate) fn run(&self, check: Check, intent: &OrderIntent) -> CheckResult {
-        check(intent, &self.view(), &self.limits, self.now)
+        let group = self.group();
+        check(intent, &self.view(group.as_ref()), &self.limits, self.now)
     }
 }
 
@@ -73,6 +92,10 @@ pub(crate) fn limits() -> Limits {
         position_cap: Size(dec!(200)),
         gross_exposure: Usd(dec!(500)),
         market_loss: Usd(dec!(300)),
+        group_loss: Usd(dec!(300)),
+        strategy_exposure: Usd(dec!(500)),
+        repeated_executions: 1_000,
+        repeated_window: Duration::from_mins(5),
         open_orders: 1_000,
         strategy_rate: 1_000,
         account_rate: 1_000,
@@ -81,6 +104,10 @@ pub(crate) fn limits() -> Limits {
         blackout: Duration::from_secs(10),
         daily_loss: Usd(dec!(150)),
         daily_drawdown: Usd(dec!(200)),
+        rolling_loss: Usd(dec!(250)),
+        rolling_hours: 24,
+        drawdown_confirmations: 3,
+        mark_age: Duration::from_secs(30),
         data_age: Duration::from_secs(3),
     }
 }
@@ -95,6 +122,9 @@ pub(crate) fn wide() -> Limits {
         position_cap: Size(most),
         gross_exposure: Usd(most),
         market_loss: Usd(most),
+        group_loss: Usd(most),
+        strategy_exposure: Usd(most),
+        repeated_executions: 10_000,
         open_orders: 10_000,
         strategy_rate: 10_000,
         account_rate: 10_000,
@@ -102,6 +132,7 @@ pub(crate) fn wide() -> Limits {
         blackout: Duration::ZERO,
         daily_loss: Usd(most),
         daily_drawdown: Usd(most),
+        rolling_loss: Usd(most),
         ..limits()
     }
 }
@@ -122,6 +153,7 @@ pub(crate) fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 
@@ -139,16 +171,20 @@ pub(crate) fn book(token: &str, bid: &str, ask: &str, at: Timestamp) -> Book {
 }
 
 pub(crate) fn position(token: &str, size: &str, avg_price: &str) -> Position {
+    let (shares, price): (Size, Price) = (size.parse().expect("a size"), avg_price.parse().expect("a price"));
     Position {
         market: "0xmarket".into(),
         slug: None,
         token: token.into(),
         outcome: "Up".into(),
-        size: size.parse().expect("a size"),
-        confirmed: size.parse().expect("a size"),
+        size: shares,
+        confirmed: shares,
         pending_buys: Size::ZERO,
         pending_sells: Size::ZERO,
-        avg_price: avg_price.parse().expect("a price"),
+        at_stake: price.notional(shares.abs()),
+        paid: price.notional(shares),
+        provisional: Vec::new(),
+        avg_price: price,
         mark: None,
         mark_at: None,
         payout: None,

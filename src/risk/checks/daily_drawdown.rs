@@ -1,16 +1,14 @@
 //! Loss from the day's peak equity.
 
-use super::{is_reducing, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, Usd};
+use super::{is_reducing, of_equity, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
 use crate::risk::{Limits, RiskView};
 
 /// How far equity lies below the UTC day's peak, at most the limit. Equity that is not known denies. Neither holds back a
 /// sale of shares held.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let drawdown = view.equity.map(|equity| equity.drawdown());
-    let value = drawdown.map_or_else(|| "equity is not known".into(), |drawdown: Usd| format!("{drawdown} pUSD"));
-    let within = drawdown.is_some_and(|drawdown| drawdown <= limits.daily_drawdown);
+    let (value, within) = of_equity(view, limits.daily_drawdown, |equity| equity.drawdown());
     let limit = format!("{} pUSD below the day's peak", limits.daily_drawdown);
     verdict(Control::DailyDrawdown, value, limit, within || is_reducing(intent, view))
 }
@@ -20,6 +18,7 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
+    use crate::domain::Usd;
     use crate::risk::Equity;
     use crate::risk::checks::bench::{Bench, buy, sell};
 
@@ -28,7 +27,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.hold("up", "5", "0.50");
         for (current, passed) in [(dec!(-150), true), (dec!(-150.000001), false), (dec!(70), true)] {
-            bench.equity = Some(Equity { current: Usd(current), peak: Usd(dec!(50)), day_start: Usd::ZERO });
+            bench.equity = Ok(Equity { current: Usd(current), peak: Usd(dec!(50)), ..Equity::default() });
             assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "at {current}");
             assert!(bench.run(check, &sell("0.50", "5")).passed);
         }
@@ -38,8 +37,9 @@ mod tests {
     fn unknown_equity_denies_what_increases() {
         let mut bench = Bench::new();
         bench.hold("up", "5", "0.50");
-        bench.equity = None;
-        assert!(!bench.run(check, &buy("0.50", "5")).passed);
+        bench.equity = Err("no mark of token 7");
+        let denied = bench.run(check, &buy("0.50", "5"));
+        assert_eq!((denied.passed, denied.value.as_str()), (false, "equity is not known: no mark of token 7"));
         assert!(bench.run(check, &sell("0.50", "5")).passed);
     }
 }

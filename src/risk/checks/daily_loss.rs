@@ -1,16 +1,14 @@
 //! What the UTC day has lost.
 
-use super::{is_reducing, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, Usd};
+use super::{is_reducing, of_equity, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
 use crate::risk::{Limits, RiskView};
 
 /// How far equity lies below where the UTC day began, at most the limit. Equity that is not known denies. Neither holds back a
 /// sale of shares held.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let loss = view.equity.map(|equity| equity.day_loss());
-    let value = loss.map_or_else(|| "equity is not known".into(), |loss: Usd| format!("{loss} pUSD"));
-    let within = loss.is_some_and(|loss| loss <= limits.daily_loss);
+    let (value, within) = of_equity(view, limits.daily_loss, |equity| equity.day_loss());
     let limit = format!("{} pUSD lost in a day", limits.daily_loss);
     verdict(Control::DailyLoss, value, limit, within || is_reducing(intent, view))
 }
@@ -20,6 +18,7 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
+    use crate::domain::Usd;
     use crate::risk::Equity;
     use crate::risk::checks::bench::{Bench, buy, sell};
 
@@ -29,11 +28,12 @@ mod tests {
         bench.limits.daily_loss = Usd(dec!(100));
         bench.hold("up", "5", "0.50");
         for (current, passed) in [(dec!(-80), true), (dec!(-80.000001), false), (dec!(500), true)] {
-            bench.equity = Some(Equity { current: Usd(current), peak: Usd(dec!(600)), day_start: Usd(dec!(20)) });
+            let day = Equity { peak: Usd(dec!(600)), day_start: Usd(dec!(20)), ..Equity::default() };
+            bench.equity = Ok(Equity { current: Usd(current), ..day });
             assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "at {current}");
             assert!(bench.run(check, &sell("0.50", "5")).passed);
         }
-        bench.equity = None;
+        bench.equity = Err("no mark");
         assert!(!bench.run(check, &buy("0.50", "5")).passed);
     }
 }

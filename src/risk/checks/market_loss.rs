@@ -1,11 +1,11 @@
 //! What one market can lose in its worst outcome, open orders included.
 
-use super::{is_reducing, verdict};
+use super::verdict;
 use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
 use crate::risk::{Limits, RiskView, worst_loss};
 
-/// The worst loss after this intent, at most the limit. What adds nothing to it, a hedge or a sale of shares held, passes also
-/// beyond the limit. Without the market its outcomes are not known, so nothing can be said and the intent is refused.
+/// The worst loss after this intent, at most the limit. What adds nothing to it, a hedge or a sale of shares that hedge nothing,
+/// passes also beyond the limit. Without the market its outcomes are not known, so nothing can be said and the intent is refused.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let limit = format!("{} pUSD", limits.market_loss);
@@ -14,7 +14,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
     };
     let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
     let loss = worst_loss(market, view.holdings, wanted);
-    let adds = loss > worst_loss(market, view.holdings, None) && !is_reducing(intent, view);
+    let adds = loss > worst_loss(market, view.holdings, None);
     let passed = loss <= limits.market_loss || !adds;
     verdict(Control::MarketLoss, format!("{} pUSD in the worst outcome", loss.decimal().normalize()), limit, passed)
 }
@@ -47,5 +47,15 @@ mod tests {
         bench.hold("up", "200", "0.50");
         assert!(!bench.run(check, &buy("0.50", "5")).passed);
         assert!(bench.run(check, &sell("0.50", "5")).passed);
+    }
+
+    #[test]
+    fn one_leg_of_a_hedge_is_no_sale_that_always_passes() {
+        let mut bench = Bench::new();
+        bench.limits.market_loss = Usd(dec!(60));
+        bench.hold("up", "100", "0.60");
+        bench.hold("down", "100", "0.60");
+        assert!(bench.run(check, &sell("0.20", "50")).passed, "20 lost now, 40 less to come when Up wins: 60");
+        assert!(!bench.run(check, &sell("0.20", "50.02")).passed);
     }
 }

@@ -2,12 +2,14 @@
 
 pub mod allow_list;
 pub mod arm_epoch;
+pub mod balance;
 pub mod blackout;
 pub mod daily_drawdown;
 pub mod daily_loss;
 pub mod deadline;
 pub mod duplicate;
 pub mod gross_exposure;
+pub mod group_loss;
 pub mod market;
 pub mod market_loss;
 pub mod open_orders;
@@ -16,22 +18,43 @@ pub mod order_rate;
 pub mod order_size;
 pub mod position_cap;
 pub mod price_collar;
+pub mod repeated_execution;
+pub mod rolling_loss;
 pub mod self_match;
 pub mod stale_data;
+pub mod strategy_exposure;
+pub mod strategy_halt;
 pub mod trading_state;
 
 use std::time::Duration;
 
-use super::{Limits, RiskView};
-use crate::domain::{CheckResult, Control, OrderIntent, Side, Size, Timestamp};
+use super::{Equity, Limits, RiskView, worst_loss};
+use crate::domain::{CheckResult, Control, Market, OrderIntent, Side, Size, Timestamp, Usd};
 
 /// The shape of every check.
 pub type Check = fn(&OrderIntent, &RiskView<'_>, &Limits, Timestamp) -> CheckResult;
 
-/// Whether the intent can only lower what is at stake: a sale of shares that are held and not on sale already.
+/// Whether the intent can only lower what is at stake: a sale of shares that are held and not on sale already, and that hedge
+/// nothing: the worst loss of market and group is none the worse for it.
 #[must_use]
 pub fn is_reducing(intent: &OrderIntent, view: &RiskView<'_>) -> bool {
-    intent.side == Side::Sell && intent.size <= view.holdings.token(&intent.token).sellable()
+    let held = intent.side == Side::Sell && intent.size <= view.holdings.token(&intent.token).sellable();
+    let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
+    let hedge = |market: &Market| {
+        worst_loss(market, view.holdings, wanted) > worst_loss(market, view.holdings, None)
+            || view
+                .group
+                .is_some_and(|group| group.worst_loss(view.holdings, wanted) > group.worst_loss(view.holdings, None))
+    };
+    held && !view.market.is_some_and(hedge)
+}
+
+/// Equity as a check measures it: the figure as text, and whether it is within the limit. What is not known is not within.
+fn of_equity(view: &RiskView<'_>, limit: Usd, measure: impl Fn(Equity) -> Usd) -> (String, bool) {
+    match view.equity {
+        Ok(equity) => (format!("{} pUSD", measure(equity).decimal().normalize()), measure(equity) <= limit),
+        Err(why) => (format!("equity is not known: {why}"), false),
+    }
 }
 
 fn verdict(control: Control, value: impl Into<String>, limit: impl Into<String>, passed: bool) -> CheckResult {

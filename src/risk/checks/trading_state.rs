@@ -17,7 +17,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
         TradingState::Reducing => ("active, or a sale of shares held", is_reducing(intent, view)),
         TradingState::Halted => ("active", false),
     };
-    let why = view.equity.filter(|_| state == TradingState::Reducing).and_then(|equity| reducing(limits, equity));
+    let why = (state == TradingState::Reducing).then(|| reducing(limits, view.equity.ok())).flatten();
     let value = why.map_or_else(|| state.to_string(), |why| format!("{state}: {why}"));
     verdict(Control::TradingState, value, limit, passed)
 }

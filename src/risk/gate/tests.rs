@@ -9,20 +9,22 @@ use crate::risk::checks::bench::{Bench, book, buy, position, sell};
 
 fn denied_by(bench: &Bench, intent: OrderIntent) -> Option<Control> {
     let gate = RiskGate::new(bench.limits.clone());
-    gate.check(intent, &bench.view(), bench.now).err().map(|denied| denied.denial.control)
+    let group = bench.group();
+    gate.check(intent, &bench.view(group.as_ref()), bench.now).err().map(|denied| denied.denial.control)
 }
 
 #[test]
 fn an_approval_records_every_check_in_the_order_of_the_table() {
     let bench = Bench::new();
     let gate = RiskGate::new(bench.limits.clone());
-    let approved = gate.check(buy("0.51", "20"), &bench.view(), bench.now).expect("nothing is wrong");
+    let approved = gate.check(buy("0.51", "20"), &bench.view(None), bench.now).expect("nothing is wrong");
     let controls: Vec<_> = approved.checks().iter().map(|check| check.control).collect();
     assert_eq!(
         controls,
         [
             Control::TradingState,
             Control::ArmEpoch,
+            Control::StrategyHalt,
             Control::Deadline,
             Control::Market,
             Control::AllowList,
@@ -34,12 +36,17 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::Duplicate,
             Control::SelfMatch,
             Control::OrderRate,
+            Control::RepeatedExecution,
             Control::OpenOrders,
             Control::PositionCap,
             Control::MarketLoss,
+            Control::GroupLoss,
+            Control::StrategyExposure,
             Control::GrossExposure,
+            Control::Balance,
             Control::DailyLoss,
             Control::DailyDrawdown,
+            Control::RollingLoss,
         ]
     );
     assert!(approved.checks().iter().all(|check| check.passed && !check.value.is_empty() && !check.limit.is_empty()));
@@ -49,9 +56,9 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
 fn a_denial_names_control_value_and_limit_and_ends_with_the_check_that_refused() {
     let bench = Bench::new();
     let gate = RiskGate::new(bench.limits.clone());
-    let denied = gate.check(buy("0.51", "101"), &bench.view(), bench.now).expect_err("too large");
+    let denied = gate.check(buy("0.51", "101"), &bench.view(None), bench.now).expect_err("too large");
     assert_eq!(denied.denial.to_string(), "order_size: 101 shares (limit above 0, up to 100 shares)");
-    assert_eq!(denied.checks.len(), 8);
+    assert_eq!(denied.checks.len(), 9);
     assert_eq!(denied.checks.iter().filter(|check| !check.passed).count(), 1);
     assert_eq!(denied.intent, buy("0.51", "101"));
 }
@@ -61,9 +68,10 @@ type Spoil = fn(&mut Bench, &mut OrderIntent);
 #[test]
 fn each_control_refuses_when_it_alone_is_broken() {
     let far = dec!(1000);
-    let cases: [(Control, Spoil); 19] = [
+    let cases: [(Control, Spoil); 25] = [
         (Control::TradingState, |bench, _| bench.trading_state = TradingState::Halted),
         (Control::ArmEpoch, |bench, _| bench.epoch = 4),
+        (Control::StrategyHalt, |bench, _| bench.halted = Some("an order of unknown outcome")),
         (Control::Deadline, |bench, intent| intent.deadline = bench.now.minus(Duration::from_micros(1))),
         (Control::Market, |bench, _| bench.market = None),
         (Control::AllowList, |bench, _| bench.limits.markets.clear()),
@@ -77,14 +85,25 @@ fn each_control_refuses_when_it_alone_is_broken() {
         }),
         (Control::SelfMatch, |bench, _| bench.holdings.add_intent(&sell("0.51", "5"))),
         (Control::OrderRate, |bench, _| bench.limits.account_rate = 0),
+        (Control::RepeatedExecution, |bench, _| bench.repeats = 1_000),
         (Control::OpenOrders, |bench, _| bench.limits.open_orders = 0),
         (Control::PositionCap, |bench, _| bench.limits.position_cap = Size(dec!(19))),
         (Control::MarketLoss, |bench, _| bench.limits.market_loss = Usd(dec!(10))),
         (Control::GrossExposure, |bench, _| bench.limits.gross_exposure = Usd(dec!(10))),
-        (Control::DailyLoss, |bench, _| bench.equity = None),
+        (Control::GroupLoss, |bench, _| {
+            bench.market.as_mut().expect("a market").group = Some("event".into());
+            bench.limits.group_loss = Usd(dec!(10));
+        }),
+        (Control::StrategyExposure, |bench, _| bench.limits.strategy_exposure = Usd(dec!(10))),
+        (Control::Balance, |bench, _| bench.funds = None),
+        (Control::DailyLoss, |bench, _| bench.equity = Err("no mark")),
+        (Control::RollingLoss, |bench, _| {
+            let high = Usd(dec!(251));
+            bench.equity = Ok(Equity { rolling_high: high, ..Equity::default() });
+        }),
         (Control::DailyDrawdown, |bench, _| {
             let at = |amount| Usd(Decimal::from(amount));
-            bench.equity = Some(Equity { current: at(0), peak: at(201), day_start: at(0) });
+            bench.equity = Ok(Equity { peak: at(201), ..Equity::default() });
         }),
     ];
     for (control, spoil) in cases {
@@ -211,7 +230,7 @@ proptest! {
                     bench.book = Some(book(intent.token.as_str(), "0.49", "0.51", heard));
                     bench.source_at = Some(heard);
                     bench.holdings = world.holdings();
-                    let verdict = gate.check(intent.clone(), &bench.view(), bench.now);
+                    let verdict = gate.check(intent.clone(), &bench.view(None), bench.now);
                     if verdict.is_ok() {
                         prop_assert!(intent.size <= limits.order_size && intent.size > Size::ZERO);
                         prop_assert!(intent.price.notional(intent.size) <= limits.order_notional);

@@ -141,6 +141,7 @@ async fn bench() -> Bench {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     };
     exchange.list_market(market, clock::now());
     exchange.place(&house, order("bid", Side::Buy, dec!(0.4), dec!(100)), clock::now()).expect("rests");

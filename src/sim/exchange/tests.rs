@@ -23,6 +23,7 @@ pub(super) fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 

@@ -104,7 +104,13 @@ fn place(write: &Write, row: &Chained) -> Place {
         Write::Order { row, .. } => Place::Row(Table::Orders, plan::order_columns(row, seq)),
         Write::Fill { fill, .. } => Place::Row(Table::Fills, plan::fill_columns(fill, seq)),
         Write::Journal(journal) => Place::Row(Table::Journals, plan::journal_columns(journal, seq)),
-        Write::Market(_) | Write::Latch(_) | Write::Day { .. } | Write::Mark { .. } | Write::Params(_) => {
+        Write::Market(_)
+        | Write::Latch(_)
+        | Write::Day { .. }
+        | Write::Equity { .. }
+        | Write::Halt { .. }
+        | Write::Mark { .. }
+        | Write::Params(_) => {
             let fact =
                 vec![("kind", row.kind.as_str().into()), ("subject", row.subject.as_str().into()), ("seq", seq.into())];
             Place::Row(Table::Facts, fact)

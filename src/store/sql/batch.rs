@@ -100,7 +100,13 @@ async fn put(
             let values = vec![draft.kind.word().into(), draft.subject.as_str().into(), seq.into()];
             Ok(run(session, sql, values).await? == 1)
         }
-        Write::Market(_) | Write::Latch(_) | Write::Day { .. } | Write::Mark { .. } | Write::Params(_) => {
+        Write::Market(_)
+        | Write::Latch(_)
+        | Write::Day { .. }
+        | Write::Equity { .. }
+        | Write::Halt { .. }
+        | Write::Mark { .. }
+        | Write::Params(_) => {
             let fact = vec![
                 ("kind", draft.kind.word().into()),
                 ("subject", draft.subject.as_str().into()),

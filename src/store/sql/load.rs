@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::super::engine::{Row, Session, Value};
 use super::super::ledger::{InboxRow, LETTERS_LOADED, LedgerError, Memory, OrderRow};
-use super::super::plan::{DayRow, Marked, Received, parse};
+use super::super::plan::{DayRow, Halted, Highest, Marked, Received, parse};
 use super::rows;
 use crate::domain::params::RISK;
 use crate::domain::{DeadLetter, KillLatch, OrderCounts, OrderId, ParamBook, Timestamp};
@@ -69,6 +69,10 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
     let modes = facts::<String>(session, "meta").await?;
     let books = facts::<ParamBook>(session, "params").await?;
     let marks = facts::<Marked>(session, "mark").await?;
+    let highs = facts::<Highest>(session, "equity").await?;
+    let mut highs: Vec<_> = highs.into_iter().map(|(_, span)| (span.start, span.high)).collect();
+    highs.sort_unstable();
+    let halts = facts::<Halted>(session, "halt").await?;
     Ok(Memory {
         orders: orders.iter().map(order).collect::<Result<_, _>>()?,
         counts: counts(session).await?,
@@ -78,6 +82,8 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
         marks: marks.into_iter().map(|(token, mark)| (token.into(), mark.price, mark.at)).collect(),
         latch: latches.into_iter().next().map(|(_, latch)| latch),
         day: days.into_iter().next().map(|(_, day)| (day.day, day.start, day.peak)),
+        highs,
+        halts: halts.into_iter().map(|(_, halted)| (halted.halt, halted.epoch)).collect(),
         corrections: documents(session, CORRECTIONS, "journal").await?,
         dead_letters: waiting.cast_unsigned(),
         letters: letters.iter().map(letter).collect::<Result<_, _>>()?,

@@ -61,7 +61,7 @@ async fn tell(entries: Vec<Entry>, news: &mpsc::Sender<Feed>) -> Result<(), mpsc
                 boot: envelope.boot.to_string(),
                 seq: envelope.seq,
                 at: envelope.published_at,
-                body: envelope.body,
+                body: Box::new(envelope.body),
             }),
             Err(error) => {
                 Feed::Unreadable { what: format!("{} {}", Stream::Events, entry.id), error: error.to_string() }

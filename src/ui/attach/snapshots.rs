@@ -76,7 +76,7 @@ fn read(key: &Key, payload: &[u8]) -> Feed {
     } else if *key == Key::ATHENA {
         body::<AthenaState>(key, payload, Feed::Athena)
     } else if *key == Key::HERMES {
-        body::<HermesState>(key, payload, Feed::Hermes)
+        body::<HermesState>(key, payload, |state| Feed::Hermes(Box::new(state)))
     } else {
         body::<KillLatch>(key, payload, Feed::Latch)
     }

@@ -276,7 +276,7 @@ impl Desk {
         }
         let old = place == Place::Old;
         let markets = &self.markets;
-        match event.body {
+        match *event.body {
             TradeEvent::Signal(entry) => {
                 self.decisions.insert(cells::signal(cells::emitted(entry, event.at), markets));
             }

@@ -17,7 +17,7 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
         Feed::Athena(state) => model.desk.apply_athena(state, now),
         Feed::Hermes(state) => {
             changes(model, &state);
-            model.desk.apply_hermes(state, now);
+            model.desk.apply_hermes(*state, now);
             control::confirm(model);
         }
         Feed::Params(book) => model.desk.parameters.learn(book),
@@ -88,7 +88,7 @@ fn link(model: &mut Model, state: BusLink) -> Vec<Effect> {
 fn event(model: &mut Model, event: Event) -> Vec<Effect> {
     let now = model.now;
     let fresh = now.since(event.at).as_secs() < 60;
-    match &event.body {
+    match event.body.as_ref() {
         TradeEvent::Mismatch(mismatch) if fresh => {
             model.notices.bad(&format!("books disagree with the venue: {}: {}", mismatch.what, mismatch.detail), now);
         }

@@ -81,7 +81,7 @@ fn a_kill_is_tried_until_hermes_confirms_it() {
     assert!(is_kill(&update(&mut model, Msg::Second, at(61))), "a failed attempt is repeated");
     update(&mut model, Msg::KillSent(Ok(on_bus(61))), at(61));
     assert!(!is_kill(&update(&mut model, Msg::Second, at(62))), "Hermes has a moment to confirm");
-    feed(&mut model, Feed::Hermes(hermes(at(62), 70, armed(), rust_decimal::dec!(1))), at(62));
+    feed(&mut model, Feed::Hermes(Box::new(hermes(at(62), 70, armed(), rust_decimal::dec!(1)))), at(62));
     assert!(model.kill.is_some(), "an armed report confirms nothing");
     assert!(is_kill(&update(&mut model, Msg::Second, at(63))), "what is not confirmed is repeated");
     update(&mut model, Msg::KillSent(Ok(on_bus(63))), at(63));
@@ -137,7 +137,7 @@ fn an_old_kill_report_does_not_confirm_a_new_kill() {
 fn arming_needs_the_typed_word_and_shows_the_refusal() {
     let mut model = busy(80, 24);
     let state = hermes(at(61), 70, killed(KillProof::Proved { at: at(61) }), rust_decimal::dec!(1));
-    feed(&mut model, Feed::Hermes(state), at(61));
+    feed(&mut model, Feed::Hermes(Box::new(state)), at(61));
     assert_eq!(keys(&mut model, "Aarn<enter>", at(62)), []);
     let effects = keys(&mut model, "<backspace>m<enter>", at(62));
     assert!(matches!(effects.as_slice(), [Effect::Command(Asked::Arm { .. })]), "{effects:?}");
@@ -248,19 +248,19 @@ fn a_takeover_and_a_new_concern_about_the_bus_are_told_once() {
     let mut state = hermes(at(61), 1, armed(), rust_decimal::dec!(1));
     state.boot = "h2".to_owned();
     state.fencing_token = Some(8);
-    feed(&mut model, Feed::Hermes(state.clone()), at(61));
+    feed(&mut model, Feed::Hermes(Box::new(state.clone())), at(61));
     let told = model.notices.len();
     assert!(model.notices.shown().is_some_and(|notice| notice.text.contains("lease #8 after #7")));
     state.bus_concerns = vec!["the master moved".to_owned()];
     for _ in 0..2 {
-        feed(&mut model, Feed::Hermes(state.clone()), at(62));
+        feed(&mut model, Feed::Hermes(Box::new(state.clone())), at(62));
     }
     assert!(model.notices.shown().is_some_and(|notice| notice.text == "bus: the master moved" && notice.times == 1));
     assert_eq!(model.notices.len(), told + 1);
     let why = "the outcome of order momentum-3 is unknown for 61 s".to_owned();
     state.halted = vec![crate::domain::StrategyHalt { strategy: "momentum".into(), why }];
     for _ in 0..2 {
-        feed(&mut model, Feed::Hermes(state.clone()), at(63));
+        feed(&mut model, Feed::Hermes(Box::new(state.clone())), at(63));
     }
     assert!(model.notices.shown().is_some_and(|notice| notice.text.starts_with("momentum halted: the outcome")));
     assert_eq!(model.notices.len(), told + 2);
@@ -278,7 +278,7 @@ fn the_selection_follows_its_row() {
     assert_eq!(model.panes.selection(Pane::Orders).index, 2);
     let mut state = hermes(at(61), 99, armed(), rust_decimal::dec!(1));
     state.recent_orders.retain(|order| order.intent.intent.as_str() != "momentum-8");
-    feed(&mut model, Feed::Hermes(state), at(61));
+    feed(&mut model, Feed::Hermes(Box::new(state)), at(61));
     let selection = model.panes.selection(Pane::Orders);
     assert!(selection.id.is_some() && selection.id != Some(chosen), "its successor is selected");
 }
@@ -301,7 +301,7 @@ fn an_older_snapshot_does_not_undo_newer_events() {
     let mut model = busy(80, 24);
     let body = TradeEvent::Order(order(11, OrderState::Live, rust_decimal::dec!(0), at(60)));
     feed(&mut model, event("hermes", "h1", 61, at(60), body), at(60));
-    feed(&mut model, Feed::Hermes(hermes(at(60), 60, armed(), rust_decimal::dec!(5))), at(61));
+    feed(&mut model, Feed::Hermes(Box::new(hermes(at(60), 60, armed(), rust_decimal::dec!(5)))), at(61));
     assert!(model.desk.orders.find(&RowId::Order("momentum-11".into(), 1)).is_some());
     assert_eq!(model.desk.books.as_ref().map(|books| books.today.0), Some(rust_decimal::dec!(5)), "figures are taken");
 }
@@ -365,7 +365,7 @@ fn an_alert_stays_on_the_last_line_and_the_nearest_limit_in_the_header() {
     let mut state = hermes(at(62), 80, armed(), rust_decimal::dec!(1));
     let near = LimitUse::new(Control::DailyLoss, "account", (rust_decimal::dec!(96), rust_decimal::dec!(100)), "pUSD");
     state.limits.insert(0, near);
-    feed(&mut model, Feed::Hermes(state), at(62));
+    feed(&mut model, Feed::Hermes(Box::new(state)), at(62));
     assert_eq!(model.desk.limits.get(0).map(|row| row.item.percent), Some(96));
     let mut buffer = ratatui::buffer::Buffer::empty(model.area());
     crate::ui::view::view(&model, crate::ui::theme::Theme::new(true), model.area(), &mut buffer);
@@ -483,7 +483,7 @@ fn any_feed() -> impl Strategy<Value = Feed> {
         Just(Feed::Link(BusLink::Down("down".to_owned()))),
         (seq.clone(), any::<bool>()).prop_map(|(seq, armed_now)| {
             let report = if armed_now { armed() } else { killed(KillProof::Proving { zero_seen: 2 }) };
-            Feed::Hermes(hermes(at(60), seq, report, rust_decimal::dec!(-2)))
+            Feed::Hermes(Box::new(hermes(at(60), seq, report, rust_decimal::dec!(-2))))
         }),
         Just(Feed::Argos(argos(at(60)))),
         (seq.clone(), number.clone()).prop_map(|(seq, number)| {

@@ -69,7 +69,7 @@ fn styles(model: &Model, theme: Theme) -> String {
 
 fn with_kill(width: u16, height: u16, proof: KillProof) -> Model {
     let mut model = busy(width, height);
-    feed(&mut model, Feed::Hermes(hermes(at(61), 70, killed(proof), rust_decimal::dec!(1.34))), at(61));
+    feed(&mut model, Feed::Hermes(Box::new(hermes(at(61), 70, killed(proof), rust_decimal::dec!(1.34)))), at(61));
     model
 }
 
@@ -160,7 +160,7 @@ fn concerned(width: u16, height: u16, typed: &str) -> Model {
     ];
     let why = "the outcome of order momentum-3 is unknown for 61 s".to_owned();
     state.halted = vec![crate::domain::StrategyHalt { strategy: "momentum".into(), why }];
-    feed(&mut model, Feed::Hermes(state), at(60));
+    feed(&mut model, Feed::Hermes(Box::new(state)), at(60));
     keys(&mut model, typed, at(60));
     model
 }

@@ -31,6 +31,7 @@ pub(in super::super) fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 

@@ -6,7 +6,9 @@ use super::super::intent::tests::{NOW, UP, intent, market};
 use super::super::signing::SignatureType;
 use super::super::test_server::{API_KEY, CREDENTIALS, EXCHANGES, KEY, Seen, Server, collateral};
 use super::*;
-use crate::domain::{Book, CallClass, Level, Price, Protocol, RejectCode, Side, Size, TokenId, TradingState, Usd};
+use crate::domain::{
+    Book, CallClass, Funds, Level, Price, Protocol, RejectCode, Side, Size, TokenId, TradingState, Usd,
+};
 use crate::exec::venue::VenueOrderStatus;
 use crate::risk::checks::bench;
 use crate::risk::{Equity, Holdings, Limits, Recent, RiskGate, RiskView};
@@ -75,7 +77,11 @@ fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         source_at: Some(now),
         holdings: &holdings,
         recent: &Recent::new(),
-        equity: Some(Equity::default()),
+        equity: Ok(Equity::default()),
+        group: None,
+        halted: None,
+        repeats: 0,
+        funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
     };
     RiskGate::new(limits).check(intent, &view, now).expect("within every limit")
 }

@@ -215,17 +215,23 @@ fn a_level_of_a_limit_is_written_and_told_once_and_the_snapshot_shows_the_use() 
 #[test]
 fn a_drawdown_kills_with_control_value_and_limit_and_cannot_be_armed_while_it_lasts() {
     let mut desk = desk();
-    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
+    for second in 1..=3 {
+        desk.on_tick(at(second * 1_000));
+    }
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(3_100));
     let bids = vec![Level { price: Price(dec!(0.01)), size: Size(dec!(1)) }];
-    desk.on_data(PolymarketData::Book(Book { bids, ..book(at(101)) }), at(101));
-    let why = (1..=5).find_map(|second| {
+    desk.on_data(PolymarketData::Book(Book { bids, ..book(at(3_101)) }), at(3_101));
+    let why = (4..=8).find_map(|second| {
         let step = desk.on_tick(at(second * 1_000));
         step.urgent.into_iter().find_map(|effect| if let Effect::Kill(why) = effect { Some(why) } else { None })
     });
-    assert_eq!(why.as_deref(), Some("daily_drawdown: 101.5 pUSD (limit 50 pUSD)"));
-    let objections = desk.objections(at(6_000)).join("; ");
-    assert!(objections.contains("daily_drawdown: 101.5 pUSD (limit 50 pUSD): widen the limit"), "{objections}");
+    assert_eq!(why.as_deref(), Some("daily_drawdown: 101.5 pUSD (limit 50 pUSD below the day's peak)"));
+    let objections = desk.objections(at(9_000)).join("; ");
+    assert!(
+        objections.contains("daily_drawdown: 101.5 pUSD (limit 50 pUSD below the day's peak): widen the limit"),
+        "{objections}"
+    );
     changed(&mut desk, "daily_drawdown", "200", true).expect("confirmed");
     desk.limits_durable(2);
-    assert!(!desk.objections(at(6_000)).join("; ").contains("drawdown"));
+    assert!(!desk.objections(at(9_000)).join("; ").contains("drawdown"));
 }

@@ -11,7 +11,7 @@ fn journals(step: &Step) -> Vec<Journal> {
 
 #[expect(clippy::unnecessary_wraps, reason = "what the venue gives")]
 fn balances(cash: Decimal, shares: Decimal) -> Result<Balances, VenueError> {
-    let of = |balance| AssetBalance { balance, allowances: Vec::new() };
+    let of = |balance| AssetBalance { balance, allowances: vec![unbounded()] };
     Ok(Balances { collateral: of(cash), tokens: vec![("1".into(), of(shares))] })
 }
 
@@ -37,7 +37,7 @@ fn counted(desk: &mut Desk, now: i64, cash: Decimal, shares: Decimal) -> Step {
 
 /// A desk that has 1,000 pUSD and 10 shares bought for 5, settled long ago.
 fn settled() -> Desk {
-    let mut desk = desk();
+    let mut desk = unopened();
     counted(&mut desk, 2, dec!(1000), dec!(0));
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));
     desk
@@ -119,7 +119,7 @@ fn an_order_is_confirmed_when_it_has_ended_and_every_trade_of_it_is() {
 
 #[test]
 fn the_first_balance_opens_the_account_and_equal_books_stay_quiet() {
-    let mut desk = desk();
+    let mut desk = unopened();
     let step = counted(&mut desk, 2, dec!(1000), dec!(0));
     let opening = journals(&step);
     assert_eq!((opening.len(), opening[0].kind, fold(&opening).cash), (1, JournalKind::Correction, Usd(dec!(1000))));
@@ -131,7 +131,7 @@ fn the_first_balance_opens_the_account_and_equal_books_stay_quiet() {
 
 #[test]
 fn what_a_lag_or_an_unsettled_fill_can_explain_is_no_difference() {
-    let mut desk = desk();
+    let mut desk = unopened();
     counted(&mut desk, 2, dec!(1000), dec!(0));
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Matched)), at(31_000));
     for now in [32_000, 62_000, 92_000, 122_000] {

@@ -179,6 +179,7 @@ proptest! {
         }
         let (mut again, recovery) = restored(paper.memory());
         prop_assert!(posts(&recovery).is_empty(), "nothing is sent again");
+        again.on_data(PolymarketData::Book(book(at(1))), at(1));
         prop_assert_eq!(shown(&desk), shown(&again));
         prop_assert_eq!(&fold(&paper.journals).tokens, &folded(&desk).tokens, "the journals tell the same");
 

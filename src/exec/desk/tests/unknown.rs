@@ -30,7 +30,10 @@ fn only_its_own_strategy_is_halted_with_words_and_only_until_it_is_settled() {
     let order = &desk.orders[&key("c")].row.order;
     let reason = order.reason.clone().expect("told");
     assert_eq!(order.state, OrderState::Denied);
-    assert_eq!(reason, "strategy_halt: the outcome of order a is unknown for 61 s (limit 60 s)");
+    assert_eq!(
+        reason,
+        "strategy_halt: the outcome of order a is unknown for 61 s (limit a strategy that is not halted)"
+    );
     let denied = desk.clear_to_send(&key("b"), at(61_007)).expect_err("asked again before it leaves");
     assert_eq!((state(&desk, "b"), acks(&denied)), (OrderState::Denied, 1));
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(61_007));

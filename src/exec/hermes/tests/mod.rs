@@ -321,6 +321,7 @@ fn market() -> Market {
         accepting_orders: true,
         payouts: None,
         question: None,
+        group: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use rust_decimal::Decimal;
 use tokio::sync::{Notify, mpsc};
 
 use crate::domain::*;
@@ -259,9 +260,12 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError> {
-        let nothing = AssetBalance { balance: Usd::ZERO.0, allowances: Vec::new() };
-        let tokens = tokens.iter().map(|token| (token.clone(), nothing.clone())).collect();
-        Ok(Balances { collateral: nothing, tokens })
+        let of = |balance| AssetBalance {
+            balance,
+            allowances: vec![Allowance { spender: "exchange".into(), amount: None }],
+        };
+        let tokens = tokens.iter().map(|token| (token.clone(), of(Decimal::ZERO))).collect();
+        Ok(Balances { collateral: of(Decimal::from(1_000_000)), tokens })
     }
 
     async fn refresh_balances(&self, _: &[TokenId]) -> Result<(), VenueError> {

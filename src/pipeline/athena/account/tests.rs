@@ -13,13 +13,14 @@ fn h1() -> Arc<str> {
 
 fn order(state: OrderState, matched: &str) -> Order {
     let mut order = Order::new(buy("0.50", "20"), NOW);
-    (order.state, order.matched) = (state, matched.parse().expect("a size"));
+    let matched: Size = matched.parse().expect("a size");
+    (order.state, order.matched, order.traded) = (state, matched, matched);
     order
 }
 
 /// Held, being bought and on sale of the token `up`.
 fn up(account: &mut Account, now: Timestamp) -> (Size, Size, Size) {
-    account.refresh(now);
+    account.refresh(&Markets::default(), now);
     let holding = account.holdings().token(&"up".into());
     (holding.held, holding.buying, holding.selling)
 }
@@ -105,7 +106,7 @@ fn a_snapshot_between_match_and_trade_keeps_the_shares_counted() {
     let mut account = Account::default();
     account.event(&h1(), 1, &traded(OrderState::Filled, "20", "0"));
     let mut state = hermes(2, NOW);
-    state.recent_orders.push(order(OrderState::Filled, "20"));
+    state.recent_orders.push(Order { traded: Size::ZERO, ..order(OrderState::Filled, "20") });
     account.snapshot(&state);
     assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
     (state.seq, state.recent_orders[0].traded) = (3, state.recent_orders[0].matched);

@@ -4,7 +4,7 @@ use rust_decimal::dec;
 
 use super::*;
 use crate::domain::params::Params;
-use crate::domain::{Control, KillReport, KillState, Order, OrderIntent, OrderState, Usd};
+use crate::domain::{Control, HermesState, KillReport, KillState, Order, OrderIntent, OrderState, StrategyHalt, Usd};
 use crate::pipeline::athena::scene::{OPENS, Scene, latch, params};
 use crate::pipeline::athena::{Momentum, Running};
 use crate::risk::checks::bench;
@@ -189,38 +189,62 @@ fn an_order_of_hermes_is_counted_once_and_its_end_frees_the_room() {
     let mut order = Order::new(intent, scene.now);
     order.state = OrderState::Live;
     scene.order_event(2, order.clone());
-    scene.engine.account.refresh(scene.now);
+    scene.engine.account.refresh(&scene.engine.markets, scene.now);
     assert_eq!(scene.engine.account.holdings().gross(), Usd(dec!(10.4)));
     order.state = OrderState::Cancelled;
     scene.order_event(3, order);
-    scene.engine.account.refresh(scene.now);
+    scene.engine.account.refresh(&scene.engine.markets, scene.now);
     assert_eq!(scene.engine.account.holdings().gross(), Usd::ZERO);
 }
 
 #[test]
 fn drawdown_beyond_the_limit_denies() {
     let mut scene = Scene::new();
-    scene.hermes.peak_today = Usd(dec!(100));
-    scene.hermes.pnl.total = Usd(dec!(-100.01));
+    let equity = scene.hermes.equity.as_mut().expect("told");
+    (equity.current, equity.peak) = (Some(Usd(dec!(-100.01))), Usd(dec!(100)));
     scene.refresh();
     scene.warm();
     assert_eq!(verdict(&scene.tick(UP)), Err(Control::DailyDrawdown));
-    scene.hermes.day_start = Usd(dec!(50));
+    scene.hermes.equity.as_mut().expect("told").day_start = Usd(dec!(50));
     scene.calm(5);
     assert_eq!(verdict(&scene.tick(UP)), Err(Control::DailyLoss));
 }
 
 #[test]
+fn what_hermes_does_not_know_or_forbids_denies_here_too() {
+    let denied = |change: fn(&mut HermesState)| {
+        let mut scene = Scene::new();
+        change(&mut scene.hermes);
+        scene.refresh();
+        scene.warm();
+        let effects = scene.tick(UP);
+        let [Effect::Deny(refusal)] = &effects[..] else { panic!("{effects:?}") };
+        (refusal.denied.denial.control, refusal.denied.denial.value.clone())
+    };
+    let frozen = |state: &mut HermesState| {
+        let equity = state.equity.as_mut().expect("told");
+        (equity.current, equity.unknown) = (None, Some("no price yet of token 7".into()));
+    };
+    assert_eq!(denied(frozen), (Control::DailyLoss, "equity is not known: no price yet of token 7".into()));
+    assert_eq!(denied(|state| state.equity = None).0, Control::DailyLoss);
+    assert_eq!(denied(|state| state.funds = None).0, Control::Balance);
+    let halted = |state: &mut HermesState| {
+        state.halted.push(StrategyHalt { strategy: "momentum".into(), why: "too often".into() });
+    };
+    assert_eq!(denied(halted), (Control::StrategyHalt, "too often".into()));
+}
+
+#[test]
 fn a_refusal_keeps_why_it_was_wanted_and_every_check() {
     let mut scene = Scene::new();
-    scene.hermes.peak_today = Usd(dec!(100));
-    scene.hermes.pnl.total = Usd(dec!(-100.01));
+    let equity = scene.hermes.equity.as_mut().expect("told");
+    (equity.current, equity.peak) = (Some(Usd(dec!(-100.01))), Usd(dec!(100)));
     scene.refresh();
     scene.warm();
     let effects = scene.tick(UP);
     let [Effect::Deny(refusal)] = &effects[..] else { panic!("{effects:?}") };
     let failed: Vec<_> = refusal.denied.checks.iter().filter(|check| !check.passed).collect();
-    assert_eq!((refusal.denied.checks.len(), failed.len()), (19, 1));
+    assert_eq!((refusal.denied.checks.len(), failed.len()), (24, 1));
     assert!(refusal.rationale.note.starts_with("BTC/USD rose") && !refusal.rationale.inputs.is_empty());
 }
 
@@ -239,7 +263,7 @@ fn an_intent_of_an_earlier_run_is_counted() {
     let mut intent = bench::buy("0.50", "20");
     intent.deadline = scene.now;
     scene.play(&Event::OnItsWay(Box::new(intent)));
-    scene.engine.account.refresh(scene.now);
+    scene.engine.account.refresh(&scene.engine.markets, scene.now);
     assert_eq!(scene.engine.account.holdings().gross(), Usd(dec!(10)));
 }
 

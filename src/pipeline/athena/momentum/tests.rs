@@ -82,7 +82,7 @@ fn shares_of_the_other_outcome_are_sold_before_anything_is_bought() {
 #[test]
 fn it_cools_down_between_wishes_also_when_they_are_denied() {
     let mut scene = Scene::new();
-    scene.hermes.peak_today = crate::domain::Usd(dec!(1000));
+    scene.hermes.equity.as_mut().expect("told").peak = crate::domain::Usd(dec!(1000));
     scene.refresh();
     scene.warm();
     let denied = |effects: &[Effect]| matches!(effects, [Effect::Deny(refusal)] if refusal.denied.denial.control == Control::DailyDrawdown);

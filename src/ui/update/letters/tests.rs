@@ -126,7 +126,7 @@ fn a_question_is_about_the_letter_it_was_asked_of() {
     assert!(matches!(model.overlays.top(), Some(Overlay::Retry { .. })));
     let mut gone = hermes(at(62), 62, armed(), rust_decimal::dec!(1));
     gone.dead_letters = vec![letter(8, at(55))];
-    feed(&mut model, Feed::Hermes(gone), at(62));
+    feed(&mut model, Feed::Hermes(Box::new(gone)), at(62));
     assert_eq!(keys(&mut model, "<enter>", at(62)), [], "what is gone is not asked about");
     assert!(shown(&model).contains("no longer kept"), "{}", shown(&model));
 }
@@ -142,7 +142,11 @@ fn a_paste_sends_nothing_and_the_kill_goes_first() {
     let mut model = with_letters(80, 24);
     keys(&mut model, "6jjRK", at(61));
     assert_eq!(keys(&mut model, "<enter>", at(61)), [], "nothing is tried again while a kill is under way");
-    feed(&mut model, Feed::Hermes(hermes(at(62), 70, killed(KillProof::None), rust_decimal::dec!(1))), at(62));
+    feed(
+        &mut model,
+        Feed::Hermes(Box::new(hermes(at(62), 70, killed(KillProof::None), rust_decimal::dec!(1)))),
+        at(62),
+    );
     assert!(model.kill.is_none());
 }
 
@@ -154,7 +158,7 @@ fn a_snapshot_keeps_what_was_asked_and_an_older_one_does_not_undo_the_outcome() 
     let snapshot = |seq| {
         let mut state = hermes(at(61), seq, armed(), rust_decimal::dec!(1));
         state.dead_letters = vec![letter(POOR.0, at(POOR.1))];
-        Feed::Hermes(state)
+        Feed::Hermes(Box::new(state))
     };
     feed(&mut model, snapshot(60), at(61));
     assert_eq!(state(&model, &id), "retry…");

@@ -6,7 +6,9 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::domain::{FeeSchedule, Market, MarketId, OutcomeToken, Price, Protocol, Size, Slug, Timestamp, TokenId};
+use crate::domain::{
+    FeeSchedule, GroupId, Market, MarketId, OutcomeToken, Price, Protocol, Size, Slug, Timestamp, TokenId,
+};
 use crate::venues::strict::{Refusal, boolean, decimal, integer, number_or_text, object, quote, rfc3339, text};
 
 /// Hex digits of a condition id on the CLOB. Protocol V2 gives 31 bytes, padded on the right to 32.
@@ -56,6 +58,10 @@ struct Wire<'a> {
     resolution_status: Option<&'a RawValue>,
     #[serde(borrow)]
     question: Option<&'a RawValue>,
+    #[serde(borrow, rename = "negRiskMarketID")]
+    neg_risk_market_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    events: Option<&'a RawValue>,
 }
 
 /// The market of `slug` in a list; nothing when the list is empty.
@@ -88,13 +94,14 @@ pub fn parse_market(body: &str) -> Result<Market, Refusal> {
     }
     let closed = optional(wire.closed, |raw| boolean("closed", raw))?.unwrap_or(false);
     let accepting = optional(wire.accepting_orders, |raw| boolean("acceptingOrders", raw))?.unwrap_or(false);
+    let neg_risk = optional(wire.neg_risk, |raw| boolean("negRisk", raw))?.unwrap_or(false);
     Ok(Market {
         slug: Slug::new(text("slug", wire.slug)?),
         market: condition(&wire)?,
         tokens,
         tick_size,
         min_size,
-        neg_risk: optional(wire.neg_risk, |raw| boolean("negRisk", raw))?.unwrap_or(false),
+        neg_risk,
         protocol,
         fee: fee(&wire)?,
         opens_at: time("eventStartTime", wire.event_start_time)?,
@@ -102,7 +109,26 @@ pub fn parse_market(body: &str) -> Result<Market, Refusal> {
         accepting_orders: accepting && !closed,
         payouts: if closed { payouts(&wire)? } else { None },
         question: optional(wire.question, |raw| text("question", raw))?.map(Cow::into_owned),
+        group: if neg_risk { Some(group(&wire)?) } else { None },
     })
+}
+
+/// Which neg-risk event it is part of. One that does not say is refused: without its siblings nobody can tell what may be lost.
+fn group(wire: &Wire<'_>) -> Result<GroupId, Refusal> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    let named = optional(wire.neg_risk_market_id, |raw| text("negRiskMarketID", raw))?;
+    if let Some(id) = named.filter(|id| !id.is_empty()) {
+        return Ok(GroupId::new(id));
+    }
+    let missing = || Refusal::new("negRiskMarketID", "missing although negRisk is true");
+    let events: Vec<Event<'_>> =
+        wire.events.and_then(|events| serde_json::from_str(events.get()).ok()).ok_or_else(missing)?;
+    let first = events.first().ok_or_else(missing)?;
+    Ok(GroupId::new(format!("event/{}", text("events[0].id", first.id)?)))
 }
 
 fn optional<'a, T>(
@@ -310,6 +336,20 @@ mod tests {
         ];
         for (key, value, field) in cases {
             assert_eq!(parse_market(&market(&[(key, value)])).expect_err(key).field, field, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_neg_risk_market_names_its_group_or_its_event() {
+        let group = |changes: &[(&str, serde_json::Value)]| parse_market(&market(changes)).map(|market| market.group);
+        let (yes, event) = (("negRisk", true.into()), ("events", serde_json::json!([{"id": "903", "slug": "e"}])));
+        let named = ("negRiskMarketID", "0xaa".into());
+        assert_eq!(group(std::slice::from_ref(&named)), Ok(None), "not neg-risk");
+        assert_eq!(group(&[yes.clone(), named, event.clone()]), Ok(Some("0xaa".into())));
+        assert_eq!(group(&[yes.clone(), ("negRiskMarketID", "".into()), event]), Ok(Some("event/903".into())));
+        for events in [serde_json::Value::Null, serde_json::json!([])] {
+            let refused = group(&[yes.clone(), ("events", events)]).expect_err("no group");
+            assert_eq!(refused.field, "negRiskMarketID");
         }
     }
 

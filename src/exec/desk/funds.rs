@@ -1,0 +1,52 @@
+//! pUSD that may be spent: what the books are sure of, and what the exchanges may still take of it.
+
+use rust_decimal::Decimal;
+
+use super::Desk;
+use crate::domain::{Fill, FillStatus, Funds, Side, Usd};
+use crate::exec::venue::Allowance;
+
+/// The allowance as the venue last showed it, less what was bought since.
+#[derive(Debug, Default)]
+pub(super) struct Purse {
+    /// Whether the venue has shown it in this run.
+    known: bool,
+    /// Absent when it is without bound.
+    allowance: Option<Decimal>,
+    /// Bought since the balances were read. Counted although the venue may have taken it off already.
+    spent: Usd,
+}
+
+impl Purse {
+    /// The venue's figures: the least counts, and a venue that names no exchange allows nothing.
+    pub(super) fn counted(&mut self, allowances: &[Allowance]) {
+        let least = allowances.iter().filter_map(|allowance| allowance.amount).min();
+        self.allowance = if allowances.is_empty() { Some(Decimal::ZERO) } else { least };
+        self.spent = Usd::ZERO;
+        self.known = true;
+    }
+
+    /// Whether the venue has shown the allowance in this run.
+    pub(super) const fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// A fill that was not known was booked.
+    pub(super) fn spend(&mut self, fill: &Fill) {
+        if fill.side == Side::Buy && fill.status != FillStatus::Failed {
+            self.spent += fill.price.notional(fill.size) + fill.fee;
+        }
+    }
+
+    fn left(&self) -> Option<Usd> {
+        self.allowance.map(|allowance| Usd((allowance - self.spent.0).max(Decimal::ZERO)))
+    }
+}
+
+impl Desk {
+    /// What buys may use; nothing before the account's balance was taken over and its allowance was seen.
+    pub(super) fn funds(&self) -> Option<Funds> {
+        let free = self.portfolio.free().filter(|_| self.purse.is_known())? - self.counting.missing();
+        Some(Funds { free: free.max(Usd::ZERO), allowance: self.purse.left() })
+    }
+}

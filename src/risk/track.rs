@@ -1,0 +1,203 @@
+//! Equity over time: where the day began and how high it was, the highest of a rolling window, and which loss has been beyond its
+//! limit for long enough. Pure.
+//!
+//! Invariant: one phantom price moves nothing. A figure counts as high once that many measurements in a row have been at least as
+//! high, and a loss counts once as many in a row are beyond its limit; while equity is not known nothing moves at all.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::domain::{Control, Denial, Timestamp, Usd};
+
+use super::{Equity, Limits};
+
+/// The rolling window is kept as the highest of each span of this length.
+const SPAN: Duration = Duration::from_mins(5);
+/// Spans in a week, the longest window there is.
+const SPANS: usize = 2_016;
+
+/// A UTC day: its beginning and its peak, as total `PnL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// Days since the epoch, UTC.
+    pub day: i64,
+    /// When it began.
+    pub start: Usd,
+    /// The highest since.
+    pub peak: Usd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: Timestamp,
+    high: Usd,
+    kept: bool,
+}
+
+/// What losses are measured by.
+#[derive(Clone, Debug, Default)]
+pub struct Track {
+    day: Option<Day>,
+    day_kept: bool,
+    /// The day began with this run, and its beginning is not confirmed yet.
+    settling: bool,
+    /// The latest measurements, the newest last, as many as must agree.
+    latest: VecDeque<Usd>,
+    spans: VecDeque<Span>,
+    /// How many measurements in a row each loss has been beyond its limit.
+    beyond: [u32; 2],
+}
+
+impl Track {
+    /// As it was kept: the day, and the highest of each span by its start, oldest first.
+    #[must_use]
+    pub fn restore(day: Option<Day>, highs: impl IntoIterator<Item = (Timestamp, Usd)>) -> Self {
+        let spans = highs.into_iter().map(|(start, high)| Span { start, high, kept: true });
+        Self { day, day_kept: true, spans: spans.collect(), ..Self::default() }
+    }
+
+    /// Takes a measurement, or that there is none; to be told once a second. Gives the losses that are beyond their limits for long
+    /// enough from now on, each once.
+    pub fn observe(&mut self, now: Timestamp, total: Option<Usd>, limits: &Limits) -> Vec<Denial> {
+        let Some(total) = total else { return Vec::new() };
+        let needed = limits.drawdown_confirmations.max(1) as usize;
+        self.turn(now, total);
+        self.latest.push_back(total);
+        while self.latest.len() > needed {
+            self.latest.pop_front();
+        }
+        let confirmed = self.latest.iter().min().copied().filter(|_| self.latest.len() == needed);
+        self.raise(confirmed, needed);
+        self.roll(now, confirmed, limits.rolling_window());
+        let losses = self.losses(now, total, limits);
+        let mut breaches = Vec::new();
+        for (count, loss) in self.beyond.iter_mut().zip(losses) {
+            *count = if loss.is_some() { count.saturating_add(1) } else { 0 };
+            breaches.extend(loss.filter(|_| *count as usize == needed));
+        }
+        breaches
+    }
+
+    /// At midnight the day begins anew, with what was measured last before it.
+    fn turn(&mut self, now: Timestamp, total: Usd) {
+        let today = now.utc_day();
+        if self.day.is_some_and(|day| day.day >= today) {
+            return;
+        }
+        self.settling = self.latest.is_empty();
+        let start = middle(&self.latest).unwrap_or(total);
+        self.day = Some(Day { day: today, start, peak: start });
+        self.day_kept = false;
+    }
+
+    fn raise(&mut self, confirmed: Option<Usd>, needed: usize) {
+        let Some(day) = &mut self.day else { return };
+        let before = *day;
+        if self.settling {
+            // The very first measurement may be the phantom.
+            let start = middle(&self.latest).unwrap_or(day.start);
+            (day.start, day.peak) = (start, start);
+            self.settling = self.latest.len() < needed;
+        }
+        day.peak = day.peak.max(confirmed.unwrap_or(day.peak));
+        self.day_kept &= *day == before;
+    }
+
+    fn roll(&mut self, now: Timestamp, confirmed: Option<Usd>, window: Duration) {
+        let Some(high) = confirmed else { return };
+        let length = i64::try_from(SPAN.as_secs()).unwrap_or(i64::MAX);
+        let start = Timestamp::from_secs(now.secs() - now.secs().rem_euclid(length));
+        match self.spans.back_mut() {
+            Some(span) if span.start >= start => {
+                span.kept &= high <= span.high;
+                span.high = span.high.max(high);
+            }
+            _ => self.spans.push_back(Span { start, high, kept: false }),
+        }
+        while self.spans.len() > SPANS || self.spans.front().is_some_and(|span| !span.is_within(window, now)) {
+            self.spans.pop_front();
+        }
+    }
+
+    /// The drawdown and the rolling loss, where they are beyond their limits.
+    fn losses(&self, now: Timestamp, total: Usd, limits: &Limits) -> [Option<Denial>; 2] {
+        let Some(equity) = self.equity(now, total, limits) else { return [None, None] };
+        let hours = limits.rolling_window().as_secs() / 3600;
+        let beyond = |control, loss: Usd, limit: Usd, below: String| {
+            let value = format!("{} pUSD", loss.0.normalize());
+            (loss > limit).then(|| Denial {
+                control,
+                value,
+                limit: format!("{} pUSD below {below}", limit.0.normalize()),
+            })
+        };
+        let (drawdown, rolling) = (equity.drawdown(), equity.rolling_loss());
+        [
+            beyond(Control::DailyDrawdown, drawdown, limits.daily_drawdown, "the day's peak".into()),
+            beyond(Control::RollingLoss, rolling, limits.rolling_loss, format!("the highest of {hours} h")),
+        ]
+    }
+
+    /// The losses that are beyond their limits with this total.
+    pub fn beyond(&self, now: Timestamp, total: Usd, limits: &Limits) -> impl Iterator<Item = Denial> {
+        self.losses(now, total, limits).into_iter().flatten()
+    }
+
+    /// A person has armed: what was beyond its limit must be seen anew.
+    pub const fn rearm(&mut self) {
+        self.beyond = [0; 2];
+    }
+
+    /// A total against its references; nothing before the first measurement.
+    #[must_use]
+    pub fn equity(&self, now: Timestamp, total: Usd, limits: &Limits) -> Option<Equity> {
+        let day = self.day?;
+        let high = self.rolling_high(now, limits.rolling_window()).unwrap_or(total);
+        Some(Equity { current: total, peak: day.peak, day_start: day.start, rolling_high: high })
+    }
+
+    /// The day as it stands.
+    #[must_use]
+    pub const fn day(&self) -> Option<Day> {
+        self.day
+    }
+
+    /// The highest of the window before `now`, a span that has only partly left it included.
+    #[must_use]
+    pub fn rolling_high(&self, now: Timestamp, window: Duration) -> Option<Usd> {
+        self.spans.iter().filter(|span| span.is_within(window, now)).map(|span| span.high).max()
+    }
+
+    /// The day, if it changed since it was last taken.
+    pub fn take_day(&mut self) -> Option<Day> {
+        let changed = !std::mem::replace(&mut self.day_kept, true);
+        self.day.filter(|_| changed)
+    }
+
+    /// The spans that changed since they were last taken.
+    pub fn take_highs(&mut self) -> Vec<(Timestamp, Usd)> {
+        let changed = self.spans.iter_mut().filter(|span| !span.kept);
+        changed
+            .map(|span| {
+                span.kept = true;
+                (span.start, span.high)
+            })
+            .collect()
+    }
+}
+
+impl Span {
+    fn is_within(&self, window: Duration, now: Timestamp) -> bool {
+        self.start.plus(SPAN) > now.minus(window)
+    }
+}
+
+/// The middle one by size, the lower of two.
+fn middle(of: &VecDeque<Usd>) -> Option<Usd> {
+    let mut sorted: Vec<Usd> = of.iter().copied().collect();
+    sorted.sort_unstable();
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+mod tests;
