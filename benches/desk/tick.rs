@@ -86,6 +86,7 @@ impl Armed {
             ),
             ("markets = [\"btc-updown-5m-{start}\"]\n# Silence", &*format!("markets = [\"{QUIET}\"]\n# Silence")),
             ("threshold = \"0.0001\"", "threshold = \"0.0005\""),
+            ("send_within_ms = 30000", "send_within_ms = 2000"),
             ("cooldown_s = 5\n# How far the change", "cooldown_s = 0\n# How far the change"),
             (
                 "min_edge = \"0\"\n# Shares per signal (the market's minimum is 5).\nsize = \"20\"",

@@ -83,6 +83,8 @@ impl Tape {
             "orders": {"sent": 0, "accepted": 0, "open": 0, "filled": 0, "cancelled": 0, "rejected": 0, "unknown": 0, "denied": 0},
             "fills": 0, "recent_orders": [], "recent_fills": [], "positions": [],
             "pnl": cockpit::domain::Pnl::default(), "peak_today": "0", "day_start": "0",
+            "equity": {"current": "0", "peak": "0", "day_start": "0", "rolling_high": "0", "unknown": null},
+            "funds": {"free": "1000000000", "allowance": null},
             "exposure": {"gross": "0", "limit": Config::builtin().limits.gross_exposure},
             "dlq": 0, "dead_letters": [], "halted": [], "bus_concerns": [], "fencing_token": 1, "venue_skew_ms": 0, "tick_to_order": none,
         });

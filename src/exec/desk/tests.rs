@@ -584,21 +584,3 @@ fn after_a_crash_what_may_have_been_sent_is_searched_and_never_sent_again() {
     desk.on_lookup(&"0xa".into(), at(60_000), Ok(Lookup { order: Some(seen), fills: Vec::new() }), at(60_001));
     assert_eq!((state(&desk, "a"), desk.counts.sent, desk.counts.accepted), (OrderState::Live, 1, 1));
 }
-
-#[test]
-fn a_drawdown_must_last_to_kill() {
-    let mut desk = desk();
-    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
-    let crash = |desk: &mut Desk, bid: Decimal, now: i64| {
-        let bids = vec![Level { price: Price(bid), size: Size(dec!(1)) }];
-        desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
-        let step = desk.on_tick(at(now));
-        step.urgent.iter().any(|effect| matches!(effect, Effect::Kill(_)))
-    };
-    assert!(!crash(&mut desk, dec!(0.50), 1_000));
-    assert!(!crash(&mut desk, dec!(0.01), 2_000));
-    assert!(!crash(&mut desk, dec!(0.50), 3_000), "a phantom");
-    assert!(!crash(&mut desk, dec!(0.01), 4_000));
-    assert!(!crash(&mut desk, dec!(0.01), 5_000));
-    assert!(crash(&mut desk, dec!(0.01), 6_000));
-}

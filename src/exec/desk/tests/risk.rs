@@ -306,3 +306,21 @@ fn a_restart_keeps_the_day_and_the_window_and_trips_where_it_stood() {
     let highs = step.writes.iter().filter(|write| matches!(write, Write::Equity { .. })).count();
     assert_eq!(highs, 1, "the window is written once a minute");
 }
+
+#[test]
+fn a_drawdown_must_last_to_kill() {
+    let mut desk = desk();
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
+    let crash = |desk: &mut Desk, bid: Decimal, now: i64| {
+        let bids = vec![Level { price: Price(bid), size: Size(dec!(1)) }];
+        desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
+        let step = desk.on_tick(at(now));
+        step.urgent.iter().any(|effect| matches!(effect, Effect::Kill(_)))
+    };
+    assert!(!crash(&mut desk, dec!(0.50), 1_000));
+    assert!(!crash(&mut desk, dec!(0.01), 2_000));
+    assert!(!crash(&mut desk, dec!(0.50), 3_000), "a phantom");
+    assert!(!crash(&mut desk, dec!(0.01), 4_000));
+    assert!(!crash(&mut desk, dec!(0.01), 5_000));
+    assert!(crash(&mut desk, dec!(0.01), 6_000));
+}
