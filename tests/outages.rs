@@ -187,9 +187,9 @@ async fn without_the_venue_nothing_is_sent_and_afterwards_its_sweep_is_in_the_bo
     world.until_none_open().await;
     let doubt = |state: &HermesState| {
         let reason = state.recent_orders.iter().find_map(|order| order.reason.clone());
-        state.orders.open == 1 && reason.is_some_and(|reason| reason.contains("heartbeat"))
+        state.orders.unknown == 1 && reason.is_some_and(|reason| reason.contains("heartbeat"))
     };
-    let state = world.until("the order is in doubt", doubt).await;
+    let state = world.until("the order is of unknown outcome", doubt).await;
     assert!(!state.exposure.gross.is_zero(), "what is in doubt stays reserved");
     assert_eq!(world.at_venue().await, (1, 0), "nothing new was sent");
 

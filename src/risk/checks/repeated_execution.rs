@@ -9,8 +9,8 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let after = view.repeats.saturating_add(1);
-    let (token, window) = (&intent.token, limits.repeated_window.as_secs());
-    let value = format!("{after} of {} to {} {token} in {window} s", intent.strategy, intent.side);
+    let (outcome, window) = (&intent.outcome, limits.repeated_window.as_secs());
+    let value = format!("{after} of {} to {} {outcome} in {window} s", intent.strategy, intent.side);
     let limit = format!("{} without a person's word", limits.repeated_executions);
     verdict(Control::RepeatedExecution, value, limit, after <= limits.repeated_executions)
 }
@@ -30,6 +30,6 @@ mod tests {
             assert_eq!(bench.run(check, &sell("0.50", "5")).passed, passed, "after {before}");
         }
         let denied = bench.run(check, &buy("0.50", "5"));
-        assert_eq!(denied.value, "4 of momentum to buy up in 300 s");
+        assert_eq!(denied.value, "4 of momentum to buy Up in 300 s");
     }
 }
