@@ -59,7 +59,6 @@ fn denies(home: &Home, change: &str, control: &str, allowed: &str) {
     assert!(words.contains(allowed), "'{allowed}' is allowed: {words}");
     let why = ok(home, &["signals", "--why", &id]);
     assert!(why.contains(control) && why.contains("threshold") && why.contains("momentum"), "{why}");
-    println!("{change}: {words}");
     ok(home, &["params", "set", "risk", &format!("{name}={}", before.trim()), "--why", "as before", "--confirm"]);
 }
 
