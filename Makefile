@@ -10,7 +10,7 @@ setup: ## install what the tests need: redis-server, postgresql, openssl, procps
 	@scripts/setup.sh
 
 test: setup ## every test
-	cargo test --locked --features failpoints
+	cargo test --locked --features failpoints --no-fail-fast
 
 lint: ## formatting and lints, warnings are errors
 	cargo fmt --check

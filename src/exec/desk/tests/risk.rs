@@ -60,7 +60,7 @@ fn too_many_of_the_same_halt_the_strategy_until_a_person_arms_and_over_a_restart
     assert!(desk.clear_to_send(&key("b"), at(201)).is_ok(), "an order is not a repeat of itself");
     let step = wish(&mut desk, "c", 300);
     assert!(
-        reason(&desk, "c").starts_with("repeated_execution: 3 of momentum to buy 1 in 300 s"),
+        reason(&desk, "c").starts_with("repeated_execution: 3 of momentum to buy Up in 300 s"),
         "{}",
         reason(&desk, "c")
     );
