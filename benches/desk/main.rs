@@ -1,6 +1,6 @@
 //! The figures of the desk, measured on the real parts: the release binary, a real Redis, the simulated venue on loopback.
 //!
-//! `make bench` runs it and prints the tables; `docs/bench.md` holds what they were, and where.
+//! `make bench` runs it and prints the tables; `docs/bench.md` holds what was measured, and where.
 
 #![allow(
     clippy::expect_used,

@@ -31,7 +31,7 @@ pub struct Measured<'a> {
 pub fn uses(limits: &Limits, measured: &Measured<'_>, now: Timestamp) -> Vec<LimitUse> {
     let mut uses = account(limits, measured);
     rates(limits, measured, now, &mut uses);
-    for market in measured.markets.values() {
+    for market in measured.markets.values().filter(|market| market.payouts.is_none()) {
         of_market(limits, measured, market, &mut uses);
     }
     of_groups(limits, measured, &mut uses);
