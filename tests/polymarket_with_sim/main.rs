@@ -4,6 +4,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
+#[path = "../support/approved.rs"]
+mod approved;
 mod bench;
 
 use cockpit::domain::{
