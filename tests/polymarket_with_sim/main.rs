@@ -3,9 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
 #[path = "../support/approved.rs"]
 mod approved;
+#[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
 mod bench;
 
 use cockpit::domain::{

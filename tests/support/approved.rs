@@ -1,6 +1,5 @@
 //! An intent with the gate's approval, for tests of what comes after the gate.
 
-#![allow(dead_code, reason = "not every binary with the shared parts needs one")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::Duration;
