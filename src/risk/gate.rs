@@ -5,7 +5,7 @@ use super::{Approved, Denied, Equity, Group, Holdings, Limits, Recent};
 
 /// The order in which the checks run: what stops everything first, then what is wrong with the intent itself, then what it
 /// would do to the account.
-const CHECKS: [Check; 25] = [
+const CHECKS: [Check; 26] = [
     checks::trading_state::check,
     checks::arm_epoch::check,
     checks::strategy_halt::check,
@@ -23,6 +23,7 @@ const CHECKS: [Check; 25] = [
     checks::repeated_execution::check,
     checks::open_orders::check,
     checks::position_cap::check,
+    checks::market_cap::check,
     checks::market_loss::check,
     checks::group_loss::check,
     checks::strategy_exposure::check,

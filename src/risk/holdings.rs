@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::domain::{
-    FeeSchedule, IntentId, Lot, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId, Usd,
+    FeeSchedule, IntentId, Lot, Market, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId,
+    Usd,
 };
 
 /// One token's part.
@@ -175,6 +176,13 @@ impl Holdings {
     #[must_use]
     pub fn token(&self, token: &TokenId) -> TokenHolding {
         self.tokens.get(token).copied().unwrap_or_default()
+    }
+
+    /// Shares of both outcomes of a market, held or being bought.
+    #[must_use]
+    pub fn shares_of(&self, market: &Market) -> Size {
+        let of_each = market.tokens.iter().map(|outcome| self.token(&outcome.token));
+        of_each.map(|holding| holding.held_long() + holding.buying).sum()
     }
 
     /// What the tokens outside of `known` cost, buys of them included.

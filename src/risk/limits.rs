@@ -24,6 +24,8 @@ parameters! {
         price_collar: Decimal = ParamKind::Decimal { low: "0", high: "0.5" }, "price_collar", "", Lower;
         /// Most shares of one token, open buy orders included.
         position_cap: Size = AMOUNT, "position_cap", "shares", Lower;
+        /// Most shares of both outcomes of one market together, open buy orders included.
+        market_cap: Size = AMOUNT, "market_cap", "shares", Lower;
         /// Most pUSD that one market can lose in its worst outcome, open orders included.
         market_loss: Usd = AMOUNT, "market_loss", "pUSD", Lower;
         /// Most pUSD that the markets of one event group can lose together in their worst outcome, open orders included.

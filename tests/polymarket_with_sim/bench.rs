@@ -293,6 +293,7 @@ fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         order_notional: plenty,
         price_collar: dec!(0.99),
         position_cap: Size(plenty.0),
+        market_cap: Size(plenty.0),
         gross_exposure: plenty,
         market_loss: plenty,
         group_loss: plenty,

@@ -11,6 +11,7 @@ pub mod duplicate;
 pub mod gross_exposure;
 pub mod group_loss;
 pub mod market;
+pub mod market_cap;
 pub mod market_loss;
 pub mod open_orders;
 pub mod order_notional;

@@ -39,6 +39,7 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::RepeatedExecution,
             Control::OpenOrders,
             Control::PositionCap,
+            Control::MarketCap,
             Control::MarketLoss,
             Control::GroupLoss,
             Control::StrategyExposure,
@@ -68,7 +69,7 @@ type Spoil = fn(&mut Bench, &mut OrderIntent);
 #[test]
 fn each_control_refuses_when_it_alone_is_broken() {
     let far = dec!(1000);
-    let cases: [(Control, Spoil); 25] = [
+    let cases: [(Control, Spoil); 26] = [
         (Control::TradingState, |bench, _| bench.trading_state = TradingState::Halted),
         (Control::ArmEpoch, |bench, _| bench.epoch = 4),
         (Control::StrategyHalt, |bench, _| bench.halted = Some("an order of unknown outcome")),
@@ -88,6 +89,7 @@ fn each_control_refuses_when_it_alone_is_broken() {
         (Control::RepeatedExecution, |bench, _| bench.repeats = 1_000),
         (Control::OpenOrders, |bench, _| bench.limits.open_orders = 0),
         (Control::PositionCap, |bench, _| bench.limits.position_cap = Size(dec!(19))),
+        (Control::MarketCap, |bench, _| bench.limits.market_cap = Size(dec!(19))),
         (Control::MarketLoss, |bench, _| bench.limits.market_loss = Usd(dec!(10))),
         (Control::GrossExposure, |bench, _| bench.limits.gross_exposure = Usd(dec!(10))),
         (Control::GroupLoss, |bench, _| {
@@ -106,6 +108,12 @@ fn each_control_refuses_when_it_alone_is_broken() {
             bench.equity = Ok(Equity { peak: at(201), ..Equity::default() });
         }),
     ];
+    let told: Vec<Control> = cases.iter().map(|(control, _)| *control).collect();
+    let bench = Bench::new();
+    let approved = RiskGate::new(bench.limits.clone()).check(buy("0.51", "20"), &bench.view(None), bench.now);
+    for check in approved.expect("nothing is wrong").checks() {
+        assert!(told.contains(&check.control), "{} is refused by nothing here", check.control);
+    }
     for (control, spoil) in cases {
         let mut bench = Bench::new();
         bench.limits.order_notional = Usd(far);
@@ -262,6 +270,7 @@ proptest! {
                 Step::Refresh => heard = bench.now,
             }
             prop_assert!(world.at_stake() <= limits.gross_exposure.0 + slack, "{} at stake", world.at_stake());
+            prop_assert!(world.most_shares(0) + world.most_shares(1) <= limits.market_cap.0 + slack);
             for token in 0..2 {
                 prop_assert!(world.most_shares(token) <= limits.position_cap.0 + slack);
                 prop_assert!(world.shares[token] >= -slack, "sold short: {}", world.shares[token]);

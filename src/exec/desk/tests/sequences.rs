@@ -13,6 +13,7 @@ fn tight() -> Limits {
         order_notional: Usd(dec!(40)),
         price_collar: dec!(0.30),
         position_cap: Size(dec!(90)),
+        market_cap: Size(dec!(120)),
         market_loss: Usd(dec!(50)),
         group_loss: Usd(dec!(70)),
         strategy_exposure: Usd(dec!(60)),
@@ -389,8 +390,9 @@ impl World {
         let within =
             |what: &str, value: Decimal, limit: Decimal| assert!(value <= limit + slack, "{what}: {value} of {limit}");
         let mut gross = self.notional(|_| true);
+        let mut of_market = [Decimal::ZERO; 2];
         let mut of_strategy = STRATEGIES.map(|name| self.notional(|intent| intent.strategy.as_str() == name));
-        for token in TOKENS {
+        for (index, token) in TOKENS.into_iter().enumerate() {
             let held = self.lots(token, |trade, side| {
                 trade.status == FillStatus::Confirmed || (side == Side::Buy && trade.status != FillStatus::Failed)
             });
@@ -403,6 +405,7 @@ impl World {
                 },
             );
             within("position", shares + buying, limits.position_cap.0);
+            of_market[index / 2] += shares + buying;
             let certain = self.lots(token, |trade, side| {
                 trade.status == FillStatus::Confirmed || (side == Side::Sell && trade.status != FillStatus::Failed)
             });
@@ -432,6 +435,9 @@ impl World {
             }
         }
         within("gross", gross, limits.gross_exposure.0);
+        for shares in of_market {
+            within("both outcomes", shares, limits.market_cap.0);
+        }
         for exposure in of_strategy {
             within("strategy", exposure, limits.strategy_exposure.0);
         }
