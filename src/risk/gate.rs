@@ -1,4 +1,4 @@
-use crate::domain::{Book, Denial, Funds, Market, OrderIntent, Timestamp, TradingState};
+use crate::domain::{Book, Denial, FeeSchedule, Funds, Market, OrderIntent, Timestamp, TradingState, Usd};
 
 use super::checks::{self, Check};
 use super::{Approved, Denied, Equity, Group, Holdings, Limits, Recent};
@@ -62,6 +62,14 @@ pub struct RiskView<'a> {
     pub repeats: u32,
     /// pUSD at the venue; absent when it is not known, which denies.
     pub funds: Option<Funds>,
+}
+
+impl RiskView<'_> {
+    /// The most that an intent to buy may cost, by what its market charges.
+    #[must_use]
+    pub fn cost(&self, intent: &OrderIntent) -> Usd {
+        intent.cost(intent.size, self.market.map_or(FeeSchedule::DEAREST, |market| market.fee))
+    }
 }
 
 /// The gate: limits, and the order in which the checks run.

@@ -124,7 +124,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.hold("up", "100", "0.60");
         bench.limits.market_cap = Size(dec!(400));
-        bench.holdings.add_intent(&buy("0.50", "60"));
+        bench.reserve(&buy("0.50", "60"));
         bench.recent.note(&buy("0.50", "60"), bench.now);
         let equity = Some(Equity { current: Usd(dec!(-30)), peak: Usd(dec!(20)), ..Equity::default() });
         let markets = HashMap::from([(market().market, market())]);

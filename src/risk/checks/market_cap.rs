@@ -26,7 +26,7 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
-    use crate::domain::{Order, Position, Size};
+    use crate::domain::{FeeSchedule, Order, Position, Size};
     use crate::risk::checks::bench::{Bench, buy, position, sell};
 
     fn down(size: &str) -> OrderIntent {
@@ -39,8 +39,8 @@ mod tests {
         bench.limits.market_cap = Size(dec!(200));
         bench.hold("up", "90", "0.50");
         bench.hold("elsewhere", "500", "0.50");
-        bench.holdings.add_order(&Order::new(down("50"), bench.now));
-        bench.holdings.add_intent(&buy("0.50", "20"));
+        bench.holdings.add_order(&Order::new(down("50"), bench.now), FeeSchedule::FREE);
+        bench.reserve(&buy("0.50", "20"));
         assert!(bench.run(check, &down("40")).passed);
         let denied = bench.run(check, &buy("0.50", "40.01"));
         assert_eq!(

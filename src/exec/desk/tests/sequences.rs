@@ -342,10 +342,10 @@ impl World {
         of_token.filter_map(lot).collect()
     }
 
-    /// Shares and their cost at average, from scratch.
+    /// Shares and their cost at average with their fees, from scratch.
     fn average_cost(lots: &[(Side, Decimal, Decimal)]) -> (Decimal, Decimal) {
         lots.iter().fold((Decimal::ZERO, Decimal::ZERO), |(shares, cost), (side, size, price)| match side {
-            Side::Buy => (shares + size, cost + size * price),
+            Side::Buy => (shares + size, cost + size * price + Self::fee(*price, *size)),
             Side::Sell => (shares - size, cost - cost * size / shares),
         })
     }
@@ -353,7 +353,7 @@ impl World {
     /// What could be lost by this order or fill if `winner` pays, when it comes to be and it hurts.
     fn hurts(side: Side, size: Decimal, price: Decimal, pays: bool) -> Decimal {
         let bought = size * price - if pays { size } else { Decimal::ZERO };
-        (if side == Side::Buy { bought } else { -bought }).max(Decimal::ZERO)
+        (Self::fee(price, size) + if side == Side::Buy { bought } else { -bought }).max(Decimal::ZERO)
     }
 
     fn loss_of(&self, token: usize, pays: bool) -> Decimal {
@@ -362,7 +362,7 @@ impl World {
             .iter()
             .map(|(side, size, price)| {
                 let bought = size * price - if pays { *size } else { Decimal::ZERO };
-                if *side == Side::Buy { bought } else { -bought }
+                Self::fee(*price, *size) + if *side == Side::Buy { bought } else { -bought }
             })
             .sum();
         let provisional = self.lots(TOKENS[token], |trade, _| !trade.status.is_final());
@@ -380,18 +380,21 @@ impl World {
         open.map(|order| what(order.intent.side, order.intent.size.0 - order.matched, order.intent.price.0)).sum()
     }
 
-    fn notional(&self, of: impl Fn(&OrderIntent) -> bool) -> Decimal {
-        self.open(of, |side, size, price| if side == Side::Buy { size * price } else { Decimal::ZERO })
+    /// What open buys may still cost.
+    fn buying(&self, of: impl Fn(&OrderIntent) -> bool) -> Decimal {
+        let cost = |size: Decimal, price: Decimal| size * price + Self::fee(price, size);
+        self.open(of, |side, size, price| if side == Side::Buy { cost(size, price) } else { Decimal::ZERO })
     }
 
     /// Every limit against the venue's record.
     fn audit(&self) {
-        let (limits, slack) = (tight(), dec!(0.00001));
+        // Each fill's fee is rounded by itself.
+        let (limits, slack) = (tight(), dec!(0.001));
         let within =
             |what: &str, value: Decimal, limit: Decimal| assert!(value <= limit + slack, "{what}: {value} of {limit}");
-        let mut gross = self.notional(|_| true);
+        let mut gross = self.buying(|_| true);
         let mut of_market = [Decimal::ZERO; 2];
-        let mut of_strategy = STRATEGIES.map(|name| self.notional(|intent| intent.strategy.as_str() == name));
+        let mut of_strategy = STRATEGIES.map(|name| self.buying(|intent| intent.strategy.as_str() == name));
         for (index, token) in TOKENS.into_iter().enumerate() {
             let held = self.lots(token, |trade, side| {
                 trade.status == FillStatus::Confirmed || (side == Side::Buy && trade.status != FillStatus::Failed)
@@ -430,7 +433,9 @@ impl World {
                     intent.token.as_str() == token && intent.side == Side::Sell
                 });
                 if !sold {
-                    of_strategy[index] += bought.map(|trade| trade.size * trade.price).sum::<Decimal>();
+                    of_strategy[index] += bought
+                        .map(|trade| trade.size * trade.price + Self::fee(trade.price, trade.size))
+                        .sum::<Decimal>();
                 }
             }
         }
@@ -482,13 +487,7 @@ impl World {
                 (Side::Sell, _) => Decimal::ZERO,
             }
         };
-        let open = self.open(
-            |_| true,
-            |side, size, price| {
-                if side == Side::Buy { size * price + Self::fee(price, size) } else { Decimal::ZERO }
-            },
-        );
-        self.trades.iter().map(paid).sum::<Decimal>() + open
+        self.trades.iter().map(paid).sum::<Decimal>() + self.buying(|_| true)
     }
 
     /// Equity from scratch: the cash that moved, and what is held at its bid; or not known, when a bid is missing or too old.
