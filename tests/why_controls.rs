@@ -17,11 +17,12 @@ use desk::{Home, Sim, eventually};
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Which limit is set to what, which control denies by it, and what it says is allowed.
-const ROWS: [(&str, &str, &str); 12] = [
+const ROWS: [(&str, &str, &str); 13] = [
     ("order_size=5", "order_size", "up to 5 shares"),
     ("order_notional=1", "order_notional", "1 pUSD"),
     ("price_collar=0", "price_collar", "0"),
     ("position_cap=1", "position_cap", "1 shares"),
+    ("market_cap=1", "market_cap", "1 shares"),
     ("market_loss=0.01", "market_loss", "0.01 pUSD"),
     ("strategy_exposure=0.01", "strategy_exposure", "0.01 pUSD"),
     ("gross_exposure=0.01", "gross_exposure", "0.01 pUSD"),

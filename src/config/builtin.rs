@@ -35,6 +35,7 @@ impl Config {
                 order_notional: Usd(dec!(100)),
                 price_collar: dec!(0.05),
                 position_cap: Size(dec!(200)),
+                market_cap: Size(dec!(300)),
                 gross_exposure: Usd(dec!(500)),
                 market_loss: Usd(dec!(150)),
                 group_loss: Usd(dec!(200)),

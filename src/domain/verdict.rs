@@ -39,6 +39,8 @@ pub enum Control {
     OpenOrders,
     /// Shares held of one token, open orders included.
     PositionCap,
+    /// Shares held of both outcomes of one market, open orders included.
+    MarketCap,
     /// What one market can lose in its worst outcome.
     MarketLoss,
     /// What an event group can lose in its worst outcome.
@@ -84,6 +86,7 @@ impl fmt::Display for Control {
             Self::RepeatedExecution => "repeated_execution",
             Self::OpenOrders => "open_orders",
             Self::PositionCap => "position_cap",
+            Self::MarketCap => "market_cap",
             Self::MarketLoss => "market_loss",
             Self::GroupLoss => "group_loss",
             Self::StrategyExposure => "strategy_exposure",

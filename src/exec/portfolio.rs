@@ -103,7 +103,7 @@ impl Token {
     /// Fills that may still fail.
     fn lots(&self) -> Vec<Lot> {
         let fills = self.provisional.keys().filter_map(|leg| self.fills.get(leg));
-        fills.map(|fill| Lot { side: fill.side, price: fill.price, size: fill.size }).collect()
+        fills.map(|fill| Lot { side: fill.side, price: fill.price, size: fill.size, fee: fill.fee }).collect()
     }
 }
 
@@ -325,7 +325,7 @@ impl Portfolio {
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
         let unsold = known.unsold.held();
-        let cost = |holding: &Holding| holding.cost.abs();
+        let cost = |holding: &Holding| holding.cost.abs() + holding.carried;
         let part = |(owner, part): (&(TokenId, Option<StrategyId>), &Holding)| PositionPart {
             strategy: owner.1.clone(),
             size: part.shares,
@@ -344,7 +344,7 @@ impl Portfolio {
             pending_buys: known.bought(),
             pending_sells: known.sold(),
             at_stake: unsold.tokens.get(token).map_or(Usd::ZERO, cost),
-            paid: confirmed.cost - confirmed.realised,
+            paid: confirmed.cost - confirmed.realised + confirmed.fees,
             provisional: known.lots(),
             avg_price: holding.average(),
             mark: self.price(token),

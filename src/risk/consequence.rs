@@ -40,6 +40,7 @@ impl Consequence {
             | Control::OrderRate
             | Control::OpenOrders
             | Control::PositionCap
+            | Control::MarketCap
             | Control::MarketLoss
             | Control::GroupLoss
             | Control::StrategyExposure

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::domain::{
-    FeeSchedule, IntentId, Lot, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId, Usd,
+    FeeSchedule, IntentId, Lot, Market, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId,
+    Usd,
 };
 
 /// One token's part.
@@ -11,9 +12,9 @@ use crate::domain::{
 pub struct TokenHolding {
     /// Shares held, those in provisional sales included.
     pub held: Size,
-    /// What they cost, in pUSD; nothing once the market is resolved.
+    /// What they cost with their fees, in pUSD; nothing once the market is resolved.
     pub cost: Usd,
-    /// What confirmed purchases cost less what confirmed sales brought; nothing once the market is resolved.
+    /// What confirmed purchases cost less what confirmed sales brought, fees included; nothing once the market is resolved.
     pub paid: Usd,
     /// Shares held by confirmed fills alone.
     pub confirmed: Size,
@@ -56,6 +57,8 @@ pub struct Commitment {
     pub price: Price,
     /// Shares that no position shows yet.
     pub shares: Size,
+    /// What they may cost in fees.
+    pub fee: Usd,
     /// Whether the venue may still match some of them, or is yet to be asked; otherwise they are matched already.
     pub open: bool,
 }
@@ -69,7 +72,6 @@ pub struct Holdings {
     gross: Usd,
     strategies: HashMap<StrategyId, Usd>,
     buying: Usd,
-    fees: Usd,
 }
 
 impl Holdings {
@@ -104,33 +106,33 @@ impl Holdings {
     }
 
     /// Counts what of an order no position shows: its remaining size, whole when its outcome is unknown, and what is matched and
-    /// not traded yet, even after it has ended.
-    pub fn add_order(&mut self, order: &Order) {
+    /// not traded yet, even after it has ended. `fees` is what its market charges, here and below.
+    pub fn add_order(&mut self, order: &Order, fees: FeeSchedule) {
         let shares = order.at_stake();
         if !shares.is_zero() {
-            self.reserve(&order.intent, shares, order.state.reserves());
+            self.reserve(&order.intent, shares, order.state.reserves(), fees);
         }
     }
 
     /// Counts an intent that is approved but not an order yet.
-    pub fn add_intent(&mut self, intent: &OrderIntent) {
-        self.reserve(intent, intent.size, true);
+    pub fn add_intent(&mut self, intent: &OrderIntent, fees: FeeSchedule) {
+        self.reserve(intent, intent.size, true, fees);
     }
 
     /// Counts shares of an intent that are traded and in no position yet.
-    pub fn add_traded(&mut self, intent: &OrderIntent, shares: Size) {
-        self.reserve(intent, shares, false);
+    pub fn add_traded(&mut self, intent: &OrderIntent, shares: Size, fees: FeeSchedule) {
+        self.reserve(intent, shares, false, fees);
     }
 
-    fn reserve(&mut self, intent: &OrderIntent, shares: Size, open: bool) {
+    fn reserve(&mut self, intent: &OrderIntent, shares: Size, open: bool, fees: FeeSchedule) {
         let holding = self.tokens.entry(intent.token.clone()).or_default();
         match intent.side {
             Side::Buy => {
                 holding.buying += shares;
-                let notional = intent.price.notional(shares);
-                self.gross += notional;
-                self.buying += notional;
-                *self.strategies.entry(intent.strategy.clone()).or_default() += notional;
+                let cost = intent.cost(shares, fees);
+                self.gross += cost;
+                self.buying += cost;
+                *self.strategies.entry(intent.strategy.clone()).or_default() += cost;
             }
             Side::Sell => holding.selling += shares,
         }
@@ -141,17 +143,9 @@ impl Holdings {
             side: intent.side,
             price: intent.price,
             shares,
+            fee: intent.worst_fee(shares, fees),
             open,
         });
-    }
-
-    /// Counts the taker fees that the buys so far may cost, by the schedules of their markets. The limit price is the worst: what
-    /// a cheaper share saves is more than what its fee may be higher.
-    pub fn charge(&mut self, schedule: impl Fn(&MarketId) -> Option<FeeSchedule>) {
-        let fee = |order: &Commitment| {
-            schedule(&order.market).map_or(Usd::ZERO, |schedule| schedule.taker_fee(order.price, order.shares))
-        };
-        self.fees = self.commitments.iter().filter(|order| order.side == Side::Buy).map(fee).sum();
     }
 
     /// Everything at stake that is in no position, in no particular order.
@@ -177,15 +171,22 @@ impl Holdings {
         self.tokens.get(token).copied().unwrap_or_default()
     }
 
+    /// Shares of both outcomes of a market, held or being bought.
+    #[must_use]
+    pub fn shares_of(&self, market: &Market) -> Size {
+        let of_each = market.tokens.iter().map(|outcome| self.token(&outcome.token));
+        of_each.map(|holding| holding.held_long() + holding.buying).sum()
+    }
+
     /// What the tokens outside of `known` cost, buys of them included.
     #[must_use]
     pub fn cost_outside(&self, known: impl Fn(&TokenId) -> bool) -> Usd {
         let held: Usd = self.tokens.iter().filter(|(token, _)| !known(token)).map(|(_, holding)| holding.cost).sum();
         let open = self.commitments.iter().filter(|order| order.side == Side::Buy && !known(&order.token));
-        held + open.map(|order| order.price.notional(order.shares)).sum::<Usd>()
+        held + open.map(|order| order.price.notional(order.shares) + order.fee).sum::<Usd>()
     }
 
-    /// Each strategy's share in the cost of unresolved positions plus the notional of its buy orders.
+    /// Each strategy's share in the cost of unresolved positions plus what its buy orders may cost.
     pub fn by_strategy(&self) -> impl Iterator<Item = (&StrategyId, &Usd)> {
         self.strategies.iter()
     }
@@ -196,13 +197,13 @@ impl Holdings {
         self.strategies.get(strategy).copied().unwrap_or_default()
     }
 
-    /// What the buy orders may cost, with the fees of the last [`Self::charge`].
+    /// What the buy orders may cost.
     #[must_use]
-    pub fn reserved(&self) -> Usd {
-        self.buying + self.fees
+    pub const fn reserved(&self) -> Usd {
+        self.buying
     }
 
-    /// Cost of unresolved positions plus notional of buy orders.
+    /// Cost of unresolved positions plus what the buy orders may cost.
     #[must_use]
     pub const fn gross(&self) -> Usd {
         self.gross

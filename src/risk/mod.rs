@@ -26,4 +26,4 @@ pub use limits::Limits;
 pub use recent::Recent;
 pub use track::{Day, Track};
 pub use uses::{Measured, uses};
-pub use worst::{Wanted, worst_loss};
+pub use worst::worst_loss;

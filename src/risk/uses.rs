@@ -85,9 +85,14 @@ fn of_market(limits: &Limits, measured: &Measured<'_>, market: &Market, uses: &m
             uses.push(LimitUse::new(Control::PositionCap, subject, share, "shares"));
         }
     }
+    let slug = market.slug.as_str();
+    let shares = measured.holdings.shares_of(market);
+    if !shares.is_zero() {
+        uses.push(LimitUse::new(Control::MarketCap, slug, (shares.0, limits.market_cap.0), "shares"));
+    }
     if touched {
         let loss = worst_loss(market, measured.holdings, None);
-        uses.push(LimitUse::new(Control::MarketLoss, market.slug.as_str(), (loss.0, limits.market_loss.0), "pUSD"));
+        uses.push(LimitUse::new(Control::MarketLoss, slug, (loss.0, limits.market_loss.0), "pUSD"));
     }
 }
 
@@ -111,13 +116,15 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
+    use crate::domain::Size;
     use crate::risk::checks::bench::{Bench, buy, market};
 
     #[test]
     fn every_limit_shows_what_is_used_of_it_the_nearest_first() {
         let mut bench = Bench::new();
         bench.hold("up", "100", "0.60");
-        bench.holdings.add_intent(&buy("0.50", "60"));
+        bench.limits.market_cap = Size(dec!(400));
+        bench.reserve(&buy("0.50", "60"));
         bench.recent.note(&buy("0.50", "60"), bench.now);
         let equity = Some(Equity { current: Usd(dec!(-30)), peak: Usd(dec!(20)), ..Equity::default() });
         let markets = HashMap::from([(market().market, market())]);
@@ -139,6 +146,7 @@ mod tests {
             told,
             [
                 "80 % position_cap of btc-updown-5m-1795348800 Up: 160 of 200 shares",
+                "40 % market_cap of btc-updown-5m-1795348800: 160 of 400 shares",
                 "30 % market_loss of btc-updown-5m-1795348800: 90 of 300 pUSD",
                 "25 % daily_drawdown of account: 50 of 200 pUSD",
                 "20 % daily_loss of account: 30 of 150 pUSD",

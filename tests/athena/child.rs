@@ -82,6 +82,7 @@ impl Cast {
             order_notional: much,
             price_collar: dec!(0.5),
             position_cap: Size(dec!(1_000_000_000)),
+            market_cap: Size(dec!(1_000_000_000)),
             gross_exposure: much,
             market_loss: much,
             group_loss: much,

@@ -31,6 +31,7 @@ pub(crate) fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderInt
         order_notional: plenty,
         price_collar: dec!(0.99),
         position_cap: Size(plenty.0),
+        market_cap: Size(plenty.0),
         gross_exposure: plenty,
         market_loss: plenty,
         group_loss: plenty,

@@ -214,8 +214,9 @@ impl Home {
                 "markets = [\"btc-updown-5m-{start}\", \"quiet-sample-market\", \"quiet-sample-market-{start}\"]"
                     .to_owned()
             }
-            key @ ("order_size" | "order_notional" | "position_cap" | "gross_exposure" | "market_loss"
-            | "group_loss" | "strategy_exposure" | "daily_loss" | "daily_drawdown" | "rolling_loss") => {
+            key @ ("order_size" | "order_notional" | "position_cap" | "market_cap" | "gross_exposure"
+            | "market_loss" | "group_loss" | "strategy_exposure" | "daily_loss" | "daily_drawdown"
+            | "rolling_loss") => {
                 format!("{key} = \"1000000\"")
             }
             key @ ("open_orders" | "strategy_rate" | "account_rate" | "repeated_executions") => {

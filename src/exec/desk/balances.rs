@@ -123,11 +123,9 @@ impl Desk {
         let ended = ended.filter_map(|key| self.orders.get(key)).map(|tracked| (tracked, tracked.standing.untraded()));
         for (tracked, shares) in open.chain(ended) {
             let intent = &tracked.row.order.intent;
-            let fee =
-                self.markets.get(&intent.market).map_or(Usd::ZERO, |market| market.fee.most(intent.price, shares));
             match intent.side {
                 Side::Buy => {
-                    let paid = intent.price.notional(shares) + fee;
+                    let paid = intent.cost(shares, self.fees_of(&intent.market));
                     expected.may_show(&intent.token, -paid.0, shares.0);
                 }
                 // It may sell for more than its limit, up to a whole pUSD a share.

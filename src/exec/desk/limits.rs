@@ -167,7 +167,7 @@ impl Desk {
         }
         let mut detail = 0;
         uses.retain(|used| {
-            let of_one = matches!(used.control, Control::PositionCap | Control::MarketLoss);
+            let of_one = matches!(used.control, Control::PositionCap | Control::MarketCap | Control::MarketLoss);
             detail += usize::from(of_one);
             !of_one || detail <= SHOWN
         });

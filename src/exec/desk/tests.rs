@@ -406,7 +406,7 @@ fn an_unknown_outcome_reserves_until_evidence_and_is_found() {
     sent(&mut desk, "a", TimeInForce::Gtc);
     let step = answered(&mut desk, "a", unknown(), 5);
     assert_eq!((state(&desk, "a"), acks(&step), lookups(&step)), (OrderState::Unknown, 1, 1));
-    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.00)), "full size stays reserved");
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.175)), "full size stays reserved");
     let seen = venue_order("a", VenueOrderStatus::Live, Some(dec!(4)));
     let fills = vec![venue_fill("a", "t1", dec!(4), FillStatus::Matched)];
     desk.on_lookup(&"0xa".into(), at(6), Ok(Lookup { order: Some(seen), fills }), at(7));
@@ -548,7 +548,7 @@ fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
     assert_eq!((mismatches(&step), desk.trading_state(at(20))), (1, TradingState::Active));
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(20));
     assert_eq!((shown.orders.open, shown.orders.sent, shown.recent_orders.len()), (1, 0, 1));
-    assert_eq!(shown.exposure.gross, Usd(dec!(5.00)));
+    assert_eq!(shown.exposure.gross, Usd(dec!(5.175)));
     desk.on_user_event(UserEvent::Order(venue_order("manual", VenueOrderStatus::Cancelled, None)), at(30));
     assert_eq!(desk.counts.open, 0);
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
-    Book, ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp,
-    TradingState, Usd,
+    Book, ClockSkew, Exposure, FeeSchedule, HermesState, KillReport, Latency, MarketId, Order, OrderCounts,
+    OrderIntent, Timestamp, TradingState, Usd,
 };
 use crate::risk::{Approved, Denied, Group, Holdings, RiskView, reducing};
 
@@ -138,15 +138,20 @@ impl Desk {
         let others = self.at_stake().filter(|key| Some(*key) != without);
         for (key, tracked) in others.filter_map(|key| self.orders.get(key).map(|tracked| (key, tracked))) {
             let order = &tracked.row.order;
+            let fees = self.fees_of(&order.intent.market);
             if self.risen.contains(key) {
                 let size = order.intent.size.max(order.matched) - order.traded;
-                holdings.add_intent(&OrderIntent { size, ..order.intent.clone() });
+                holdings.add_intent(&OrderIntent { size, ..order.intent.clone() }, fees);
             } else {
-                holdings.add_order(order);
+                holdings.add_order(order, fees);
             }
         }
-        holdings.charge(|market| self.markets.get(market).map(|market| market.fee));
         holdings
+    }
+
+    /// What a market charges; the most that any does while it is not known.
+    pub(super) fn fees_of(&self, market: &MarketId) -> FeeSchedule {
+        self.markets.get(market).map_or(FeeSchedule::DEAREST, |market| market.fee)
     }
 
     /// Every order of which something may be at stake that no position shows, once each.

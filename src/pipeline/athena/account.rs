@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::markets::Markets;
 use crate::domain::{
-    EquityState, Funds, HermesState, IntentId, Order, OrderIntent, Position, Size, StrategyHalt, StrategyId, Timestamp,
-    TokenId, TradeEvent,
+    EquityState, FeeSchedule, Funds, HermesState, IntentId, Order, OrderIntent, Position, Size, StrategyHalt,
+    StrategyId, Timestamp, TokenId, TradeEvent,
 };
 use crate::risk::{Equity, Holdings};
 
@@ -158,13 +158,14 @@ impl Account {
         let mut holdings = Holdings::new();
         self.positions.values().for_each(|position| holdings.add_position(position));
         let counts = |id: &IntentId| Some(id) != without;
+        let fees =
+            |intent: &OrderIntent| markets.market(&intent.market).map_or(FeeSchedule::DEAREST, |market| market.fee);
         let orders = self.orders.iter().filter(|(id, _)| counts(id));
-        orders.for_each(|(_, order)| holdings.add_order(order));
+        orders.for_each(|(_, order)| holdings.add_order(order, fees(&order.intent)));
         let on_their_way = self.on_their_way.iter().filter(|(id, _)| counts(id));
-        on_their_way.for_each(|(_, intent)| holdings.add_intent(intent));
+        on_their_way.for_each(|(_, intent)| holdings.add_intent(intent, fees(intent)));
         let unbooked = self.unbooked.iter().filter(|(id, _)| counts(id));
-        unbooked.for_each(|(_, (intent, shares))| holdings.add_traded(intent, *shares));
-        holdings.charge(|market| markets.market(market).map(|market| market.fee));
+        unbooked.for_each(|(_, (intent, shares))| holdings.add_traded(intent, *shares, fees(intent)));
         holdings
     }
 

@@ -14,8 +14,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, _now: 
     let Some(funds) = view.funds else {
         return verdict(Control::Balance, "the balance is not known yet", "free pUSD for buys", false);
     };
-    let fee = view.market.map_or(Usd::ZERO, |market| market.fee.taker_fee(intent.price, intent.size));
-    let (cost, reserved) = (intent.price.notional(intent.size) + fee, view.holdings.reserved());
+    let (cost, reserved) = (view.cost(intent), view.holdings.reserved());
     let needed = cost + reserved;
     let shown = |amount: Usd| amount.decimal().normalize();
     let value = format!("{} pUSD: {} with its fee, {} reserved", shown(needed), shown(cost), shown(reserved));
@@ -38,8 +37,7 @@ mod tests {
         let mut bench = Bench::new();
         let fee = FeeSchedule { rate: dec!(0.07), exponent: 1 };
         bench.market = Some(Market { fee, ..market() });
-        bench.holdings.add_intent(&buy("0.50", "20"));
-        bench.holdings.charge(|_| Some(fee));
+        bench.reserve(&buy("0.50", "20"));
         bench.funds = Some(Funds { free, allowance });
         bench.run(check, &buy("0.50", "40"))
     }

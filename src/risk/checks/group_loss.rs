@@ -1,4 +1,4 @@
-//! What the markets of one event can lose together in their worst outcome, open orders included.
+//! What the markets of one event can lose together in their worst outcome, open orders and fees included.
 
 use super::verdict;
 use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
@@ -12,8 +12,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
     let Some(group) = view.group else {
         return verdict(Control::GroupLoss, "in no event group", limit, true);
     };
-    let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
-    let loss = group.worst_loss(view.holdings, wanted);
+    let loss = group.worst_loss(view.holdings, Some(intent));
     let adds = loss > group.worst_loss(view.holdings, None);
     let shown = loss.decimal().normalize();
     let value = format!("{shown} pUSD in the worst outcome of {} known markets", group.len());

@@ -11,6 +11,7 @@ pub mod duplicate;
 pub mod gross_exposure;
 pub mod group_loss;
 pub mod market;
+pub mod market_cap;
 pub mod market_loss;
 pub mod open_orders;
 pub mod order_notional;
@@ -39,7 +40,7 @@ pub type Check = fn(&OrderIntent, &RiskView<'_>, &Limits, Timestamp) -> CheckRes
 #[must_use]
 pub fn is_reducing(intent: &OrderIntent, view: &RiskView<'_>) -> bool {
     let held = intent.side == Side::Sell && intent.size <= view.holdings.token(&intent.token).sellable();
-    let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
+    let wanted = Some(intent);
     let hedge = |market: &Market| {
         worst_loss(market, view.holdings, wanted) > worst_loss(market, view.holdings, None)
             || view

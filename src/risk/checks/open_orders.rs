@@ -21,9 +21,9 @@ mod tests {
     fn the_last_place_can_be_taken_and_no_further() {
         let mut bench = Bench::new();
         bench.limits.open_orders = 2;
-        bench.holdings.add_intent(&sell("0.60", "5"));
+        bench.reserve(&sell("0.60", "5"));
         assert!(bench.run(check, &buy("0.50", "5")).passed);
-        bench.holdings.add_intent(&buy("0.40", "5"));
+        bench.reserve(&buy("0.40", "5"));
         assert!(!bench.run(check, &buy("0.50", "5")).passed);
     }
 }

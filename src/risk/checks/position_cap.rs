@@ -27,15 +27,15 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Order;
+    use crate::domain::{FeeSchedule, Order};
     use crate::risk::checks::bench::{Bench, buy, sell};
 
     #[test]
     fn held_buying_and_wanted_together_reach_the_cap_and_no_further() {
         let mut bench = Bench::new();
         bench.hold("up", "120", "0.50");
-        bench.holdings.add_order(&Order::new(buy("0.50", "40"), bench.now));
-        bench.holdings.add_intent(&buy("0.50", "20"));
+        bench.holdings.add_order(&Order::new(buy("0.50", "40"), bench.now), FeeSchedule::FREE);
+        bench.reserve(&buy("0.50", "20"));
         assert!(bench.run(check, &buy("0.50", "20")).passed);
         assert!(!bench.run(check, &buy("0.50", "20.01")).passed);
     }
@@ -45,7 +45,7 @@ mod tests {
         let mut bench = Bench::new();
         assert!(!bench.run(check, &sell("0.50", "0.01")).passed);
         bench.hold("up", "30", "0.50");
-        bench.holdings.add_intent(&sell("0.50", "10"));
+        bench.reserve(&sell("0.50", "10"));
         assert!(bench.run(check, &sell("0.50", "20")).passed);
         assert!(!bench.run(check, &sell("0.50", "20.01")).passed);
     }

@@ -37,7 +37,7 @@ mod tests {
 
     fn passes(resting: &OrderIntent, wanted: &OrderIntent) -> bool {
         let mut bench = Bench::new();
-        bench.holdings.add_intent(resting);
+        bench.reserve(resting);
         bench.run(check, wanted).passed
     }
 

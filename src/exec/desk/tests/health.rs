@@ -107,7 +107,7 @@ fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
     assert_eq!([state(&desk, "a"), state(&desk, "b")], [OrderState::Unknown; 2]);
     assert_eq!((desk.counts.unknown, desk.counts.open), (2, 0));
     assert!(desk.trouble(at(10_501)).expect("halted").contains("heartbeat"));
-    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.00)), "reserved whole");
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.35)), "reserved whole");
     desk.on_heartbeat(Ok(()), at(10_600));
     let step = desk.on_tick(at(10_700));
     let asked = snapshots(&step);

@@ -117,7 +117,7 @@ fn a_retry_is_refused_while_the_earlier_attempt_may_live() {
     let id = buried(&mut desk, "a", RejectCode::Other);
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Live, None)), at(20));
     assert!(refusal(desk.retry_dead_letter(&id, "a", &sign, at(21))).contains("not proven dead"));
-    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.00)), "at stake while it lives");
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.175)), "at stake while it lives");
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(22));
     assert_eq!(desk.holdings(None).gross(), Usd::ZERO);
     desk.retry_dead_letter(&id, "a", &sign, at(23)).expect("dead now");

@@ -207,7 +207,7 @@ fn a_level_of_a_limit_is_written_and_told_once_and_the_snapshot_shows_the_use() 
     let nearest = &shown[0];
     assert_eq!(
         (nearest.control, nearest.value, nearest.limit, nearest.percent),
-        (Control::GrossExposure, dec!(5), dec!(10), 50)
+        (Control::GrossExposure, dec!(5.175), dec!(10), 51)
     );
     assert!(shown.windows(2).all(|pair| pair[0].percent >= pair[1].percent));
 }

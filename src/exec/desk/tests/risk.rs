@@ -187,14 +187,14 @@ fn what_was_matched_and_has_no_trade_yet_is_at_stake() {
         let holdings = desk.holdings(None);
         (holdings.gross(), holdings.of_strategy(&"momentum".into()), holdings.token(&"1".into()).buying)
     };
-    let whole = (Usd(dec!(5)), Usd(dec!(5)), Size(dec!(10)));
+    let whole = (Usd(dec!(5.175)), Usd(dec!(5.175)), Size(dec!(10)));
     assert_eq!(at_stake(&desk), whole);
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Live, Some(dec!(4)))), at(10));
     assert_eq!(at_stake(&desk), whole, "the trade of the four is not known");
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)))), at(11));
     assert_eq!((state(&desk, "a"), at_stake(&desk)), (OrderState::Filled, whole));
     desk.on_user_event(UserEvent::Fill(venue_fill("a", "t1", dec!(10), FillStatus::Matched)), at(12));
-    assert_eq!(at_stake(&desk), (Usd(dec!(5)), Usd(dec!(5)), Size::ZERO), "held now, and counted once");
+    assert_eq!(at_stake(&desk), (Usd(dec!(5.175)), Usd(dec!(5.175)), Size::ZERO), "held now, and counted once");
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn tight() -> Limits {
         order_notional: Usd(dec!(40)),
         price_collar: dec!(0.30),
         position_cap: Size(dec!(90)),
+        market_cap: Size(dec!(120)),
         market_loss: Usd(dec!(50)),
         group_loss: Usd(dec!(70)),
         strategy_exposure: Usd(dec!(60)),
@@ -341,10 +342,10 @@ impl World {
         of_token.filter_map(lot).collect()
     }
 
-    /// Shares and their cost at average, from scratch.
+    /// Shares and their cost at average with their fees, from scratch.
     fn average_cost(lots: &[(Side, Decimal, Decimal)]) -> (Decimal, Decimal) {
         lots.iter().fold((Decimal::ZERO, Decimal::ZERO), |(shares, cost), (side, size, price)| match side {
-            Side::Buy => (shares + size, cost + size * price),
+            Side::Buy => (shares + size, cost + size * price + Self::fee(*price, *size)),
             Side::Sell => (shares - size, cost - cost * size / shares),
         })
     }
@@ -352,7 +353,7 @@ impl World {
     /// What could be lost by this order or fill if `winner` pays, when it comes to be and it hurts.
     fn hurts(side: Side, size: Decimal, price: Decimal, pays: bool) -> Decimal {
         let bought = size * price - if pays { size } else { Decimal::ZERO };
-        (if side == Side::Buy { bought } else { -bought }).max(Decimal::ZERO)
+        (Self::fee(price, size) + if side == Side::Buy { bought } else { -bought }).max(Decimal::ZERO)
     }
 
     fn loss_of(&self, token: usize, pays: bool) -> Decimal {
@@ -361,7 +362,7 @@ impl World {
             .iter()
             .map(|(side, size, price)| {
                 let bought = size * price - if pays { *size } else { Decimal::ZERO };
-                if *side == Side::Buy { bought } else { -bought }
+                Self::fee(*price, *size) + if *side == Side::Buy { bought } else { -bought }
             })
             .sum();
         let provisional = self.lots(TOKENS[token], |trade, _| !trade.status.is_final());
@@ -379,18 +380,22 @@ impl World {
         open.map(|order| what(order.intent.side, order.intent.size.0 - order.matched, order.intent.price.0)).sum()
     }
 
-    fn notional(&self, of: impl Fn(&OrderIntent) -> bool) -> Decimal {
-        self.open(of, |side, size, price| if side == Side::Buy { size * price } else { Decimal::ZERO })
+    /// What open buys may still cost.
+    fn buying(&self, of: impl Fn(&OrderIntent) -> bool) -> Decimal {
+        let cost = |size: Decimal, price: Decimal| size * price + Self::fee(price, size);
+        self.open(of, |side, size, price| if side == Side::Buy { cost(size, price) } else { Decimal::ZERO })
     }
 
     /// Every limit against the venue's record.
     fn audit(&self) {
-        let (limits, slack) = (tight(), dec!(0.00001));
+        // Each fill's fee is rounded by itself.
+        let (limits, slack) = (tight(), dec!(0.001));
         let within =
             |what: &str, value: Decimal, limit: Decimal| assert!(value <= limit + slack, "{what}: {value} of {limit}");
-        let mut gross = self.notional(|_| true);
-        let mut of_strategy = STRATEGIES.map(|name| self.notional(|intent| intent.strategy.as_str() == name));
-        for token in TOKENS {
+        let mut gross = self.buying(|_| true);
+        let mut of_market = [Decimal::ZERO; 2];
+        let mut of_strategy = STRATEGIES.map(|name| self.buying(|intent| intent.strategy.as_str() == name));
+        for (index, token) in TOKENS.into_iter().enumerate() {
             let held = self.lots(token, |trade, side| {
                 trade.status == FillStatus::Confirmed || (side == Side::Buy && trade.status != FillStatus::Failed)
             });
@@ -403,6 +408,7 @@ impl World {
                 },
             );
             within("position", shares + buying, limits.position_cap.0);
+            of_market[index / 2] += shares + buying;
             let certain = self.lots(token, |trade, side| {
                 trade.status == FillStatus::Confirmed || (side == Side::Sell && trade.status != FillStatus::Failed)
             });
@@ -427,11 +433,16 @@ impl World {
                     intent.token.as_str() == token && intent.side == Side::Sell
                 });
                 if !sold {
-                    of_strategy[index] += bought.map(|trade| trade.size * trade.price).sum::<Decimal>();
+                    of_strategy[index] += bought
+                        .map(|trade| trade.size * trade.price + Self::fee(trade.price, trade.size))
+                        .sum::<Decimal>();
                 }
             }
         }
         within("gross", gross, limits.gross_exposure.0);
+        for shares in of_market {
+            within("both outcomes", shares, limits.market_cap.0);
+        }
         for exposure in of_strategy {
             within("strategy", exposure, limits.strategy_exposure.0);
         }
@@ -476,13 +487,7 @@ impl World {
                 (Side::Sell, _) => Decimal::ZERO,
             }
         };
-        let open = self.open(
-            |_| true,
-            |side, size, price| {
-                if side == Side::Buy { size * price + Self::fee(price, size) } else { Decimal::ZERO }
-            },
-        );
-        self.trades.iter().map(paid).sum::<Decimal>() + open
+        self.trades.iter().map(paid).sum::<Decimal>() + self.buying(|_| true)
     }
 
     /// Equity from scratch: the cash that moved, and what is held at its bid; or not known, when a bid is missing or too old.

@@ -34,20 +34,20 @@ fn matched_shares_are_at_stake_until_their_trade_is_booked() {
     answered(&mut desk, "a", accepted(), 5);
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)))), at(10));
     assert_eq!((state(&desk, "a"), desk.portfolio.holds(&"1".into())), (OrderState::Filled, false));
-    assert_eq!((desk.holdings(None).gross(), up(&desk).buying), (Usd(dec!(5)), Size(dec!(10))));
+    assert_eq!((desk.holdings(None).gross(), up(&desk).buying), (Usd(dec!(5.175)), Size(dec!(10))));
     assert_eq!(desk.holdings(None).open().count(), 0, "nothing is open any more");
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(11));
-    assert_eq!((shown.exposure.gross, shown.recent_orders.len()), (Usd(dec!(5)), 1));
+    assert_eq!((shown.exposure.gross, shown.recent_orders.len()), (Usd(dec!(5.175)), 1));
     assert_eq!(shown.recent_orders[0].at_stake(), Size(dec!(10)));
     desk.on_user_event(UserEvent::Fill(venue_fill("a", "t1", dec!(4), FillStatus::Matched)), at(12));
     assert_eq!(
         (desk.holdings(None).gross(), up(&desk).held, up(&desk).buying),
-        (Usd(dec!(5)), Size(dec!(4)), Size(dec!(6)))
+        (Usd(dec!(5.175)), Size(dec!(4)), Size(dec!(6)))
     );
     desk.on_user_event(UserEvent::Fill(venue_fill("a", "t2", dec!(6), FillStatus::Matched)), at(13));
     assert_eq!(
         (desk.holdings(None).gross(), up(&desk).held, up(&desk).buying),
-        (Usd(dec!(5)), Size(dec!(10)), Size::ZERO)
+        (Usd(dec!(5.175)), Size(dec!(10)), Size::ZERO)
     );
 }
 
@@ -75,7 +75,7 @@ fn a_restart_counts_matched_shares_without_a_trade() {
     (order.state, order.matched, order.order) = (OrderState::Filled, Size(dec!(10)), Some("0xa".into()));
     let row = OrderRow { order, digest: None, accepted: true, adopted: false, posts: 0, token: 0 };
     let (desk, _) = restored(Memory { orders: vec![row], ..Memory::default() });
-    assert_eq!((up(&desk).buying, desk.holdings(None).gross()), (Size(dec!(10)), Usd(dec!(5))));
+    assert_eq!((up(&desk).buying, desk.holdings(None).gross()), (Size(dec!(10)), Usd(dec!(5.175))));
 }
 
 /// How the venue ended an order: matched in full, or cancelled after a part.
