@@ -7,9 +7,9 @@ use std::time::Duration;
 use cockpit::clock;
 use cockpit::config::Config;
 use cockpit::domain::{
-    Book, HermesState, Level, Market, PolymarketData, Price, Side, Size, Symbol, Tick, TickKind, Timestamp,
+    Book, HermesState, Instruments, Level, Market, PolymarketData, Price, Side, Size, Symbol, Tick, TickKind, Timestamp,
 };
-use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Runner, Running, Strategy as _};
+use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Running, Strategy as _};
 use rust_decimal::{Decimal, dec};
 
 use super::an_hour;
@@ -35,9 +35,9 @@ const SNAPSHOTS: usize = 5;
 
 /// What Athena knows besides ticks: an armed Hermes, whose limits are those in force, and a market.
 fn engine(hermes: &HermesState, market: &Market, now: Timestamp) -> Engine {
-    let params = MomentumParams { market: market.slug.to_string(), min_edge: dec!(-1), ..Momentum::defaults() };
-    let runner: Box<dyn Runner> = Box::new(Running::<Momentum>::new(params));
-    let mut engine = Engine::new(vec![runner], Config::builtin().limits);
+    let on = Instruments::one("BTC/USD", market.slug.as_str());
+    let params = MomentumParams { on, min_edge: dec!(-1), ..Momentum::defaults() };
+    let mut engine = Engine::new(Running::<Momentum>::all(&params), Config::builtin().limits);
     // It stays fresh: the time here is made up.
     let later = HermesState { at: now.plus(Duration::from_hours(24 * 30)), ..hermes.clone() };
     let mut effects = Vec::new();
@@ -153,13 +153,9 @@ fn nanos(time: Duration) -> String {
 }
 
 fn cost(instruments: usize, market: &Market) -> Cost {
-    let strategies: Vec<MomentumParams> = an_hour::strategies(instruments)
-        .into_iter()
-        .map(|params| MomentumParams { window: Duration::from_secs(WINDOW), ..params })
-        .collect();
-    let symbols: Vec<Symbol> = strategies.iter().map(|params| params.symbol.clone()).collect();
-    let runners = strategies.into_iter().map(|params| Box::new(Running::<Momentum>::new(params)) as Box<dyn Runner>);
-    let mut engine = Engine::new(runners.collect(), Config::builtin().limits);
+    let params = MomentumParams { window: Duration::from_secs(WINDOW), ..an_hour::momentum(instruments) };
+    let symbols: Vec<Symbol> = params.on.iter().map(|on| on.symbol.clone()).collect();
+    let mut engine = Engine::new(Running::<Momentum>::all(&params), Config::builtin().limits);
     let mut world = World { symbols, begin: clock::now(), number: 0, effects: Vec::new() };
     let warm_up = instruments * usize::try_from(WINDOW + 2).expect("small");
     world.run(&mut engine, warm_up, false);

@@ -178,6 +178,7 @@ pub fn rollback(book: &ParamBook, table: &Table, to: u64, author: &Author<'_>) -
         return Err(reasons);
     };
     let mut target = earlier.values.clone();
+    target.retain(|name, _| table.specs.iter().any(|spec| spec.name == *name));
     for spec in table.specs.iter().filter(|spec| spec.is_fixed()) {
         if let Some(text) = values.get(spec.name) {
             target.insert(spec.name.to_owned(), text.clone());

@@ -7,8 +7,8 @@ use super::momentum::Momentum;
 use super::reversion::Reversion;
 use super::strategy::{Runner, Running, Strategy};
 use super::weather::Weather;
-use crate::domain::params::Params;
 use crate::domain::params::book::Values;
+use crate::domain::params::{Params, Table};
 use crate::domain::{ParamProblem, ParamSpec};
 
 /// All of them, in the order of `config.toml`.
@@ -16,6 +16,8 @@ pub const KINDS: [Kind; 3] = [Kind::of::<Momentum>(), Kind::of::<Reversion>(), K
 
 /// Something made of parameters, or everything that is wrong with them.
 type Made<T> = Result<T, Vec<ParamProblem>>;
+/// A strategy on each of its instruments.
+type Runners = Vec<Box<dyn Runner>>;
 
 /// A strategy without its types.
 #[derive(Clone, Copy)]
@@ -24,7 +26,8 @@ pub struct Kind {
     specs: &'static [ParamSpec],
     defaults: fn() -> StrategySettings,
     check: fn(&Values) -> Made<Values>,
-    runner: fn(&Values) -> Made<Box<dyn Runner>>,
+    runners: fn(&Values) -> Made<Runners>,
+    table: fn() -> Table,
 }
 
 impl Kind {
@@ -36,7 +39,8 @@ impl Kind {
             specs: S::Params::TABLE,
             defaults: || StrategySettings::of::<S>(S::ENABLED, &S::defaults()),
             check: |values| S::Params::from_texts(values).map(|params| params.texts()),
-            runner: |values| Ok(Box::new(Running::<S>::new(S::Params::from_texts(values)?))),
+            runners: |values| Ok(Running::<S>::all(&S::Params::from_texts(values)?)),
+            table: Table::of::<S::Params>,
         }
     }
 
@@ -50,6 +54,12 @@ impl Kind {
     #[must_use]
     pub const fn specs(&self) -> &'static [ParamSpec] {
         self.specs
+    }
+
+    /// Its parameters, as a book judges them.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        (self.table)()
     }
 
     /// As the embedded desk has it.
@@ -100,12 +110,12 @@ impl StrategySettings {
         &self.values
     }
 
-    /// The strategy before its first event.
+    /// The strategy before its first event, on each of its instruments.
     ///
     /// # Errors
     /// Everything that is wrong with the parameters.
-    pub(super) fn runner(&self) -> Result<Box<dyn Runner>, Vec<ParamProblem>> {
-        (self.kind.runner)(&self.values)
+    pub(super) fn runners(&self) -> Result<Runners, Vec<ParamProblem>> {
+        (self.kind.runners)(&self.values)
     }
 }
 
@@ -146,12 +156,12 @@ mod tests {
         assert!(!names.contains(RISK), "the limits have that name");
         for kind in KINDS {
             let defaults = kind.defaults();
-            let runner = defaults.runner().expect("its own defaults fit");
+            let runners = defaults.runners().expect("its own defaults fit");
+            let [runner] = &runners[..] else { panic!("one instrument was expected: {runners:?}") };
             assert_eq!(runner.key().0.as_str(), kind.name());
             assert_eq!(runner.values(), *defaults.values());
-            let table: crate::domain::params::Table = runner.table();
             assert_eq!(
-                table.names().collect::<Vec<_>>(),
+                kind.table().names().collect::<Vec<_>>(),
                 kind.specs().iter().map(|spec| spec.name).collect::<Vec<_>>()
             );
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rust_decimal::{Decimal, dec};
 
-use super::{Effect, Engine, Event, Momentum, MomentumParams, Runner, Running};
+use super::{Effect, Engine, Event, Momentum, MomentumParams, Running};
 use crate::domain::{
-    EquityState, Exposure, Funds, HermesState, KillLatch, KillReport, KillState, Latency, Market, Mode, Order,
-    OrderCounts, Pnl, PolymarketData, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp, TradeEvent,
+    EquityState, Exposure, Funds, HermesState, Instruments, KillLatch, KillReport, KillState, Latency, Market, Mode,
+    Order, OrderCounts, Pnl, PolymarketData, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp, TradeEvent,
     TradingState, Usd,
 };
 use crate::risk::checks::bench;
@@ -22,8 +22,7 @@ pub(super) const OPENS: i64 = 1_795_348_800;
 
 pub(super) fn params() -> MomentumParams {
     MomentumParams {
-        symbol: Symbol::new("BTC/USD"),
-        market: "btc-updown-5m-{start}".into(),
+        on: Instruments::one("BTC/USD", "btc-updown-5m-{start}"),
         window: Duration::from_secs(15),
         threshold: dec!(0.0001),
         min_ticks: 10,
@@ -118,9 +117,8 @@ impl Scene {
     /// A minute into the market, with both books fresh, Hermes active and nothing held.
     pub(super) fn new() -> Self {
         let now = Timestamp::from_secs(OPENS + 60);
-        let runner: Box<dyn Runner> = Box::new(Running::<Momentum>::new(params()));
         let mut scene = Self {
-            engine: Engine::new(vec![runner], bench::limits()),
+            engine: Engine::new(Running::<Momentum>::all(&params()), bench::limits()),
             now,
             trades: 0,
             start: OPENS,

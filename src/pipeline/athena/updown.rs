@@ -15,7 +15,8 @@ use super::strategy::{Cause, Desk, Wish};
 use super::window::{Direction, Sample, Window};
 use super::wishes::Skipped;
 use crate::domain::{
-    Figure, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol, TickKind, Timestamp,
+    Figure, Instrument, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol, TickKind,
+    Timestamp,
 };
 
 /// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
@@ -27,9 +28,8 @@ pub(super) const SIZE_DECIMALS: u32 = 2;
 /// The parameters that they share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms<'a> {
-    pub(super) strategy: &'a str,
-    pub(super) symbol: &'a Symbol,
-    pub(super) pattern: &'a str,
+    pub(super) strategy: &'static str,
+    pub(super) instrument: &'a Instrument,
     pub(super) span: Duration,
     pub(super) min_ticks: usize,
     pub(super) min_volume: Size,
@@ -229,7 +229,7 @@ impl<'a> View<'a> {
                 return Err(Obstacle::CoolingDown { left: terms.cooldown.saturating_sub(since) });
             }
         }
-        let market = self.market.ok_or_else(|| Obstacle::NoMarket { pattern: terms.pattern.to_owned() })?;
+        let market = self.market.ok_or_else(|| Obstacle::NoMarket { pattern: terms.instrument.market.clone() })?;
         if !market.accepting_orders {
             return Err(Obstacle::NotAccepting);
         }
@@ -329,7 +329,7 @@ impl<'a> View<'a> {
     ) -> Wish {
         let terms = self.terms;
         let rationale = Rationale {
-            source: terms.symbol.clone(),
+            source: terms.instrument.symbol.clone(),
             change: self.window.change().unwrap_or_default().round_dp(8),
             threshold,
             window_ms: whole_millis(terms.span),
@@ -339,7 +339,7 @@ impl<'a> View<'a> {
             reference: choice.reference,
             fair: choice.fair.map(|(fair, _)| Price(fair)),
             edge: choice.fair.map(|(_, edge)| Price(edge.round_dp(4))),
-            note: format!("{} {told}: {choice}", terms.symbol),
+            note: format!("{} {told}: {choice}", terms.instrument.symbol),
             params: 0,
             inputs,
         };

@@ -22,8 +22,8 @@ use super::strategy::{Cause, Desk, Strategy};
 use super::wishes::{Skipped, Wishes};
 use crate::domain::params::{choice, parameters};
 use crate::domain::{
-    ForecastModel, Market, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId, StrategyState, Symbol,
-    TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
+    ForecastModel, Instrument, Market, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId,
+    StrategyState, Symbol, TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
 };
 
 /// A report that claims to be this much later than its receipt is not believed.
@@ -227,11 +227,11 @@ impl Strategy for Weather {
         }
     }
 
-    fn source(params: &WeatherParams) -> Symbol {
-        Symbol::new(params.station.as_str())
+    fn instruments(params: &WeatherParams) -> Vec<Instrument> {
+        vec![Instrument { symbol: source(params), market: params.event.clone() }]
     }
 
-    fn start(_params: &WeatherParams) -> Memory {
+    fn start(_params: &WeatherParams, _instrument: &Instrument) -> Memory {
         Memory::default()
     }
 
@@ -282,7 +282,7 @@ impl Strategy for Weather {
         let high = state.outlook.high(today).map(|high| high.degrees(params.unit));
         StrategyState {
             strategy: Self::id(),
-            symbol: Self::source(params),
+            symbol: source(params),
             slug,
             change: None,
             threshold: if params.mode == Mode::Edge { params.min_edge } else { params.alert_at },
@@ -336,10 +336,14 @@ impl Memory {
     }
 }
 
+fn source(params: &WeatherParams) -> Symbol {
+    Symbol::new(params.station.as_str())
+}
+
 /// Whether the event may lead to a wish: the wish's cause, and the market that it is about when it is about one only.
 fn concern<'a>(event: &'a Event, params: &WeatherParams) -> Option<(Cause, Option<&'a crate::domain::MarketId>)> {
     let cause = |event_at, received_at, trade_id| Cause {
-        source: Weather::source(params),
+        source: source(params),
         event_at,
         received_at,
         trade_id,

@@ -105,7 +105,7 @@ fn at_a_start_what_was_said_last_about_each_parameter_counts() {
 #[test]
 fn what_is_fixed_is_always_the_files() {
     let mut other = first();
-    other.versions[0].values.insert("symbol".into(), "ETH/USD".into());
+    other.versions[0].values.insert("on".into(), "ETH/USD eth-updown-5m-{start}".into());
     let opened = open(Some(other), &"momentum".into(), &file(), &table(), NOW);
     assert_eq!((latest(&opened).version, &latest(&opened).values), (2, &file()));
 }

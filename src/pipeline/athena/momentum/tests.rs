@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::{Control, Market, OrderIntent, PolymarketData, Price, Side, TickKind, TradingState};
 use crate::pipeline::athena::Gap;
 use crate::pipeline::athena::scene::{OPENS, Scene, market, params, trade};
-use crate::pipeline::athena::{Effect, Engine, Runner, Running};
+use crate::pipeline::athena::{Effect, Engine, Running};
 use crate::risk::checks::bench;
 
 const UP: Decimal = dec!(87_008.70);
@@ -183,7 +183,7 @@ fn quotes_other_pairs_and_ticks_from_the_future_are_ignored() {
     let mut scene = Scene::new();
     scene.warm();
     let mut other = trade(100, UP, scene.now);
-    other.symbol = Symbol::new("ETH/USD");
+    other.symbol = crate::domain::Symbol::new("ETH/USD");
     let mut future = trade(100, UP, scene.now);
     future.event_at = scene.now.plus(Duration::from_secs(6));
     let mut quote = trade(100, UP, scene.now);
@@ -205,7 +205,7 @@ fn a_kept_window_goes_on_where_it_was() {
     assert_eq!(chunks, [], "no chunk is full yet");
     let text = serde_json::to_string(&saved).expect("serialises");
     let revive = |params: MomentumParams| {
-        let mut runner = Running::<Momentum>::new(params);
+        let mut runner = Running::<Momentum>::all(&params).remove(0);
         runner.restore(&saved, &[], scene.now).map(|()| {
             let (kept, _) = runner.save(false)().expect("serialises");
             serde_json::to_string(&kept).expect("serialises")
@@ -233,7 +233,7 @@ fn with(change: impl FnOnce(&mut MomentumParams)) -> Scene {
     let mut changed = params();
     change(&mut changed);
     let mut scene = Scene::new();
-    scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(changed))], bench::limits());
+    scene.engine = Engine::new(Running::<Momentum>::all(&changed), bench::limits());
     scene.list(OPENS);
     scene.refresh();
     scene.warm();
@@ -406,7 +406,7 @@ fn an_intent_that_is_derived_again_does_not_stand_in_its_own_way() {
     let tight = || {
         let mut scene = Scene::new();
         let limits = crate::risk::Limits { position_cap: Size(dec!(20)), ..bench::limits() };
-        scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], limits);
+        scene.engine = Engine::new(Running::<Momentum>::all(&params()), limits);
         scene.list(scene.start);
         scene.refresh();
         scene.warm();

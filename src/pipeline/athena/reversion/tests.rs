@@ -17,7 +17,7 @@ fn with(change: impl FnOnce(&mut ReversionParams)) -> Scene {
     };
     change(&mut params);
     let mut scene = Scene::new();
-    scene.engine = Engine::new(vec![Box::new(Running::<Reversion>::new(params))], bench::limits());
+    scene.engine = Engine::new(Running::<Reversion>::all(&params), bench::limits());
     scene.list(OPENS);
     scene.refresh();
     scene

@@ -46,7 +46,7 @@ impl Desk {
         let mut scene = scene::Scene::new();
         let limits =
             Limits { markets: BUCKETS.iter().map(|bucket| format!("{EVENT}-{bucket}")).collect(), ..bench::limits() };
-        scene.engine = Engine::new(vec![Box::new(Running::<Weather>::new(params))], limits);
+        scene.engine = Engine::new(Running::<Weather>::all(&params), limits);
         let zone = Zone::named("America/New_York").expect("known");
         let mut desk = Self { scene, day: LocalDay::new(2026, 7, 10).expect("a day"), zone };
         desk.clock(9, 0);
