@@ -34,6 +34,15 @@ struct Span {
     kept: bool,
 }
 
+/// A loss against its limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beyond {
+    /// How many measurements in a row it has been beyond.
+    count: usize,
+    /// It was told, and has not been within its limit since.
+    told: bool,
+}
+
 /// What losses are measured by.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
@@ -44,8 +53,8 @@ pub struct Track {
     /// The latest measurements, the newest last, as many as must agree.
     latest: VecDeque<Usd>,
     spans: VecDeque<Span>,
-    /// How many measurements in a row each loss has been beyond its limit.
-    beyond: [u32; 2],
+    /// The drawdown and the rolling loss.
+    beyond: [Beyond; 2],
 }
 
 impl Track {
@@ -71,9 +80,17 @@ impl Track {
         self.roll(now, confirmed, limits.rolling_window());
         let losses = self.losses(now, total, limits);
         let mut breaches = Vec::new();
-        for (count, loss) in self.beyond.iter_mut().zip(losses) {
-            *count = if loss.is_some() { count.saturating_add(1) } else { 0 };
-            breaches.extend(loss.filter(|_| *count as usize == needed));
+        for (beyond, loss) in self.beyond.iter_mut().zip(losses) {
+            let Some(loss) = loss else {
+                *beyond = Beyond::default();
+                continue;
+            };
+            beyond.count = beyond.count.saturating_add(1);
+            // As many as are asked for now: their number may have been lowered meanwhile.
+            if beyond.count >= needed && !beyond.told {
+                beyond.told = true;
+                breaches.push(loss);
+            }
         }
         breaches
     }
@@ -145,7 +162,7 @@ impl Track {
 
     /// A person has armed: what was beyond its limit must be seen anew.
     pub const fn rearm(&mut self) {
-        self.beyond = [0; 2];
+        self.beyond = [Beyond { count: 0, told: false }; 2];
     }
 
     /// A total against its references; nothing before the first measurement.

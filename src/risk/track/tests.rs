@@ -59,6 +59,17 @@ fn a_true_fall_trips_each_control_exactly_once() {
 }
 
 #[test]
+fn fewer_confirmations_count_for_a_loss_that_is_beyond_its_limit_already() {
+    let mut track = steady(100);
+    let asking = |drawdown_confirmations| Limits { drawdown_confirmations, ..limits() };
+    let mut seen = |secs, confirmations| track.observe(at(secs), Some(usd(10)), &asking(confirmations)).len();
+    assert!((5..15).all(|secs| seen(secs, 60) == 0));
+    assert_eq!(seen(15, 3), 2, "both are beyond for longer than is asked for now");
+    assert!((16..30).all(|secs| seen(secs, 3) == 0), "told once");
+    assert!((30..100).all(|secs| seen(secs, 60) == 0), "more confirmations do not tell it again");
+}
+
+#[test]
 fn a_breach_says_control_value_and_limit() {
     let mut track = steady(100);
     let found: Vec<Denial> =
