@@ -268,6 +268,7 @@ impl Desk {
         };
         let journal = correction(asset, market.unwrap_or_else(|| ACCOUNT.into()), more, note, now);
         self.portfolio.correct(journal.clone());
+        self.stakes.stale();
         step.journal(journal);
     }
 }

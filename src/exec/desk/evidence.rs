@@ -203,6 +203,7 @@ impl Desk {
             FillChange::Same => return,
             FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),
         };
+        self.stakes.stale();
         if fill.status == FillStatus::Failed {
             let detail = format!("trade {} failed on chain; its effect is undone", fill.trade);
             self.mismatch("fill", detail, now, step);

@@ -341,11 +341,7 @@ impl Desk {
 
     /// Orders whose POST is asked for or under way.
     pub(in crate::exec) fn sending(&self) -> usize {
-        let busy = |key: &&Key| {
-            let sending = self.orders.get(*key).map(|tracked| tracked.sending);
-            matches!(sending, Some(Sending::Due | Sending::InFlight | Sending::Checking | Sending::RetryAt(_)))
-        };
-        self.active.iter().filter(busy).count()
+        self.orders.sending()
     }
 
     /// Whether any POST is on the wire.

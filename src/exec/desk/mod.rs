@@ -14,9 +14,11 @@ mod heartbeat;
 mod intake;
 mod letters;
 mod limits;
+mod orders;
 mod pause;
 mod reconcile;
 mod restore;
+mod stakes;
 mod throttle;
 mod timers;
 mod view;
@@ -301,7 +303,8 @@ pub(super) struct Desk {
     latch: KillLatch,
     /// What is wrong now.
     pub(super) health: Health,
-    orders: HashMap<Key, Tracked>,
+    orders: orders::Orders,
+    stakes: stakes::Stakes,
     index: HashMap<OrderId, Key>,
     /// Orders that have not ended.
     active: HashSet<Key>,

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use hdrhistogram::Histogram;
 
 use super::limits::LimitBook;
+use super::orders::Orders;
+use super::stakes::Stakes;
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
@@ -65,7 +67,8 @@ impl Desk {
             rules,
             latch,
             health: Health::default(),
-            orders: HashMap::new(),
+            orders: Orders::default(),
+            stakes: Stakes::default(),
             index: HashMap::new(),
             active: HashSet::new(),
             ended: VecDeque::new(),

@@ -93,6 +93,9 @@ impl Desk {
         if self.markets.get(&market.market).is_some_and(|known| known.payouts.is_some()) {
             return;
         }
+        if market.payouts.is_some() {
+            self.stakes.stale();
+        }
         for fill in self.portfolio.late_fees(&market) {
             self.book(&fill, now, step);
         }
@@ -101,7 +104,7 @@ impl Desk {
             step.writes.push(Write::Market(Box::new(market.clone())));
             self.stored_markets.insert(market.market.clone(), market.clone());
         }
-        self.markets.insert(market.market.clone(), market);
+        self.put_market(market);
     }
 
     fn on_book(&mut self, book: Book) {
@@ -286,6 +289,7 @@ impl Desk {
             self.markets.remove(&market.market);
             self.contradicted.remove(&market.market);
             self.portfolio.forget(market);
+            self.stakes.stale();
         }
     }
 }
