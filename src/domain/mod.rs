@@ -24,6 +24,7 @@ mod signal;
 mod state;
 mod status;
 mod temperature;
+mod text;
 mod tick;
 mod time;
 mod venue;
@@ -58,6 +59,8 @@ pub use state::{
 };
 pub use status::{DaemonStatus, Status, StatusKill, StatusLatency, StatusPosition};
 pub use temperature::{Bucket, Rounding, Temperature, TemperatureUnit};
+pub use text::Text;
+pub(crate) use text::text;
 pub use tick::{RejectedPayload, Tick, TickKind};
 pub use time::Timestamp;
 pub use venue::{CallClass, CallLimit, ClockSkew, RejectCode, RejectScope, TransientCode};

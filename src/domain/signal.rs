@@ -3,17 +3,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckResult, FeeSchedule, IntentId, MarketId, Price, Side, Size, Slug, StrategyId, Symbol, TimeInForce, Timestamp,
-    TokenId, Usd,
+    CheckResult, FeeSchedule, IntentId, MarketId, Price, Side, Size, Slug, StrategyId, Symbol, Text, TimeInForce,
+    Timestamp, TokenId, Usd,
 };
 
 /// One figure that a decision rested on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
     /// What it is: `volume`, `book Up`.
-    pub name: String,
+    pub name: Text,
     /// What it was, with its unit and, where there is one, what it was held against.
-    pub value: String,
+    pub value: Text,
 }
 
 /// Why a strategy wants to trade: its inputs, kept with every signal and order.

@@ -126,8 +126,8 @@ pub(crate) fn intent(number: i64, side: Side, created: Timestamp) -> OrderIntent
 pub(crate) fn signal(number: i64, created: Timestamp) -> SignalEntry {
     let check = |control, value: &str, limit: &str| CheckResult {
         control,
-        value: value.to_owned(),
-        limit: limit.to_owned(),
+        value: value.to_owned().into(),
+        limit: limit.to_owned().into(),
         passed: true,
     };
     SignalEntry {
@@ -443,7 +443,7 @@ fn figures() -> Vec<Figure> {
         ("book Up", "bid 0.54, ask 0.56, 12 ms old (at most 2000)"),
         ("fair Up", "0.5512"),
     ]
-    .map(|(name, value)| Figure { name: name.to_owned(), value: value.to_owned() })
+    .map(|(name, value)| Figure { name: name.into(), value: value.into() })
     .to_vec()
 }
 
@@ -513,12 +513,7 @@ pub(crate) fn deciding(width: u16, height: u16) -> Model {
         rationale: None,
         checks: vec![
             CheckResult { passed: true, ..wished.checks[0].clone() },
-            CheckResult {
-                control: Control::GrossExposure,
-                value: "505.20".to_owned(),
-                limit: "500".to_owned(),
-                passed: false,
-            },
+            CheckResult { control: Control::GrossExposure, value: "505.20".into(), limit: "500".into(), passed: false },
         ],
         at: at(56),
     };

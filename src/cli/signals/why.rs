@@ -89,7 +89,7 @@ fn inputs(inputs: &[Figure]) -> Result<(), CliError> {
     }
     say!("inputs")?;
     for Figure { name, value } in inputs {
-        labelled(&format!("  {name}"), INDENT, value)?;
+        labelled(&format!("  {name}"), INDENT, &value.to_string())?;
     }
     Ok(())
 }
@@ -102,11 +102,11 @@ fn judged(checks: &[CheckResult]) -> Result<(), CliError> {
     for check in checks {
         let mark = if check.passed { "  ok    " } else { "  FAILED" };
         let name = check.control.to_string();
-        let line = format!("{mark}  {name:<16} {:<24} {}", check.value, check.limit);
+        let line = format!("{mark}  {name:<16} {:<24} {}", check.value.to_string(), check.limit);
         if line.chars().count() <= COLUMNS {
             say!("{line}")?;
         } else {
-            labelled(&format!("{mark}  {name}"), 27, &check.value)?;
+            labelled(&format!("{mark}  {name}"), 27, &check.value.to_string())?;
             labelled("", 27, &format!("limit: {}", check.limit))?;
         }
     }

@@ -253,7 +253,7 @@ impl Desk {
     /// Orders that should be open and are not in the list although they were accepted before it was begun.
     fn missing(&self, listed: &HashSet<&OrderId>, begun: Timestamp) -> Vec<Key> {
         let should_show = |key: &&Key| {
-            let Some(tracked) = self.orders.get(*key) else { return false };
+            let Some(tracked) = self.orders.get(key) else { return false };
             let Some(order) = &tracked.row.order.order else { return false };
             let open = matches!(
                 tracked.standing.state(),

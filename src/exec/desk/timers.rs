@@ -142,14 +142,14 @@ impl Desk {
     }
 
     fn keys(&self, wanted: impl Fn(Sending) -> bool) -> Vec<Key> {
-        let matching = |key: &&Key| self.orders.get(*key).is_some_and(|tracked| wanted(tracked.sending));
+        let matching = |key: &&Key| self.orders.get(key).is_some_and(|tracked| wanted(tracked.sending));
         self.active.iter().filter(matching).cloned().collect()
     }
 
     /// Lookups that are due.
     pub(super) fn search(&mut self, now: Timestamp, step: &mut Step) {
         let due = |key: &&Key| {
-            let Some(tracked) = self.orders.get(*key) else { return false };
+            let Some(tracked) = self.orders.get(key) else { return false };
             let search = tracked.search.is_some_and(|search| search.next_at <= now);
             search || tracked.check_at.is_some_and(|at| at <= now)
         };
@@ -174,7 +174,7 @@ impl Desk {
     /// Orders that have rested until their time are cancelled, again and again until the venue says that they ended.
     fn cancel_rested(&mut self, now: Timestamp, step: &mut Step) {
         let due = |key: &&Key| {
-            let Some(tracked) = self.orders.get(*key) else { return false };
+            let Some(tracked) = self.orders.get(key) else { return false };
             let intent = &tracked.row.order.intent;
             let rests = matches!(intent.tif, TimeInForce::Gtc | TimeInForce::Gtd);
             match tracked.standing.state() {
@@ -201,7 +201,7 @@ impl Desk {
     pub(in crate::exec) fn cancel_resting(&mut self, now: Timestamp) -> Step {
         let mut step = Step::default();
         let resting = |key: &&Key| {
-            let state = self.orders.get(*key).map(|tracked| tracked.standing.state());
+            let state = self.orders.get(key).map(|tracked| tracked.standing.state());
             matches!(state, Some(OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending))
         };
         let resting: Vec<Key> = self.active.iter().filter(resting).cloned().collect();

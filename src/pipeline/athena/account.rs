@@ -140,6 +140,16 @@ impl Account {
         self.dirty = true;
     }
 
+    /// The same for one that was approved just now; the holdings stay up to date.
+    pub(super) fn approved(&mut self, intent: &OrderIntent, markets: &Markets) {
+        let stale = self.dirty || self.on_their_way.contains_key(&intent.intent);
+        self.reserve(intent);
+        if !stale && self.on_their_way.contains_key(&intent.intent) {
+            self.holdings.add_intent(intent, fees(intent, markets));
+            self.dirty = false;
+        }
+    }
+
     /// Brings the holdings up to date: expired intents go, changes are summed. Costs nothing when nothing changed.
     pub(super) fn refresh(&mut self, markets: &Markets, now: Timestamp) {
         if self.next_expiry.is_some_and(|at| now > at) {
@@ -158,8 +168,7 @@ impl Account {
         let mut holdings = Holdings::new();
         self.positions.values().for_each(|position| holdings.add_position(position));
         let counts = |id: &IntentId| Some(id) != without;
-        let fees =
-            |intent: &OrderIntent| markets.market(&intent.market).map_or(FeeSchedule::DEAREST, |market| market.fee);
+        let fees = |intent| fees(intent, markets);
         let orders = self.orders.iter().filter(|(id, _)| counts(id));
         orders.for_each(|(_, order)| holdings.add_order(order, fees(&order.intent)));
         let on_their_way = self.on_their_way.iter().filter(|(id, _)| counts(id));
@@ -204,6 +213,11 @@ impl Account {
     pub(super) const fn gaps(&self) -> u64 {
         self.gaps
     }
+}
+
+/// What its market charges; the most that any does while it is not known.
+fn fees(intent: &OrderIntent, markets: &Markets) -> FeeSchedule {
+    markets.market(&intent.market).map_or(FeeSchedule::DEAREST, |market| market.fee)
 }
 
 fn equity(state: &HermesState) -> Option<Result<Equity, String>> {

@@ -227,7 +227,7 @@ impl Engine {
         let rationale = Rationale { params, ..wish.signal.rationale };
         match self.gate.check(intent, &view, now) {
             Ok(approved) => {
-                self.account.reserve(approved.inner());
+                self.account.approved(approved.inner(), &self.markets);
                 self.recent.note(approved.inner(), now);
                 Effect::Emit(Box::new(Emission { approved, rationale }))
             }

@@ -14,7 +14,7 @@ use super::updown::{self, LastWish, Obstacle, Terms, View, figure, percent, whol
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp};
+use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp, text};
 
 parameters! {
     /// Thresholds of crypto momentum.
@@ -173,7 +173,8 @@ impl Strategy for Momentum {
             view.choose(market, direction, drift)
         });
         let figures = || {
-            let crossed = format!("{} % (threshold {} %)", percent(change), percent(params.threshold));
+            let threshold = params.threshold;
+            let crossed = text!("{} % (threshold {} %)", percent(change), percent(threshold));
             view.figures(figure("change", crossed), direction, drift, &trade.cause)
         };
         match decided {

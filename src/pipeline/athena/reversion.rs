@@ -14,7 +14,7 @@ use super::updown::{self, LastWish, Terms, View, figure, percent, whole_millis};
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp};
+use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp, text};
 
 parameters! {
     /// Thresholds of mean reversion.
@@ -159,7 +159,8 @@ impl Strategy for Reversion {
             view.choose(market, direction, drift)
         });
         let figures = || {
-            let crossed = format!("{stretch} deviations (at least {}), {} %", params.deviations, percent(change));
+            let least = params.deviations;
+            let crossed = text!("{stretch} deviations (at least {least}), {} %", percent(change));
             view.figures(figure("stretch", crossed), direction, drift, &trade.cause)
         };
         match decided {

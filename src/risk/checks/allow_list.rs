@@ -1,7 +1,7 @@
 //! Which markets may be traded at all.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use super::{unknown, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// The market's slug is on the list, or follows a pattern of it whose `{start}` stands for digits. By the description of the market,
@@ -10,7 +10,13 @@ use crate::risk::{Limits, RiskView};
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let slug = view.market.map(|market| market.slug.as_str());
     let passed = slug.is_some_and(|slug| lists(limits, slug));
-    let value = slug.map_or_else(|| format!("market {} is not known", intent.market), str::to_owned);
+    let value = view.market.map_or_else(
+        || unknown(intent),
+        |market| {
+            let slug = market.slug.clone();
+            text!("{slug}")
+        },
+    );
     verdict(Control::AllowList, value, format!("one of {}", limits.markets.join(", ")), passed)
 }
 

@@ -1,21 +1,22 @@
 //! Whether the market is known, open and takes an order of this price and size.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, Market, OrderIntent, Timestamp};
+use super::{unknown, verdict};
+use crate::domain::{CheckResult, Control, Market, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// Names the first thing that is wrong with the market or with the intent on it.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, now: Timestamp) -> CheckResult {
     let Some(market) = view.market else {
-        return verdict(Control::Market, format!("market {} is not known", intent.market), "a known market", false);
+        return verdict(Control::Market, unknown(intent), "a known market", false);
     };
+    let (price, size, tick, least) = (intent.price, intent.size, market.tick_size, market.min_size);
     match fault(intent, market, now) {
         Some((value, limit)) => verdict(Control::Market, value, limit, false),
         None => verdict(
             Control::Market,
-            format!("open, price {}, {} shares", intent.price, intent.size),
-            format!("open, tick {}, at least {} shares", market.tick_size, market.min_size),
+            text!("open, price {price}, {size} shares"),
+            text!("open, tick {tick}, at least {least} shares"),
             true,
         ),
     }

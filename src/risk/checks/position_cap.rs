@@ -1,7 +1,7 @@
 //! Shares held of one token, open orders included.
 
 use super::{shares, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// A buy: shares held, being bought and wanted together stay within the cap. A sale: never more than is held and not on
@@ -12,13 +12,17 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
     let (value, limit, passed) = match intent.side {
         Side::Buy => {
             let total = holding.held_long() + holding.buying + intent.size;
-            let parts = format!("{} held, {} being bought, {} wanted", holding.held, holding.buying, intent.size);
-            (format!("{}: {parts}", shares(total)), limits.position_cap, total <= limits.position_cap)
+            let (held, buying, wanted) = (holding.held, holding.buying, intent.size);
+            (
+                text!("{}: {held} held, {buying} being bought, {wanted} wanted", shares(total)),
+                limits.position_cap,
+                total <= limits.position_cap,
+            )
         }
         Side::Sell => {
             let sellable = holding.sellable();
-            let parts = format!("{} held, {} on sale", holding.held, holding.selling);
-            (format!("{} to sell: {parts}", shares(intent.size)), sellable, intent.size <= sellable)
+            let (wanted, held, selling) = (intent.size, holding.held, holding.selling);
+            (text!("{} to sell: {held} held, {selling} on sale", shares(wanted)), sellable, intent.size <= sellable)
         }
     };
     verdict(Control::PositionCap, value, shares(limit), passed)

@@ -1,7 +1,7 @@
 //! pUSD at stake of one strategy, open orders and fees included.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
+use super::{pusd, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// What the strategy has at stake already plus what the buy may cost, at most the limit. A sale adds nothing and passes.
@@ -15,8 +15,9 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
         }
         Side::Sell => (before, true),
     };
-    let value = format!("{} pUSD of {}", after.decimal().normalize(), intent.strategy);
-    verdict(Control::StrategyExposure, value, format!("{} pUSD", limits.strategy_exposure), passed)
+    let strategy = intent.strategy.clone();
+    let value = text!("{} of {strategy}", pusd(after));
+    verdict(Control::StrategyExposure, value, pusd(limits.strategy_exposure), passed)
 }
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ mod tests {
         bench.reserve(&OrderIntent { strategy: "weather".into(), ..buy("0.50", "100") });
         assert!(bench.run(check, &buy("0.50", "40")).passed);
         let denied = bench.run(check, &buy("0.50", "40.02"));
-        assert_eq!((denied.passed, denied.value.as_str()), (false, "60.01 pUSD of momentum"));
+        assert_eq!((denied.passed, &*denied.value.to_string()), (false, "60.01 pUSD of momentum"));
         bench.market = Some(charging());
         assert!(!bench.run(check, &buy("0.50", "39")).passed, "0.6825 of fee");
         assert!(bench.run(check, &buy("0.50", "38")).passed);

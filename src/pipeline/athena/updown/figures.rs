@@ -2,10 +2,13 @@
 
 use super::super::fair;
 use super::{Cause, SIZE_DECIMALS, View, sides};
-use crate::domain::{Figure, Level, Market, OutcomeToken, Price};
-use crate::pipeline::athena::{Direction, Sample};
+use crate::domain::{Figure, Level, Market, OutcomeToken, Price, Text, text};
+use crate::pipeline::athena::Direction;
 
-pub(in super::super) fn figure(name: impl Into<String>, value: impl Into<String>) -> Figure {
+/// As many as there are at most for a market of two outcomes.
+const MOST: usize = 16;
+
+pub(in super::super) fn figure(name: impl Into<Text>, value: impl Into<Text>) -> Figure {
     Figure { name: name.into(), value: value.into() }
 }
 
@@ -20,26 +23,22 @@ impl View<'_> {
         cause: &Cause,
     ) -> Vec<Figure> {
         let (window, terms) = (self.window, self.terms);
-        let price = |at: Option<Sample>| at.map_or_else(|| "-".to_owned(), |sample| sample.price.to_string());
-        let mut figures = vec![
-            figure("tick", format!("{} {}, trade {}", cause.source, cause.price, cause.trade_id)),
-            figure(
-                "window",
-                format!(
-                    "{} ticks (at least {}) in {} s, {} to {}",
-                    window.len(),
-                    terms.min_ticks,
-                    terms.span.as_secs(),
-                    price(window.first()),
-                    price(window.last())
-                ),
-            ),
+        let (source, price, trade) = (cause.source.clone(), cause.price, cause.trade_id);
+        let (ticks, least, secs) = (window.len(), terms.min_ticks, terms.span.as_secs());
+        let (first, last) =
+            (at(window.first().map(|sample| sample.price)), at(window.last().map(|sample| sample.price)));
+        let (volume, least_volume) = (window.volume(), terms.min_volume);
+        let mut figures = Vec::with_capacity(MOST);
+        figures.extend([
+            figure("tick", text!("{source} {price}, trade {trade}")),
+            figure("window", text!("{ticks} ticks (at least {least}) in {secs} s, {first} to {last}")),
             trigger,
-            figure("volume", format!("{} (at least {})", window.volume(), terms.min_volume)),
+            figure("volume", text!("{volume} (at least {least_volume})")),
             figure("volatility", volatility(window.volatility())),
-        ];
-        if !window.unseen().is_zero() {
-            figures.push(figure("not seen", format!("{:.1} s of the window", window.unseen().as_secs_f64())));
+        ]);
+        let unseen = window.unseen();
+        if !unseen.is_zero() {
+            figures.push(figure("not seen", text!("{:.1} s of the window", unseen.as_secs_f64())));
         }
         if let Some(market) = self.market {
             self.of_market(market, direction, drift, &mut figures);
@@ -48,19 +47,20 @@ impl View<'_> {
     }
 
     fn of_market(&self, market: &Market, direction: Direction, drift: Option<f64>, figures: &mut Vec<Figure>) {
-        figures.push(figure("market", market.slug.as_str()));
+        let (slug, rate) = (market.slug.clone(), market.fee.rate);
+        figures.push(figure("market", text!("{slug}")));
         if let Some(closes_at) = market.closes_at {
             let (left, cutoff) = (closes_at.since(self.now).as_secs_f64(), self.terms.cutoff.as_secs());
-            figures.push(figure("closes in", format!("{left:.1} s (no purchase below {cutoff} s)")));
+            figures.push(figure("closes in", text!("{left:.1} s (no purchase below {cutoff} s)")));
         }
         for outcome in &market.tokens {
-            figures.push(figure(format!("book {}", outcome.outcome), self.book(market, outcome)));
+            figures.push(figure(named("book", outcome), self.book(market, outcome)));
         }
         for outcome in &market.tokens {
             let free = self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS);
-            figures.push(figure(format!("to sell {}", outcome.outcome), format!("{free} shares")));
+            figures.push(figure(named("to sell", outcome), text!("{free} shares")));
         }
-        figures.push(figure("fee rate", market.fee.rate.to_string()));
+        figures.push(figure("fee rate", text!("{rate}")));
         self.worth(market, sides(market, direction).0, drift, figures);
     }
 
@@ -71,27 +71,31 @@ impl View<'_> {
         let (Some(middle), Some(ask)) = (book.mid(), book.best_ask()) else { return };
         let Some(fair) = self.fair(market, middle, drift) else { return };
         let price = (ask.price + Price(terms.slippage)).floor_to(market.tick_size);
-        let edge = fair::edge(fair, price, terms.size.floor_dp(SIZE_DECIMALS), market).round_dp(4);
-        figures.push(figure(format!("fair {}", wanted.outcome), fair.to_string()));
-        figures.push(figure(
-            format!("edge {}", wanted.outcome),
-            format!("{edge} at {price} after fee (at least {})", terms.min_edge),
-        ));
+        let (size, least) = (terms.size.floor_dp(SIZE_DECIMALS), terms.min_edge);
+        let edge = fair::edge(fair, price, size, market).round_dp(4);
+        figures.push(figure(named("fair", wanted), text!("{fair}")));
+        figures.push(figure(named("edge", wanted), text!("{edge} at {price} after fee (at least {least})")));
     }
 
-    fn book(&self, market: &Market, outcome: &OutcomeToken) -> String {
-        let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".to_owned() };
-        let price = |level: Option<Level>| level.map_or_else(|| "-".to_owned(), |l| l.price.to_string());
-        let age = self.now.since(book.known_at()).as_millis();
-        format!(
-            "bid {}, ask {}, {age} ms old (at most {})",
-            price(book.best_bid()),
-            price(book.best_ask()),
-            self.desk.data_age.as_millis()
-        )
+    fn book(&self, market: &Market, outcome: &OutcomeToken) -> Text {
+        let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".into() };
+        let price = |level: Option<Level>| at(level.map(|level| level.price));
+        let (bid, ask) = (price(book.best_bid()), price(book.best_ask()));
+        let (age, most) = (self.now.since(book.known_at()).as_millis(), self.desk.data_age.as_millis());
+        text!("bid {bid}, ask {ask}, {age} ms old (at most {most})")
     }
 }
 
-fn volatility(of: Option<f64>) -> String {
-    of.map_or_else(|| "none".to_owned(), |of| format!("{:.4} % a root second", of * 100.0))
+/// A price, or that there is none.
+fn at(price: Option<Price>) -> Text {
+    price.map_or_else(|| "-".into(), |price| text!("{price}"))
+}
+
+fn named(what: &'static str, outcome: &OutcomeToken) -> Text {
+    let outcome = outcome.outcome.clone();
+    text!("{what} {outcome}")
+}
+
+fn volatility(of: Option<f64>) -> Text {
+    of.map_or_else(|| "none".into(), |of| text!("{:.4} % a root second", of * 100.0))
 }

@@ -70,7 +70,9 @@ pub(super) fn inputs(inputs: &[Figure], sheet: &mut Sheet) {
         return;
     }
     sheet.heading("Inputs");
-    sheet.fields(inputs.iter().map(|figure| (figure.name.as_str(), figure.value.clone(), Role::Text)).collect());
+    let names: Vec<_> = inputs.iter().map(|figure| figure.name.to_string()).collect();
+    let figures = names.iter().zip(inputs).map(|(name, figure)| (name.as_str(), figure.value.to_string(), Role::Text));
+    sheet.fields(figures.collect());
 }
 
 /// What a gate measured, check by check.
