@@ -225,6 +225,8 @@ pub struct Memory {
     pub mode: Option<String>,
     /// The book of the limits.
     pub limits: Option<ParamBook>,
+    /// The books of strategies' parameters.
+    pub params: Vec<ParamBook>,
 }
 
 /// What can go wrong with the ledger.

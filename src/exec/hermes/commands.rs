@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::kill::KillSwitch;
 use crate::bus::{BusError, BusRef, EntryId, Envelope, Stream, decode};
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillState};
+use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillState, ParamBook};
 
 const BLOCK: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(250);
@@ -40,6 +40,8 @@ pub(in crate::exec) enum Asked {
     },
     /// The dead letter of this id is on the bus, which is to be kept.
     Published(String),
+    /// The parameters of a strategy as they are on the bus, which are to be kept.
+    Params(Box<ParamBook>),
 }
 
 /// Obeys what is appended from now on, until the end. A kill takes effect when it is read, and again in its turn behind the armings

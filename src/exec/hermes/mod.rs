@@ -17,6 +17,7 @@ mod lease;
 mod news;
 mod office;
 mod outbox;
+mod params;
 mod passage;
 mod runner;
 mod scribe;
@@ -29,6 +30,7 @@ mod tests;
 
 pub(super) use office::Office;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +54,7 @@ use super::socket::{self, SocketError};
 use super::venue::ExecutionVenue;
 use crate::bus::{BusRef, Origin};
 use crate::clock;
-use crate::domain::KillLatch;
+use crate::domain::{KillLatch, ParamBook};
 use crate::risk::RiskGate;
 use crate::store::ledger::{Ledger, LedgerError, Memory, Write};
 
@@ -183,6 +185,20 @@ async fn wait_for(tasks: &TaskTracker) {
     }
 }
 
+/// Runs a task until the end.
+async fn ending(end: CancellationToken, task: impl Future<Output = ()>) {
+    end.run_until_cancelled(task).await;
+}
+
+/// What a turn begins with.
+struct Opened {
+    desk: Desk,
+    recovery: Step,
+    latch: KillLatch,
+    /// The histories of strategies' parameters.
+    params: Vec<ParamBook>,
+}
+
 /// What outlives a turn at the account.
 struct House {
     parts: Parts,
@@ -260,16 +276,17 @@ impl House {
     }
 
     /// The books as the ledger has them, and the latch that is in force with them.
-    async fn open(&self, boot: &str, tenure: &Tenure) -> Result<(Desk, Step, KillLatch), HermesError> {
+    async fn open(&self, boot: &str, tenure: &Tenure) -> Result<Opened, HermesError> {
         let Parts { settings, gate, ledger, .. } = &self.parts;
-        let memory = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX)).await?;
+        let mut memory = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX)).await?;
         let latch = open_books(settings, &memory, &self.file, ledger.as_ref()).await?;
+        let params = std::mem::take(&mut memory.params);
         let origin = desk::Origin { mode: settings.mode, boot: boot.to_owned() };
         let (mut desk, recovery) =
             Desk::restore(origin, gate.clone(), self.tuning.rules, latch.clone(), memory, clock::now())
                 .map_err(HermesError::Books)?;
         desk.fencing_token = Some(tenure.token);
-        Ok((desk, recovery, latch))
+        Ok(Opened { desk, recovery, latch, params })
     }
 
     async fn work(
@@ -282,7 +299,7 @@ impl House {
         shutdown: &CancellationToken,
     ) -> Result<Ended, HermesError> {
         // Reading everything back may take longer than an orderly end.
-        let (desk, recovery, latch) = tokio::select! {
+        let Opened { desk, recovery, latch, params } = tokio::select! {
             opened = self.open(&boot, &tenure) => opened?,
             () = shutdown.cancelled() => return Ok(Ended::Stopped),
         };
@@ -294,6 +311,15 @@ impl House {
         self.guard(&switch, &tenure, &origin, tasks, after);
 
         let outbox = outbox::Outbox::start(bus, &asks, &boot, tasks, after);
+        let kept = params.into_iter().map(|book| (book.strategy.clone(), book)).collect();
+        let histories = params::Histories {
+            bus: Arc::clone(bus),
+            asks: asks.clone(),
+            origin: Origin::new("hermes", &boot),
+            kept,
+            same: BTreeMap::new(),
+        };
+        tasks.spawn(ending(after.clone(), histories.keep()));
         let acks = outbox.acks();
         tasks.spawn(commands::tail(Arc::clone(bus), Arc::clone(&switch), asks.clone(), acks, after.clone()));
         let consumer = consumer::Consumer::new(Arc::clone(bus), &boot, settings.claim_after);

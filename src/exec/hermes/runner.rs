@@ -258,11 +258,13 @@ impl Runner {
         match asked {
             Asked::Question { command, reply } => self.command(command, reply),
             Asked::Answered { command, verdict } => self.record(&command, &verdict),
-            Asked::Published(id) => {
-                let writes = vec![Write::DeadLetterPublished { id }];
-                self.perform(Step { writes, ..Step::default() }, None);
-            }
+            Asked::Published(id) => self.write(Write::DeadLetterPublished { id }),
+            Asked::Params(book) => self.write(Write::Params(book)),
         }
+    }
+
+    fn write(&mut self, write: Write) {
+        self.perform(Step { writes: vec![write], ..Step::default() }, None);
     }
 
     fn tell_state(&mut self) {
