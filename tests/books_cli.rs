@@ -91,7 +91,16 @@ fn filled(name: &str, side: Side, price: Decimal) -> Vec<Write> {
         ended_at: Some(at(3_500_000)),
     };
     let row = |order: &Order| {
-        let row = OrderRow { order: order.clone(), digest: None, accepted: true, adopted: false, posts: 0, token: 0 };
+        let row = OrderRow {
+            order: order.clone(),
+            digest: None,
+            accepted: true,
+            adopted: false,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        };
         Box::new(row)
     };
     let lost = Write::Order { row: row(&order), what: "answered", at: at(2_900) };

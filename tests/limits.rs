@@ -11,23 +11,10 @@ mod desk;
 #[path = "support/mod.rs"]
 mod support;
 
-use desk::{Home, Sim, eventually};
+use desk::{Home, Sim, eventually, json, ok};
 use support::redis_server::RedisServer;
 
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Standard output of a command that must succeed.
-fn ok(home: &Home, args: &[&str]) -> String {
-    let output = home.run(args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn json(home: &Home, args: &[&str]) -> Value {
-    let text = ok(home, args);
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
-}
 
 /// Standard error of a command that must be refused.
 fn refused(home: &Home, args: &[&str]) -> String {

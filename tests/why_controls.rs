@@ -11,7 +11,7 @@ use serde_json::Value;
 #[path = "support/desk.rs"]
 mod desk;
 
-use desk::{Home, Sim, eventually};
+use desk::{Home, Sim, eventually, json, ok};
 
 /// Longer than a roll of the market on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -33,17 +33,9 @@ const ROWS: [(&str, &str, &str); 13] = [
     ("repeated_executions=1", "repeated_execution", "1"),
 ];
 
-/// Standard output of a command that must succeed.
-fn ok(home: &Home, args: &[&str]) -> String {
-    let output = home.run(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
 /// What was denied lately, by id and in words.
 fn denied(home: &Home) -> Vec<(String, String)> {
-    let records: Value =
-        serde_json::from_str(&ok(home, &["signals", "--denied", "--json", "--limit", "1000"])).expect("JSON");
+    let records = json(home, &["signals", "--denied", "--json", "--limit", "1000"]);
     let text = |record: &Value, field: &str| record[field].as_str().unwrap_or_default().to_owned();
     records.as_array().expect("a list").iter().map(|record| (text(record, "id"), text(record, "why"))).collect()
 }

@@ -195,13 +195,22 @@ fn history(book: &ParamBook, json: bool) -> Result<(), CliError> {
     }
     for version in book.versions.iter().rev() {
         say!("{:>4}  {}  {}", version.version, version.at, version.by)?;
-        labelled("", 6, &version.why)?;
-        let changed: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
-        if !changed.is_empty() {
-            labelled("", 6, &changed.join(", "))?;
-        }
+        told(version)?;
     }
     Ok(())
+}
+
+/// A version among those of others.
+pub(super) fn version_line(version: &ParamVersion) -> Result<(), CliError> {
+    say!("{} version {}  {}  {}", version.strategy, version.version, version.at, version.by)?;
+    told(version)
+}
+
+/// Why it was made, and what it changed.
+fn told(version: &ParamVersion) -> Result<(), CliError> {
+    labelled("", 6, &version.why)?;
+    let changed: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
+    if changed.is_empty() { Ok(()) } else { labelled("", 6, &changed.join(", ")) }
 }
 
 async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) -> Result<(), CliError> {

@@ -19,15 +19,23 @@ use crate::risk::Approved;
 pub struct SignedOrder {
     intent: OrderIntent,
     order: OrderId,
+    shares: Size,
     body: bytes::Bytes,
     digest: String,
 }
 
 impl SignedOrder {
-    /// Binds identity and bytes to the approval that they were made for. `digest` is the SHA-256 of `body` in hex.
+    /// Binds identity and bytes to the approval that they were made for. `shares` is what the bytes ask for, `digest` their SHA-256 in
+    /// hex.
     #[must_use]
-    pub fn new(approved: &Approved<OrderIntent>, order: OrderId, body: bytes::Bytes, digest: String) -> Self {
-        Self { intent: approved.inner().clone(), order, body, digest }
+    pub fn new(
+        approved: &Approved<OrderIntent>,
+        order: OrderId,
+        shares: Size,
+        body: bytes::Bytes,
+        digest: String,
+    ) -> Self {
+        Self { intent: approved.inner().clone(), order, shares, body, digest }
     }
 
     /// What was approved.
@@ -40,6 +48,13 @@ impl SignedOrder {
     #[must_use]
     pub const fn order(&self) -> &OrderId {
         &self.order
+    }
+
+    /// Shares that its bytes ask for: of a purchase that must match at once what its whole cents buy at the limit, which may be less
+    /// than was approved.
+    #[must_use]
+    pub const fn shares(&self) -> Size {
+        self.shares
     }
 
     /// The POST body.

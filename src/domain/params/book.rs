@@ -194,6 +194,17 @@ pub fn rollback(book: &ParamBook, table: &Table, to: u64, author: &Author<'_>) -
     }
 }
 
+/// A book from which the newest versions were lost, and that went on without them: all that was kept, and behind it what people have set
+/// since, under new numbers.
+#[must_use]
+pub fn rejoined(kept: &ParamBook, found: &ParamBook) -> ParamBook {
+    let set_since = |version: &&ParamVersion| version.by != FILE && !kept.versions.contains(version);
+    found.versions.iter().filter(set_since).fold(kept.clone(), |book, version| {
+        let ParamVersion { by, why, at, command, values, .. } = version;
+        with_version(book, values.clone(), &Author { by, why, command: command.as_deref(), at: *at })
+    })
+}
+
 fn in_force(book: &ParamBook) -> Result<(u64, &Values), Vec<String>> {
     match book.in_force() {
         Some(latest) => Ok((latest.version, &latest.values)),

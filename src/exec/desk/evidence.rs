@@ -88,7 +88,7 @@ impl Desk {
             Ok(Some(row)) => {
                 let (key, counts) = ((row.order.intent.intent.clone(), row.order.intent.attempt), row.counts());
                 let fills = self.portfolio.fills_of(&row.order.intent.token, order);
-                let standing = Standing::restore(&row.order, row.accepted, fills);
+                let standing = Standing::restore(&row.order, row.shares(), row.accepted, fills);
                 self.track(&key, Tracked::new(row, standing));
                 // It was counted when it was written.
                 super::view::subtract(&mut self.counts, counts);
@@ -129,7 +129,16 @@ impl Desk {
         let mut order = Order::new(intent, now);
         order.order = Some(seen.order.clone());
         order.reason = Some("not placed by this desk".into());
-        let row = OrderRow { order, digest: None, accepted: false, adopted: true, posts: 0, token: 0 };
+        let row = OrderRow {
+            order,
+            digest: None,
+            accepted: false,
+            adopted: true,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        };
         let standing = Standing::new(seen.size);
         self.track(&key, Tracked::new(row, standing));
         self.learn(&key, Fact::Seen { sighting: Sighting::Open, matched: seen.matched }, "adopted", now, step);

@@ -53,7 +53,9 @@ pub(super) const ENDED_KEPT: usize = 20_000;
 const LOOKED_AT: usize = 1_024;
 /// How many orders and how many fills a snapshot shows.
 const SHOWN: usize = 200;
-/// Bytes of an original payload that are kept.
+/// The longest signal that is taken, in bytes: it is kept whole, so that it can be tried again.
+const SIGNAL_MOST: usize = 32_768;
+/// Bytes that are kept of what cannot be taken.
 const PAYLOAD_KEPT: usize = 8_192;
 
 /// An order's name in our books: which intent, which try of it.
@@ -217,7 +219,6 @@ struct Tracked {
     payload: String,
     signed: Option<Arc<SignedOrder>>,
     sending: Sending,
-    first_error: Option<String>,
     search: Option<Search>,
     looking: bool,
     check_at: Option<Timestamp>,
@@ -237,7 +238,6 @@ impl Tracked {
             payload: String::new(),
             signed: None,
             sending: Sending::Idle,
-            first_error: None,
             search: None,
             looking: false,
             check_at: None,
@@ -360,6 +360,11 @@ impl Desk {
         order.state = shown;
         (order.matched, order.traded) = (tracked.standing.matched(), tracked.standing.traded());
         tracked.row.accepted = tracked.standing.is_held();
+        let refused = matches!(order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
+        if tracked.row.accepted && !before.accepted && !refused {
+            // What kept it from the venue before is over.
+            order.reason = None;
+        }
         if tracked.row.accepted && order.times.sent_at.is_none() {
             // Heard of before its answer was, or sent by an earlier run: it left after it was signed.
             order.times.sent_at = order.times.signed_at;

@@ -122,7 +122,7 @@ impl Desk {
             if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| passed) {
                 self.recent.note(&row.order.intent, consumed_at);
             }
-            let standing = Standing::restore(&row.order, row.accepted, fills.iter().copied());
+            let standing = Standing::restore(&row.order, row.shares(), row.accepted, fills.iter().copied());
             let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
             let unsettled: HashSet<TradeId> = unsettled.collect();
             let mut tracked = Tracked::new(row.clone(), standing);
@@ -157,7 +157,12 @@ impl Desk {
         let Some(tracked) = self.orders.get_mut(key) else { return };
         if matches!(tracked.state(), OrderState::Signed | OrderState::Sent | OrderState::Unknown) {
             tracked.search = Some(Search { since: now, absences: 0, next_at: now });
-            self.amend(key, |row| row.order.reason = Some("Hermes restarted before the venue's answer".into()));
+            self.amend(key, |row| {
+                let why = "Hermes restarted before the venue's answer".to_owned();
+                row.first_error.get_or_insert_with(|| why.clone());
+                row.order.reason = Some(why);
+                row.posts = row.posts.max(1);
+            });
             self.learn(key, Fact::OutcomeUnknown, "recovered", now, step);
         }
     }

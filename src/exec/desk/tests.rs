@@ -12,6 +12,7 @@ mod restore;
 mod risk;
 mod sequences;
 mod stake;
+mod tries;
 mod unknown;
 
 use std::time::Duration;
@@ -127,7 +128,13 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
 fn sign(approved: &Approved<OrderIntent>, _market: &Market) -> Result<Signed, SignError> {
     let (intent, attempt) = (&approved.inner().intent, approved.inner().attempt);
     let id = if attempt == 1 { format!("0x{intent}") } else { format!("0x{intent}#{attempt}") };
-    let order = SignedOrder::new(approved, OrderId::new(id), Bytes::from_static(b"body"), "digest".into());
+    let order = SignedOrder::new(
+        approved,
+        OrderId::new(id),
+        approved.inner().size,
+        Bytes::from_static(b"body"),
+        "digest".into(),
+    );
     Ok(Signed { order, begun: at(2), done: at(2) })
 }
 

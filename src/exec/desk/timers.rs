@@ -117,6 +117,7 @@ impl Desk {
 
     /// Same bytes again, each time only after the venue was asked for the order; while killed, nothing.
     fn retry(&mut self, now: Timestamp, step: &mut Step) {
+        let trouble = self.trouble(now);
         for key in self.keys(|sending| matches!(sending, Sending::RetryAt(_))) {
             let Some(tracked) = self.orders.get_mut(&key) else { continue };
             let Sending::RetryAt(at) = tracked.sending else { continue };
@@ -130,10 +131,12 @@ impl Desk {
                 self.wait(&key, why, until, now, step);
                 continue;
             }
-            if tracked.row.posts == 0 || halted || now > tracked.row.order.intent.deadline {
+            if tracked.row.posts == 0 || over {
                 // Decided by `clear_to_send`, which ends what may not leave any more.
                 tracked.sending = Sending::Due;
                 step.after.push(Effect::Post(key));
+            } else if let Some(trouble) = trouble.clone() {
+                self.postpone(&key, trouble, now);
             } else {
                 tracked.sending = Sending::Checking;
                 self.look(&key, step);

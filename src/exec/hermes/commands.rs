@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::super::kill::KillSwitch;
 use crate::bus::{BusError, BusRef, EntryId, Envelope, Stream, decode};
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillState};
+use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillState, ParamBook};
 
 const BLOCK: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(250);
 const BATCH: usize = 16;
-/// Commands that wait for the one before them.
+/// Commands of a kind that wait for the one before them, or for their answers.
 const WAITING: usize = 64;
 /// How long the loop may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -38,10 +40,13 @@ pub(in crate::exec) enum Asked {
     },
     /// The dead letter of this id is on the bus, which is to be kept.
     Published(String),
+    /// The parameters of a strategy as they are on the bus, which are to be kept.
+    Params(Box<ParamBook>),
 }
 
-/// Obeys what is appended from now on, until the end. A kill takes effect when it is read, and again in its turn: a question before
-/// it, which may be one to arm, neither holds it up nor outlasts it.
+/// Obeys what is appended from now on, until the end. A kill takes effect when it is read, and again in its turn behind the armings
+/// before it: none of them holds it up or outlasts it. Everything else is asked of the loop in its order, and no answer that
+/// fails to come holds up the next question.
 pub(super) async fn tail(
     bus: BusRef,
     switch: Arc<KillSwitch>,
@@ -49,32 +54,52 @@ pub(super) async fn tail(
     answers: mpsc::Sender<Ack>,
     end: CancellationToken,
 ) {
-    let (queue, mut waiting) = mpsc::channel(WAITING);
+    let (latch, mut latches) = mpsc::channel(WAITING);
+    let (rest, mut others) = mpsc::channel(WAITING);
+    let queues = Queues { latch, rest };
     let reading = async {
         let mut after: Option<EntryId> = None;
         loop {
-            if let Err(error) = follow(&bus, &switch, &queue, &answers, &mut after).await {
+            if let Err(error) = follow(&bus, &switch, &queues, &answers, &mut after).await {
                 tracing::warn!(%error, "control.commands cannot be read, trying again");
             }
             tokio::time::sleep(PAUSE).await;
         }
     };
-    let obeying = async {
-        while let Some(command) = waiting.recv().await {
+    let one_by_one = async {
+        while let Some(command) = latches.recv().await {
             answer(&answers, obey(command, &switch, &asks).await);
+        }
+    };
+    let at_once = async {
+        let mut asked = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                Some(command) = others.recv(), if asked.len() < WAITING => asked.push(obey(command, &switch, &asks)),
+                Some(ack) = asked.next() => answer(&answers, ack),
+            }
         }
     };
     tokio::select! {
         () = reading => {}
-        () = obeying => {}
+        () = one_by_one => {}
+        () = at_once => {}
         () = end.cancelled() => {}
     }
+}
+
+/// Where commands wait for their turn.
+struct Queues {
+    /// What arms and kills: one after the other.
+    latch: mpsc::Sender<Command>,
+    /// Everything else.
+    rest: mpsc::Sender<Command>,
 }
 
 async fn follow(
     bus: &BusRef,
     switch: &KillSwitch,
-    queue: &mpsc::Sender<Command>,
+    queues: &Queues,
     answers: &mpsc::Sender<Ack>,
     after: &mut Option<EntryId>,
 ) -> Result<(), BusError> {
@@ -100,10 +125,13 @@ async fn follow(
             if let Action::Kill { why } = &command.action {
                 trip(switch, &command.actor, why);
                 // Its turn may be waited for: nothing behind it stops more than it has.
-                if queue.send(command).await.is_err() {
+                if queues.latch.send(command).await.is_err() {
                     return Ok(());
                 }
-            } else if let Err(error) = queue.try_send(command) {
+                continue;
+            }
+            let arms = matches!(command.action, Action::Arm { .. });
+            if let Err(error) = (if arms { &queues.latch } else { &queues.rest }).try_send(command) {
                 let id = error.into_inner().id;
                 answer(answers, refused(id, "too many commands are waiting for hermes"));
             }
@@ -225,6 +253,43 @@ mod tests {
         };
         tokio::time::timeout(PATIENCE, killed).await.expect("it was obeyed in its turn");
         assert_eq!((switch.is_armed(), switch.latch().epoch), (false, 2));
+        end.cancel();
+        task.await.expect("it ends");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_holds_up_no_other_question() {
+        let bus: BusRef = MemoryBus::new();
+        let latch = KillLatch { epoch: 1, state: KillState::Killed, by: "t".into(), why: "t".into(), at: clock::now() };
+        let (asks, mut asked) = mpsc::channel(8);
+        let (answers, mut answered) = mpsc::channel(8);
+        let (switch, end) = (Arc::new(KillSwitch::new(latch)), CancellationToken::new());
+        let task = tokio::spawn(tail(Arc::clone(&bus), switch, asks, answers, end.clone()));
+        let origin = Origin::new("cli", "c1");
+        let drop = |id: &str| Action::DlqDrop { id: id.into(), why: "test".into() };
+        // Until the first is heard; its answer never comes, nor does the arming's behind it.
+        let stuck = loop {
+            control::command(&bus, &origin, "cli:a", drop("stuck"), clock::now()).await.expect("appended");
+            if let Ok(stuck) = tokio::time::timeout(Duration::from_millis(50), asked.recv()).await {
+                break stuck;
+            }
+        };
+        let arm = Action::Arm { why: "test".into() };
+        control::command(&bus, &origin, "cli:a", arm, clock::now()).await.expect("appended");
+        let other = control::command(&bus, &origin, "cli:b", drop("other"), clock::now()).await.expect("appended");
+        let mut unanswered = vec![stuck];
+        let heard = async {
+            loop {
+                match asked.recv().await {
+                    Some(Asked::Question { command, reply }) if command.id == other.id => break reply,
+                    waiting => unanswered.push(waiting),
+                }
+            }
+        };
+        let reply = tokio::time::timeout(PATIENCE, heard).await.expect("it waits for no other's answer");
+        reply.send(refused(other.id.clone(), "test")).expect("somebody waits");
+        let ack = tokio::time::timeout(PATIENCE, answered.recv()).await.expect("in time").expect("an answer");
+        assert_eq!(ack.id, other.id);
         end.cancel();
         task.await.expect("it ends");
     }

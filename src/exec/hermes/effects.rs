@@ -80,7 +80,7 @@ impl Runner {
         if let Some((reply, ack)) = refused.reply {
             answer(reply, Ack { verdict: AckVerdict::Denied { reasons: vec![error.to_string()] }, ..ack });
         }
-        self.hands.desk.on_set_aside(&refused.after, clock::now());
+        self.hands.desk.on_set_aside(refused.entry.as_ref(), &refused.after, clock::now());
     }
 
     /// One effect; what follows from it is a step of its own.

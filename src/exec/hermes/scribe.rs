@@ -74,6 +74,9 @@ pub(super) struct Scribe {
     under_way: Option<UnderWay>,
     /// One of the oldest so many was refused for itself: each is committed alone, so that only that one falls out.
     alone: usize,
+    /// So many of the oldest were in a try that failed, and may be in the ledger all the same: the next try is of the same ones, so that
+    /// the ledger knows it again.
+    tried: usize,
     again_at: Option<Instant>,
     /// Until then what came since the last commit began may wait, as long as nothing presses.
     linger_until: Option<Instant>,
@@ -89,7 +92,8 @@ impl fmt::Debug for Scribe {
 impl Scribe {
     /// At most about `most` batches wait.
     pub(super) fn new(ledger: Arc<dyn Ledger>, most: usize) -> Self {
-        Self { ledger, queue: VecDeque::new(), under_way: None, alone: 0, again_at: None, linger_until: None, most }
+        let queue = VecDeque::new();
+        Self { ledger, queue, under_way: None, alone: 0, tried: 0, again_at: None, linger_until: None, most }
     }
 
     /// Takes a batch in; gives it back at once when there is nothing to write and nothing before it.
@@ -112,7 +116,7 @@ impl Scribe {
             let value = |write: &Write| matches!(write, Write::Mark { .. } | Write::Day { .. } | Write::Equity { .. });
             batch.after.is_empty() && batch.reply.is_none() && batch.writes.iter().all(value)
         };
-        if self.queue.len() <= self.under_way.as_ref().map_or(0, |under_way| under_way.batches) {
+        if self.queue.len() <= self.under_way.as_ref().map_or(self.tried, |under_way| under_way.batches) {
             return false;
         }
         let Some(last) = self.queue.back_mut() else { return false };
@@ -163,15 +167,21 @@ impl Scribe {
             if let Some(at) = self.begins_at() {
                 tokio::time::sleep_until(at).await;
             }
-            let (ledger, queue, alone, linger_until) = (&self.ledger, &self.queue, self.alone, &mut self.linger_until);
+            let batches = match (self.alone, self.tried) {
+                (0, 0) => self.queue.len().min(TOGETHER),
+                (0, tried) => tried,
+                (_, _) => 1,
+            };
+            let (ledger, queue, linger_until) = (&self.ledger, &self.queue, &mut self.linger_until);
             let under_way = self.under_way.get_or_insert_with(|| {
                 *linger_until = None;
-                begin(ledger, queue, alone)
+                begin(ledger, queue, batches)
             });
             let result = (&mut under_way.commit).await;
             let batches = under_way.batches;
             self.under_way = None;
             self.again_at = None;
+            self.tried = 0;
             match result {
                 Ok(()) => {
                     self.alone = self.alone.saturating_sub(batches);
@@ -186,6 +196,7 @@ impl Scribe {
                     }
                 }
                 Err(error) => {
+                    self.tried = batches;
                     self.again_at = Some(Instant::now() + AGAIN);
                     return Outcome::Failed(error);
                 }
@@ -194,8 +205,7 @@ impl Scribe {
     }
 }
 
-fn begin(ledger: &Arc<dyn Ledger>, queue: &VecDeque<Waiting>, alone: usize) -> UnderWay {
-    let batches = if alone > 0 { 1 } else { queue.len().min(TOGETHER) };
+fn begin(ledger: &Arc<dyn Ledger>, queue: &VecDeque<Waiting>, batches: usize) -> UnderWay {
     let mut gathered = queue.iter().take(batches).map(|waiting| &waiting.writes);
     let writes = match (batches, gathered.next()) {
         (1, Some(only)) => Arc::clone(only),
@@ -214,7 +224,7 @@ async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
@@ -226,14 +236,16 @@ mod tests {
 
     /// Keeps what it is given, after as many failures as it is told.
     #[derive(Debug, Default)]
-    struct Paper {
+    pub(in crate::exec::hermes) struct Paper {
         failures: Mutex<u32>,
         kept: Mutex<Vec<Write>>,
+        tries: Mutex<Vec<Vec<Write>>>,
     }
 
     #[async_trait]
     impl Ledger for Paper {
         async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
+            self.tries.lock().expect("lock").push(writes.to_vec());
             let mut failures = self.failures.lock().expect("lock");
             if *failures > 0 {
                 *failures -= 1;
@@ -293,6 +305,24 @@ mod tests {
         }
         assert_eq!((failed, effects), (2, vec![0, 1, 0]));
         assert_eq!(*paper.kept.lock().expect("lock"), [meta("1"), meta("2")]);
+    }
+
+    #[tokio::test]
+    async fn a_try_of_unknown_outcome_is_repeated_as_it_was() {
+        let paper = Arc::new(Paper { failures: Mutex::new(1), ..Paper::default() });
+        let mut scribe = Scribe::new(paper.clone(), 10);
+        scribe.push(batch(vec![mark("a", 1)]));
+        scribe.push(Waiting { after: vec![Effect::Heartbeat], ..Waiting::default() });
+        scribe.push(batch(vec![mark("b", 1)]));
+        assert!(matches!(scribe.next().await, Outcome::Failed(_)));
+        scribe.push(batch(vec![mark("b", 2)]));
+        scribe.push(batch(vec![meta("later")]));
+        let Outcome::Durable(done) = scribe.next().await else { panic!("durable") };
+        assert_eq!(done.len(), 3, "what came since waits");
+        let tries = paper.tries.lock().expect("lock").clone();
+        assert_eq!(tries, [[mark("a", 1), mark("b", 1)], [mark("a", 1), mark("b", 1)]]);
+        let Outcome::Durable(done) = scribe.next().await else { panic!("durable") };
+        assert_eq!(done.iter().map(|batch| batch.writes.len()).sum::<usize>(), 2, "then that, together");
     }
 
     #[tokio::test]

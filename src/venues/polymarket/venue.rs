@@ -106,7 +106,8 @@ impl ExecutionVenue for PolymarketVenue {
         let body = signing::post_body(&order, &signature, &terms)
             .map_err(|error| SignError::Signer(format!("order body: {error}")))?;
         let digest = hex::encode(Sha256::digest(&body));
-        Ok(SignedOrder::new(approved, hash_id(&order, &exchange), body.into(), digest))
+        let shares = intent::shares_of(&order);
+        Ok(SignedOrder::new(approved, hash_id(&order, &exchange), shares, body.into(), digest))
     }
 
     fn identify(&self, intent: &OrderIntent, market: &Market) -> Result<OrderId, SignError> {

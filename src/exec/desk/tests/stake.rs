@@ -61,8 +61,18 @@ fn what_is_at_stake_is_never_forgotten_with_the_oldest_orders() {
         let mut order =
             Order::new(OrderIntent { intent: format!("e{n}").into(), ..intent("e", TimeInForce::Gtc) }, at(2));
         order.state = OrderState::Cancelled;
-        let row = OrderRow { order, digest: None, accepted: false, adopted: false, posts: 0, token: 0 };
-        let (key, standing) = ((row.order.intent.intent.clone(), 1), Standing::restore(&row.order, false, []));
+        let row = OrderRow {
+            order,
+            digest: None,
+            accepted: false,
+            adopted: false,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        };
+        let (key, standing) =
+            ((row.order.intent.intent.clone(), 1), Standing::restore(&row.order, row.shares(), false, []));
         desk.track(&key, Tracked::new(row, standing));
     }
     assert_eq!(desk.ended.len(), ENDED_KEPT);
@@ -73,7 +83,16 @@ fn what_is_at_stake_is_never_forgotten_with_the_oldest_orders() {
 fn a_restart_counts_matched_shares_without_a_trade() {
     let mut order = Order::new(intent("a", TimeInForce::Gtc), at(2));
     (order.state, order.matched, order.order) = (OrderState::Filled, Size(dec!(10)), Some("0xa".into()));
-    let row = OrderRow { order, digest: None, accepted: true, adopted: false, posts: 0, token: 0 };
+    let row = OrderRow {
+        order,
+        digest: None,
+        accepted: true,
+        adopted: false,
+        posts: 0,
+        first_error: None,
+        shares: None,
+        token: 0,
+    };
     let (desk, _) = restored(Memory { orders: vec![row], ..Memory::default() });
     assert_eq!((up(&desk).buying, desk.holdings(None).gross()), (Size(dec!(10)), Usd(dec!(5.175))));
 }

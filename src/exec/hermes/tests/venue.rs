@@ -167,7 +167,7 @@ impl ExecutionVenue for TestVenue {
     fn sign(&self, approved: &Approved<OrderIntent>, market: &Market) -> Result<SignedOrder, SignError> {
         let order = self.identify(approved.inner(), market)?;
         let body = bytes::Bytes::from(format!("body of {order}"));
-        Ok(SignedOrder::new(approved, order, body, "digest".into()))
+        Ok(SignedOrder::new(approved, order, approved.inner().size, body, "digest".into()))
     }
 
     fn identify(&self, intent: &OrderIntent, _: &Market) -> Result<OrderId, SignError> {
