@@ -14,7 +14,7 @@ use crate::exec::venue::{Balances, VenueError};
 const CACHE_LAG: Duration = Duration::from_secs(30);
 /// Between two looks at a difference.
 const AGAIN: Duration = Duration::from_secs(5);
-/// A difference must be seen this often in a row, the venue's cache refreshed in between.
+/// A difference must be seen this often in a row, the venue's cache refreshed and its trades compared in between.
 const CONFIRMATIONS: u32 = 3;
 /// What rounding may leave, in pUSD or shares.
 const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
@@ -23,7 +23,7 @@ const OVERDUE: Duration = Duration::from_mins(10);
 /// Differences within this count together.
 const WINDOW: Duration = Duration::from_hours(24);
 /// The note of what the account began with.
-const OPENING: &str = "what the account had before the books began";
+pub(super) const OPENING: &str = "what the account had before the books began";
 /// Tokens asked for at one time.
 const TOKENS: usize = 50;
 /// What stands for the market in a correction of pUSD.
@@ -41,8 +41,34 @@ pub(super) struct Counting {
     overdue_told: bool,
     /// What was corrected within [`WINDOW`], in pUSD.
     corrected: VecDeque<(Timestamp, Usd)>,
-    /// Differences seen in a row, each with the least of what was seen.
-    pub(super) seen: BTreeMap<Asset, (Decimal, u32)>,
+    /// Differences seen in a row.
+    pub(super) seen: BTreeMap<Asset, Difference>,
+}
+
+/// What an asset differs by at the venue, look after look in the same direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// The least of what was seen.
+    pub(super) least: Decimal,
+    /// How many looks count.
+    pub(super) times: u32,
+    /// When the last of them was. The next counts once trades and orders were compared after it: a fill that nobody told is
+    /// a fill and no difference.
+    at: Timestamp,
+}
+
+impl Difference {
+    /// With one more look; `compared` is when the last comparison of the books that ended began.
+    fn seen(earlier: Option<Self>, miss: Decimal, compared: Option<Timestamp>, now: Timestamp) -> Self {
+        let same = earlier.filter(|earlier| earlier.least.is_sign_negative() == miss.is_sign_negative());
+        let Some(earlier) = same else { return Self { least: miss, times: 1, at: now } };
+        let least = nearer(earlier.least, miss);
+        if compared.is_some_and(|compared| compared >= earlier.at) {
+            Self { least, times: earlier.times + 1, at: now }
+        } else {
+            Self { least, ..earlier }
+        }
+    }
 }
 
 impl Counting {
@@ -66,7 +92,7 @@ impl Counting {
 
     /// How much less pUSD the venue has shown than the books can explain, while that is not settled.
     pub(super) fn missing(&self) -> Usd {
-        let missed = self.seen.get(&Asset::Usd).map_or(Decimal::ZERO, |(miss, _)| *miss);
+        let missed = self.seen.get(&Asset::Usd).map_or(Decimal::ZERO, |differs| differs.least);
         Usd((-missed).max(Decimal::ZERO))
     }
 }
@@ -163,15 +189,15 @@ impl Desk {
         let missed = misses(&expected, &balances);
         if !missed.is_empty() {
             self.counting.next_at = now.plus(AGAIN);
+            self.compare_soon(now);
         }
         let unasked = |asset: &Asset| matches!(asset, Asset::Token(token) if !asked.contains(token));
         let (kept, before) = std::mem::take(&mut self.counting.seen).into_iter().partition(|(asset, _)| unasked(asset));
         self.counting.seen = kept;
-        let before: BTreeMap<Asset, (Decimal, u32)> = before;
+        let before: BTreeMap<Asset, Difference> = before;
         for (asset, miss) in missed {
-            let earlier = before.get(&asset).filter(|(other, _)| other.is_sign_negative() == miss.is_sign_negative());
-            let (least, times) = earlier.map_or((miss, 0), |(other, times)| (nearer(*other, miss), *times));
-            self.counting.seen.insert(asset, (least, times + 1));
+            let differs = Difference::seen(before.get(&asset).copied(), miss, self.reconcile.clean_at(), now);
+            self.counting.seen.insert(asset, differs);
         }
         self.settle_differences(now, &mut step);
         step
@@ -193,8 +219,8 @@ impl Desk {
             .counting
             .seen
             .iter()
-            .filter(|(_, (_, times))| *times >= CONFIRMATIONS)
-            .map(|(asset, (miss, _))| (asset.clone(), *miss))
+            .filter(|(_, differs)| differs.times >= CONFIRMATIONS)
+            .map(|(asset, differs)| (asset.clone(), differs.least))
             .collect();
         let mut worth = Usd::ZERO;
         for (asset, miss) in settled {
@@ -235,9 +261,10 @@ impl Desk {
         self.counting.corrected.clear();
     }
 
-    /// What earlier runs corrected counts too; not what the account began with.
+    /// What earlier runs corrected counts too; not what the account began with, nor what a person has accepted by arming.
     pub(super) fn restore_corrections(&mut self, journals: &[Journal]) {
-        for journal in journals {
+        let accepted = |journal: &&Journal| self.latch.is_armed() && journal.at <= self.latch.at;
+        for journal in journals.iter().filter(|journal| !accepted(journal)) {
             let Some(first) = journal.postings.first() else { continue };
             let worth = match &first.asset {
                 Asset::Usd if journal.note.as_deref() == Some(OPENING) => continue,
@@ -250,9 +277,9 @@ impl Desk {
 
     /// What books and venue differ by as far as was seen, confirmed or not.
     pub(super) fn differing(&self) -> Usd {
-        let worth = |(asset, (miss, _)): (&Asset, &(Decimal, u32))| match asset {
-            Asset::Usd => Usd(miss.abs()),
-            Asset::Token(token) => self.worth(token, *miss),
+        let worth = |(asset, differs): (&Asset, &Difference)| match asset {
+            Asset::Usd => Usd(differs.least.abs()),
+            Asset::Token(token) => self.worth(token, differs.least),
         };
         self.counting.seen.iter().map(worth).sum()
     }

@@ -9,6 +9,7 @@ mod markets;
 mod money;
 mod recall;
 mod restore;
+mod risen;
 mod risk;
 mod sequences;
 mod stake;

@@ -138,8 +138,8 @@ impl Desk {
         let others = self.at_stake().filter(|key| Some(*key) != without);
         for (key, tracked) in others.filter_map(|key| self.orders.get(key).map(|tracked| (key, tracked))) {
             let order = &tracked.row.order;
-            if self.risen.contains(key) {
-                let size = order.intent.size.max(order.matched) - order.traded;
+            if let Some(risen) = self.risen.get(key) {
+                let size = (order.intent.size.max(order.matched) - order.traded).max(risen.open);
                 holdings.add_intent(&OrderIntent { size, ..order.intent.clone() });
             } else {
                 holdings.add_order(order);
@@ -151,7 +151,7 @@ impl Desk {
 
     /// Every order of which something may be at stake that no position shows, once each.
     fn at_stake(&self) -> impl Iterator<Item = &Key> {
-        let ended = self.risen.iter().chain(self.untraded.keys().filter(|key| !self.risen.contains(*key)));
+        let ended = self.risen.keys().chain(self.untraded.keys().filter(|key| !self.risen.contains_key(*key)));
         self.active.iter().chain(ended.filter(|key| !self.active.contains(*key)))
     }
 
@@ -232,7 +232,7 @@ impl Desk {
         shown.truncate(SHOWN);
         let room = SHOWN - shown.len();
         let others =
-            self.ended.iter().rev().filter(|key| !self.risen.contains(*key) && !self.untraded.contains_key(*key));
+            self.ended.iter().rev().filter(|key| !self.risen.contains_key(*key) && !self.untraded.contains_key(*key));
         shown.extend(others.take(room).filter_map(order));
         shown
     }
