@@ -106,7 +106,7 @@ impl World {
         let begun = clock::monotonic();
         loop {
             let journals = self.read().journals().await.expect("the ledger is read");
-            if journals.iter().any(|journal| journal.kind == JournalKind::Correction) {
+            if journals.iter().any(|journal| journal.kind == JournalKind::Opening) {
                 return;
             }
             assert!(begun.elapsed() < PATIENCE, "the account's money is never counted");

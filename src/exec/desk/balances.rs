@@ -6,36 +6,37 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::{Desk, Effect, Step, Tracked};
-use crate::domain::{Asset, Control, Denial, Journal, OrderState, Price, Side, Timestamp, TokenId, Usd};
+use crate::domain::{
+    Asset, Control, Denial, Journal, JournalKind, OrderState, Price, Side, Size, Timestamp, TokenId, Usd,
+};
 use crate::exec::portfolio::{Expected, correction};
 use crate::exec::venue::{Balances, VenueError};
 
 /// How long the venue's cache may not have seen a settlement.
 const CACHE_LAG: Duration = Duration::from_secs(30);
 /// Between two looks at a difference.
-const AGAIN: Duration = Duration::from_secs(5);
+pub(super) const AGAIN: Duration = Duration::from_secs(5);
 /// A difference must be seen this often in a row, the venue's cache refreshed and its trades compared in between.
 const CONFIRMATIONS: u32 = 3;
 /// What rounding may leave, in pUSD or shares.
-const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+pub(super) const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 /// So long without a comparison is told.
 const OVERDUE: Duration = Duration::from_mins(10);
 /// Differences within this count together.
 const WINDOW: Duration = Duration::from_hours(24);
-/// The note of what the account began with.
-pub(super) const OPENING: &str = "what the account had before the books began";
 /// Tokens asked for at one time.
 const TOKENS: usize = 50;
 /// What stands for the market in a correction of pUSD.
-const ACCOUNT: &str = "account";
+pub(super) const ACCOUNT: &str = "account";
 
 /// How far the comparison has come.
 #[derive(Debug)]
 pub(super) struct Counting {
     next_at: Timestamp,
     asking: Option<Vec<TokenId>>,
-    /// The last token that had its turn.
+    /// The last token that had its turn, of those that trade and of those that may be paid out.
     turn: Option<TokenId>,
+    redeemable: Option<TokenId>,
     /// When balances were compared last, and whether it was told that this is long ago.
     counted_at: Timestamp,
     overdue_told: bool,
@@ -78,6 +79,7 @@ impl Counting {
             next_at: now,
             asking: None,
             turn: None,
+            redeemable: None,
             counted_at: now,
             overdue_told: false,
             corrected: VecDeque::new(),
@@ -88,6 +90,11 @@ impl Counting {
     /// The venue has said that there is too little: look at once.
     pub(super) const fn recount(&mut self, now: Timestamp) {
         self.next_at = now;
+    }
+
+    /// Not before then.
+    pub(super) const fn look_at(&mut self, at: Timestamp) {
+        self.next_at = at;
     }
 
     /// How much less pUSD the venue has shown than the books can explain, while that is not settled.
@@ -108,17 +115,23 @@ impl Desk {
         if self.counting.asking.is_some() || now < self.counting.next_at || self.reconcile.is_required() {
             return;
         }
-        let tokens = self.countable();
+        let tokens = if self.is_opened() { self.countable(now) } else { self.to_take_over(TOKENS) };
         let refresh = !self.counting.seen.is_empty();
         self.counting.asking = Some(tokens.clone());
         step.urgent.push(Effect::Balances { tokens, refresh });
     }
 
-    /// What differed last is looked at again, and of all others some in turn.
-    fn countable(&mut self) -> Vec<TokenId> {
+    /// What differed last is looked at again, and of all others some in turn; half of the room at most is for what may be paid out.
+    fn countable(&mut self, now: Timestamp) -> Vec<TokenId> {
         let differ = |asset: &Asset| if let Asset::Token(token) = asset { Some(token.clone()) } else { None };
         let mut tokens: Vec<TokenId> = self.counting.seen.keys().filter_map(differ).take(TOKENS).collect();
-        for token in self.portfolio.countable(TOKENS, self.counting.turn.as_ref()) {
+        for token in self.portfolio.redeemable(TOKENS / 2, self.counting.redeemable.as_ref()) {
+            if tokens.len() < TOKENS && !tokens.contains(&token) {
+                self.counting.redeemable = Some(token.clone());
+                tokens.push(token);
+            }
+        }
+        for token in self.portfolio.countable(TOKENS, self.counting.turn.as_ref(), now) {
             if tokens.len() >= TOKENS {
                 break;
             }
@@ -131,7 +144,7 @@ impl Desk {
     }
 
     /// No order is of unknown fate or on its way, and every match has its trade.
-    fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         self.counts.unknown == 0 && self.sending() == 0 && self.untraded.is_empty()
     }
 
@@ -181,7 +194,7 @@ impl Desk {
         }
         let mut expected = self.portfolio.expected(&asked, CACHE_LAG, now);
         if expected.cash.is_none() {
-            self.open_account(&balances, now, &mut step);
+            self.open_account(&asked, &balances, now, &mut step);
             return step;
         }
         self.allow_for_orders(&mut expected, now);
@@ -199,22 +212,12 @@ impl Desk {
             let differs = Difference::seen(before.get(&asset).copied(), miss, self.reconcile.clean_at(), now);
             self.counting.seen.insert(asset, differs);
         }
-        self.settle_differences(now, &mut step);
+        self.settle_differences(balances.collateral.balance, now, &mut step);
         step
     }
 
-    /// The first balance: whatever was there before the books began.
-    fn open_account(&mut self, balances: &Balances, now: Timestamp, step: &mut Step) {
-        if self.portfolio.is_in_flux() || !self.is_at_rest() {
-            self.counting.next_at = now.plus(AGAIN);
-            return;
-        }
-        let more = balances.collateral.balance - self.portfolio.cash().0;
-        tracing::info!(pusd = %balances.collateral.balance, "the account's balance is taken over");
-        self.correct(Asset::Usd, more, OPENING.to_owned(), now, step);
-    }
-
-    fn settle_differences(&mut self, now: Timestamp, step: &mut Step) {
+    /// What was seen often enough is taken over: `cash` is the venue's pUSD.
+    fn settle_differences(&mut self, cash: Decimal, now: Timestamp, step: &mut Step) {
         let settled: Vec<(Asset, Decimal)> = self
             .counting
             .seen
@@ -225,6 +228,9 @@ impl Desk {
         let mut worth = Usd::ZERO;
         for (asset, miss) in settled {
             self.counting.seen.remove(&asset);
+            if self.redeemed(&asset, miss, cash, now, step) {
+                continue;
+            }
             let (what, value) = match &asset {
                 Asset::Usd => ("pUSD".to_owned(), Usd(miss.abs())),
                 Asset::Token(token) => (format!("shares of token {token}"), self.worth(token, miss)),
@@ -244,6 +250,23 @@ impl Desk {
         }
     }
 
+    /// Shares that are gone after their market was resolved were paid out. Of a market that nobody has described the result is not
+    /// heard of: then the pUSD has to be there, whole.
+    fn redeemed(&mut self, asset: &Asset, miss: Decimal, cash: Decimal, now: Timestamp, step: &mut Step) -> bool {
+        let Asset::Token(token) = asset else { return false };
+        if !miss.is_sign_negative() {
+            return false;
+        }
+        let whole = cash - self.portfolio.cash().0 + DUST >= -miss && !self.portfolio.is_described(token);
+        let payout = self.portfolio.payout(token).or_else(|| whole.then_some(Price(Decimal::ONE)));
+        let Some(payout) = payout else { return false };
+        tracing::info!(%token, shares = %-miss, %payout, "shares were paid out");
+        for journal in self.portfolio.redeem(token, Size(-miss), payout, now) {
+            step.journal(journal);
+        }
+        true
+    }
+
     /// Each difference is corrected, so that small ones could go on for ever: they count together.
     fn judge_corrections(&mut self, now: Timestamp, step: &mut Step) {
         self.counting.corrected.retain(|(at, _)| now.since(*at) <= WINDOW);
@@ -261,13 +284,13 @@ impl Desk {
         self.counting.corrected.clear();
     }
 
-    /// What earlier runs corrected counts too; not what the account began with, nor what a person has accepted by arming.
+    /// What earlier runs corrected counts too, unless a person has accepted it by arming.
     pub(super) fn restore_corrections(&mut self, journals: &[Journal]) {
-        let accepted = |journal: &&Journal| self.latch.is_armed() && journal.at <= self.latch.at;
-        for journal in journals.iter().filter(|journal| !accepted(journal)) {
+        let accepted = |journal: &Journal| self.latch.is_armed() && journal.at <= self.latch.at;
+        let counts = |journal: &&Journal| journal.kind == JournalKind::Correction && !accepted(journal);
+        for journal in journals.iter().filter(counts) {
             let Some(first) = journal.postings.first() else { continue };
             let worth = match &first.asset {
-                Asset::Usd if journal.note.as_deref() == Some(OPENING) => continue,
                 Asset::Usd => Usd(first.amount.abs()),
                 Asset::Token(token) => self.worth(token, first.amount),
             };
@@ -279,6 +302,10 @@ impl Desk {
     pub(super) fn differing(&self) -> Usd {
         let worth = |(asset, differs): (&Asset, &Difference)| match asset {
             Asset::Usd => Usd(differs.least.abs()),
+            // It was paid out, or it will show as pUSD.
+            Asset::Token(token) if differs.least.is_sign_negative() && self.portfolio.payout(token).is_some() => {
+                Usd::ZERO
+            }
             Asset::Token(token) => self.worth(token, differs.least),
         };
         self.counting.seen.iter().map(worth).sum()
@@ -287,7 +314,7 @@ impl Desk {
     /// At the payout or the last mark; a share that was never valued counts as a whole pUSD.
     fn worth(&self, token: &TokenId, shares: Decimal) -> Usd {
         let price = self.portfolio.position(token).and_then(|position| position.mark);
-        price.unwrap_or(Price(Decimal::ONE)).notional(crate::domain::Size(shares.abs()))
+        price.unwrap_or(Price(Decimal::ONE)).notional(Size(shares.abs()))
     }
 
     fn correct(&mut self, asset: Asset, more: Decimal, note: String, now: Timestamp, step: &mut Step) {

@@ -176,6 +176,9 @@ impl Desk {
             status: seen.status,
             matched_at: seen.matched_at,
         };
+        if self.is_past(&fill, now) {
+            return;
+        }
         match &key {
             Some(key) => {
                 if let Some(tracked) = self.orders.get_mut(key) {

@@ -14,6 +14,7 @@ mod heartbeat;
 mod intake;
 mod letters;
 mod limits;
+mod opening;
 mod pause;
 mod reconcile;
 mod restore;
@@ -353,6 +354,7 @@ pub(super) struct Desk {
     latency: Histogram<u64>,
     reconcile: reconcile::Progress,
     counting: balances::Counting,
+    opening: opening::Opening,
     beats: heartbeat::Beats,
     timers: timers::Timers,
 }

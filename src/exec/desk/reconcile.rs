@@ -198,6 +198,7 @@ impl Desk {
         self.reconcile.begun = begun;
         self.reconcile.traded_to = self.reconcile.traded_to.max(begun);
         self.venue_open = Some((snapshot.orders.len() as u64, begun));
+        self.open_at_opening(&snapshot.orders);
         for fill in &snapshot.fills {
             self.fill(fill, now, &mut step);
         }

@@ -50,7 +50,8 @@ impl Desk {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let traded_to = portfolio.newest();
+        // Before the account was taken over everything is listed: it tells what the account has.
+        let traded_to = portfolio.opened_at().map_or_else(Timestamp::default, |at| at.max(portfolio.newest()));
         let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
         let mut track = Track::restore(day, memory.highs.iter().copied());
         track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
@@ -96,6 +97,7 @@ impl Desk {
             latency,
             reconcile: super::reconcile::Progress::at_start(now, traded_to),
             counting: super::balances::Counting::at(now),
+            opening: super::opening::Opening::default(),
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };

@@ -1,11 +1,10 @@
 //! Fills, what is undone of them, and the comparison of balances.
 
-use super::super::balances::OPENING;
 use super::*;
 use crate::domain::{Account, Asset, Journal, JournalKind, fold};
 use crate::exec::venue::{AssetBalance, Balances};
 
-fn journals(step: &Step) -> Vec<Journal> {
+pub(super) fn journals(step: &Step) -> Vec<Journal> {
     let journal = |write: &Write| if let Write::Journal(journal) = write { Some((**journal).clone()) } else { None };
     step.writes.iter().filter_map(journal).collect()
 }
@@ -21,12 +20,12 @@ fn counts(step: &Step) -> Vec<bool> {
     step.urgent.iter().filter_map(asked).collect()
 }
 
-fn kills(step: &Step) -> usize {
+pub(super) fn kills(step: &Step) -> usize {
     step.urgent.iter().filter(|effect| matches!(effect, Effect::Kill(_))).count()
 }
 
 /// Compared with the venue at `now`, nothing open there, and the balances asked for.
-fn counted(desk: &mut Desk, now: i64, cash: Decimal, shares: Decimal) -> Step {
+pub(super) fn counted(desk: &mut Desk, now: i64, cash: Decimal, shares: Decimal) -> Step {
     let step = desk.on_tick(at(now));
     if step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })) {
         desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
@@ -123,7 +122,7 @@ fn the_first_balance_opens_the_account_and_equal_books_stay_quiet() {
     let mut desk = unopened();
     let step = counted(&mut desk, 2, dec!(1000), dec!(0));
     let opening = journals(&step);
-    assert_eq!((opening.len(), opening[0].kind, fold(&opening).cash), (1, JournalKind::Correction, Usd(dec!(1000))));
+    assert_eq!((opening.len(), opening[0].kind, fold(&opening).cash), (1, JournalKind::Opening, Usd(dec!(1000))));
     assert_eq!((mismatches(&step), desk.portfolio.pnl()), (0, Pnl::default()));
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));
     let step = counted(&mut desk, 40_000, dec!(995) - FEE, dec!(10));
@@ -441,7 +440,7 @@ fn corrections_that_a_person_has_accepted_count_no_more_after_a_restart() {
     let corrected = |now: i64| correction(Asset::Usd, "account".into(), dec!(-6), "differed".into(), at(now));
     for (corrected_at, kill) in [(-20, 0), (20, 1)] {
         // Armed at 0, see `latch`.
-        let opening = correction(Asset::Usd, "account".into(), dec!(1_006), OPENING.into(), at(-30));
+        let opening = opening(Asset::Usd, "account".into(), (dec!(1_006), Usd::ZERO), at(-30));
         let corrections = vec![opening, corrected(corrected_at)];
         let (mut desk, _) = restored(Memory { corrections, ..Memory::default() });
         ready(&mut desk);

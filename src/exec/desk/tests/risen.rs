@@ -76,11 +76,8 @@ fn a_refused_order_that_rose_after_a_list_was_begun_stays_at_stake() {
 
 #[test]
 fn the_entry_of_an_order_that_turns_out_to_be_alive_is_acknowledged_whoever_tells() {
-    let transient = || PostAnswer::Transient {
-        code: TransientCode::Unreachable,
-        reason: "reset".into(),
-        retry_after: None,
-    };
+    let transient =
+        || PostAnswer::Transient { code: TransientCode::Unreachable, reason: "reset".into(), retry_after: None };
     let live = || venue_order("a", VenueOrderStatus::Live, Some(dec!(0)));
     let mut desk = desk();
     sent(&mut desk, "a", TimeInForce::Gtc);
