@@ -95,6 +95,11 @@ impl Ended {
         let others: Vec<_> = self.journals.iter().filter(|journal| !is_trade(journal)).collect();
         let openings = others.iter().filter(|journal| journal.kind == JournalKind::Opening).count();
         assert_eq!((others.len(), openings), (1, 1), "the account's first money alone: {others:#?}");
+        self.check_pusd();
+    }
+
+    /// The journals add up to the account's pUSD, to the last digit.
+    pub(crate) fn check_pusd(&self) {
         let balances = self.truth["balances"].as_object().expect("balances");
         let (_, mine) =
             balances.iter().find(|(owner, _)| owner.eq_ignore_ascii_case(&self.account)).expect("our account");
