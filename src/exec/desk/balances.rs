@@ -218,6 +218,9 @@ impl Desk {
 
     /// What was seen often enough is taken over: `cash` is the venue's pUSD.
     fn settle_differences(&mut self, cash: Decimal, now: Timestamp, step: &mut Step) {
+        if self.reconcile.holes.hold_back(now) {
+            return;
+        }
         let settled: Vec<(Asset, Decimal)> = self
             .counting
             .seen

@@ -154,6 +154,7 @@ impl Desk {
 
     /// The venue told of a trade of the account.
     pub(super) fn fill(&mut self, seen: &VenueFill, now: Timestamp, step: &mut Step) {
+        self.reconcile.holes.close(&seen.trade);
         let key = self.index.get(&seen.order).cloned();
         let strategy = key.as_ref().and_then(|key| self.orders.get(key)).filter(|tracked| !tracked.row.adopted);
         let strategy = strategy.map(|tracked| tracked.row.order.intent.strategy.clone());

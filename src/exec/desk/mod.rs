@@ -11,6 +11,7 @@ mod breaker;
 mod evidence;
 mod funds;
 mod heartbeat;
+mod holes;
 mod intake;
 mod letters;
 mod limits;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::holes::Holes;
 use super::{Desk, Effect, Key, Step};
 use crate::domain::{Fill, OrderId, OrderState, Timestamp, TradeId};
 use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
@@ -53,6 +54,8 @@ pub(super) struct Progress {
     turn: usize,
     /// Trades that were told not to settle.
     stuck: BTreeSet<TradeId>,
+    /// Trades that could not be read.
+    pub(super) holes: Holes,
     /// The present comparison must succeed before anything is sent.
     required: bool,
 }
@@ -71,6 +74,7 @@ impl Progress {
             traded_to,
             turn: 0,
             stuck: BTreeSet::new(),
+            holes: Holes::default(),
             required: true,
         }
     }
@@ -148,11 +152,12 @@ impl Desk {
         first
     }
 
-    /// Trades that are not settled and that the list does not reach any more, some at a time in turn: one that stays so for
-    /// ever must not make the list longer.
+    /// Trades that are not settled and that the list does not reach any more, or that could not be read, some at a time in turn: one
+    /// that stays so for ever must not make the list longer.
     fn older_unsettled(&mut self, since: Timestamp) -> Vec<TradeId> {
         let older = self.portfolio.unsettled().filter(|fill| fill.matched_at < since);
-        let mut older: Vec<TradeId> = older.map(|fill| fill.trade.clone()).collect();
+        let mut older: Vec<TradeId> =
+            older.map(|fill| fill.trade.clone()).chain(self.reconcile.holes.trades().cloned()).collect();
         older.sort_unstable();
         older.dedup();
         let turn = self.reconcile.turn.checked_rem(older.len()).unwrap_or(0);

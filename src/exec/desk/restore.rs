@@ -50,8 +50,7 @@ impl Desk {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        // Before the account was taken over everything is listed: it tells what the account has.
-        let traded_to = portfolio.opened_at().map_or_else(Timestamp::default, |at| at.max(portfolio.newest()));
+        let traded_to = portfolio.traded_to();
         let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
         let mut track = Track::restore(day, memory.highs.iter().copied());
         track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());

@@ -3,6 +3,7 @@
 mod account;
 mod barrier;
 mod health;
+mod holes;
 mod joined;
 mod letters;
 mod limits;

@@ -12,6 +12,12 @@ impl Portfolio {
         self.opened_at
     }
 
+    /// Trades before this need not be asked for. Before the account was taken over that is none: they tell what it has.
+    #[must_use]
+    pub fn traded_to(&self) -> Timestamp {
+        self.opened_at.map_or_else(Timestamp::default, |at| at.max(self.newest()))
+    }
+
     /// Whether this fill is in the books.
     #[must_use]
     pub fn knows(&self, fill: &Fill) -> bool {

@@ -9,12 +9,12 @@ const HOUR: i64 = 3_600_000;
 
 /// A desk on a new ledger at a venue that lists these fills, and what it wrote until it was opened. `holds` is what the venue
 /// has of each token.
-fn taken_over(fills: Vec<VenueFill>, orders: Vec<VenueOrder>, holds: &dyn Fn(&str) -> Decimal) -> (Desk, Vec<Write>) {
+fn taken_over(fills: Vec<VenueFill>, orders: &[VenueOrder], holds: &dyn Fn(&str) -> Decimal) -> (Desk, Vec<Write>) {
     let (mut desk, _) = restored_as_it_is(Memory::default());
     desk.purse.counted(&[unbounded()]);
     desk.on_tick(at(0));
-    let mut writes = desk.on_snapshot(at(0), Ok(Snapshot { orders: orders.clone(), fills }), at(1)).writes;
-    for order in &orders {
+    let mut writes = desk.on_snapshot(at(0), Ok(Snapshot { orders: orders.to_vec(), fills }), at(1)).writes;
+    for order in orders {
         writes.extend(desk.on_recalled(&order.order, Ok(None), at(1)).writes);
     }
     desk.on_data(PolymarketData::Market(market()), at(1));
@@ -31,7 +31,7 @@ fn taken_over(fills: Vec<VenueFill>, orders: Vec<VenueOrder>, holds: &dyn Fn(&st
                     writes.extend(step.writes);
                 }
                 Effect::Snapshot { .. } => {
-                    let listed = Snapshot { orders: orders.clone(), fills: Vec::new() };
+                    let listed = Snapshot { orders: orders.to_vec(), fills: Vec::new() };
                     writes.extend(desk.on_snapshot(at(now), Ok(listed), at(now)).writes);
                 }
                 _ => {}
@@ -78,7 +78,7 @@ fn a_used_account_begins_with_what_it_has_and_its_past_is_no_loss_and_no_mismatc
         past("6", "t5", Side::Sell, dec!(7), dec!(0.50)),
     ];
     let holds = |token: &str| if token == "1" { dec!(20) } else { dec!(0) };
-    let (mut desk, writes) = taken_over(fills.clone(), Vec::new(), &holds);
+    let (mut desk, writes) = taken_over(fills.clone(), &[], &holds);
     let journals = booked(&writes);
     assert!(told(&writes).is_empty(), "{:?}", told(&writes));
     assert_eq!(journals.iter().map(|journal| journal.kind).collect::<Vec<_>>(), [JournalKind::Opening; 2]);
@@ -96,7 +96,7 @@ fn a_used_account_begins_with_what_it_has_and_its_past_is_no_loss_and_no_mismatc
     assert!(step.writes.is_empty(), "{:?}", step.writes);
     assert_eq!(again.portfolio.positions(at(2)), desk.portfolio.positions(at(2)));
     for n in 0..4 {
-        assert!(counted(&mut desk, 200_000 + n * 31_000, dec!(1000), dec!(20)).writes.is_empty(), "equal");
+        assert!(counted(&mut desk, 300_000 + n * 31_000, dec!(1000), dec!(20)).writes.is_empty(), "equal");
     }
 }
 
@@ -104,7 +104,7 @@ fn a_used_account_begins_with_what_it_has_and_its_past_is_no_loss_and_no_mismatc
 fn of_an_order_that_is_open_when_the_books_begin_every_trade_counts() {
     let old = VenueFill { matched_at: at(-3 * HOUR), ..venue_fill("manual", "t1", dec!(4), FillStatus::Confirmed) };
     let open = venue_order("manual", VenueOrderStatus::Live, Some(dec!(4)));
-    let (desk, writes) = taken_over(vec![old], vec![open], &|_| dec!(4));
+    let (desk, writes) = taken_over(vec![old], &[open], &|_| dec!(4));
     assert!(desk.untraded.is_empty(), "its trade is known");
     let position = desk.portfolio.position(&"1".into()).expect("held");
     assert_eq!((position.size, desk.portfolio.cash()), (Size(dec!(4)), Usd(dec!(1000))));
@@ -116,7 +116,7 @@ fn of_an_order_that_is_open_when_the_books_begin_every_trade_counts() {
 #[test]
 fn more_tokens_than_one_look_has_room_for_are_taken_over_in_turn() {
     let bought = |n: usize| past(&format!("{n:03}"), &format!("t{n}"), Side::Buy, dec!(2), dec!(0.50));
-    let (desk, _) = taken_over((0..130).map(bought).collect(), Vec::new(), &|_| dec!(2));
+    let (desk, _) = taken_over((0..130).map(bought).collect(), &[], &|_| dec!(2));
     assert_eq!((desk.portfolio.held().count(), desk.portfolio.cash()), (130, Usd(dec!(1000))));
 }
 
@@ -127,7 +127,7 @@ fn a_trade_that_never_settles_does_not_keep_a_new_ledger_from_its_balance() {
         [(FillStatus::Mined, dec!(1000), dec!(10)), (FillStatus::Retrying, dec!(995), dec!(20))]
     {
         // What is mined shows in the balance; what is not may still come.
-        let (mut desk, writes) = taken_over(vec![one(status)], Vec::new(), &|_| dec!(10));
+        let (mut desk, writes) = taken_over(vec![one(status)], &[], &|_| dec!(10));
         assert_eq!(desk.portfolio.cash(), Usd(cash), "{status:?}");
         assert_eq!(desk.portfolio.position(&"1".into()).expect("held").size, Size(shares), "{status:?}");
         assert_eq!(desk.funds().map(|funds| funds.free), Some(Usd(cash)), "{status:?}: buys may go");
@@ -193,8 +193,7 @@ fn shares_that_go_between_close_and_result_wait_for_the_result() {
     }
     let payouts = Some([Price(dec!(1)), Price::ZERO]);
     desk.on_data(PolymarketData::Market(Market { payouts, ..closed() }), at(190_000));
-    let booked =
-        (0..4).map(|n| journals(&counted(&mut desk, 200_000 + n * 31_000, cash + dec!(20), dec!(0)))).flatten();
+    let booked = (0..4).flat_map(|n| journals(&counted(&mut desk, 200_000 + n * 31_000, cash + dec!(20), dec!(0))));
     assert_eq!(booked.map(|journal| journal.kind).collect::<Vec<_>>(), [JournalKind::Redemption]);
     assert_eq!(desk.portfolio.cash().0, cash + dec!(20));
 }
