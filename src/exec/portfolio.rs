@@ -5,6 +5,8 @@
 
 mod balances;
 mod journals;
+mod opening;
+mod redeem;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use crate::domain::{
 use crate::risk::Holdings;
 
 pub use balances::{Expected, Range};
-pub use journals::correction;
+pub use journals::{correction, opening};
 
 /// What a sighting of a fill did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,8 +123,8 @@ pub struct Portfolio {
     cash: Usd,
     /// Proceeds of sales that are not settled: part of the cash, and not ours yet.
     unsettled: Usd,
-    /// Whether what the desk began with is part of it.
-    opened: bool,
+    /// Since when what the account began with is part of it.
+    opened_at: Option<Timestamp>,
     /// When fills last changed, as far as a cache of balances may not have seen it.
     changed_at: HashMap<Leg, (TokenId, Timestamp)>,
     conflicts: HashSet<Leg>,
@@ -185,7 +187,7 @@ impl Portfolio {
     pub fn correct(&mut self, journal: Journal) {
         self.cash += fold([&journal]).cash;
         let Some(id) = journals::token_of(&journal).cloned() else {
-            self.opened = true;
+            self.opened_at = Some(self.opened_at.map_or(journal.at, |known| known.min(journal.at)));
             return;
         };
         let token = self.tokens.entry(id.clone()).or_default();
@@ -451,6 +453,13 @@ impl Portfolio {
         let dirty: Vec<TokenId> = self.dirty.drain().collect();
         dirty.iter().filter_map(|token| self.position(token)).collect()
     }
+}
+
+/// At most so many of these, those behind `after` first, so that all have their turn.
+fn turn<'a>(tokens: impl Iterator<Item = &'a TokenId>, most: usize, after: Option<&TokenId>) -> Vec<TokenId> {
+    let (begun, behind): (Vec<&TokenId>, Vec<&TokenId>) =
+        tokens.partition(|token| after.is_some_and(|after| *token <= after));
+    behind.into_iter().chain(begun).take(most).cloned().collect()
 }
 
 fn differ(known: &Fill, seen: &Fill) -> bool {

@@ -190,6 +190,43 @@ pub struct VenueFill {
     pub matched_at: Timestamp,
 }
 
+/// The account's trades as the venue lists them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TradeList {
+    /// Our parts in all that can be read.
+    pub fills: Vec<VenueFill>,
+    /// What cannot be read: holes, each of which may hide a fill.
+    pub unreadable: Vec<UnreadableTrade>,
+}
+
+/// A trade of the account that we cannot read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnreadableTrade {
+    /// Which, as far as that can be read.
+    pub trade: Option<TradeId>,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The venue's text, in lower case. It may name the account's key: never shown.
+    pub text: String,
+}
+
+impl UnreadableTrade {
+    /// Whether it may be a trade of this order.
+    #[must_use]
+    pub fn names(&self, order: &OrderId) -> bool {
+        self.text.contains(&order.as_str().to_ascii_lowercase())
+    }
+}
+
+impl fmt::Debug for UnreadableTrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnreadableTrade")
+            .field("trade", &self.trade)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
 impl VenueFill {
     /// What a taker pays: the fee is charged for each match, and its curve makes that less than the fee of the average.
     #[must_use]
@@ -383,8 +420,9 @@ pub trait ExecutionVenue: Send + Sync + fmt::Debug {
     /// One order in whatever state; nothing when the venue does not know it.
     async fn order(&self, order: &OrderId) -> Result<Option<VenueOrder>, VenueError>;
 
-    /// Our fills, all pages, matched at or after `since`; every token and market.
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError>;
+    /// Our fills, all pages, matched at or after `since`; every token and market. A trade that cannot be read is named in the list,
+    /// and spoils nothing else of it.
+    async fn fills(&self, since: Timestamp) -> Result<TradeList, VenueError>;
 
     /// Our parts in one trade, however old; none when the venue does not know it.
     async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError>;

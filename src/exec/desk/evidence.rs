@@ -28,7 +28,10 @@ impl Desk {
                 self.reconcile_now(now);
             }
             UserEvent::Disconnected { reason } => self.health.user = Some(format!("event socket down: {reason}")),
-            UserEvent::Order(order) => self.see(&order, now, &mut step),
+            UserEvent::Order(order) => {
+                self.doubt_end(&order, now);
+                self.see(&order, now, &mut step);
+            }
             UserEvent::Fill(fill) => self.fill(&fill, now, &mut step),
         }
         step
@@ -36,11 +39,7 @@ impl Desk {
 
     /// The venue spoke of an order.
     pub(super) fn see(&mut self, seen: &VenueOrder, now: Timestamp, step: &mut Step) {
-        let sighting = match seen.status {
-            VenueOrderStatus::Live | VenueOrderStatus::Delayed | VenueOrderStatus::Other => Sighting::Open,
-            VenueOrderStatus::Matched => Sighting::Matched,
-            VenueOrderStatus::Cancelled => Sighting::Ended,
-        };
+        let sighting = sighting(seen.status);
         if sighting == Sighting::Open {
             self.disturbed(&seen.order, step);
         }
@@ -57,6 +56,14 @@ impl Desk {
             tracked.row.order.reason = Some(seen.status_text.to_lowercase());
         }
         self.learn(&key, Fact::Seen { sighting, matched: seen.matched }, "seen", now, step);
+    }
+
+    /// What shows an ended order as open may be late news: the list decides, soon.
+    fn doubt_end(&mut self, seen: &VenueOrder, now: Timestamp) {
+        let ours = self.index.get(&seen.order).and_then(|key| self.orders.get(key));
+        if sighting(seen.status) == Sighting::Open && ours.is_some_and(|tracked| tracked.state().is_terminal()) {
+            self.compare_soon(now);
+        }
     }
 
     /// An open order that is not in memory: ours from long ago, or nobody's that we know. The ledger tells.
@@ -156,6 +163,7 @@ impl Desk {
 
     /// The venue told of a trade of the account.
     pub(super) fn fill(&mut self, seen: &VenueFill, now: Timestamp, step: &mut Step) {
+        self.reconcile.holes.close(&seen.trade);
         let key = self.index.get(&seen.order).cloned();
         let strategy = key.as_ref().and_then(|key| self.orders.get(key)).filter(|tracked| !tracked.row.adopted);
         let strategy = strategy.map(|tracked| tracked.row.order.intent.strategy.clone());
@@ -178,6 +186,9 @@ impl Desk {
             status: seen.status,
             matched_at: seen.matched_at,
         };
+        if self.is_past(&fill, now) {
+            return;
+        }
         match &key {
             Some(key) => {
                 if let Some(tracked) = self.orders.get_mut(key) {
@@ -271,6 +282,7 @@ impl Desk {
                 match &lookup.order {
                     Some(seen) => {
                         self.absolve(&key, begun, now, &mut step);
+                        self.doubt_end(seen, now);
                         self.see(seen, now, &mut step);
                         self.follow_up(&key, seen, now);
                     }
@@ -355,10 +367,15 @@ impl Desk {
         for order in orders {
             let Some(key) = self.index.get(order).cloned() else { continue };
             let Some(tracked) = self.orders.get_mut(&key) else { continue };
-            if tracked.state().is_terminal() {
+            let ended = tracked.state().is_terminal();
+            if ended && !self.risen.contains_key(&key) {
                 continue;
             }
             tracked.cancel_at = Some(again);
+            if ended {
+                // Whether it is gone now, the list tells.
+                continue;
+            }
             if let Ok(answer) = result {
                 let refused = answer.not_cancelled.iter().find(|(id, _)| id == order).map(|(_, why)| why.clone());
                 if let Some(why) = refused {
@@ -368,6 +385,14 @@ impl Desk {
             }
         }
         step
+    }
+}
+
+const fn sighting(status: VenueOrderStatus) -> Sighting {
+    match status {
+        VenueOrderStatus::Live | VenueOrderStatus::Delayed | VenueOrderStatus::Other => Sighting::Open,
+        VenueOrderStatus::Matched => Sighting::Matched,
+        VenueOrderStatus::Cancelled => Sighting::Ended,
     }
 }
 

@@ -163,7 +163,7 @@ impl Desk {
     /// Whether an order may still bring shares, or has brought some.
     pub(super) fn is_alive(&self, key: &Key) -> bool {
         let Some(tracked) = self.orders.get(key) else { return false };
-        !tracked.state().is_terminal() || !tracked.row.order.matched.is_zero() || self.risen.contains(key)
+        !tracked.state().is_terminal() || !tracked.row.order.matched.is_zero() || self.risen.contains_key(key)
     }
 
     fn admit(

@@ -11,9 +11,11 @@ mod breaker;
 mod evidence;
 mod funds;
 mod heartbeat;
+mod holes;
 mod intake;
 mod letters;
 mod limits;
+mod opening;
 mod orders;
 mod pause;
 mod reconcile;
@@ -32,13 +34,13 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::lifecycle::{Applied, Fact, Standing};
+use super::lifecycle::{Applied, Fact, Sighting, Standing};
 use super::portfolio::Portfolio;
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
     Book, ClockSkew, Control, DeadLetter, Denial, Fill, IntentId, Journal, KillLatch, LimitUse, Market, MarketId,
-    MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Timestamp, TokenId, TradeEvent, TradeId, Usd,
+    MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Size, Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
 use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
@@ -200,6 +202,15 @@ enum Sending {
     Checking,
 }
 
+/// An order that had ended and shows signs of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Risen {
+    /// The last sign.
+    at: Timestamp,
+    /// What the venue has open of it at least.
+    open: Size,
+}
+
 /// The search for an order whose fate is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Search {
@@ -223,6 +234,8 @@ struct Tracked {
     looking: bool,
     check_at: Option<Timestamp>,
     cancel_at: Option<Timestamp>,
+    /// When trades were last asked for from its beginning on.
+    traced_at: Option<Timestamp>,
     /// Since when the venue may have ended it without our hearing of it.
     doubted: Option<Timestamp>,
     /// Trades that are not settled.
@@ -242,6 +255,7 @@ impl Tracked {
             looking: false,
             check_at: None,
             cancel_at: None,
+            traced_at: None,
             doubted: None,
             unsettled: HashSet::new(),
         }
@@ -314,8 +328,8 @@ pub(super) struct Desk {
     letters: letters::Letters,
     breaker: breaker::Breaker,
     pause: pause::Pause,
-    /// Orders that we had given up and that the venue shows signs of: at stake until it says that they ended.
-    risen: HashSet<Key>,
+    /// Orders that had ended and that the venue shows signs of: at stake until its list does not have them any more.
+    risen: HashMap<Key, Risen>,
     /// Orders of which the venue counts more as matched than there are trades, and since when.
     untraded: HashMap<Key, Timestamp>,
     portfolio: Portfolio,
@@ -344,6 +358,7 @@ pub(super) struct Desk {
     latency: Histogram<u64>,
     reconcile: reconcile::Progress,
     counting: balances::Counting,
+    opening: opening::Opening,
     beats: heartbeat::Beats,
     timers: timers::Timers,
 }
@@ -351,6 +366,7 @@ pub(super) struct Desk {
 impl Desk {
     /// Folds a fact into an order and records what changed: row, counters, event.
     fn learn(&mut self, key: &Key, fact: Fact, what: &'static str, now: Timestamp, step: &mut Step) {
+        let open = matches!(fact, Fact::Seen { sighting: Sighting::Open, .. });
         let alive = matches!(fact, Fact::Seen { .. } | Fact::Fill { .. } | Fact::Voided { .. } | Fact::Accepted);
         let Some(tracked) = self.orders.get_mut(key) else { return };
         let before = tracked.row.clone();
@@ -390,8 +406,14 @@ impl Desk {
             tracked.row.order.times.confirmed_at = Some(now);
         }
         self.examine(key, &before, applied, now, step);
+        self.watch_risen(key, (before.order.state, applied.contradiction, open), now, step);
         if self.orders.get(key).is_some_and(|tracked| tracked.row != before) {
             self.record(key, &before, what, now, step);
+        }
+        let held = self.orders.get(key).is_some_and(|tracked| tracked.row.accepted) && !before.accepted;
+        if held || ended {
+            // Whoever told of it, nothing is sent for its entry any more.
+            self.release(key, step);
         }
         if ended {
             self.retire(key);
@@ -402,7 +424,7 @@ impl Desk {
     fn examine(&mut self, key: &Key, before: &OrderRow, applied: Applied, now: Timestamp, step: &mut Step) {
         let Some(tracked) = self.orders.get(key) else { return };
         let (state, untraded) = (tracked.state(), !tracked.standing.untraded().is_zero());
-        let (order, was) = (tracked.row.order.order.clone(), before.order.state);
+        let was = before.order.state;
         if state.is_open() != was.is_open() {
             self.open_changed_at = now;
         }
@@ -415,13 +437,6 @@ impl Desk {
             let detail = format!("order {} was {was} and shows signs of life at the venue", key.0);
             self.mismatch("order", detail, now, step);
         }
-        if !matches!(state, OrderState::Rejected | OrderState::Expired | OrderState::Denied) {
-            self.risen.remove(key);
-        } else if applied.contradiction {
-            // Terminal in our books and perhaps alive: at stake, and not for long.
-            self.risen.insert(key.clone());
-            step.urgent.extend(order.map(|order| Effect::Cancel(vec![order])));
-        }
         if !applied.lawful {
             let why =
                 format!("order {} went from {was} to {state}, which the table of transitions does not have", key.0);
@@ -429,6 +444,26 @@ impl Desk {
             let limit = "what the table of transitions allows".to_owned();
             self.exceeded(&Denial { control: Control::Invariant, value: why, limit }, step);
         }
+    }
+
+    /// An order that we had given up, and of which the venue shows that it has it, is risen; one of which it says how it ended is
+    /// not, nor one that is as good as open in our books.
+    fn watch_risen(&mut self, key: &Key, news: (OrderState, bool, bool), now: Timestamp, step: &mut Step) {
+        let Some(state) = self.orders.get(key).map(Tracked::state) else { return };
+        let (was, contradiction, open) = news;
+        if !state.is_terminal() || (given_up(was) && !given_up(state)) {
+            self.risen.remove(key);
+        } else if given_up(state) && (contradiction || open) {
+            self.rise(key, Size::ZERO, now, step);
+        }
+    }
+
+    /// Ended in our books and perhaps alive: at stake, and not for long.
+    fn rise(&mut self, key: &Key, open: Size, now: Timestamp, step: &mut Step) {
+        let before = self.risen.insert(key.clone(), Risen { at: now, open });
+        let Some(tracked) = self.orders.get_mut(key).filter(|_| before.is_none()) else { return };
+        tracked.cancel_at = Some(now.plus(timers::CANCEL_LASTS));
+        step.urgent.extend(tracked.row.order.order.clone().map(|order| Effect::Cancel(vec![order])));
     }
 
     /// Writes an order's new state and tells of it.
@@ -459,7 +494,7 @@ impl Desk {
             // others later is looked for in the ledger.
             let over = |key: &Key| {
                 let settled = self.orders.get(key).is_none_or(|tracked| tracked.unsettled.is_empty());
-                settled && !self.risen.contains(key) && !self.untraded.contains_key(key)
+                settled && !self.risen.contains_key(key) && !self.untraded.contains_key(key)
             };
             let oldest = self.ended.iter().take(LOOKED_AT).position(over).and_then(|at| self.ended.remove(at));
             let Some(oldest) = oldest else { break };
@@ -498,6 +533,11 @@ impl Desk {
             step.after.push(Effect::Ack(entry));
         }
     }
+}
+
+/// Ended without the venue's word for it.
+const fn given_up(state: OrderState) -> bool {
+    matches!(state, OrderState::Rejected | OrderState::Expired | OrderState::Denied)
 }
 
 /// What a lookup brought.

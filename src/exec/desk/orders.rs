@@ -40,10 +40,6 @@ impl Orders {
         self.all.remove(key)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Tracked)> {
-        self.all.iter()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }

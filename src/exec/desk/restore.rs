@@ -7,8 +7,8 @@ use hdrhistogram::Histogram;
 use super::limits::LimitBook;
 use super::orders::Orders;
 use super::stakes::Stakes;
-use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
-use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
+use super::{Desk, Fact, Health, Key, Risen, Rules, SHOWN, Search, Standing, Step, Tracked};
+use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Size, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
 use crate::risk::{Alerts, Day, Recent, RiskGate, Track};
 use crate::store::ledger::Memory;
@@ -52,7 +52,7 @@ impl Desk {
             portfolio.restore_mark(token, *price, *at);
         }
         portfolio.take_changed();
-        let traded_to = portfolio.newest();
+        let traded_to = portfolio.traded_to();
         let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
         let mut track = Track::restore(day, memory.highs.iter().copied());
         track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
@@ -77,7 +77,7 @@ impl Desk {
             letters: super::letters::Letters::of(memory.letters.iter().cloned(), memory.dead_letters),
             breaker: super::breaker::Breaker::new(rules.breaker_rejections),
             pause: super::pause::Pause::default(),
-            risen: HashSet::new(),
+            risen: HashMap::new(),
             untraded: HashMap::new(),
             portfolio,
             track,
@@ -99,6 +99,7 @@ impl Desk {
             latency,
             reconcile: super::reconcile::Progress::at_start(now, traded_to),
             counting: super::balances::Counting::at(now),
+            opening: super::opening::Opening::default(),
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };
@@ -128,10 +129,10 @@ impl Desk {
             let mut tracked = Tracked::new(row.clone(), standing);
             tracked.row.order.traded = tracked.standing.traded();
             tracked.unsettled = unsettled;
-            let given_up = matches!(row.order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
-            if given_up && row.accepted {
+            if super::given_up(row.order.state) && row.accepted {
                 // It had shown signs of life: at stake until the venue's list says otherwise.
-                self.risen.insert(key.clone());
+                let at = row.order.times.ended_at.unwrap_or_default();
+                self.risen.insert(key.clone(), Risen { at, open: Size::ZERO });
             }
             if !tracked.standing.untraded().is_zero() {
                 self.untraded.insert(key.clone(), now);

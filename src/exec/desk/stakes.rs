@@ -83,8 +83,8 @@ impl Desk {
     fn commitment(&self, key: &Key) -> Option<Commitment> {
         let order = &self.orders.get(key)?.row.order;
         let fees = self.fees_of(&order.intent.market);
-        if self.risen.contains(key) {
-            let shares = order.intent.size.max(order.matched) - order.traded;
+        if let Some(risen) = self.risen.get(key) {
+            let shares = (order.intent.size.max(order.matched) - order.traded).max(risen.open);
             return Some(Commitment::of(&order.intent, shares, true, fees));
         }
         Commitment::of_order(order, fees)
@@ -92,7 +92,7 @@ impl Desk {
 
     /// Every order of which something may be at stake that no position shows, once each.
     pub(super) fn at_stake(&self) -> impl Iterator<Item = &Key> {
-        let ended = self.risen.iter().chain(self.untraded.keys().filter(|key| !self.risen.contains(*key)));
+        let ended = self.risen.keys().chain(self.untraded.keys().filter(|key| !self.risen.contains_key(*key)));
         self.active.iter().chain(ended.filter(|key| !self.active.contains(*key)))
     }
 

@@ -1,7 +1,9 @@
 //! The desk's decisions, case by case; what the cases share is here too.
 
+mod account;
 mod barrier;
 mod health;
+mod holes;
 mod joined;
 mod letters;
 mod limits;
@@ -9,6 +11,7 @@ mod markets;
 mod money;
 mod recall;
 mod restore;
+mod risen;
 mod risk;
 mod sequences;
 mod stake;
@@ -25,7 +28,7 @@ use super::*;
 use crate::bus::{Entry, Origin as Writer, encode};
 use crate::domain::*;
 use crate::exec::Settings;
-use crate::exec::portfolio::correction;
+use crate::exec::portfolio::{correction, opening};
 use crate::exec::venue::{Allowance, PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
 use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
@@ -145,7 +148,7 @@ fn latch(epoch: u64, state: KillState) -> KillLatch {
 /// A desk as the ledger has it, with a million pUSD that nobody limits, unless the ledger knows better.
 fn restored(mut memory: Memory) -> (Desk, Step) {
     if memory.corrections.is_empty() {
-        memory.corrections.push(correction(Asset::Usd, "account".into(), dec!(1_000_000), "opened".into(), at(0)));
+        memory.corrections.push(opening(Asset::Usd, "account".into(), (dec!(1_000_000), Usd::ZERO), at(0)));
     }
     let (mut desk, step) = restored_as_it_is(memory);
     desk.purse.counted(&[unbounded()]);

@@ -16,6 +16,8 @@ const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
 /// How often a changed high of the rolling window is written.
 const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
+/// A cancel that was not answered for so long is sent again.
+pub(super) const CANCEL_LASTS: Duration = Duration::from_secs(10);
 /// At most so many ids in one cancel.
 const CANCEL_AT_ONCE: usize = 500;
 /// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
@@ -174,7 +176,8 @@ impl Desk {
         Some(order)
     }
 
-    /// Orders that have rested until their time are cancelled, again and again until the venue says that they ended.
+    /// Orders that have rested until their time, or that are risen, are cancelled, again and again until the venue says that they
+    /// ended.
     fn cancel_rested(&mut self, now: Timestamp, step: &mut Step) {
         let due = |key: &&Key| {
             let Some(tracked) = self.orders.get(key) else { return false };
@@ -186,13 +189,18 @@ impl Desk {
                 _ => false,
             }
         };
-        let due: Vec<Key> = self.active.iter().filter(due).take(CANCEL_AT_ONCE).cloned().collect();
+        let again = |key: &&Key| self.orders.get(*key).is_some_and(|found| found.cancel_at.is_none_or(|at| at <= now));
+        let risen = self.risen.keys().filter(again);
+        let due: Vec<Key> = self.active.iter().filter(due).chain(risen).take(CANCEL_AT_ONCE).cloned().collect();
         let mut orders = Vec::new();
         for key in due {
             let Some(tracked) = self.orders.get_mut(&key) else { continue };
             let Some(order) = tracked.row.order.order.clone() else { continue };
-            tracked.cancel_at = Some(now.plus(Duration::from_secs(10)));
+            tracked.cancel_at = Some(now.plus(CANCEL_LASTS));
             orders.push(order);
+            if tracked.state().is_terminal() {
+                continue;
+            }
             self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
         }
         if !orders.is_empty() {

@@ -219,7 +219,7 @@ impl Desk {
         shown.truncate(SHOWN);
         let room = SHOWN - shown.len();
         let others =
-            self.ended.iter().rev().filter(|key| !self.risen.contains(*key) && !self.untraded.contains_key(*key));
+            self.ended.iter().rev().filter(|key| !self.risen.contains_key(*key) && !self.untraded.contains_key(*key));
         shown.extend(others.take(room).filter_map(order));
         shown
     }

@@ -19,8 +19,8 @@ use super::user_ws::{Timing, UserStream};
 use crate::clock;
 use crate::domain::{CallLimit, ClockSkew, Market, OrderId, OrderIntent, Timestamp, TokenId, TradeId, TransientCode};
 use crate::exec::venue::{
-    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, UserEvent, VenueError, VenueFill,
-    VenueOrder,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, TradeList, UserEvent, VenueError,
+    VenueFill, VenueOrder,
 };
 use crate::risk::Approved;
 
@@ -154,7 +154,7 @@ impl ExecutionVenue for PolymarketVenue {
         self.rest.order(order).await
     }
 
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {
+    async fn fills(&self, since: Timestamp) -> Result<TradeList, VenueError> {
         self.rest.fills(since).await
     }
 

@@ -121,7 +121,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let opening = correction(Asset::Usd, "account".into(), CASH, "opened".into(), at(0));
+        let opening = opening(Asset::Usd, "account".into(), (CASH, Usd::ZERO), at(0));
         let (mut desk, _) = restored(Memory { corrections: vec![opening], ..Memory::default() });
         desk.gate = RiskGate::new(tight());
         ready(&mut desk);

@@ -39,6 +39,7 @@ struct Inner {
     script: VecDeque<Script>,
     orders: BTreeMap<OrderId, VenueOrder>,
     fills: Vec<VenueFill>,
+    unreadable: Vec<UnreadableTrade>,
     posts: Vec<OrderId>,
     bodies: Vec<bytes::Bytes>,
     late: Vec<(std::time::Instant, VenueOrder)>,
@@ -86,6 +87,13 @@ impl TestVenue {
     pub(super) fn open(&self) -> usize {
         let inner = self.inner.lock().expect("lock");
         inner.orders.values().filter(|order| order.status == VenueOrderStatus::Live).count()
+    }
+
+    /// From now on its trades have one that cannot be read, with this text.
+    pub(super) fn spoil(&self, trade: &str, text: &str) {
+        let hole =
+            UnreadableTrade { trade: Some(trade.into()), reason: "trade.market is 'absent'".into(), text: text.into() };
+        self.inner.lock().expect("lock").unreadable.push(hole);
     }
 
     /// Somebody fills what rests.
@@ -245,13 +253,14 @@ impl ExecutionVenue for TestVenue {
         Ok(self.now().orders.get(order).cloned())
     }
 
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {
+    async fn fills(&self, since: Timestamp) -> Result<TradeList, VenueError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         while self.holds_reads.load(Ordering::SeqCst) {
             self.released.notified().await;
         }
         let inner = self.inner.lock().expect("lock");
-        Ok(inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect())
+        let fills = inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect();
+        Ok(TradeList { fills, unreadable: inner.unreadable.clone() })
     }
 
     async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError> {
