@@ -145,6 +145,16 @@ impl Desk {
         }
     }
 
+    /// A list of trades, the oldest first: the next start asks for those that are later than the newest that is known.
+    pub(super) fn fills(&mut self, seen: &[VenueFill], now: Timestamp, step: &mut Step) {
+        let mut oldest_first: Vec<&VenueFill> = seen.iter().collect();
+        oldest_first.sort_by_key(|fill| fill.matched_at);
+        for fill in oldest_first {
+            self.fill(fill, now, step);
+            step.may_cut();
+        }
+    }
+
     /// The venue told of a trade of the account.
     pub(super) fn fill(&mut self, seen: &VenueFill, now: Timestamp, step: &mut Step) {
         let key = self.index.get(&seen.order).cloned();
@@ -255,9 +265,7 @@ impl Desk {
                 self.look_again(&key, begun);
             }
             Ok(lookup) => {
-                for fill in &lookup.fills {
-                    self.fill(fill, now, &mut step);
-                }
+                self.fills(&lookup.fills, now, &mut step);
                 match &lookup.order {
                     Some(seen) => {
                         self.absolve(&key, begun, now, &mut step);

@@ -116,6 +116,7 @@ impl Desk {
             tracked.row.order.reason = Some("a heartbeat was missed: the venue may have cancelled it".into());
             if tracked.row != before {
                 self.record(&key, &before, "doubted", now, step);
+                step.may_cut();
             }
         }
         self.reconcile_now(now);

@@ -15,6 +15,7 @@ mod intake;
 mod letters;
 mod limits;
 mod pause;
+mod pieces;
 mod reconcile;
 mod restore;
 mod throttle;
@@ -42,6 +43,7 @@ use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use intake::Signed;
+pub(super) use pieces::pieces;
 pub(super) use reconcile::Snapshot;
 pub(super) use restore::Origin;
 
@@ -158,8 +160,10 @@ pub(super) enum Effect {
 /// What an event leads to.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    /// To be durable, all in one transaction.
+    /// To be durable: in this order, and in one transaction unless `cuts` allow more.
     pub(super) writes: Vec<Write>,
+    /// Lengths of `writes` at which they may be cut in pieces, ascending.
+    pub(super) cuts: Vec<usize>,
     /// To be done at once, whatever becomes of the commit.
     pub(super) urgent: Vec<Effect>,
     /// To be done once the writes are durable, in this order.

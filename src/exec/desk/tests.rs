@@ -7,6 +7,7 @@ mod letters;
 mod limits;
 mod markets;
 mod money;
+mod pieces;
 mod recall;
 mod restore;
 mod risk;

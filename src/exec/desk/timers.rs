@@ -95,6 +95,7 @@ impl Desk {
         }
         for fill in self.portfolio.late_fees(&market) {
             self.book(&fill, now, step);
+            step.may_cut();
         }
         let stored = self.stored_markets.get(&market.market);
         if stored.is_some_and(|stored| *stored != market) {
@@ -188,6 +189,7 @@ impl Desk {
             tracked.cancel_at = Some(now.plus(Duration::from_secs(10)));
             orders.push(order);
             self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
+            step.may_cut();
         }
         if !orders.is_empty() {
             step.urgent.push(Effect::Cancel(orders));
@@ -204,6 +206,7 @@ impl Desk {
         let resting: Vec<Key> = self.active.iter().filter(resting).cloned().collect();
         for key in &resting {
             self.learn(key, Fact::CancelRequested, "cancel_requested", now, &mut step);
+            step.may_cut();
         }
         step
     }

@@ -34,9 +34,9 @@ impl Runner {
     pub(super) fn settle(&mut self, step: Step, with: Waiting) {
         let mut steps = VecDeque::from([(step, with)]);
         while let Some((step, with)) = steps.pop_front() {
-            let Step { writes, urgent, after } = step;
+            let Step { writes, cuts, urgent, after } = step;
             let mut then: Vec<Step> = urgent.into_iter().filter_map(|effect| self.act(effect)).collect();
-            let waiting = Waiting { writes: Arc::new(writes), after, ..with };
+            let waiting = Waiting { writes: Arc::new(writes), cuts, after, ..with };
             if let Some(done) = self.hands.scribe.push(waiting) {
                 then.extend(self.conclude(done));
             }
