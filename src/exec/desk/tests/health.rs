@@ -84,6 +84,34 @@ fn a_failed_one_is_tried_again_soon_and_the_books_are_compared_before_anything_i
 }
 
 #[test]
+fn one_request_that_is_lost_leaves_the_venue_no_reason_to_sweep() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    let (mut under_way, mut taken) = (None, Vec::new());
+    for now in (500..=25_000).step_by(50) {
+        let step = desk.on_tick(at(now));
+        for _ in 0..beats(&step) {
+            // The second gets no answer and is given up after two seconds, the others are taken.
+            let lost = taken.len() == 1 && desk.health.heartbeat.is_none();
+            under_way = Some((now + if lost { 2_000 } else { 10 }, lost));
+        }
+        if let Some((_, lost)) = under_way.take_if(|(ends, _)| *ends <= now) {
+            if !lost {
+                taken.push(now);
+            }
+            desk.on_heartbeat(if lost { Err("no answer".into()) } else { Ok(()) }, at(now));
+        }
+        if snapshots(&step) > 0 {
+            let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+            desk.on_snapshot(at(now), Ok(Snapshot { orders, fills: Vec::new() }), at(now));
+        }
+    }
+    assert!(taken.len() >= 4, "{taken:?}");
+    assert!(taken.windows(2).all(|pair| pair[1] - pair[0] < 8_000), "the venue waits for ten seconds: {taken:?}");
+}
+
+#[test]
 fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
     let mut desk = desk();
     for name in ["a", "b"] {
