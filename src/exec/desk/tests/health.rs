@@ -75,12 +75,13 @@ fn a_failed_one_is_tried_again_soon_and_the_books_are_compared_before_anything_i
     assert_eq!(beats(&desk.on_tick(at(1_000))), 0, "one at a time");
     desk.on_heartbeat(Err("lost".into()), at(1_000));
     assert!(desk.trouble(at(1_000)).expect("halted").contains("lost"));
-    assert_eq!(run(&mut desk, 1_500, 3_500), 1);
-    assert!(desk.trouble(at(3_520)).expect("compare").contains("reconciling"));
-    let step = desk.on_tick(at(4_000));
+    assert_eq!(beats(&desk.on_tick(at(1_200))), 0);
+    assert_eq!(run(&mut desk, 1_250, 1_250), 1);
+    assert!(desk.trouble(at(1_270)).expect("compare").contains("reconciling"));
+    let step = desk.on_tick(at(1_300));
     assert_eq!(snapshots(&step), 1);
-    desk.on_snapshot(at(4_000), nothing(), at(4_100));
-    assert_eq!(desk.trouble(at(4_100)), None);
+    desk.on_snapshot(at(1_300), nothing(), at(1_400));
+    assert_eq!(desk.trouble(at(1_400)), None);
 }
 
 #[test]
