@@ -296,7 +296,7 @@ impl Desk {
         let ended = tracked.state().is_terminal();
         if let Some(search) = &mut tracked.search {
             search.next_at = next_at;
-        } else if tracked.sending == Sending::Checking {
+        } else if matches!(tracked.sending, Sending::Checking | Sending::GivingUp(_)) {
             tracked.sending = Sending::RetryAt(next_at);
         } else if !ended {
             tracked.check_at = Some(next_at);
@@ -313,6 +313,12 @@ impl Desk {
         if tracked.sending == Sending::Checking {
             tracked.sending = Sending::Due;
             return step.after.push(Effect::Post(key.clone()));
+        }
+        if let Sending::GivingUp(reason) = tracked.sending {
+            let last = tracked.row.order.reason.clone();
+            let why = last.filter(|_| reason == DeadLetterReason::Exhausted);
+            let why = why.unwrap_or_else(|| "killed before it was sent again".to_owned());
+            return self.give_up(key, &why, reason, now, step);
         }
         if tracked.sending == Sending::InFlight {
             return;

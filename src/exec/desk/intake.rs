@@ -343,7 +343,7 @@ impl Desk {
     pub(in crate::exec) fn sending(&self) -> usize {
         let busy = |key: &&Key| {
             let sending = self.orders.get(*key).map(|tracked| tracked.sending);
-            matches!(sending, Some(Sending::Due | Sending::InFlight | Sending::Checking | Sending::RetryAt(_)))
+            sending.is_some_and(|sending| sending != Sending::Idle)
         };
         self.active.iter().filter(busy).count()
     }

@@ -36,8 +36,9 @@ use super::portfolio::Portfolio;
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, ClockSkew, Control, DeadLetter, Denial, Fill, IntentId, Journal, KillLatch, LimitUse, Market, MarketId,
-    MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Timestamp, TokenId, TradeEvent, TradeId, Usd,
+    Book, ClockSkew, Control, DeadLetter, DeadLetterReason, Denial, Fill, IntentId, Journal, KillLatch, LimitUse,
+    Market, MarketId, MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Timestamp, TokenId, TradeEvent,
+    TradeId, Usd,
 };
 use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
@@ -198,6 +199,8 @@ enum Sending {
     RetryAt(Timestamp),
     /// Looked up before it is sent again.
     Checking,
+    /// Was sent, is not to be sent again, and is looked up once more before it is given up for this.
+    GivingUp(DeadLetterReason),
 }
 
 /// The search for an order whose fate is not known.

@@ -380,6 +380,10 @@ fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
         Some(at(1_312)),
         at(1_313),
     );
+    assert_eq!((letters(&step), acks(&step)), (vec![], 0), "what was sent is looked up first, at its deadline");
+    let step = desk.on_tick(at(2_001));
+    assert_eq!((lookups(&step), letters(&step)), (1, vec![]));
+    let step = desk.on_lookup(&"0xa".into(), at(2_001), absent(), at(2_010));
     assert_eq!((letters(&step), acks(&step)), (vec![DeadLetterReason::Exhausted], 1));
     assert_eq!(state(&desk, "a"), OrderState::Expired);
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Desk, Effect, Fact, Key, Sending, Step};
 use crate::domain::{
-    Book, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp, Usd,
+    Book, DeadLetterReason, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp,
+    Usd,
 };
 use crate::risk::Equity;
 use crate::store::ledger::Write;
@@ -128,10 +129,15 @@ impl Desk {
                 self.wait(&key, why, until, now, step);
                 continue;
             }
-            if tracked.row.posts == 0 || halted || now > tracked.row.order.intent.deadline {
+            if tracked.row.posts == 0 {
                 // Decided by `clear_to_send`, which ends what may not leave any more.
                 tracked.sending = Sending::Due;
                 step.after.push(Effect::Post(key));
+            } else if over {
+                // The venue refused it for now: that it does not have it all the same is for a lookup to say.
+                let reason = if halted { DeadLetterReason::Killed } else { DeadLetterReason::Exhausted };
+                tracked.sending = Sending::GivingUp(reason);
+                self.look(&key, step);
             } else {
                 tracked.sending = Sending::Checking;
                 self.look(&key, step);
