@@ -92,7 +92,8 @@ pub async fn command(
     Ok(command)
 }
 
-/// Puts a command on `control.commands` and waits for its final acknowledgement; nothing when none comes within `patience`.
+/// Puts a command on `control.commands` and waits for its final acknowledgement. When none comes within `patience`, gives the one that it
+/// is being done, if that came.
 ///
 /// # Errors
 /// When the bus fails. The command may have been taken all the same.
@@ -106,6 +107,7 @@ pub async fn ask(
     // Noted before the command is sent, or its answer could come before we look.
     let mut after = bus.tail(Stream::Acks, 1).await?.last().map_or(EntryId::START, |entry| entry.id);
     bus.append(Stream::Commands, encode(&origin.wrap(command, now))?).await?;
+    let mut taken = None;
     let answered = tokio::time::timeout(patience, async {
         loop {
             for entry in bus.read(Stream::Acks, after, ACKS, patience).await? {
@@ -113,12 +115,15 @@ pub async fn ask(
                 // What cannot be read is not the answer to a command of this version.
                 if let Ok(Envelope::<Ack> { body, .. }) = decode(&entry.payload)
                     && body.id == command.id
-                    && body.verdict != AckVerdict::Accepted
                 {
-                    return Ok(body);
+                    if body.verdict != AckVerdict::Accepted {
+                        return Ok(body);
+                    }
+                    taken = Some(body);
                 }
             }
         }
-    });
-    answered.await.map_or(Ok(None), |answer| answer.map(Some))
+    })
+    .await;
+    answered.map_or(Ok(taken), |answer| answer.map(Some))
 }

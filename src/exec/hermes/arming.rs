@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::super::desk::Step;
 use super::super::kill::{KillSwitch, LatchFile};
-use super::commands::Asked;
+use super::commands::{Asked, Reply, answer, conclude};
 use super::effects::sign;
-use super::runner::{Runner, answer};
+use super::runner::Runner;
 use super::scribe::Waiting;
 use crate::bus::{BusRef, Origin, control};
 use crate::clock;
@@ -44,7 +44,7 @@ pub(super) struct Places {
 
 impl Runner {
     /// Answers a command that is not a kill.
-    pub(super) fn command(&mut self, command: Command, reply: oneshot::Sender<Ack>) {
+    pub(super) fn command(&mut self, command: Command, reply: Reply) {
         let verdict = match &command.action {
             Action::Kill { .. } => AckVerdict::Applied,
             Action::Arm { .. } => match self.lifted(&command) {
@@ -62,7 +62,7 @@ impl Runner {
         };
         self.record(&command, &verdict);
         let ack = self.ack(&command, verdict);
-        answer(reply, ack);
+        conclude(reply, ack, &self.hands.outbox.acks());
     }
 
     /// What a person wants of the limits. What tightens them is in force when this returns.
@@ -96,10 +96,13 @@ impl Runner {
         }
     }
 
-    /// Answered once it is durable, together with its record.
-    fn settle_with(&mut self, step: Step, command: &Command, reply: oneshot::Sender<Ack>) {
+    /// What was decided is said to be done once it is durable, together with its record; until then, that it is being done.
+    fn settle_with(&mut self, step: Step, command: &Command, reply: Reply) {
         let mut step = step;
         step.writes.push(self.recorded(command, &AckVerdict::Applied));
+        let taken = self.ack(command, AckVerdict::Accepted);
+        reply.taken(taken.clone());
+        answer(&self.hands.outbox.acks(), taken);
         let ack = self.ack(command, AckVerdict::Applied);
         self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
     }
@@ -152,9 +155,9 @@ impl Runner {
         reasons
     }
 
-    fn arm(&mut self, latch: KillLatch, command: Command, reply: oneshot::Sender<Ack>) {
+    fn arm(&mut self, latch: KillLatch, command: Command, reply: Reply) {
         let (places, asks) = (self.hands.arming.places.clone(), self.hands.arming.asks.clone());
-        let trips = places.switch.trips();
+        let (trips, answers) = (places.switch.trips(), self.hands.outbox.acks());
         let task = self.hands.arming.tasks.spawn(async move {
             let verdict = match places.arm(latch, trips).await {
                 Ok(()) => AckVerdict::Applied,
@@ -167,7 +170,7 @@ impl Runner {
                 version: None,
                 at: clock::now(),
             };
-            answer(reply, ack);
+            conclude(reply, ack, &answers);
             if asks.send(Asked::Answered { command, verdict }).await.is_err() {
                 tracing::warn!("the loop ended before an arming was recorded");
             }

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::desk::{Effect, pieces};
+use super::commands::Reply;
 use super::passage;
 use crate::bus::Entry;
 use crate::domain::Ack;
@@ -47,7 +47,7 @@ pub(super) struct Waiting {
     /// The stream entry that it came from.
     pub(super) entry: Option<Entry>,
     /// Who is to be told then.
-    pub(super) reply: Option<(oneshot::Sender<Ack>, Ack)>,
+    pub(super) reply: Option<(Reply, Ack)>,
 }
 
 impl Waiting {
