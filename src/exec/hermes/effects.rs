@@ -83,6 +83,8 @@ impl Runner {
             commands::conclude(reply, ack, &self.hands.outbox.acks());
         }
         self.hands.desk.on_set_aside(&refused.after, clock::now());
+        let step = self.hands.desk.limits_refused(&refused.after, clock::now());
+        self.perform(step, None);
     }
 
     /// One effect; what follows from it is a step of its own.
