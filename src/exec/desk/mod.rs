@@ -273,7 +273,7 @@ impl Tracked {
 }
 
 /// What keeps orders from being sent besides the latch; each in words while it lasts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Health {
     /// Hermes is ending.
     pub(super) stopping: Option<String>,
@@ -293,6 +293,23 @@ pub(super) struct Health {
     pub(super) heartbeat: Option<String>,
     /// The venue could not be asked for the truth.
     pub(super) venue: Option<String>,
+}
+
+impl Default for Health {
+    /// At start: nothing is wrong that is known, and nothing was heard of the account yet.
+    fn default() -> Self {
+        Self {
+            stopping: None,
+            ledger: None,
+            bus: None,
+            lease: None,
+            skew: None,
+            clock: None,
+            user: Some("the event socket was never connected".into()),
+            heartbeat: None,
+            venue: None,
+        }
+    }
 }
 
 /// Everything that Hermes knows.

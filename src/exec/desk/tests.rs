@@ -182,6 +182,7 @@ fn unopened() -> Desk {
 }
 
 fn ready(desk: &mut Desk) {
+    desk.on_user_event(UserEvent::Connected, at(0));
     desk.on_tick(at(0));
     desk.on_snapshot(at(0), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(1));
     desk.on_data(PolymarketData::Market(market()), at(1));
@@ -488,6 +489,7 @@ impl CancelAnswerOf {
 fn nothing_is_sent_before_the_first_comparison_is_clean() {
     let (mut desk, _) = restored(Memory::default());
     assert_eq!(desk.trading_state(at(0)), TradingState::Halted);
+    desk.on_user_event(UserEvent::Connected, at(0));
     let step = desk.on_tick(at(0));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })));
     desk.on_snapshot(at(0), Err(VenueError::Unreachable("down".into())), at(10));

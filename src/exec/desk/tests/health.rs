@@ -40,6 +40,23 @@ fn it_is_fed_every_interval_while_all_is_well() {
 }
 
 #[test]
+fn nothing_is_sent_before_the_event_socket_was_ever_connected() {
+    let (mut desk, _) = restored(Memory::default());
+    desk.on_tick(at(0));
+    desk.on_snapshot(at(0), nothing(), at(1));
+    desk.on_data(PolymarketData::Market(market()), at(1));
+    desk.on_data(PolymarketData::Book(book(at(1))), at(1));
+    assert!(desk.trouble(at(2)).expect("closed").contains("never connected"));
+    let step = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    assert_eq!(posts(&step), []);
+    desk.on_user_event(UserEvent::Connected, at(3));
+    assert!(desk.trouble(at(3)).expect("closed").contains("reconciling"), "and the books are compared after that");
+    desk.on_tick(at(4));
+    desk.on_snapshot(at(4), nothing(), at(5));
+    assert_eq!(desk.trouble(at(5)), None);
+}
+
+#[test]
 fn each_part_of_the_health_predicate_withholds_it() {
     type Spoil = fn(&mut Desk);
     let spoil: [(&str, Spoil); 6] = [
