@@ -29,8 +29,36 @@ pub enum ControlError {
 /// When the bus fails or the latch cannot be read; both mean: do not trade.
 pub async fn latch(bus: &BusRef) -> Result<Option<KillLatch>, ControlError> {
     let Some(payload) = bus.get(&Key::Kill).await? else { return Ok(None) };
-    let envelope: Envelope<KillLatch> = decode(&payload)?;
-    Ok(Some(envelope.body))
+    Ok(Some(read_latch(&payload)?))
+}
+
+/// The latch in what [`Key::Kill`] holds.
+///
+/// # Errors
+/// When it cannot be read; it counts as killed.
+pub fn read_latch(payload: &[u8]) -> Result<KillLatch, CodecError> {
+    let envelope: Envelope<KillLatch> = decode(payload)?;
+    Ok(envelope.body)
+}
+
+/// As [`put_latch`], but only in the place of `before`, which is what [`Key::Kill`] held when it was looked at: says whether it was so. A
+/// kill that was put there since is not overwritten.
+///
+/// # Errors
+/// When it is not known whether it was written, or it could not be pushed.
+pub async fn replace_latch(
+    bus: &BusRef,
+    origin: &Origin,
+    before: Option<&[u8]>,
+    latch: &KillLatch,
+    now: Timestamp,
+) -> Result<bool, ControlError> {
+    let payload = encode(&origin.wrap(latch, now))?;
+    if !bus.replace(&Key::Kill, before, payload.clone()).await? {
+        return Ok(false);
+    }
+    bus.publish(Channel::Kill, payload).await?;
+    Ok(true)
 }
 
 /// Puts a latch on the bus: the key first, which lasts, then the push, which is fast.

@@ -14,7 +14,7 @@ use super::commands::{Asked, Reply, answer, conclude};
 use super::effects::sign;
 use super::runner::Runner;
 use super::scribe::Waiting;
-use crate::bus::{BusRef, Origin, control};
+use crate::bus::{BusRef, Key, Origin, control};
 use crate::clock;
 use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillProof, KillState, Timestamp};
 use crate::store::ledger::{Ledger, Write};
@@ -181,7 +181,7 @@ impl Runner {
 
 impl Places {
     async fn arm(&self, latch: KillLatch, trips: u64) -> Result<(), String> {
-        let written = tokio::time::timeout(WRITE_WITHIN, self.write_everywhere(&latch)).await;
+        let written = tokio::time::timeout(WRITE_WITHIN, self.write_everywhere(&latch, trips)).await;
         let armed = match written.unwrap_or_else(|_| Err(format!("not written everywhere within {WRITE_WITHIN:?}"))) {
             Ok(()) => self.switch.arm(latch.clone(), trips),
             Err(error) => Err(error),
@@ -194,11 +194,27 @@ impl Places {
         })
     }
 
-    async fn write_everywhere(&self, latch: &KillLatch) -> Result<(), String> {
+    /// The file comes last: as long as it says killed, whoever starts from it starts killed. On the bus the arming takes the place of the
+    /// kill that it lifts and of no other.
+    async fn write_everywhere(&self, latch: &KillLatch, trips: u64) -> Result<(), String> {
+        let lying = self.bus.get(&Key::Kill).await.map_err(|error| error.to_string())?;
+        let lifted = lying.as_deref().map(control::read_latch).transpose().map_err(|error| error.to_string())?;
+        if let Some(other) = lifted.filter(|lifted| *lifted != self.switch.latch()) {
+            return Err(format!("another latch lies on the bus, by {} at {}: {}", other.by, other.at, other.why));
+        }
         self.ledger.commit(&[Write::Latch(latch.clone())]).await.map_err(|error| error.to_string())?;
+        self.undisturbed(trips)?;
+        let replaced = control::replace_latch(&self.bus, &self.origin, lying.as_deref(), latch, clock::now()).await;
+        if !replaced.map_err(|error| error.to_string())? {
+            return Err("another latch was put on the bus meanwhile".to_owned());
+        }
+        self.undisturbed(trips)?;
         let (file, copy) = (self.file.clone(), latch.clone());
         let written = tokio::task::spawn_blocking(move || file.write(&copy)).await;
-        written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        control::put_latch(&self.bus, &self.origin, latch, clock::now()).await.map_err(|error| error.to_string())
+        written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+
+    fn undisturbed(&self, trips: u64) -> Result<(), String> {
+        if self.switch.trips() == trips { Ok(()) } else { Err("killed again meanwhile".to_owned()) }
     }
 }
