@@ -65,7 +65,7 @@ fn the_trades_of_one_order_are_cut_between_two_of_them_and_its_row_counts_what_i
         let mut counted = None;
         for write in piece {
             match write {
-                Write::Fill { fill, .. } => traded = traded + fill.size,
+                Write::Fill { fill, .. } => traded += fill.size,
                 Write::Order { row, .. } => counted = Some(row.order.traded),
                 _ => {}
             }
