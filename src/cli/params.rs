@@ -218,6 +218,7 @@ async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) 
     if json {
         print_json(&ack)?;
     }
+    let decided = ack.version;
     let version = ack.version.map_or_else(|| "an unknown version".to_owned(), |version| format!("version {version}"));
     match ack.verdict {
         AckVerdict::Applied => {
@@ -226,7 +227,14 @@ async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) 
             }
             Ok(())
         }
-        AckVerdict::Accepted => Err(CliError::NoDaemon(format!("{} took it and has not finished it", ack.by))),
+        AckVerdict::Accepted if decided.is_some() => Err(CliError::NoDaemon(format!(
+            "{strategy}: {version} is decided and waits for the ledger: what it tightens is in force, what it widens is not yet; \
+             `cockpit params history {strategy}` shows it once it is durable"
+        ))),
+        AckVerdict::Accepted => Err(CliError::NoDaemon(format!(
+            "{} was asked and has not answered: whether it is in force is not known, `cockpit params history {strategy}` shows it then",
+            ack.by
+        ))),
         AckVerdict::Denied { reasons } => {
             let reasons: Vec<_> = reasons.iter().map(|reason| format!("\n  {reason}")).collect();
             Err(CliError::Refused(format!("nothing is changed, {version} stays in force:{}", reasons.concat())))

@@ -138,14 +138,16 @@ impl Desk {
         self.wait(key, reason, now.plus(pause), now, step);
     }
 
-    /// Not before `retry_at`; what cannot wait for so long is given up.
+    /// Not before `retry_at`; what cannot wait for so long is given up: at once when it was never sent, else at its deadline, and
+    /// only when a lookup then does not find it.
     pub(super) fn wait(&mut self, key: &Key, reason: String, retry_at: Timestamp, now: Timestamp, step: &mut Step) {
         let Some(tracked) = self.orders.get_mut(key) else { return };
         tracked.row.first_error.get_or_insert_with(|| reason.clone());
-        if retry_at > tracked.row.order.intent.deadline {
+        let deadline = tracked.row.order.intent.deadline;
+        if retry_at > deadline && tracked.row.posts == 0 {
             return self.give_up(key, &reason, DeadLetterReason::Exhausted, now, step);
         }
-        tracked.sending = Sending::RetryAt(retry_at);
+        tracked.sending = Sending::RetryAt(retry_at.min(deadline.plus(Duration::from_micros(1))));
         self.amend(key, |row| row.order.reason = Some(reason));
     }
 

@@ -161,6 +161,16 @@ impl Desk {
         }
     }
 
+    /// A list of trades, the oldest first: the next start asks for those that are later than the newest that is known.
+    pub(super) fn fills(&mut self, seen: &[VenueFill], now: Timestamp, step: &mut Step) {
+        let mut oldest_first: Vec<&VenueFill> = seen.iter().collect();
+        oldest_first.sort_by_key(|fill| fill.matched_at);
+        for fill in oldest_first {
+            self.fill(fill, now, step);
+            step.may_cut();
+        }
+    }
+
     /// The venue told of a trade of the account.
     pub(super) fn fill(&mut self, seen: &VenueFill, now: Timestamp, step: &mut Step) {
         self.reconcile.holes.close(&seen.trade);
@@ -276,9 +286,7 @@ impl Desk {
                 self.look_again(&key, begun);
             }
             Ok(lookup) => {
-                for fill in &lookup.fills {
-                    self.fill(fill, now, &mut step);
-                }
+                self.fills(&lookup.fills, now, &mut step);
                 match &lookup.order {
                     Some(seen) => {
                         self.absolve(&key, begun, now, &mut step);
@@ -310,7 +318,7 @@ impl Desk {
         let ended = tracked.state().is_terminal();
         if let Some(search) = &mut tracked.search {
             search.next_at = next_at;
-        } else if tracked.sending == Sending::Checking {
+        } else if matches!(tracked.sending, Sending::Checking | Sending::GivingUp(_)) {
             tracked.sending = Sending::RetryAt(next_at);
         } else if !ended {
             tracked.check_at = Some(next_at);
@@ -327,6 +335,12 @@ impl Desk {
         if tracked.sending == Sending::Checking {
             tracked.sending = Sending::Due;
             return step.after.push(Effect::Post(key.clone()));
+        }
+        if let Sending::GivingUp(reason) = tracked.sending {
+            let last = tracked.row.order.reason.clone();
+            let why = last.filter(|_| reason == DeadLetterReason::Exhausted);
+            let why = why.unwrap_or_else(|| "killed before it was sent again".to_owned());
+            return self.give_up(key, &why, reason, now, step);
         }
         if tracked.sending == Sending::InFlight {
             return;

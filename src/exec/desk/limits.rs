@@ -20,12 +20,10 @@ const SHOWN: usize = 50;
 /// The versions of the limits.
 #[derive(Debug)]
 pub(super) struct LimitBook {
-    /// With everything that is decided.
-    book: ParamBook,
-    /// What the ledger has: version and values.
-    durable: (u64, Values),
-    /// What is decided and not durable yet, oldest first.
-    waiting: VecDeque<(u64, Values)>,
+    /// As the ledger has it.
+    durable: ParamBook,
+    /// With what is decided and not durable yet, a book for each version, oldest first.
+    waiting: VecDeque<ParamBook>,
 }
 
 fn table() -> Table {
@@ -40,8 +38,7 @@ impl LimitBook {
     /// As the ledger has it, brought up to date with the configuration file. What that changed is to be written down and told.
     pub(super) fn open(stored: Option<&ParamBook>, gate: &mut RiskGate, now: Timestamp, step: &mut Step) -> Self {
         let book = book::open(stored.cloned(), &RISK.into(), &gate.limits().texts(), &table(), now);
-        let durable = in_force(&book);
-        match Limits::from_texts(&durable.1) {
+        match Limits::from_texts(&in_force(&book).1) {
             Ok(limits) => gate.set_limits(limits),
             Err(problems) => tracing::error!(?problems, "the limits of the configuration file stay in force"),
         }
@@ -54,17 +51,23 @@ impl LimitBook {
             step.emit(TradeEvent::Params(version.clone()));
         }
         step.after.push(Effect::Mirror(Box::new(book.clone())));
-        Self { book, durable, waiting: VecDeque::new() }
+        Self { durable: book, waiting: VecDeque::new() }
+    }
+
+    /// With everything that is decided.
+    fn decided(&self) -> &ParamBook {
+        self.waiting.back().unwrap_or(&self.durable)
     }
 
     /// The newest version that was decided.
     fn version(&self) -> u64 {
-        in_force(&self.book).0
+        in_force(self.decided()).0
     }
 
     fn strictest(&self) -> Values {
         let table = table();
-        self.waiting.iter().fold(self.durable.1.clone(), |strict, (_, values)| table.strictest(&strict, values))
+        let durable = in_force(&self.durable).1;
+        self.waiting.iter().fold(durable, |strict, waiting| table.strictest(&strict, &in_force(waiting).1))
     }
 }
 
@@ -79,7 +82,7 @@ impl Desk {
     /// # Errors
     /// The reasons against it. One that widens a limit and is not confirmed is refused with what it would widen.
     pub(in crate::exec) fn change_limits(&mut self, command: &Command, now: Timestamp) -> Result<Step, Vec<String>> {
-        let known = &self.limits.book;
+        let known = self.limits.decided();
         if known.in_force().is_some_and(|version| version.command.as_ref() == Some(&command.id)) {
             return Ok(Step::default());
         }
@@ -94,24 +97,60 @@ impl Desk {
             _ => return Err(vec!["this is no change of limits".to_owned()]),
         };
         let Outcome::New(book) = outcome else { return Ok(Step::default()) };
-        let (version, values) = in_force(&book);
-        self.may_change(&values, confirm)?;
-        self.limits.book = book.clone();
-        self.limits.waiting.push_back((version, values));
+        self.may_change(&in_force(&book).1, confirm)?;
+        Ok(self.decide(book))
+    }
+
+    /// A new version is decided: what is tighter in it counts at once.
+    fn decide(&mut self, book: ParamBook) -> Step {
+        let version = in_force(&book).0;
+        self.limits.waiting.push_back(book.clone());
         self.enforce();
         let mut step = Step::default();
         step.writes.push(Write::Params(Box::new(book.clone())));
         step.after.push(Effect::LimitsDurable(version));
         step.after.extend(book.in_force().cloned().map(|version| Effect::Emit(Box::new(TradeEvent::Params(version)))));
         step.after.push(Effect::Mirror(Box::new(book)));
-        Ok(step)
+        step
+    }
+
+    /// Of what the ledger refuses for good, a version of the limits is none: nothing is built on it any more. One that was built on it and
+    /// waits behind it has its values, so those before it are put in force again by another version.
+    pub(in crate::exec) fn limits_refused(&mut self, after: &[Effect], now: Timestamp) -> Step {
+        let refused = after.iter().find_map(|effect| match effect {
+            Effect::LimitsDurable(version) => Some(*version),
+            _ => None,
+        });
+        let known = |version: &u64| self.limits.waiting.iter().any(|waiting| in_force(waiting).0 == *version);
+        let Some(refused) = refused.filter(known) else { return Step::default() };
+        self.limits.waiting.retain(|waiting| in_force(waiting).0 != refused);
+        self.enforce();
+        let before = self.limits.waiting.iter().rev().find(|waiting| in_force(waiting).0 < refused);
+        let before = in_force(before.unwrap_or(&self.limits.durable)).0;
+        if self.limits.version() < refused {
+            return Step::default();
+        }
+        let why = format!("the ledger refused version {refused}, on which the ones after it were built");
+        let author = Author { by: "hermes", why: &why, command: None, at: now };
+        match book::rollback(self.limits.decided(), &table(), before, &author) {
+            Ok(Outcome::New(book)) => self.decide(book),
+            Ok(Outcome::Same(_)) => Step::default(),
+            Err(reasons) => {
+                tracing::error!(
+                    refused,
+                    ?reasons,
+                    "limits that the ledger refused may come into force with later ones"
+                );
+                Step::default()
+            }
+        }
     }
 
     fn may_change(&self, to: &Values, confirm: bool) -> Result<(), Vec<String>> {
         if self.limits.waiting.len() >= WAITING {
             return Err(vec![format!("{WAITING} changes of limits wait for the ledger already")]);
         }
-        let widened = table().widened(&in_force(&self.limits.book).1, to);
+        let widened = table().widened(&in_force(self.limits.decided()).1, to);
         if widened.is_empty() {
             return Ok(());
         }
@@ -127,10 +166,10 @@ impl Desk {
 
     /// A version of the limits is in the ledger.
     pub(in crate::exec) fn limits_durable(&mut self, version: u64) {
-        while let Some((waiting, _)) = self.limits.waiting.front()
-            && *waiting <= version
+        while self.limits.waiting.front().is_some_and(|waiting| in_force(waiting).0 <= version)
+            && let Some(durable) = self.limits.waiting.pop_front()
         {
-            self.limits.durable = self.limits.waiting.pop_front().unwrap_or_default();
+            self.limits.durable = durable;
         }
         self.enforce();
     }
@@ -144,7 +183,11 @@ impl Desk {
 
     /// The limits as the gate has them.
     pub(super) fn limits_in_force(&self) -> ParamsInForce {
-        ParamsInForce { strategy: RISK.into(), version: self.limits.durable.0, values: self.gate.limits().texts() }
+        ParamsInForce {
+            strategy: RISK.into(),
+            version: in_force(&self.limits.durable).0,
+            values: self.gate.limits().texts(),
+        }
     }
 
     /// Measures the use of every limit; what reached a level is written down and told.

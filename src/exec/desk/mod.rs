@@ -18,6 +18,7 @@ mod limits;
 mod opening;
 mod orders;
 mod pause;
+mod pieces;
 mod reconcile;
 mod restore;
 mod stakes;
@@ -39,13 +40,15 @@ use super::portfolio::Portfolio;
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, ClockSkew, Control, DeadLetter, Denial, Fill, IntentId, Journal, KillLatch, LimitUse, Market, MarketId,
-    MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Size, Timestamp, TokenId, TradeEvent, TradeId, Usd,
+    Book, ClockSkew, Control, DeadLetter, DeadLetterReason, Denial, Fill, IntentId, Journal, KillLatch, LimitUse,
+    Market, MarketId, MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Size, Timestamp, TokenId, TradeEvent,
+    TradeId, Usd,
 };
 use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use intake::Signed;
+pub(super) use pieces::pieces;
 pub(super) use reconcile::Snapshot;
 pub(super) use restore::Origin;
 
@@ -164,8 +167,10 @@ pub(super) enum Effect {
 /// What an event leads to.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    /// To be durable, all in one transaction.
+    /// To be durable: in this order, and in one transaction unless `cuts` allow more.
     pub(super) writes: Vec<Write>,
+    /// Lengths of `writes` at which they may be cut in pieces, ascending.
+    pub(super) cuts: Vec<usize>,
     /// To be done at once, whatever becomes of the commit.
     pub(super) urgent: Vec<Effect>,
     /// To be done once the writes are durable, in this order.
@@ -200,6 +205,8 @@ enum Sending {
     RetryAt(Timestamp),
     /// Looked up before it is sent again.
     Checking,
+    /// Was sent, is not to be sent again, and is looked up once more before it is given up for this.
+    GivingUp(DeadLetterReason),
 }
 
 /// An order that had ended and shows signs of life.
@@ -282,7 +289,7 @@ impl Tracked {
 }
 
 /// What keeps orders from being sent besides the latch; each in words while it lasts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Health {
     /// Hermes is ending.
     pub(super) stopping: Option<String>,
@@ -302,6 +309,23 @@ pub(super) struct Health {
     pub(super) heartbeat: Option<String>,
     /// The venue could not be asked for the truth.
     pub(super) venue: Option<String>,
+}
+
+impl Default for Health {
+    /// At start: nothing is wrong that is known, and nothing was heard of the account yet.
+    fn default() -> Self {
+        Self {
+            stopping: None,
+            ledger: None,
+            bus: None,
+            lease: None,
+            skew: None,
+            clock: None,
+            user: Some("the event socket was never connected".into()),
+            heartbeat: None,
+            venue: None,
+        }
+    }
 }
 
 /// Everything that Hermes knows.

@@ -74,6 +74,13 @@ impl Orders {
 }
 
 #[cfg(test)]
+impl Orders {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Tracked)> {
+        self.all.iter()
+    }
+}
+
+#[cfg(test)]
 impl std::ops::Index<&Key> for Orders {
     type Output = Tracked;
 

@@ -179,6 +179,7 @@ impl Desk {
                 let (trade, order, size, status) = (&fill.trade, &fill.order, fill.size, fill.status);
                 let detail = format!("trade {trade} of order {order} over {size} is {status} since {minutes} min");
                 self.mismatch("fill", detail, now, step);
+                step.may_cut();
             }
         }
     }
@@ -204,13 +205,12 @@ impl Desk {
         self.reconcile.traded_to = self.reconcile.traded_to.max(begun);
         self.venue_open = Some((snapshot.orders.len() as u64, begun));
         self.open_at_opening(&snapshot.orders);
-        for fill in &snapshot.fills {
-            self.fill(fill, now, &mut step);
-        }
+        self.fills(&snapshot.fills, now, &mut step);
         self.tell_stuck(now, &mut step);
         let listed: HashSet<&OrderId> = snapshot.orders.iter().map(|order| &order.order).collect();
         for order in &snapshot.orders {
             self.listed(order, begun, now, &mut step);
+            step.may_cut();
         }
         self.absolve_listed(&listed, begun, now, &mut step);
         let untraded = self.tell_untraded(now, &mut step);
@@ -230,6 +230,7 @@ impl Desk {
         for order in listed {
             if let Some(key) = self.index.get(*order).cloned() {
                 self.absolve(&key, begun, now, step);
+                step.may_cut();
             }
         }
         let (orders, before) = (&self.orders, self.risen.len());
@@ -252,6 +253,7 @@ impl Desk {
             let (matched, traded) = (tracked.standing.matched(), tracked.standing.traded());
             let detail = format!("order {} is matched for {matched}, its trades add up to {traded}", key.0);
             self.mismatch("fill", detail, now, step);
+            step.may_cut();
             self.untraded.insert(key.clone(), Timestamp::from_micros(i64::MAX));
         }
         keys

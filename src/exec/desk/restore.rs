@@ -103,6 +103,7 @@ impl Desk {
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };
+        step.may_cut();
         desk.restore_corrections(&memory.corrections);
         desk.recover(memory, now, &mut step);
         Ok((desk, step))
@@ -140,6 +141,7 @@ impl Desk {
             tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
             self.track(&key, tracked);
             self.doubt(&key, now, step);
+            step.may_cut();
         }
         if self.latch.is_armed() {
             self.recent.absolve(self.latch.at);

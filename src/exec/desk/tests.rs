@@ -9,6 +9,7 @@ mod letters;
 mod limits;
 mod markets;
 mod money;
+mod pieces;
 mod recall;
 mod restore;
 mod risen;
@@ -191,6 +192,7 @@ fn unopened() -> Desk {
 }
 
 fn ready(desk: &mut Desk) {
+    desk.on_user_event(UserEvent::Connected, at(0));
     desk.on_tick(at(0));
     desk.on_snapshot(at(0), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(1));
     desk.on_data(PolymarketData::Market(market()), at(1));
@@ -389,6 +391,10 @@ fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
         Some(at(1_312)),
         at(1_313),
     );
+    assert_eq!((letters(&step), acks(&step)), (vec![], 0), "what was sent is looked up first, at its deadline");
+    let step = desk.on_tick(at(2_001));
+    assert_eq!((lookups(&step), letters(&step)), (1, vec![]));
+    let step = desk.on_lookup(&"0xa".into(), at(2_001), absent(), at(2_010));
     assert_eq!((letters(&step), acks(&step)), (vec![DeadLetterReason::Exhausted], 1));
     assert_eq!(state(&desk, "a"), OrderState::Expired);
 }
@@ -493,6 +499,7 @@ impl CancelAnswerOf {
 fn nothing_is_sent_before_the_first_comparison_is_clean() {
     let (mut desk, _) = restored(Memory::default());
     assert_eq!(desk.trading_state(at(0)), TradingState::Halted);
+    desk.on_user_event(UserEvent::Connected, at(0));
     let step = desk.on_tick(at(0));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })));
     desk.on_snapshot(at(0), Err(VenueError::Unreachable("down".into())), at(10));

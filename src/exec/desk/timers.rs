@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Desk, Effect, Fact, Key, Sending, Step};
 use crate::domain::{
-    Book, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp, Usd,
+    Book, DeadLetterReason, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp,
+    Usd,
 };
 use crate::risk::Equity;
 use crate::store::ledger::Write;
@@ -100,6 +101,7 @@ impl Desk {
         }
         for fill in self.portfolio.late_fees(&market) {
             self.book(&fill, now, step);
+            step.may_cut();
         }
         let stored = self.stored_markets.get(&market.market);
         if stored.is_some_and(|stored| *stored != market) {
@@ -133,10 +135,15 @@ impl Desk {
                 self.wait(&key, why, until, now, step);
                 continue;
             }
-            if tracked.row.posts == 0 || over {
+            if tracked.row.posts == 0 {
                 // Decided by `clear_to_send`, which ends what may not leave any more.
                 tracked.sending = Sending::Due;
                 step.after.push(Effect::Post(key));
+            } else if over {
+                // The venue refused it for now: that it does not have it all the same is for a lookup to say.
+                let reason = if halted { DeadLetterReason::Killed } else { DeadLetterReason::Exhausted };
+                tracked.sending = Sending::GivingUp(reason);
+                self.look(&key, step);
             } else if let Some(trouble) = trouble.clone() {
                 self.postpone(&key, trouble, now);
             } else {
@@ -202,6 +209,7 @@ impl Desk {
                 continue;
             }
             self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
+            step.may_cut();
         }
         if !orders.is_empty() {
             step.urgent.push(Effect::Cancel(orders));
@@ -218,6 +226,7 @@ impl Desk {
         let resting: Vec<Key> = self.active.iter().filter(resting).cloned().collect();
         for key in &resting {
             self.learn(key, Fact::CancelRequested, "cancel_requested", now, &mut step);
+            step.may_cut();
         }
         step
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::kill::KillSwitch;
@@ -20,6 +21,10 @@ const BATCH: usize = 16;
 const WAITING: usize = 64;
 /// How long the loop may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);
+/// How long who asks waits for what the loop has taken to become durable.
+const DURABLE: Duration = Duration::from_secs(5);
+/// Answers to a question: that it is being done, and what came of it.
+const ANSWERS: usize = 2;
 
 /// What reaches the loop of a command.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ pub(in crate::exec) enum Asked {
         /// What is asked.
         command: Command,
         /// Where the answer goes.
-        reply: oneshot::Sender<Ack>,
+        reply: Reply,
     },
     /// It was answered without the loop, and is to be kept for the record.
     Answered {
@@ -42,6 +47,29 @@ pub(in crate::exec) enum Asked {
     Published(String),
     /// The parameters of a strategy as they are on the bus, which are to be kept.
     Params(Box<ParamBook>),
+}
+
+/// Where the answers to a question go.
+#[derive(Debug)]
+pub(in crate::exec) struct Reply(mpsc::Sender<Ack>);
+
+impl Reply {
+    /// Says that it is being done. Who asked may have gone.
+    pub(super) fn taken(&self, ack: Ack) {
+        let _gone = self.0.try_send(ack);
+    }
+
+    /// Says what came of it; gives it back when who asked has gone.
+    pub(super) fn send(self, ack: Ack) -> Result<(), Box<Ack>> {
+        self.0.try_send(ack).map_err(|error| Box::new(error.into_inner()))
+    }
+}
+
+/// Says what came of a question; to everybody when who asked has gone.
+pub(super) fn conclude(reply: Reply, ack: Ack, answers: &mpsc::Sender<Ack>) {
+    if let Err(late) = reply.send(ack) {
+        answer(answers, *late);
+    }
 }
 
 /// Obeys what is appended from now on, until the end. A kill takes effect when it is read, and again in its turn behind the armings
@@ -139,7 +167,7 @@ async fn follow(
     }
 }
 
-fn answer(answers: &mpsc::Sender<Ack>, ack: Ack) {
+pub(super) fn answer(answers: &mpsc::Sender<Ack>, ack: Ack) {
     if let Err(error) = answers.try_send(ack) {
         tracing::warn!(%error, "an acknowledgement was lost");
     }
@@ -150,7 +178,8 @@ fn refused(id: String, reason: &str) -> Ack {
     Ack { id, by: "hermes".into(), verdict, version: None, at: clock::now() }
 }
 
-/// Carries a command out and says what came of it.
+/// Carries a command out and says what came of it. What the loop has been asked is never said to be denied but by the loop: as long as
+/// it has not said what came of it, it may be in force.
 pub(super) async fn obey(command: Command, switch: &KillSwitch, asks: &mpsc::Sender<Asked>) -> Ack {
     let id = command.id.clone();
     let ack = |verdict| Ack { id: id.clone(), by: "hermes".into(), verdict, version: None, at: clock::now() };
@@ -162,14 +191,18 @@ pub(super) async fn obey(command: Command, switch: &KillSwitch, asks: &mpsc::Sen
     if command.expires_at < clock::now() {
         return ack(answered(asks, command, denied("it has expired")));
     }
-    let (reply, answer) = oneshot::channel();
-    if asks.try_send(Asked::Question { command, reply }).is_err() {
+    let (reply, mut answers) = mpsc::channel(ANSWERS);
+    if asks.try_send(Asked::Question { command, reply: Reply(reply) }).is_err() {
         return ack(denied("hermes is too busy or is ending"));
     }
-    match tokio::time::timeout(ANSWER, answer).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) | Err(_) => ack(denied("hermes did not answer in time")),
+    let (mut known, mut until) = (ack(AckVerdict::Accepted), Instant::now() + ANSWER);
+    while let Ok(Some(answer)) = tokio::time::timeout_at(until, answers.recv()).await {
+        if answer.verdict != AckVerdict::Accepted {
+            return answer;
+        }
+        (known, until) = (answer, until.min(Instant::now() + DURABLE));
     }
+    known
 }
 
 /// Closes the gate, in the epoch in force.
@@ -204,6 +237,47 @@ mod tests {
             }
         };
         tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{what}"));
+    }
+
+    #[tokio::test]
+    async fn what_the_loop_was_asked_is_denied_by_nobody_else() {
+        let latch = KillLatch { epoch: 1, state: KillState::Armed, by: "t".into(), why: "t".into(), at: clock::now() };
+        let switch = KillSwitch::new(latch);
+        let command = || control::make("cli:a", Action::DlqDrop { id: "1".into(), why: "t".into() }, clock::now());
+        let ack = |verdict, version| Ack { id: "1".into(), by: "hermes".into(), verdict, version, at: clock::now() };
+        let (asks, mut asked) = mpsc::channel(1);
+        let next = |asked: Option<Asked>| {
+            let Some(Asked::Question { reply, .. }) = asked else { panic!("a question: {asked:?}") };
+            reply
+        };
+        let dropped = async { drop(next(asked.recv().await)) };
+        let (answer, ()) = tokio::join!(obey(command(), &switch, &asks), dropped);
+        assert_eq!((answer.verdict, answer.version), (AckVerdict::Accepted, None), "not known");
+        let taken_only = async {
+            let reply = next(asked.recv().await);
+            reply.taken(ack(AckVerdict::Accepted, Some(7)));
+        };
+        let (answer, ()) = tokio::join!(obey(command(), &switch, &asks), taken_only);
+        assert_eq!((answer.verdict, answer.version), (AckVerdict::Accepted, Some(7)));
+        let both = async {
+            let reply = next(asked.recv().await);
+            reply.taken(ack(AckVerdict::Accepted, Some(7)));
+            reply.send(ack(AckVerdict::Applied, Some(7))).expect("somebody waits");
+        };
+        let (answer, ()) = tokio::join!(obey(command(), &switch, &asks), both);
+        assert_eq!(answer.verdict, AckVerdict::Applied);
+        drop(asked);
+        let refused = obey(command(), &switch, &asks).await.verdict;
+        assert!(matches!(refused, AckVerdict::Denied { .. }), "never handed over: {refused:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_after_who_asked_has_gone_is_told_to_everybody() {
+        let (reply, asker) = mpsc::channel(ANSWERS);
+        let (answers, mut told) = mpsc::channel(1);
+        drop(asker);
+        conclude(Reply(reply), refused("late".into(), "test"), &answers);
+        assert_eq!(told.recv().await.map(|ack| ack.id), Some("late".into()));
     }
 
     #[tokio::test]

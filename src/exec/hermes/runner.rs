@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::desk::{Desk, Step};
@@ -282,12 +282,5 @@ impl Runner {
         self.hands.outbox.state(&self.hands.desk.snapshot(report, seq, clock::now()));
         self.dirty = false;
         self.told_at = Some(Instant::now());
-    }
-}
-
-/// Tells who asked; he may have gone.
-pub(super) fn answer(reply: oneshot::Sender<crate::domain::Ack>, ack: crate::domain::Ack) {
-    if reply.send(ack).is_err() {
-        tracing::warn!("a command was answered after its sender had gone");
     }
 }

@@ -3,6 +3,10 @@
 //! lingers a moment for company, so that an order is seldom held up behind the commit of what an earlier one led to. While the ledger is away
 //! everything waits in its place and the loop goes on: cancels, the kill and what was heard need no ledger.
 //!
+//! A batch of thousands of writes, which a list of the venue may bring, is cut where its maker allows it: each commit is small enough to
+//! end in time on a ledger that is far away, and the next try begins behind what is durable already. What is to follow, the
+//! acknowledgement above all, follows the last piece.
+//!
 //! Bounded: when [`Scribe::is_full`], the loop stops listening to the account's events and to answers. The adapter's socket then
 //! breaks off by its own bound, and what was missed is asked for again once the ledger is back: the venue is the authority.
 
@@ -12,10 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::super::desk::Effect;
+use super::super::desk::{Effect, pieces};
+use super::commands::Reply;
 use super::passage;
 use crate::bus::Entry;
 use crate::domain::Ack;
@@ -25,6 +29,9 @@ use crate::store::ledger::{Ledger, LedgerError, Write};
 const AGAIN: Duration = Duration::from_millis(500);
 /// Batches that become durable together at most.
 const TOGETHER: usize = 64;
+/// Writes that become durable together at most, unless one batch that may not be cut has more. It is what the store takes in one
+/// exchange.
+const WRITES: usize = 512;
 /// How long news may wait for company.
 const LINGER: Duration = Duration::from_millis(10);
 
@@ -33,12 +40,14 @@ const LINGER: Duration = Duration::from_millis(10);
 pub(super) struct Waiting {
     /// To be durable.
     pub(super) writes: Arc<Vec<Write>>,
+    /// Where these may be cut in pieces.
+    pub(super) cuts: Vec<usize>,
     /// To be done then.
     pub(super) after: Vec<Effect>,
     /// The stream entry that it came from.
     pub(super) entry: Option<Entry>,
     /// Who is to be told then.
-    pub(super) reply: Option<(oneshot::Sender<Ack>, Ack)>,
+    pub(super) reply: Option<(Reply, Ack)>,
 }
 
 impl Waiting {
@@ -97,12 +106,19 @@ impl Scribe {
     }
 
     /// Takes a batch in; gives it back at once when there is nothing to write and nothing before it.
-    pub(super) fn push(&mut self, waiting: Waiting) -> Option<Waiting> {
+    pub(super) fn push(&mut self, mut waiting: Waiting) -> Option<Waiting> {
         if waiting.writes.is_empty() && self.queue.is_empty() {
             return Some(waiting);
         }
         let idle = waiting.writes.is_empty() && waiting.after.is_empty() && waiting.reply.is_none();
         if !idle && !self.merge(&waiting) {
+            if waiting.writes.len() > WRITES {
+                let writes = Arc::unwrap_or_clone(std::mem::take(&mut waiting.writes));
+                let mut pieces = pieces(writes, &waiting.cuts, WRITES);
+                waiting.writes = Arc::new(pieces.pop().unwrap_or_default());
+                let alone = |piece| Waiting { writes: Arc::new(piece), ..Waiting::default() };
+                self.queue.extend(pieces.into_iter().map(alone));
+            }
             self.queue.push_back(waiting);
             self.linger_until.get_or_insert_with(|| Instant::now() + LINGER);
         }
@@ -168,7 +184,7 @@ impl Scribe {
                 tokio::time::sleep_until(at).await;
             }
             let batches = match (self.alone, self.tried) {
-                (0, 0) => self.queue.len().min(TOGETHER),
+                (0, 0) => together(&self.queue),
                 (0, tried) => tried,
                 (_, _) => 1,
             };
@@ -214,6 +230,15 @@ fn begin(ledger: &Arc<dyn Ledger>, queue: &VecDeque<Waiting>, batches: usize) ->
     UnderWay { batches, commit: Box::pin(commit(Arc::clone(ledger), writes)) }
 }
 
+/// How many of the oldest batches go together.
+fn together(queue: &VecDeque<Waiting>) -> usize {
+    let total = queue.iter().take(TOGETHER).scan(0, |total, waiting| {
+        *total += waiting.writes.len();
+        Some(*total)
+    });
+    total.take_while(|total| *total <= WRITES).count().max(1)
+}
+
 async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), LedgerError> {
     if writes.is_empty() {
         return Ok(());
@@ -247,6 +272,10 @@ pub(super) mod tests {
         async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
             self.tries.lock().expect("lock").push(writes.to_vec());
             let mut failures = self.failures.lock().expect("lock");
+            if writes.len() > WRITES {
+                // As a ledger that is far away.
+                return Err(LedgerError::Unavailable("no commit in time".into()));
+            }
             if *failures > 0 {
                 *failures -= 1;
                 return Err(LedgerError::Unavailable("scripted".into()));
@@ -346,6 +375,33 @@ pub(super) mod tests {
         assert!(matches!(done, Some(Outcome::Durable(done)) if done.len() == 2), "together, at once");
         scribe.push(batch(vec![meta("3")]));
         assert!(matches!(scribe.next().await, Outcome::Durable(done) if done.len() == 1), "alone in the end");
+    }
+
+    #[tokio::test]
+    async fn a_batch_of_many_thousand_writes_becomes_durable_in_pieces_and_what_follows_follows_the_last() {
+        let paper = Arc::new(Paper { failures: Mutex::new(3), ..Paper::default() });
+        let mut scribe = Scribe::new(paper.clone(), 4_096);
+        let number = |n: usize| meta(&n.to_string());
+        scribe.push(batch(vec![number(0)]));
+        let writes: Vec<Write> = (1..50_000).map(number).collect();
+        let cuts = (3..writes.len()).step_by(3).collect();
+        let many = Waiting { writes: Arc::new(writes), cuts, after: vec![Effect::Heartbeat], ..Waiting::default() };
+        scribe.push(many);
+        scribe.push(batch(vec![number(50_000)]));
+        let mut followed_at = Vec::new();
+        while !scribe.is_empty() {
+            match scribe.next().await {
+                Outcome::Durable(done) if done.iter().any(|batch| !batch.after.is_empty()) => {
+                    followed_at.push(paper.kept.lock().expect("lock").len());
+                }
+                Outcome::Durable(_) | Outcome::Failed(_) => {}
+                Outcome::Taken(..) | Outcome::Refused(..) => panic!("nothing was taken before, nothing is refused"),
+            }
+        }
+        let kept = paper.kept.lock().expect("lock");
+        assert_eq!(kept.len(), 50_001);
+        assert!(kept.iter().enumerate().all(|(n, write)| *write == number(n)), "in their order");
+        assert!(matches!(followed_at[..], [50_000 | 50_001]), "{followed_at:?}");
     }
 
     #[test]

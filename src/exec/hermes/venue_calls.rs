@@ -24,6 +24,8 @@ use crate::store::ledger::{Ledger, LedgerError, OrderRow};
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// The same for a heartbeat, of which the venue wants to have one every ten seconds: one that is lost leaves time for others.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Results that wait for the loop. A call waits with its result when there is no room: nothing is lost.
 const REPORTS: usize = 256;
 const EVENTS: usize = 256;
@@ -192,7 +194,7 @@ impl Calls {
                 // Whoever has the account now answers for its orders.
                 Err(VenueError::Unreachable(why))
             } else {
-                bounded(venue.heartbeat()).await
+                within(HEARTBEAT_TIMEOUT, venue.heartbeat()).await
             };
             Report::Heartbeat(result)
         });

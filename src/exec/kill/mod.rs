@@ -143,6 +143,7 @@ impl KillSwitch {
             let mut inner = self.lock();
             inner.tripped_at = clock::monotonic();
             inner.trips += 1;
+            inner.killed_at = inner.killed_at.max(latch.at);
             self.put(&mut inner, opened(KillLatch { state: KillState::Killed, ..latch }));
         }
         self.notify();

@@ -190,7 +190,9 @@ impl ExecutionVenue for PolymarketVenue {
             timing: Timing::default(),
         };
         let rest = Arc::clone(&self.rest);
-        stream.spawn(async move { rest.keep_time(MEASURE_EVERY).await })
+        stream.spawn(async move {
+            tokio::join!(rest.keep_time(MEASURE_EVERY), rest.keep_authorized());
+        })
     }
 }
 

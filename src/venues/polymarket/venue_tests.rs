@@ -258,6 +258,29 @@ async fn a_key_that_was_revoked_is_asked_for_anew() {
 }
 
 #[tokio::test]
+async fn credentials_that_are_refused_in_the_middle_of_a_run_are_renewed_without_a_restart() {
+    let revoked = || (401, r#"{"error":"Unauthorized/Invalid api key"}"#.to_owned());
+    let (server, venue) = connected(move |seen, before| match (seen.path.as_str(), before) {
+        ("/v1/heartbeats", 0) | ("/auth/api-keys", 1) => revoked(),
+        ("/v1/heartbeats", _) => (200, r#"{"heartbeat_id":"a"}"#.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let _events = venue.user_events();
+    venue.heartbeat().await.expect_err("refused");
+    let market = market();
+    let renewed = async {
+        while server.seen("/auth/derive-api-key").len() < 2
+            || venue.sign(&approved(intent(), &market), &market).is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), renewed).await.expect("with new ones");
+    venue.heartbeat().await.expect("taken");
+}
+
+#[tokio::test]
 async fn nothing_is_signed_for_an_exchange_that_the_venue_does_not_name() {
     let (_server, venue) = connected(|seen, _| match seen.path.as_str() {
         "/balance-allowance" => (200, collateral("1", &EXCHANGES[..2])),

@@ -108,6 +108,38 @@ fn of_several_that_wait_the_strictest_counts() {
 }
 
 #[test]
+fn a_version_that_the_ledger_refuses_for_good_is_none_and_nothing_is_built_on_it() {
+    let mut desk = desk();
+    changed(&mut desk, "open_orders", "50", false).expect("tighter");
+    desk.limits_durable(2);
+    let refused = changed(&mut desk, "order_size", "2000", true).expect("confirmed");
+    let step = desk.limits_refused(&refused.after, at(6));
+    assert!(step.writes.is_empty() && step.after.is_empty(), "nothing waits behind it");
+    assert_eq!(desk.limits_version(), 2);
+    let step = changed(&mut desk, "open_orders", "40", false).expect("tighter");
+    let version = book_of(&step).in_force().cloned().expect("a version");
+    assert_eq!((version.version, version.values["order_size"].as_str()), (3, "1000"));
+    desk.limits_durable(3);
+    assert_eq!((in_force(&desk, "order_size"), in_force(&desk, "open_orders").1), ((3, "1000".into()), "40".into()));
+    changed(&mut desk, "order_size", "2000", false).expect_err("it still widens");
+}
+
+#[test]
+fn what_waits_behind_a_version_that_is_refused_does_not_bring_it_into_force() {
+    let mut desk = desk();
+    let refused = changed(&mut desk, "order_size", "2000", true).expect("confirmed");
+    changed(&mut desk, "open_orders", "40", false).expect("tighter");
+    let step = desk.limits_refused(&refused.after, at(6));
+    let version = book_of(&step).in_force().cloned().expect("a version");
+    assert_eq!((version.version, version.by.as_str(), version.values["order_size"].as_str()), (4, "hermes", "1000"));
+    assert!(version.why.contains("refused version 2"), "{}", version.why);
+    desk.limits_durable(3);
+    assert_eq!(in_force(&desk, "order_size"), (3, "1000".into()), "the next one waits, and the strictest counts");
+    desk.limits_durable(4);
+    assert_eq!(in_force(&desk, "order_size"), (4, "1000".into()));
+}
+
+#[test]
 fn the_same_command_twice_is_one_version_and_another_version_in_force_refuses() {
     let mut desk = desk();
     let tighter = set(&[("open_orders", "5")], false);

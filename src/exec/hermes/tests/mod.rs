@@ -1,5 +1,6 @@
 //! The runner with a scripted venue, a bus in memory and a real `SQLite` file.
 
+mod beats;
 mod bus;
 mod house;
 mod kill;

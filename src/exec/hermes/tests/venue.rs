@@ -53,6 +53,8 @@ pub(super) struct TestVenue {
     pub(super) refuse_cancel_all: AtomicU32,
     pub(super) cancel_alls: AtomicU32,
     pub(super) beats: AtomicU64,
+    /// The next heartbeat gets no answer.
+    pub(super) swallow_beat: AtomicBool,
     pub(super) posted: Notify,
     /// Its contracts are not those that we know.
     pub(super) foreign: AtomicBool,
@@ -283,6 +285,9 @@ impl ExecutionVenue for TestVenue {
 
     async fn heartbeat(&self) -> Result<(), VenueError> {
         self.beats.fetch_add(1, Ordering::SeqCst);
+        if self.swallow_beat.swap(false, Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         Ok(())
     }
 
