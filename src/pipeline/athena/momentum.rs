@@ -37,7 +37,8 @@ parameters! {
         hysteresis: Decimal = ParamKind::Decimal { low: "0", high: "1" }, "hysteresis", "of threshold";
         /// How much of the move is expected to be repeated until the close. With the volatility this makes the fair value.
         persistence: Decimal = ParamKind::Decimal { low: "0", high: "10" }, "persistence", "of the move";
-        /// What fair value must exceed price and fee by for a buy, as a price difference. Below zero it buys at a loss to itself.
+        /// What fair value must exceed price and fee by for a buy, and a bid fair value and fee by for a sale, as a price difference. Below
+        /// zero it trades at a loss to itself.
         min_edge: Decimal = ParamKind::Decimal { low: "-1", high: "1" }, "min_edge", "price";
         /// Shares per signal.
         size: Size = ParamKind::Decimal { low: "0.01", high: "1000000000" }, "size", "shares";

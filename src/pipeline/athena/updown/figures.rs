@@ -1,8 +1,7 @@
 //! Everything that was looked at when a price moved as a strategy waits for, for whoever asks why.
 
-use super::super::fair;
-use super::{Cause, SIZE_DECIMALS, View, sides};
-use crate::domain::{Figure, Level, Market, OutcomeToken, Price};
+use super::{Cause, Offer, View, sides};
+use crate::domain::{Figure, Level, Market, OutcomeToken};
 use crate::pipeline::athena::{Direction, Sample};
 
 pub(in super::super) fn figure(name: impl Into<String>, value: impl Into<String>) -> Figure {
@@ -54,32 +53,30 @@ impl View<'_> {
             figures.push(figure("closes in", format!("{left:.1} s (no purchase below {cutoff} s)")));
         }
         for outcome in &market.tokens {
-            figures.push(figure(format!("book {}", outcome.outcome), self.book(market, outcome)));
+            figures.push(figure(format!("book {}", outcome.outcome), self.best(market, outcome)));
         }
         for outcome in &market.tokens {
-            let free = self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS);
-            figures.push(figure(format!("to sell {}", outcome.outcome), format!("{free} shares")));
+            figures.push(figure(format!("to sell {}", outcome.outcome), format!("{} shares", self.free(outcome))));
         }
         figures.push(figure("fee rate", market.fee.rate.to_string()));
-        self.worth(market, sides(market, direction).0, drift, figures);
+        self.worth(market, direction, drift, figures);
     }
 
-    /// What the outcome is worth, also when something else stood in the way of buying it.
-    fn worth(&self, market: &Market, wanted: &OutcomeToken, drift: Option<f64>, figures: &mut Vec<Figure>) {
-        let terms = self.terms;
-        let Some(book) = self.desk.fresh_book(&market.market, &wanted.token, self.now) else { return };
-        let (Some(middle), Some(ask)) = (book.mid(), book.best_ask()) else { return };
-        let Some(fair) = self.fair(market, middle, drift) else { return };
-        let price = (ask.price + Price(terms.slippage)).floor_to(market.tick_size);
-        let edge = fair::edge(fair, price, terms.size.floor_dp(SIZE_DECIMALS), market).round_dp(4);
-        figures.push(figure(format!("fair {}", wanted.outcome), fair.to_string()));
-        figures.push(figure(
-            format!("edge {}", wanted.outcome),
-            format!("{edge} at {price} after fee (at least {})", terms.min_edge),
-        ));
+    /// What the outcomes are worth, also when something else stood in the way of trading them.
+    fn worth(&self, market: &Market, direction: Direction, drift: Option<f64>, figures: &mut Vec<Figure>) {
+        let (wanted, other) = sides(market, direction);
+        let sale = (self.free(other) >= market.min_size).then(|| (other, self.sale(market, other, drift)));
+        let purchase = (wanted, self.purchase(market, wanted, drift));
+        for (outcome, offer) in sale.into_iter().chain([purchase]) {
+            let Ok(Offer { price, fair, edge, .. }) = offer else { continue };
+            let (name, least) = (&outcome.outcome, self.terms.min_edge);
+            figures.push(figure(format!("fair {name}"), fair.to_string()));
+            let edge = edge.round_dp(4);
+            figures.push(figure(format!("edge {name}"), format!("{edge} at {price} after fee (at least {least})")));
+        }
     }
 
-    fn book(&self, market: &Market, outcome: &OutcomeToken) -> String {
+    fn best(&self, market: &Market, outcome: &OutcomeToken) -> String {
         let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".to_owned() };
         let price = |level: Option<Level>| level.map_or_else(|| "-".to_owned(), |l| l.price.to_string());
         let age = self.now.since(book.known_at()).as_millis();
