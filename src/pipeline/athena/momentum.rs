@@ -24,7 +24,7 @@ parameters! {
         on: Instruments = ParamKind::Instruments, "on", "";
         /// Length of the rolling window.
         window: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "window_s", "s";
-        /// Relative change over the window that makes a signal, either way.
+        /// Relative change over the window that makes a signal, either way; 0.0005 is usual.
         threshold: Decimal = ParamKind::Decimal { low: "0.00001", high: "0.5" }, "threshold", "";
         /// Fewest ticks that the window must hold.
         min_ticks: usize = ParamKind::Integer { low: 2, high: 10_000 }, "min_ticks", "ticks";
@@ -106,7 +106,7 @@ impl Strategy for Momentum {
         MomentumParams {
             on: Instruments::one("BTC/USD", "btc-updown-5m-{start}"),
             window: Duration::from_secs(15),
-            threshold: dec!(0.0001),
+            threshold: dec!(0.0005),
             min_ticks: 10,
             min_volume: Size(dec!(0.001)),
             cooldown: Duration::from_secs(5),
@@ -119,6 +119,11 @@ impl Strategy for Momentum {
             rest_for: Duration::from_secs(15),
             cutoff: Duration::from_secs(10),
         }
+    }
+
+    /// The recording that it plays is calm: it would seldom move by the usual threshold.
+    fn embedded() -> MomentumParams {
+        MomentumParams { threshold: dec!(0.0001), ..Self::defaults() }
     }
 
     fn instruments(params: &MomentumParams) -> Vec<Instrument> {

@@ -88,8 +88,14 @@ pub trait Strategy: 'static {
         StrategyId::new(Self::NAME)
     }
 
-    /// Its parameters on the embedded desk.
+    /// Its usual parameters.
     fn defaults() -> Self::Params;
+
+    /// Its parameters on the embedded desk: those of `config.toml`.
+    #[must_use]
+    fn embedded() -> Self::Params {
+        Self::defaults()
+    }
 
     /// What it watches and trades. Each has a state of its own; the parameters are the same for all.
     fn instruments(params: &Self::Params) -> Vec<Instrument>;
