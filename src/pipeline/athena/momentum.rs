@@ -14,7 +14,7 @@ use super::updown::{self, LastWish, Obstacle, Terms, View, figure, percent, whol
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp};
 
 parameters! {
     /// Thresholds of crypto momentum.
@@ -220,6 +220,7 @@ impl Strategy for Momentum {
             slug: market.map(|market| market.slug.clone()),
             change: state.window.change().map(|change| change.round_dp(8)),
             threshold: params.threshold,
+            measure: Measure::Relative,
             window_ms: whole_millis(params.window),
             window_ticks: state.window.len() as u64,
             last: state.window.last().map(|sample| sample.price),

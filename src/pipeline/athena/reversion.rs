@@ -14,7 +14,7 @@ use super::updown::{self, LastWish, Terms, View, figure, percent, whole_millis};
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp};
 
 parameters! {
     /// Thresholds of mean reversion.
@@ -189,6 +189,7 @@ impl Strategy for Reversion {
             slug: market.map(|market| market.slug.clone()),
             change: state.window.change().map(|change| change.round_dp(8)),
             threshold: params.min_change,
+            measure: Measure::Relative,
             window_ms: whole_millis(params.window),
             window_ticks: state.window.len() as u64,
             last: state.window.last().map(|sample| sample.price),

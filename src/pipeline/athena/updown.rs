@@ -15,8 +15,8 @@ use super::strategy::{Cause, Desk, Wish};
 use super::window::{Direction, Sample, Window};
 use super::wishes::Skipped;
 use crate::domain::{
-    Book, Figure, Instrument, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol, TickKind,
-    Timestamp,
+    Book, Figure, Instrument, Market, Measure, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol,
+    TickKind, Timestamp,
 };
 
 /// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
@@ -359,6 +359,7 @@ impl<'a> View<'a> {
             source: terms.instrument.symbol.clone(),
             change: self.window.change().unwrap_or_default().round_dp(8),
             threshold,
+            measure: Measure::Relative,
             window_ms: whole_millis(terms.span),
             window_ticks: self.window.len() as u64,
             first: self.window.first().map_or(Price::ZERO, |sample| sample.price),

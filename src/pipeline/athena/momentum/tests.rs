@@ -55,6 +55,7 @@ fn the_rationale_holds_every_input_and_one_sentence() {
     let why = &emission.rationale;
     assert_eq!((why.first, why.last), (Price(dec!(87_000)), Price(UP)));
     assert_eq!((why.change, why.threshold), (dec!(0.0001), dec!(0.0001)));
+    assert_eq!(why.crossing(), ("change", "0.01 % (threshold 0.01 %)".to_owned()));
     assert_eq!((why.window_ms, why.window_ticks, why.reference), (15_000, 13, Price(dec!(0.51))));
     assert_eq!(
         why.note,

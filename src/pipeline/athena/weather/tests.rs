@@ -139,6 +139,7 @@ fn a_bucket_that_is_offered_below_its_worth_is_bought() {
         "{}",
         why.note
     );
+    assert_eq!(why.crossing(), ("threshold", "0.05 of probability".to_owned()));
     let names: Vec<_> = why.inputs.iter().map(|figure| figure.name.as_str()).collect();
     assert!(names.contains(&"probability") && names.contains(&"forecast age") && names.contains(&"still to come"));
 }
@@ -220,6 +221,8 @@ fn the_alert_buys_the_bucket_that_the_day_is_heading_for_once_it_is_hot_enough()
     assert!(desk.book("yes-84-85f", "0.60", "0.61").is_empty(), "too dear");
     let effects = desk.book("yes-84-85f", "0.55", "0.59");
     assert_eq!(only(&effects).price, Price(dec!(0.60)));
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(emission.rationale.crossing(), ("threshold", "84 °F".to_owned()), "no percentage");
     let mut desk = Desk::new(alert);
     desk.forecast(dec!(80));
     desk.observe(dec!(88));
