@@ -243,6 +243,10 @@ impl Strategy for Weather {
         Memory::default()
     }
 
+    fn follows(params: &WeatherParams, market: &Market) -> bool {
+        rung(&params.event, market).is_some()
+    }
+
     fn on_event(
         state: &mut Memory,
         event: &Event,
