@@ -269,7 +269,9 @@ fn a_restart_changes_nothing() {
     assert_eq!(run(true), run(false));
 }
 
+mod bodies;
 mod calibration;
+mod recorded;
 
 #[test]
 fn a_corrected_report_is_another_cause_and_a_repeated_one_the_same() {
