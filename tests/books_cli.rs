@@ -49,6 +49,7 @@ fn entry(intent: &OrderIntent) -> String {
             source: "BTC/USD".into(),
             change: dec!(0.0006),
             threshold: dec!(0.0005),
+            measure: cockpit::domain::Measure::Relative,
             window_ms: 15_000,
             window_ticks: 40,
             first: Price(dec!(100000)),

@@ -130,7 +130,7 @@ struct Cost {
     tick: Duration,
     /// With its share of timers and snapshots.
     lived: Duration,
-    /// One book, which every strategy is asked about.
+    /// News of a market, of which only those that follow it are told.
     book: Duration,
 }
 

@@ -1,4 +1,6 @@
 use super::*;
+use crate::domain::params::Params as _;
+use crate::pipeline::athena::{Momentum, Reversion, Strategy as _, Weather};
 
 fn problems(text: &str) -> Vec<Problem> {
     match Config::parse(text) {
@@ -10,6 +12,19 @@ fn problems(text: &str) -> Vec<Problem> {
 #[test]
 fn the_commented_default_is_the_builtin_one() {
     assert_eq!(Config::parse(DEFAULT_TOML), Ok(Config::builtin()));
+}
+
+/// The only parameter of a strategy in which the embedded desk differs from what is usual.
+#[test]
+fn the_embedded_desk_signals_on_a_calmer_market_than_is_usual() {
+    let usual = Momentum::defaults();
+    assert_eq!(usual.threshold, rust_decimal::dec!(0.0005));
+    let mut expected = usual.texts();
+    expected.insert("threshold".into(), "0.0001".into());
+    let builtin = Config::builtin();
+    assert_eq!((builtin.strategies[0].kind().name(), builtin.strategies[0].values()), ("momentum", &expected));
+    assert_eq!(builtin.strategies[1].values(), &Reversion::defaults().texts());
+    assert_eq!(builtin.strategies[2].values(), &Weather::defaults().texts());
 }
 
 #[test]

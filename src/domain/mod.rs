@@ -15,6 +15,7 @@ mod journal;
 mod kill;
 mod limit;
 mod market;
+mod measure;
 mod money;
 mod order;
 pub mod params;
@@ -45,6 +46,7 @@ pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use limit::{Alert, LimitUse};
 pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
+pub use measure::Measure;
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{DUST, Order, OrderState, OrderTimes, Side, TimeInForce};
 pub use params::{

@@ -60,14 +60,12 @@ fn wanted(intent: &OrderIntent, rationale: Option<&Rationale>) -> Result<(), Cli
     labelled("why", INDENT, &rationale.note)?;
     parameters(&intent.strategy, rationale.params)?;
     labelled("source", INDENT, rationale.source.as_str())?;
-    let percent = |ratio: rust_decimal::Decimal| (ratio * rust_decimal::Decimal::ONE_HUNDRED).round_dp(4).normalize();
-    labelled(
-        "change",
-        INDENT,
-        &format!("{} % (threshold {} %)", percent(rationale.change), percent(rationale.threshold)),
-    )?;
+    let (crossed, by) = rationale.crossing();
+    labelled(crossed, INDENT, &by)?;
     let Rationale { window_ticks, window_ms, first, last, reference, .. } = rationale;
-    labelled("window", INDENT, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"))?;
+    if rationale.has_window() {
+        labelled("window", INDENT, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"))?;
+    }
     labelled("priced against", INDENT, &reference.to_string())?;
     if let (Some(fair), Some(edge)) = (rationale.fair, rationale.edge) {
         labelled("worth", INDENT, &format!("{fair}, edge {edge} after price and fee"))?;

@@ -112,6 +112,7 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
         source: "BTC/USD".into(),
         change: dec!(0.001),
         threshold: dec!(0.0005),
+        measure: crate::domain::Measure::Relative,
         window_ms: 1000,
         window_ticks: 3,
         first: Price(dec!(1)),

@@ -86,6 +86,7 @@ mod tests {
                     source: "BTC/USD".into(),
                     change: Decimal::ZERO,
                     threshold: Decimal::ZERO,
+                    measure: crate::domain::Measure::Relative,
                     window_ms: 15_000,
                     window_ticks: 10,
                     first: Price::ZERO,

@@ -14,7 +14,7 @@ use super::updown::{self, LastWish, Obstacle, Terms, View, figure, percent, whol
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp, text};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp, text};
 
 parameters! {
     /// Thresholds of crypto momentum.
@@ -24,7 +24,7 @@ parameters! {
         on: Instruments = ParamKind::Instruments, "on", "";
         /// Length of the rolling window.
         window: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "window_s", "s";
-        /// Relative change over the window that makes a signal, either way.
+        /// Relative change over the window that makes a signal, either way; 0.0005 is usual.
         threshold: Decimal = ParamKind::Decimal { low: "0.00001", high: "0.5" }, "threshold", "";
         /// Fewest ticks that the window must hold.
         min_ticks: usize = ParamKind::Integer { low: 2, high: 10_000 }, "min_ticks", "ticks";
@@ -37,7 +37,8 @@ parameters! {
         hysteresis: Decimal = ParamKind::Decimal { low: "0", high: "1" }, "hysteresis", "of threshold";
         /// How much of the move is expected to be repeated until the close. With the volatility this makes the fair value.
         persistence: Decimal = ParamKind::Decimal { low: "0", high: "10" }, "persistence", "of the move";
-        /// What fair value must exceed price and fee by for a buy, as a price difference. Below zero it buys at a loss to itself.
+        /// What fair value must exceed price and fee by for a buy, and a bid fair value and fee by for a sale, as a price difference. Below
+        /// zero it trades at a loss to itself.
         min_edge: Decimal = ParamKind::Decimal { low: "-1", high: "1" }, "min_edge", "price";
         /// Shares per signal.
         size: Size = ParamKind::Decimal { low: "0.01", high: "1000000000" }, "size", "shares";
@@ -105,7 +106,7 @@ impl Strategy for Momentum {
         MomentumParams {
             on: Instruments::one("BTC/USD", "btc-updown-5m-{start}"),
             window: Duration::from_secs(15),
-            threshold: dec!(0.0001),
+            threshold: dec!(0.0005),
             min_ticks: 10,
             min_volume: Size(dec!(0.001)),
             cooldown: Duration::from_secs(5),
@@ -118,6 +119,11 @@ impl Strategy for Momentum {
             rest_for: Duration::from_secs(15),
             cutoff: Duration::from_secs(10),
         }
+    }
+
+    /// The recording that it plays is calm: it would seldom move by the usual threshold.
+    fn embedded() -> MomentumParams {
+        MomentumParams { threshold: dec!(0.0001), ..Self::defaults() }
     }
 
     fn instruments(params: &MomentumParams) -> Vec<Instrument> {
@@ -215,6 +221,7 @@ impl Strategy for Momentum {
             slug: market.map(|market| market.slug.clone()),
             change: state.window.change().map(|change| change.round_dp(8)),
             threshold: params.threshold,
+            measure: Measure::Relative,
             window_ms: whole_millis(params.window),
             window_ticks: state.window.len() as u64,
             last: state.window.last().map(|sample| sample.price),

@@ -24,7 +24,7 @@ type Runners = Vec<Box<dyn Runner>>;
 pub struct Kind {
     name: &'static str,
     specs: &'static [ParamSpec],
-    defaults: fn() -> StrategySettings,
+    embedded: fn() -> StrategySettings,
     check: fn(&Values) -> Made<Values>,
     runners: fn(&Values) -> Made<Runners>,
     table: fn() -> Table,
@@ -37,7 +37,7 @@ impl Kind {
         Self {
             name: S::NAME,
             specs: S::Params::TABLE,
-            defaults: || StrategySettings::of::<S>(S::ENABLED, &S::defaults()),
+            embedded: || StrategySettings::of::<S>(S::ENABLED, &S::embedded()),
             check: |values| S::Params::from_texts(values).map(|params| params.texts()),
             runners: |values| Ok(Running::<S>::all(&S::Params::from_texts(values)?)),
             table: Table::of::<S::Params>,
@@ -64,8 +64,8 @@ impl Kind {
 
     /// As the embedded desk has it.
     #[must_use]
-    pub fn defaults(&self) -> StrategySettings {
-        (self.defaults)()
+    pub fn embedded(&self) -> StrategySettings {
+        (self.embedded)()
     }
 
     /// With these parameters.
@@ -150,16 +150,16 @@ mod tests {
     use crate::domain::params::RISK;
 
     #[test]
-    fn every_strategy_has_a_name_of_its_own_and_starts_with_its_defaults() {
+    fn every_strategy_has_a_name_of_its_own_and_starts_as_the_embedded_desk_has_it() {
         let names: std::collections::BTreeSet<_> = KINDS.iter().map(Kind::name).collect();
         assert_eq!(names.len(), KINDS.len());
         assert!(!names.contains(RISK), "the limits have that name");
         for kind in KINDS {
-            let defaults = kind.defaults();
-            let runners = defaults.runners().expect("its own defaults fit");
+            let settings = kind.embedded();
+            let runners = settings.runners().expect("its own parameters fit");
             let [runner] = &runners[..] else { panic!("one instrument was expected: {runners:?}") };
             assert_eq!(runner.key().0.as_str(), kind.name());
-            assert_eq!(runner.values(), *defaults.values());
+            assert_eq!(runner.values(), *settings.values());
             assert_eq!(
                 kind.table().names().collect::<Vec<_>>(),
                 kind.specs().iter().map(|spec| spec.name).collect::<Vec<_>>()
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn wrong_parameters_are_named() {
         let kind = Kind::of::<Momentum>();
-        let mut values = kind.defaults().values().clone();
+        let mut values = kind.embedded().values().clone();
         values.insert("size".into(), "lots".into());
         let problems = kind.settings(true, &values).expect_err("no number");
         assert_eq!(problems[0].name, "size");

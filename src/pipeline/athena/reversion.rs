@@ -14,7 +14,7 @@ use super::updown::{self, LastWish, Terms, View, figure, percent, whole_millis};
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, ParamKind, Size, StrategyState, Timestamp, text};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp, text};
 
 parameters! {
     /// Thresholds of mean reversion.
@@ -36,7 +36,8 @@ parameters! {
         cooldown: Duration = ParamKind::Seconds { low: 0, high: 3_600 }, "cooldown_s", "s";
         /// How much of the move is expected to be undone until the close. With the volatility this makes the fair value.
         reversion: Decimal = ParamKind::Decimal { low: "0", high: "1" }, "reversion", "of the move";
-        /// What fair value must exceed price and fee by for a buy, as a price difference. Below zero it buys at a loss to itself.
+        /// What fair value must exceed price and fee by for a buy, and a bid fair value and fee by for a sale, as a price difference. Below
+        /// zero it trades at a loss to itself.
         min_edge: Decimal = ParamKind::Decimal { low: "-1", high: "1" }, "min_edge", "price";
         /// Shares per signal.
         size: Size = ParamKind::Decimal { low: "0.01", high: "1000000000" }, "size", "shares";
@@ -189,6 +190,7 @@ impl Strategy for Reversion {
             slug: market.map(|market| market.slug.clone()),
             change: state.window.change().map(|change| change.round_dp(8)),
             threshold: params.min_change,
+            measure: Measure::Relative,
             window_ms: whole_millis(params.window),
             window_ticks: state.window.len() as u64,
             last: state.window.last().map(|sample| sample.price),

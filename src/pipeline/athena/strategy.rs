@@ -15,7 +15,8 @@ use super::window::{ChunkDoc, Gap, Window};
 use super::wishes::Wishes;
 use crate::domain::params::Params;
 use crate::domain::{
-    Book, Instrument, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp, TokenId,
+    Book, Instrument, Market, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp,
+    TokenId,
 };
 use crate::risk::Holdings;
 
@@ -88,8 +89,14 @@ pub trait Strategy: 'static {
         StrategyId::new(Self::NAME)
     }
 
-    /// Its parameters on the embedded desk.
+    /// Its usual parameters.
     fn defaults() -> Self::Params;
+
+    /// Its parameters on the embedded desk: those of `config.toml`.
+    #[must_use]
+    fn embedded() -> Self::Params {
+        Self::defaults()
+    }
 
     /// What it watches and trades. Each has a state of its own; the parameters are the same for all.
     fn instruments(params: &Self::Params) -> Vec<Instrument>;
@@ -97,7 +104,14 @@ pub trait Strategy: 'static {
     /// Its state on one of them before the first event.
     fn start(params: &Self::Params, instrument: &Instrument) -> Self::State;
 
-    /// Takes an event and adds what it wants, or why it skips a crossing, to `wishes`. Wishing starts its cool-down, whatever the gate
+    /// Whether descriptions and books of a market may by themselves lead to a wish: only then it is told of them. Asked when a market is
+    /// described, so what can change while it runs must not count. Without it, books are looked at when the instrument moves.
+    #[must_use]
+    fn follows(_params: &Self::Params, _market: &Market) -> bool {
+        false
+    }
+
+    /// Takes an event of its instrument or of a market that it follows, or one that concerns everybody, and adds what it wants, or why it skips a crossing, to `wishes`. Wishing starts its cool-down, whatever the gate
     /// says.
     fn on_event(
         state: &mut Self::State,
@@ -139,6 +153,8 @@ pub trait Strategy: 'static {
 pub trait Runner: fmt::Debug + Send {
     /// Name and instrument: under which its state is kept.
     fn key(&self) -> (StrategyId, Symbol);
+    /// See [`Strategy::follows`].
+    fn follows(&self, market: &Market) -> bool;
     /// See [`Strategy::on_event`].
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes);
     /// Its parameters as text.
@@ -198,6 +214,10 @@ impl<S: Strategy> Running<S> {
 impl<S: Strategy> Runner for Running<S> {
     fn key(&self) -> (StrategyId, Symbol) {
         (S::id(), self.instrument.symbol.clone())
+    }
+
+    fn follows(&self, market: &Market) -> bool {
+        S::follows(&self.params, market)
     }
 
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes) {

@@ -22,7 +22,7 @@ use super::strategy::{Cause, Desk, Strategy};
 use super::wishes::{Skipped, Wishes};
 use crate::domain::params::{choice, parameters};
 use crate::domain::{
-    ForecastModel, Instrument, Market, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId,
+    ForecastModel, Instrument, Market, Measure, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId,
     StrategyState, Symbol, TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
 };
 
@@ -99,6 +99,14 @@ parameters! {
 }
 
 impl WeatherParams {
+    /// What makes a signal, and in what it is measured.
+    fn threshold(&self) -> (Decimal, Measure) {
+        match self.mode {
+            Mode::Edge => (self.min_edge, Measure::Probability),
+            Mode::Alert => (self.alert_at, self.unit.into()),
+        }
+    }
+
     /// Standard deviation of the error of a forecast for `lead` ahead.
     fn error(&self, lead: Duration) -> Decimal {
         let hours = Decimal::from(lead.as_secs()) / dec!(3600);
@@ -235,6 +243,10 @@ impl Strategy for Weather {
         Memory::default()
     }
 
+    fn follows(params: &WeatherParams, market: &Market) -> bool {
+        rung(&params.event, market).is_some()
+    }
+
     fn on_event(
         state: &mut Memory,
         event: &Event,
@@ -279,13 +291,15 @@ impl Strategy for Weather {
             Err((slug, _)) => slug.clone(),
         };
         let today = params.zone.day_of(now);
+        let (threshold, measure) = params.threshold();
         let high = state.outlook.high(today).map(|high| high.degrees(params.unit));
         StrategyState {
             strategy: Self::id(),
             symbol: source(params),
             slug,
             change: None,
-            threshold: if params.mode == Mode::Edge { params.min_edge } else { params.alert_at },
+            threshold,
+            measure,
             window_ms: 0,
             window_ticks: state.outlook.reports(today),
             last: high.map(Price),

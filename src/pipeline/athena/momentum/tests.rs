@@ -55,6 +55,7 @@ fn the_rationale_holds_every_input_and_one_sentence() {
     let why = &emission.rationale;
     assert_eq!((why.first, why.last), (Price(dec!(87_000)), Price(UP)));
     assert_eq!((why.change, why.threshold), (dec!(0.0001), dec!(0.0001)));
+    assert_eq!(why.crossing(), ("change", "0.01 % (threshold 0.01 %)".to_owned()));
     assert_eq!((why.window_ms, why.window_ticks, why.reference), (15_000, 13, Price(dec!(0.51))));
     assert_eq!(
         why.note,
@@ -251,9 +252,53 @@ fn it_does_not_buy_at_any_price() {
     taxed.fee = crate::domain::FeeSchedule { rate: dec!(0.07), exponent: 1 };
     costly.play(&Event::Polymarket(PolymarketData::Market(taxed)));
     assert!(costly.tick(UP).is_empty(), "the fee counts");
-    let mut scene = with(|params| params.min_edge = dec!(1));
+}
+
+#[test]
+fn it_does_not_sell_at_any_price_either() {
+    let holding = |change: fn(&mut MomentumParams), fee: Decimal| {
+        let mut scene = with(change);
+        let mut taxed = market(OPENS);
+        taxed.fee = crate::domain::FeeSchedule { rate: fee, exponent: 1 };
+        scene.play(&Event::Polymarket(PolymarketData::Market(taxed)));
+        scene.hold("down", "20");
+        let effects = scene.tick(UP);
+        (emitted(&effects), std::mem::take(&mut scene.skips), effects)
+    };
+    let (sold, skips, effects) = holding(|params| params.min_edge = dec!(0.0685), Decimal::ZERO);
+    assert_eq!((sold[0].side, sold[0].price, skips.len()), (Side::Sell, Price(dec!(0.48)), 0));
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    let why = &emission.rationale;
+    assert!(why.note.ends_with("sell 20 Down at 0.48 or better, bid 0.49, worth 0.4115, edge 0.0685"), "{}", why.note);
+    assert_eq!((why.fair, why.edge), (Some(Price(dec!(0.4115))), Some(Price(dec!(0.0685)))));
+
+    let (sold, skips, _) = holding(|params| params.min_edge = dec!(0.0686), Decimal::ZERO);
+    assert!(sold.is_empty(), "nor is the rising side bought on top of it: {sold:?}");
+    let [skip] = &skips[..] else { panic!("{skips:?}") };
+    assert_eq!(
+        (skip.reason.as_str(), skip.note.as_str()),
+        ("no_edge_to_sell", "edge 0.0685 of a sale is below 0.0686")
+    );
+    assert_eq!((input(skip, "fair Down"), input(skip, "to sell Down")), ("0.4115", "20 shares"));
+    assert_eq!(input(skip, "edge Down"), "0.0685 at 0.48 after fee (at least 0.0686)");
+
+    let fee = dec!(0.07);
+    // 0.07 * 0.48 * 0.52 a share.
+    assert_eq!(holding(|params| params.min_edge = dec!(0.051), fee).0.len(), 1);
+    assert!(holding(|params| params.min_edge = dec!(0.0511), fee).0.is_empty(), "the fee counts");
+    assert!(holding(|params| (params.persistence, params.min_edge) = (dec!(0), dec!(0)), Decimal::ZERO).0.is_empty());
+}
+
+#[test]
+fn without_a_fair_value_nothing_is_sold() {
+    let mut scene = with(|_| ());
     scene.hold("down", "20");
-    assert_eq!(only(&scene.tick(UP)).side, Side::Sell, "what lowers the stake needs no edge");
+    let mut book = bench::book(&format!("down-{OPENS}"), "0.49", "0.51", scene.now);
+    book.market = format!("0x{OPENS}").into();
+    book.asks.clear();
+    scene.play(&Event::Polymarket(PolymarketData::Book(book)));
+    assert!(scene.tick(UP).is_empty());
+    assert_eq!(scene.skips[0].reason, "no_fair_value");
 }
 
 #[test]

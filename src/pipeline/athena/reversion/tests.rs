@@ -103,6 +103,19 @@ fn it_does_not_buy_without_an_edge_and_says_so() {
 }
 
 #[test]
+fn it_does_not_sell_without_an_edge_either() {
+    let mut scene = with(|params| params.min_edge = dec!(0.5));
+    scene.hold("up", "20");
+    assert!(climb(&mut scene, dec!(4)).is_empty());
+    let skip = scene.skips.first().expect("told");
+    assert_eq!(skip.reason, "no_edge_to_sell");
+    let mut scene = with(|_| ());
+    scene.hold("up", "20");
+    let intent = emitted(&climb(&mut scene, dec!(4))).expect("an edge");
+    assert_eq!((intent.side, intent.token.as_str()), (Side::Sell, format!("up-{OPENS}").as_str()));
+}
+
+#[test]
 fn a_roll_ends_the_cool_down_and_the_window() {
     let mut scene = with(|params| params.cooldown = Duration::from_mins(10));
     scene.now = Timestamp::from_secs(OPENS + 200);

@@ -1,7 +1,6 @@
 //! Everything that was looked at when a price moved as a strategy waits for, for whoever asks why.
 
-use super::super::fair;
-use super::{Cause, SIZE_DECIMALS, View, sides};
+use super::{Cause, Offer, View, sides};
 use crate::domain::{Figure, Level, Market, OutcomeToken, Price, Text, text};
 use crate::pipeline::athena::Direction;
 
@@ -54,30 +53,30 @@ impl View<'_> {
             figures.push(figure("closes in", text!("{left:.1} s (no purchase below {cutoff} s)")));
         }
         for outcome in &market.tokens {
-            figures.push(figure(named("book", outcome), self.book(market, outcome)));
+            figures.push(figure(named("book", outcome), self.best(market, outcome)));
         }
         for outcome in &market.tokens {
-            let free = self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS);
+            let free = self.free(outcome);
             figures.push(figure(named("to sell", outcome), text!("{free} shares")));
         }
         figures.push(figure("fee rate", text!("{rate}")));
-        self.worth(market, sides(market, direction).0, drift, figures);
+        self.worth(market, direction, drift, figures);
     }
 
-    /// What the outcome is worth, also when something else stood in the way of buying it.
-    fn worth(&self, market: &Market, wanted: &OutcomeToken, drift: Option<f64>, figures: &mut Vec<Figure>) {
-        let terms = self.terms;
-        let Some(book) = self.desk.fresh_book(&market.market, &wanted.token, self.now) else { return };
-        let (Some(middle), Some(ask)) = (book.mid(), book.best_ask()) else { return };
-        let Some(fair) = self.fair(market, middle, drift) else { return };
-        let price = (ask.price + Price(terms.slippage)).floor_to(market.tick_size);
-        let (size, least) = (terms.size.floor_dp(SIZE_DECIMALS), terms.min_edge);
-        let edge = fair::edge(fair, price, size, market).round_dp(4);
-        figures.push(figure(named("fair", wanted), text!("{fair}")));
-        figures.push(figure(named("edge", wanted), text!("{edge} at {price} after fee (at least {least})")));
+    /// What the outcomes are worth, also when something else stood in the way of trading them.
+    fn worth(&self, market: &Market, direction: Direction, drift: Option<f64>, figures: &mut Vec<Figure>) {
+        let (wanted, other) = sides(market, direction);
+        let sale = (self.free(other) >= market.min_size).then(|| (other, self.sale(market, other, drift)));
+        let purchase = (wanted, self.purchase(market, wanted, drift));
+        for (outcome, offer) in sale.into_iter().chain([purchase]) {
+            let Ok(Offer { price, fair, edge, .. }) = offer else { continue };
+            let (edge, least) = (edge.round_dp(4), self.terms.min_edge);
+            figures.push(figure(named("fair", outcome), text!("{fair}")));
+            figures.push(figure(named("edge", outcome), text!("{edge} at {price} after fee (at least {least})")));
+        }
     }
 
-    fn book(&self, market: &Market, outcome: &OutcomeToken) -> Text {
+    fn best(&self, market: &Market, outcome: &OutcomeToken) -> Text {
         let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".into() };
         let price = |level: Option<Level>| at(level.map(|level| level.price));
         let (bid, ask) = (price(book.best_bid()), price(book.best_ask()));

@@ -224,10 +224,12 @@ impl<'a> Scene<'a> {
     /// The wish to take an offer.
     pub(super) fn wish(&self, offer: &Offer<'_>, cause: Cause) -> Wish {
         let params = self.params;
+        let (threshold, measure) = params.threshold();
         let rationale = Rationale {
             source: cause.source.clone(),
             change: Decimal::ZERO,
-            threshold: if params.mode == Mode::Edge { params.min_edge } else { params.alert_at },
+            threshold,
+            measure,
             window_ms: 0,
             window_ticks: self.memory.outlook.reports(offer.rung.day),
             first: Price::ZERO,

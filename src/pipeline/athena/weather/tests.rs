@@ -139,6 +139,7 @@ fn a_bucket_that_is_offered_below_its_worth_is_bought() {
         "{}",
         why.note
     );
+    assert_eq!(why.crossing(), ("threshold", "0.05 of probability".to_owned()));
     let names: Vec<_> = why.inputs.iter().map(|figure| figure.name.to_string()).collect();
     assert!(
         ["probability", "forecast age", "still to come"].iter().all(|name| names.iter().any(|known| known == name))
@@ -222,6 +223,8 @@ fn the_alert_buys_the_bucket_that_the_day_is_heading_for_once_it_is_hot_enough()
     assert!(desk.book("yes-84-85f", "0.60", "0.61").is_empty(), "too dear");
     let effects = desk.book("yes-84-85f", "0.55", "0.59");
     assert_eq!(only(&effects).price, Price(dec!(0.60)));
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(emission.rationale.crossing(), ("threshold", "84 °F".to_owned()), "no percentage");
     let mut desk = Desk::new(alert);
     desk.forecast(dec!(80));
     desk.observe(dec!(88));
@@ -268,7 +271,9 @@ fn a_restart_changes_nothing() {
     assert_eq!(run(true), run(false));
 }
 
+mod bodies;
 mod calibration;
+mod recorded;
 
 #[test]
 fn a_corrected_report_is_another_cause_and_a_repeated_one_the_same() {
