@@ -124,6 +124,15 @@ pub struct Level {
     pub size: Size,
 }
 
+/// What shares come to that trade through these levels, best first, and how many of them find none.
+#[must_use]
+pub fn walk(levels: &[Level], shares: Size) -> (Usd, Size) {
+    levels.iter().fold((Usd::ZERO, shares), |(sum, left), level| {
+        let taken = left.min(level.size);
+        (sum + level.price.notional(taken), left - taken)
+    })
+}
+
 /// The order book of one token, best price first on both sides, at most ten levels a side on the bus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Book {

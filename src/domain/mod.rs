@@ -45,7 +45,7 @@ pub use instrument::{Instrument, Instruments};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use limit::{Alert, LimitUse};
-pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol};
+pub use market::{Book, FeeSchedule, Level, Market, OutcomeToken, PolymarketData, Protocol, walk};
 pub use measure::Measure;
 pub use money::{MoneyError, Price, Size, Usd};
 pub use order::{DUST, Order, OrderState, OrderTimes, Side, TimeInForce};

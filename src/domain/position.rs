@@ -33,7 +33,8 @@ pub struct Position {
     pub provisional: Vec<Lot>,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
-    /// What it is valued at: the closing side of a fresh book, or the payout after resolution.
+    /// What a share of it is valued at: what all of them would bring on average at the closing side of a fresh book, those beyond its
+    /// depth nothing, or the payout after resolution.
     pub mark: Option<Price>,
     /// When the mark was seen; an old mark is kept, not zeroed.
     pub mark_at: Option<Timestamp>,

@@ -5,6 +5,7 @@
 
 mod balances;
 mod journals;
+mod mark;
 mod opening;
 mod redeem;
 
@@ -20,6 +21,7 @@ use crate::risk::Holdings;
 
 pub use balances::{Expected, Range};
 pub use journals::{correction, opening};
+use mark::Mark;
 
 /// What a sighting of a fill did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,12 +111,6 @@ impl Token {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    price: Price,
-    at: Timestamp,
-}
-
 /// All fills of the account and what follows from them.
 #[derive(Clone, Debug, Default)]
 pub struct Portfolio {
@@ -201,17 +197,18 @@ impl Portfolio {
         self.tokens.values().flat_map(|token| token.booked.journals())
     }
 
-    /// Values what is held at the closing side of a book; a one-sided or older book leaves the mark as it is.
+    /// Values what is held at the closing side of a book, to its depth; nobody there means that it is worth nothing. An older book
+    /// leaves the mark as it is, and so does one that is empty because its market has closed.
     pub fn on_book(&mut self, book: &Book) {
-        let Some(holding) = self.holding(&book.token) else { return };
-        let level = if holding.shares < Size::ZERO { book.best_ask() } else { book.best_bid() };
-        let Some(level) = level else { return };
-        let mark = Mark { price: level.price, at: book.known_at() };
-        if self.marks.get(&book.token).is_some_and(|known| known.at > mark.at) {
+        let Some(shares) = self.holding(&book.token).map(|holding| holding.shares) else { return };
+        let mark = Mark::of(book);
+        let closed = self.closes.get(&book.token).is_some_and(|closes_at| book.event_at >= *closes_at);
+        if closed && !mark.closes(shares) || self.marks.get(&book.token).is_some_and(|known| known.at() > mark.at()) {
             return;
         }
+        let price = mark.price(shares);
         let before = self.marks.insert(book.token.clone(), mark);
-        if before.is_none_or(|before| before.price != mark.price) && !holding.shares.is_zero() {
+        if before.is_none_or(|before| before.price(shares) != price) && !shares.is_zero() {
             self.dirty.insert(book.token.clone());
             self.unsaved.insert(book.token.clone());
         }
@@ -219,13 +216,16 @@ impl Portfolio {
 
     /// A mark from an earlier run: better than none, and older than any book.
     pub fn restore_mark(&mut self, token: &TokenId, price: Price, at: Timestamp) {
-        self.marks.insert(token.clone(), Mark { price, at });
+        self.marks.insert(token.clone(), Mark::flat(price, at));
     }
 
     /// Marks of what is held that changed since the last call.
     pub fn take_marks(&mut self) -> Vec<(TokenId, Price, Timestamp)> {
         let unsaved: Vec<TokenId> = self.unsaved.drain().collect();
-        let mark = |token: TokenId| self.marks.get(&token).map(|mark| (token, mark.price, mark.at));
+        let mark = |token: TokenId| {
+            let mark = self.marks.get(&token)?;
+            Some((token.clone(), mark.price(self.holding(&token)?.shares)?, mark.at()))
+        };
         unsaved.into_iter().filter_map(mark).collect()
     }
 
@@ -349,8 +349,8 @@ impl Portfolio {
             paid: confirmed.cost - confirmed.realised + confirmed.fees,
             provisional: known.lots(),
             avg_price: holding.average(),
-            mark: self.price(token),
-            mark_at: mark.map(|mark| mark.at),
+            mark: payout.or_else(|| mark.and_then(|mark| mark.price(holding.shares))),
+            mark_at: mark.map(Mark::at),
             payout,
             realised: holding.realised,
             realised_confirmed: confirmed.realised,
@@ -383,8 +383,8 @@ impl Portfolio {
         tokens.filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));
     }
 
-    /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at a mark
-    /// that a book confirmed within `most`. Between close and result there are no books, and the last mark stands.
+    /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at what a book
+    /// that was confirmed within `most` takes it for. Between close and result there are no books, and the last mark stands.
     ///
     /// # Errors
     /// What cannot be valued, in words.
@@ -394,25 +394,25 @@ impl Portfolio {
             let holding = known.holding(id);
             total += holding.realised - holding.fees;
             if !holding.shares.is_zero() {
-                total += self.value(id, now, most)?.notional(holding.shares) - holding.cost;
+                total += self.value(id, holding.shares, now, most)? - holding.cost;
             }
         }
         Ok(total)
     }
 
-    fn value(&self, token: &TokenId, now: Timestamp, most: Duration) -> Result<Price, String> {
+    fn value(&self, token: &TokenId, shares: Size, now: Timestamp, most: Duration) -> Result<Usd, String> {
         if let Some(payout) = self.payouts.get(token) {
-            return Ok(*payout);
+            return Ok(payout.notional(shares));
         }
         let name = || match self.slugs.get(token) {
             Some(slug) => format!("{token} of {slug}"),
             None => token.to_string(),
         };
         let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;
-        let age = now.since(mark.at);
+        let age = now.since(mark.at());
         let resolving = self.closes.get(token).is_some_and(|closes_at| now >= *closes_at);
         if resolving || age <= most {
-            return Ok(mark.price);
+            return Ok(mark.worth(shares));
         }
         Err(format!(
             "the price of token {} is {} s old, at most {} s are allowed",
@@ -422,15 +422,15 @@ impl Portfolio {
         ))
     }
 
-    fn price(&self, token: &TokenId) -> Option<Price> {
-        self.payouts.get(token).copied().or_else(|| self.marks.get(token).map(|mark| mark.price))
-    }
-
     fn unrealised(&self, token: &TokenId, holding: &Holding) -> Option<Usd> {
         if holding.shares.is_zero() {
             return Some(Usd::ZERO);
         }
-        self.price(token).map(|price| price.notional(holding.shares) - holding.cost)
+        let worth = match self.payouts.get(token) {
+            Some(payout) => payout.notional(holding.shares),
+            None => self.marks.get(token)?.worth(holding.shares),
+        };
+        Some(worth - holding.cost)
     }
 
     /// Profit and loss over everything. A position that was never marked counts at cost.

@@ -312,9 +312,12 @@ impl Desk {
         self.counting.seen.iter().map(worth).sum()
     }
 
-    /// At the payout or the last mark; a share that was never valued counts as a whole pUSD.
+    /// At the payout or the last mark, and that at no less than what was paid: what nobody buys now is missed all the same. A share that
+    /// was never valued counts as a whole pUSD.
     fn worth(&self, token: &TokenId, shares: Decimal) -> Usd {
-        let price = self.portfolio.position(token).and_then(|position| position.mark);
+        let position = self.portfolio.position(token);
+        let price = position
+            .and_then(|position| position.payout.or_else(|| position.mark.map(|mark| mark.max(position.avg_price))));
         price.unwrap_or(Price(Decimal::ONE)).notional(Size(shares.abs()))
     }
 

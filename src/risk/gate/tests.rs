@@ -229,6 +229,7 @@ proptest! {
     fn nothing_approved_ever_exceeds_a_limit(steps in proptest::collection::vec(step(), 1..120)) {
         let mut bench = Bench::new();
         bench.market = Some(Market { fee: CRYPTO, ..market() });
+        bench.limits.gross_exposure = Usd(dec!(120));
         let limits = bench.limits.clone();
         let gate = RiskGate::new(limits.clone());
         let mut world = World::default();

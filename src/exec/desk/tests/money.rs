@@ -181,9 +181,18 @@ fn missing_shares_count_at_their_mark_and_vanish_from_the_position() {
     for now in [40_000, 45_000, 50_000] {
         last = counted(&mut desk, now, dec!(995) - FEE, dec!(0));
     }
-    assert_eq!((mismatches(&last), kills(&last)), (1, 0), "10 at 0.48 are 4.80");
+    assert_eq!((mismatches(&last), kills(&last)), (1, 0), "10 at the 0.50 that was paid");
     assert_eq!(desk.portfolio.position(&"1".into()).expect("traded").size, Size::ZERO);
     assert_eq!(desk.portfolio.pnl().realised, Usd(dec!(-5.0)), "shares that vanish bring nothing");
+}
+
+#[test]
+fn shares_that_nobody_buys_are_missed_at_what_was_paid_for_them() {
+    let mut desk = settled();
+    desk.on_data(PolymarketData::Book(Book { bids: Vec::new(), ..book(at(39_000)) }), at(39_000));
+    counted(&mut desk, 40_000, dec!(995) - FEE, dec!(0));
+    assert_eq!(desk.portfolio.position(&"1".into()).and_then(|position| position.mark), Some(Price(dec!(0))));
+    assert_eq!(desk.differing(), Usd(dec!(5)));
 }
 
 #[test]

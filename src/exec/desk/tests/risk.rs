@@ -25,7 +25,7 @@ fn wish(desk: &mut Desk, name: &str, now: i64) -> Step {
 }
 
 fn heard(desk: &mut Desk, bid: Decimal, now: i64) {
-    let bids = vec![Level { price: Price(bid), size: Size(dec!(100)) }];
+    let bids = vec![Level { price: Price(bid), size: Size(dec!(1000)) }];
     desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
 }
 
@@ -312,7 +312,7 @@ fn a_drawdown_must_last_to_kill() {
     let mut desk = desk();
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
     let crash = |desk: &mut Desk, bid: Decimal, now: i64| {
-        let bids = vec![Level { price: Price(bid), size: Size(dec!(1)) }];
+        let bids = vec![Level { price: Price(bid), size: Size(dec!(1000)) }];
         desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
         let step = desk.on_tick(at(now));
         step.urgent.iter().any(|effect| matches!(effect, Effect::Kill(_)))

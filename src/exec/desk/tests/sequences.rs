@@ -14,10 +14,10 @@ fn tight() -> Limits {
         price_collar: dec!(0.30),
         position_cap: Size(dec!(90)),
         market_cap: Size(dec!(120)),
-        market_loss: Usd(dec!(50)),
-        group_loss: Usd(dec!(70)),
-        strategy_exposure: Usd(dec!(60)),
-        gross_exposure: Usd(dec!(90)),
+        market_loss: Usd(dec!(40)),
+        group_loss: Usd(dec!(55)),
+        strategy_exposure: Usd(dec!(45)),
+        gross_exposure: Usd(dec!(65)),
         open_orders: 4,
         strategy_rate: 5,
         account_rate: 8,
@@ -60,7 +60,7 @@ enum Move {
     Tell(usize),
     Settle { trade: usize, fails: bool },
     Cancel(usize),
-    Price { token: usize, cents: i64 },
+    Price { token: usize, cents: i64, depth: i64 },
     Wait(i64),
     Hear,
     Arm,
@@ -76,7 +76,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => any::<usize>().prop_map(Move::Tell),
         5 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(trade, fails)| Move::Settle { trade, fails }),
         2 => any::<usize>().prop_map(Move::Cancel),
-        3 => (0..4_usize, 5_i64..90).prop_map(|(token, cents)| Move::Price { token, cents }),
+        3 => (0..4_usize, 5_i64..90, prop_oneof![4 => Just(1_000_i64), 1 => 0_i64..60])
+            .prop_map(|(token, cents, depth)| Move::Price { token, cents, depth }),
         2 => (0..5_000_i64).prop_map(Move::Wait),
         5 => Just(Move::Hear),
         1 => Just(Move::Arm),
@@ -108,7 +109,8 @@ struct Known {
 struct World {
     desk: Desk,
     now: i64,
-    bids: [i64; 4],
+    /// Each token's best bid in cents, and the shares that are wanted at it and, three cents below, at the next one.
+    bids: [(i64, i64); 4],
     /// When each token's book was heard last.
     priced: [i64; 4],
     orders: Vec<Known>,
@@ -131,7 +133,7 @@ impl World {
         let mut world = Self {
             desk,
             now: 1_000,
-            bids: [48; 4],
+            bids: [(48, 1_000); 4],
             priced: [0; 4],
             orders: Vec::new(),
             trades: Vec::new(),
@@ -152,13 +154,15 @@ impl World {
     }
 
     fn publish(&mut self, token: usize) {
-        let level = |cents| vec![Level { price: Price(Decimal::new(cents, 2)), size: Size(dec!(1000)) }];
+        let (bid, depth) = self.bids[token];
+        let level = |cents, size: i64| Level { price: Price(Decimal::new(cents, 2)), size: Size(size.into()) };
+        let bids = [level(bid, depth), level(bid - 3, depth)];
         let book = Book {
             heard_at: None,
             market: event()[token / 2].market.clone(),
             token: TOKENS[token].into(),
-            bids: level(self.bids[token]),
-            asks: level(self.bids[token] + 2),
+            bids: bids.into_iter().filter(|level| !level.size.is_zero()).collect(),
+            asks: vec![level(bid + 2, 1_000)],
             event_at: at(self.now),
             received_at: at(self.now),
         };
@@ -186,8 +190,8 @@ impl World {
                     self.show(order, VenueOrderStatus::Cancelled);
                 }
             }
-            Move::Price { token, cents } => {
-                self.bids[token] = cents;
+            Move::Price { token, cents, depth } => {
+                self.bids[token] = (cents, depth);
                 self.publish(token);
             }
             Move::Wait(millis) => {
@@ -490,7 +494,7 @@ impl World {
         self.trades.iter().map(paid).sum::<Decimal>() + self.buying(|_| true)
     }
 
-    /// Equity from scratch: the cash that moved, and what is held at its bid; or not known, when a bid is missing or too old.
+    /// Equity from scratch: the cash that moved, and what the bids take of what is held; or not known, when a book is too old.
     fn equity(&self) {
         let told: Vec<&Trade> =
             self.trades.iter().filter(|trade| trade.told && trade.status != FillStatus::Failed).collect();
@@ -505,7 +509,9 @@ impl World {
                 shares += sign * trade.size;
             }
             known &= shares.is_zero() || self.now - self.priced[index] <= 3_000;
-            total += shares * Decimal::new(self.bids[index], 2);
+            let (bid, depth) = (Decimal::new(self.bids[index].0, 2), Decimal::from(self.bids[index].1));
+            let first = shares.min(depth);
+            total += first * bid + (shares - first).min(depth) * (bid - dec!(0.03));
         }
         let desk = self.desk.equity(at(self.now));
         assert_eq!(desk.is_ok(), known, "{desk:?}");

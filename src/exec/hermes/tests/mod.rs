@@ -327,7 +327,7 @@ fn market() -> Market {
 }
 
 fn book() -> Book {
-    let level = |price| vec![Level { price: Price(price), size: Size(dec!(100)) }];
+    let level = |price| vec![Level { price: Price(price), size: Size(dec!(10_000)) }];
     Book {
         market: "0xm".into(),
         token: "1".into(),
