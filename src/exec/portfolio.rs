@@ -5,6 +5,7 @@
 
 mod balances;
 mod journals;
+mod losses;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

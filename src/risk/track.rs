@@ -2,7 +2,8 @@
 //! limit for long enough. Pure.
 //!
 //! Invariant: one phantom price moves nothing. A figure counts as high once that many measurements in a row have been at least as
-//! high, and a loss counts once as many in a row are beyond its limit; while equity is not known nothing moves at all.
+//! high, and a loss counts once as many in a row are beyond its limit. While equity is not known no reference moves, and a loss counts
+//! on only as far as it is certain.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -32,6 +33,15 @@ struct Span {
     start: Timestamp,
     high: Usd,
     kept: bool,
+}
+
+/// Total profit, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// What it is; absent while something that is held cannot be valued.
+    pub known: Option<Usd>,
+    /// What losses are measured by: what cannot be valued counts at the most it may pay, what nobody bids for as nothing.
+    pub for_losses: Usd,
 }
 
 /// A loss against its limit.
@@ -65,24 +75,21 @@ impl Track {
         Self { day, day_kept: true, spans: spans.collect(), ..Self::default() }
     }
 
-    /// Takes a measurement, or that there is none; to be told once a second. Gives the losses that are beyond their limits for long
-    /// enough from now on, each once.
-    pub fn observe(&mut self, now: Timestamp, total: Option<Usd>, limits: &Limits) -> Vec<Denial> {
-        let Some(total) = total else { return Vec::new() };
+    /// Takes a measurement; to be told once a second. Gives the losses that are beyond their limits for long enough from now on, each
+    /// once.
+    pub fn observe(&mut self, now: Timestamp, total: Total, limits: &Limits) -> Vec<Denial> {
         let needed = limits.drawdown_confirmations.max(1) as usize;
-        self.turn(now, total);
-        self.latest.push_back(total);
-        while self.latest.len() > needed {
-            self.latest.pop_front();
+        if let Some(known) = total.known {
+            self.measure(now, known, limits, needed);
         }
-        let confirmed = self.latest.iter().min().copied().filter(|_| self.latest.len() == needed);
-        self.raise(confirmed, needed);
-        self.roll(now, confirmed, limits.rolling_window());
         let losses = self.losses(now, total, limits);
         let mut breaches = Vec::new();
         for (beyond, loss) in self.beyond.iter_mut().zip(losses) {
             let Some(loss) = loss else {
-                *beyond = Beyond::default();
+                // What is not known ends no loss.
+                if total.known.is_some() {
+                    *beyond = Beyond::default();
+                }
                 continue;
             };
             beyond.count = beyond.count.saturating_add(1);
@@ -95,16 +102,31 @@ impl Track {
         breaches
     }
 
+    fn measure(&mut self, now: Timestamp, total: Usd, limits: &Limits, needed: usize) {
+        self.turn(now, total);
+        self.latest.push_back(total);
+        while self.latest.len() > needed {
+            self.latest.pop_front();
+        }
+        let confirmed = self.latest.iter().min().copied().filter(|_| self.latest.len() == needed);
+        self.raise(confirmed, needed);
+        self.roll(now, confirmed, limits.rolling_window());
+    }
+
     /// At midnight the day begins anew, with what was measured last before it.
     fn turn(&mut self, now: Timestamp, total: Usd) {
-        let today = now.utc_day();
-        if self.day.is_some_and(|day| day.day >= today) {
+        if self.day.is_some_and(|day| day.day >= now.utc_day()) {
             return;
         }
         self.settling = self.latest.is_empty();
-        let start = middle(&self.latest).unwrap_or(total);
-        self.day = Some(Day { day: today, start, peak: start });
+        self.day = Some(self.begun(now, total));
         self.day_kept = false;
+    }
+
+    /// The day of `now`, if it begins with the next measurement.
+    fn begun(&self, now: Timestamp, total: Usd) -> Day {
+        let start = middle(&self.latest).unwrap_or(total);
+        Day { day: now.utc_day(), start, peak: start }
     }
 
     fn raise(&mut self, confirmed: Option<Usd>, needed: usize) {
@@ -137,11 +159,12 @@ impl Track {
     }
 
     /// The drawdown and the rolling loss, where they are beyond their limits.
-    fn losses(&self, now: Timestamp, total: Usd, limits: &Limits) -> [Option<Denial>; 2] {
-        let Some(equity) = self.equity(now, total, limits) else { return [None, None] };
+    fn losses(&self, now: Timestamp, total: Total, limits: &Limits) -> [Option<Denial>; 2] {
+        let Some(equity) = self.equity(now, total.for_losses, limits) else { return [None, None] };
         let hours = limits.rolling_window().as_secs() / 3600;
+        let at_least = if total.known.is_some() { "" } else { "at least " };
         let beyond = |control, loss: Usd, limit: Usd, below: String| {
-            let value = format!("{} pUSD", loss.0.normalize());
+            let value = format!("{at_least}{} pUSD", loss.0.normalize());
             (loss > limit).then(|| Denial {
                 control,
                 value,
@@ -155,9 +178,11 @@ impl Track {
         ]
     }
 
-    /// The losses that are beyond their limits with this total.
-    pub fn beyond(&self, now: Timestamp, total: Usd, limits: &Limits) -> impl Iterator<Item = Denial> {
-        self.losses(now, total, limits).into_iter().flatten()
+    /// The losses that are beyond their limits with this total. While it is not known, what was known last has not got better.
+    pub fn beyond(&self, now: Timestamp, total: Total, limits: &Limits) -> impl Iterator<Item = Denial> {
+        let last = self.latest.back().filter(|_| total.known.is_none());
+        let for_losses = last.map_or(total.for_losses, |last| total.for_losses.min(*last));
+        self.losses(now, Total { for_losses, ..total }, limits).into_iter().flatten()
     }
 
     /// A person has armed: what was beyond its limit must be seen anew.
@@ -169,6 +194,7 @@ impl Track {
     #[must_use]
     pub fn equity(&self, now: Timestamp, total: Usd, limits: &Limits) -> Option<Equity> {
         let day = self.day?;
+        let day = if day.day < now.utc_day() { self.begun(now, total) } else { day };
         let high = self.rolling_high(now, limits.rolling_window()).unwrap_or(total);
         Some(Equity { current: total, peak: day.peak, day_start: day.start, rolling_high: high })
     }

@@ -153,7 +153,7 @@ impl Desk {
         let measured = Measured {
             holdings: &holdings,
             recent: &self.recent,
-            equity: self.equity(now).ok(),
+            losses: self.losses(now),
             markets: &self.markets,
             mismatch: (self.differing(), self.rules.mismatch_limit),
         };

@@ -8,7 +8,7 @@ use super::limits::LimitBook;
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
-use crate::risk::{Alerts, Day, Recent, RiskGate, Track};
+use crate::risk::{Alerts, Day, Recent, RiskGate, Total, Track};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -53,7 +53,12 @@ impl Desk {
         let traded_to = portfolio.newest();
         let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
         let mut track = Track::restore(day, memory.highs.iter().copied());
-        track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
+        let most = gate.limits().mark_age;
+        let for_losses = portfolio.for_losses(now, most, |_| false);
+        let total = Total { known: portfolio.equity(now, most).ok(), for_losses };
+        track.observe(now, total, gate.limits());
+        // What is beyond its limit already is told by the run, not before it.
+        track.rearm();
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
         let mut desk = Self {

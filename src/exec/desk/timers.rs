@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Desk, Effect, Fact, Key, Sending, Step};
 use crate::domain::{
-    Book, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp, Usd,
+    Book, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp, TokenId, Usd,
 };
-use crate::risk::Equity;
+use crate::risk::{Equity, Total};
 use crate::store::ledger::Write;
 
 /// How often profit is compared with the day's peak, and the use of every limit is measured.
@@ -213,8 +213,8 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
-        let limits = self.gate.limits();
-        let breaches = self.track.observe(now, self.portfolio.equity(now, limits.mark_age).ok(), limits);
+        let (total, limits) = (self.total(now), self.gate.limits());
+        let breaches = self.track.observe(now, total, limits);
         for breach in &breaches {
             self.exceeded(breach, step);
         }
@@ -224,6 +224,22 @@ impl Desk {
             step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
         }
         self.measure(now, step);
+    }
+
+    /// Total profit, as far as it is known.
+    pub(super) fn total(&self, now: Timestamp) -> Total {
+        let most = self.gate.limits().mark_age;
+        let unwanted = |token: &TokenId| {
+            let fresh = self.books.get(token).filter(|book| now.since(book.known_at()) <= most);
+            fresh.is_some_and(|book| book.bids.is_empty())
+        };
+        let for_losses = self.portfolio.for_losses(now, most, unwanted);
+        Total { known: self.portfolio.equity(now, most).ok(), for_losses }
+    }
+
+    /// What losses are measured by, against its references; absent before the first measurement.
+    pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
+        self.track.equity(now, self.total(now).for_losses, self.gate.limits())
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.
@@ -248,9 +264,7 @@ impl Desk {
 
     /// Losses for which everything would be killed again.
     pub(super) fn losses_beyond(&self, now: Timestamp) -> Vec<Denial> {
-        let limits = self.gate.limits();
-        let total = self.portfolio.equity(now, limits.mark_age).ok();
-        total.into_iter().flat_map(|total| self.track.beyond(now, total, limits)).collect()
+        self.track.beyond(now, self.total(now), self.gate.limits()).collect()
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {

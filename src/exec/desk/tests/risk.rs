@@ -281,6 +281,61 @@ fn a_rolling_loss_kills_once_with_its_words_and_arming_is_refused_while_it_lasts
 }
 
 #[test]
+fn a_token_without_a_price_hides_no_loss_that_is_certain() {
+    let mut desk = with(|limits| {
+        limits.mark_age = Duration::from_secs(30);
+        limits.daily_loss = Usd(dec!(40));
+    });
+    hold(&mut desk, dec!(200), 100);
+    let stranger = VenueFill {
+        token: "2".into(),
+        outcome: "Down".into(),
+        role: Role::Maker,
+        ..venue_fill("y", "t2", dec!(1), FillStatus::Confirmed)
+    };
+    desk.on_user_event(UserEvent::Fill(stranger), at(101));
+    assert!(play(&mut desk, 1, &[dec!(0.40); 5]).is_empty());
+    assert!(desk.equity(at(5_000)).is_err(), "nobody knows what the one share is worth");
+    assert_eq!(desk.trading_state(at(5_000)), TradingState::Active);
+    // 200 at 0.20 instead of 0.50, their fee of 3.5, and the one share at most half a pUSD better than it cost.
+    let killed = play(&mut desk, 6, &[dec!(0.20); 6]);
+    assert_eq!(killed, ["daily_drawdown: at least 63 pUSD (limit 50 pUSD below the day's peak)"]);
+    assert_eq!(desk.trading_state(at(11_000)), TradingState::Reducing);
+    let loss = desk.limit_uses().into_iter().find(|used| used.control == Control::DailyDrawdown).expect("measured");
+    assert_eq!(loss.value, dec!(63));
+    let objections = desk.objections(at(11_000)).join("; ");
+    assert!(objections.contains("daily_drawdown: at least 63 pUSD"), "{objections}");
+}
+
+#[test]
+fn shares_that_nobody_bids_for_count_as_nothing_for_losses_and_one_such_book_proves_nothing() {
+    let mut desk = desk();
+    hold(&mut desk, dec!(200), 100);
+    assert!(play(&mut desk, 1, &[dec!(0.50); 4]).is_empty());
+    let without_bids = |desk: &mut Desk, now: i64| {
+        desk.on_data(PolymarketData::Book(Book { bids: Vec::new(), ..book(at(now)) }), at(now));
+        kills(&desk.on_tick(at(now)))
+    };
+    for second in [5, 6] {
+        assert!(without_bids(&mut desk, second * 1_000).is_empty());
+    }
+    assert!(play(&mut desk, 7, &[dec!(0.50)]).is_empty());
+    let killed: Vec<String> = (8..14).flat_map(|second| without_bids(&mut desk, second * 1_000)).collect();
+    assert_eq!(killed, ["daily_drawdown: 103.5 pUSD (limit 50 pUSD below the day's peak)"]);
+}
+
+#[test]
+fn a_loss_of_before_the_start_kills_with_a_single_confirmation_as_well() {
+    let (mut desk, _) = restored(Memory {
+        day: Some((at(0).utc_day(), Usd::ZERO, Usd(dec!(80)))),
+        ..Memory::default()
+    });
+    limit(&mut desk, |limits| limits.drawdown_confirmations = 1);
+    desk.on_tick(at(500));
+    assert_eq!(kills(&desk.on_tick(at(1_000))).len(), 1);
+}
+
+#[test]
 fn a_phantom_bid_upwards_leaves_no_peak_that_would_kill_afterwards() {
     let mut desk = desk();
     hold(&mut desk, dec!(200), 100);
