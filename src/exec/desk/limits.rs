@@ -6,9 +6,11 @@
 use std::collections::VecDeque;
 
 use super::{Desk, Effect, Step};
-use crate::domain::params::book::{self, Author, Outcome, Values};
+use crate::domain::params::book::{self, Author, Opened, Outcome, Values};
 use crate::domain::params::{Params, RISK, Table};
-use crate::domain::{Action, Command, Control, Denial, LimitUse, ParamBook, ParamsInForce, Timestamp, TradeEvent};
+use crate::domain::{
+    Action, Command, Control, Denial, LimitUse, ParamBook, ParamChange, ParamsInForce, Timestamp, TradeEvent,
+};
 use crate::risk::{Consequence, Limits, Measured, RiskGate, uses};
 use crate::store::ledger::Write;
 
@@ -26,6 +28,8 @@ pub(super) struct LimitBook {
     durable: (u64, Values),
     /// What is decided and not durable yet, oldest first.
     waiting: VecDeque<(u64, Values)>,
+    /// What the configuration file says and would widen a limit.
+    unconfirmed: Vec<ParamChange>,
 }
 
 fn table() -> Table {
@@ -37,9 +41,23 @@ fn in_force(book: &ParamBook) -> (u64, Values) {
 }
 
 impl LimitBook {
-    /// As the ledger has it, brought up to date with the configuration file. What that changed is to be written down and told.
-    pub(super) fn open(stored: Option<&ParamBook>, gate: &mut RiskGate, now: Timestamp, step: &mut Step) -> Self {
-        let book = book::open(stored.cloned(), &RISK.into(), &gate.limits().texts(), &table(), now);
+    /// As the ledger has it, tightened by what is new in the configuration file; who takes over from another one at work has no news,
+    /// only another file. What that changed is to be written down and told. What would widen a limit waits for a person.
+    pub(super) fn open(
+        stored: Option<&ParamBook>,
+        takeover: bool,
+        gate: &mut RiskGate,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Self {
+        let mut file = gate.limits().texts();
+        if let Some(stored) = stored.filter(|_| takeover) {
+            file.extend(stored.file.clone());
+        }
+        let Opened { book, unconfirmed } = book::open(stored.cloned(), &RISK.into(), &file, &table(), now);
+        for change in &unconfirmed {
+            tracing::warn!(%change, "the configuration file widens a limit: it waits for cockpit params set --confirm");
+        }
         let durable = in_force(&book);
         match Limits::from_texts(&durable.1) {
             Ok(limits) => gate.set_limits(limits),
@@ -54,7 +72,21 @@ impl LimitBook {
             step.emit(TradeEvent::Params(version.clone()));
         }
         step.after.push(Effect::Mirror(Box::new(book.clone())));
-        Self { book, durable, waiting: VecDeque::new() }
+        Self { book, durable, waiting: VecDeque::new(), unconfirmed }
+    }
+
+    /// What of the file would widen a limit, in words, as long as the version in force does not allow as much.
+    pub(super) fn concerns(&self) -> impl Iterator<Item = String> {
+        let in_force = &self.durable.1;
+        let waits = |change: &&ParamChange| {
+            let mut file = in_force.clone();
+            file.insert(change.name.clone(), change.to.clone());
+            !table().widened(in_force, &file).is_empty()
+        };
+        self.unconfirmed.iter().filter(waits).map(|ParamChange { name, to, .. }| {
+            let value = in_force.get(name).map_or("-", String::as_str);
+            format!("the configuration file widens {name} from {value} to {to}: to have it, cockpit params set risk {name}={to} --confirm")
+        })
     }
 
     /// The newest version that was decided.
@@ -172,6 +204,11 @@ impl Desk {
             !of_one || detail <= SHOWN
         });
         self.uses = uses;
+    }
+
+    /// What a person should know of the limits although they hold.
+    pub(super) fn limit_concerns(&self) -> Vec<String> {
+        self.limits.concerns().collect()
     }
 
     /// How much of each limit is used, as it was measured last.

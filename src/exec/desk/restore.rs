@@ -21,6 +21,8 @@ pub(in crate::exec) struct Origin {
     pub(in crate::exec) mode: Mode,
     /// This run of Hermes.
     pub(in crate::exec) boot: String,
+    /// It takes over from another that was at work, and goes by that one's limits.
+    pub(in crate::exec) takeover: bool,
 }
 
 impl Desk {
@@ -34,7 +36,7 @@ impl Desk {
         now: Timestamp,
     ) -> Result<(Self, Step), String> {
         let mut step = Step::default();
-        let limits = LimitBook::open(memory.limits.as_ref(), &mut gate, now, &mut step);
+        let limits = LimitBook::open(memory.limits.as_ref(), origin.takeover, &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
         let mut portfolio = Portfolio::new();
         for market in &memory.markets {

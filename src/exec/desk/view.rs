@@ -203,6 +203,7 @@ impl Desk {
             reconciled_at: self.reconcile.clean_at(),
             trouble,
             bus_concerns: self.bus_concerns.clone(),
+            limit_concerns: self.limit_concerns(),
             orders: self.counts,
             fills: self.portfolio.count(),
             recent_orders: self.recent_orders(),

@@ -118,7 +118,7 @@ impl Shelf {
         loop {
             let raw = retry("parameters", || self.bus.get(&key)).await;
             let stored = raw.as_ref().and_then(|raw| readable(&strategy, raw));
-            let book = book::open(stored.clone(), &strategy, file, &table, clock::now());
+            let book = book::open(stored.clone(), &strategy, file, &table, clock::now()).book;
             if stored.as_ref() == Some(&book) {
                 return Shelved { strategy, table, book, raw };
             }
