@@ -108,6 +108,15 @@ impl Token {
     }
 }
 
+/// Whether a token's market takes orders, as far as was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trading {
+    /// It did, when that was last told.
+    Open(Timestamp),
+    /// It does not any more, since then.
+    Ended(Timestamp),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     price: Price,
@@ -130,7 +139,7 @@ pub struct Portfolio {
     marks: HashMap<TokenId, Mark>,
     payouts: HashMap<TokenId, Price>,
     slugs: HashMap<TokenId, Slug>,
-    closes: HashMap<TokenId, Timestamp>,
+    trading: HashMap<TokenId, Trading>,
     dirty: HashSet<TokenId>,
     unsaved: HashSet<TokenId>,
     count: u64,
@@ -228,14 +237,13 @@ impl Portfolio {
         unsaved.into_iter().filter_map(mark).collect()
     }
 
-    /// Learns a market's name and end and, once it is resolved, its payouts. The first result stands: gives the first payout that is
-    /// told to be another, as `(token, kept, told)`.
-    pub fn on_market(&mut self, market: &Market) -> Option<(TokenId, Price, Price)> {
+    /// Learns a market's name, whether it takes orders and, once it is resolved, its payouts. The first result stands: gives the first
+    /// payout that is told to be another, as `(token, kept, told)`.
+    pub fn on_market(&mut self, market: &Market, now: Timestamp) -> Option<(TokenId, Price, Price)> {
         let mut contradicted = None;
         for outcome in &market.tokens {
-            if let Some(closes_at) = market.closes_at {
-                self.closes.insert(outcome.token.clone(), closes_at);
-            }
+            let trading = trading(market, self.trading.get(&outcome.token).copied(), now);
+            self.trading.insert(outcome.token.clone(), trading);
             let named = self.slugs.insert(outcome.token.clone(), market.slug.clone()).is_some();
             let payout = market.payout_of(&outcome.token);
             let known = self.payouts.get(&outcome.token).copied();
@@ -260,7 +268,7 @@ impl Portfolio {
             self.slugs.remove(&outcome.token);
             self.payouts.remove(&outcome.token);
             self.marks.remove(&outcome.token);
-            self.closes.remove(&outcome.token);
+            self.trading.remove(&outcome.token);
         }
     }
 
@@ -383,7 +391,8 @@ impl Portfolio {
     }
 
     /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at a mark
-    /// that a book confirmed within `most`. Between close and result there are no books, and the last mark stands.
+    /// that a book confirmed within `most`. Between the end of its trading and its result there are no books, and a mark that was fresh
+    /// at that end stands.
     ///
     /// # Errors
     /// What cannot be valued, in words.
@@ -408,14 +417,15 @@ impl Portfolio {
             None => token.to_string(),
         };
         let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;
-        let age = now.since(mark.at);
-        let resolving = self.closes.get(token).is_some_and(|closes_at| now >= *closes_at);
-        if resolving || age <= most {
+        let ended = self.trading.get(token).and_then(|trading| trading.ended());
+        let age = ended.unwrap_or(now).since(mark.at);
+        if age <= most {
             return Ok(mark.price);
         }
         Err(format!(
-            "the price of token {} is {} s old, at most {} s are allowed",
+            "the price of token {} {} {} s old, at most {} s are allowed",
             name(),
+            if ended.is_some() { "was, when its trading ended," } else { "is" },
             age.as_secs(),
             most.as_secs()
         ))
@@ -451,6 +461,36 @@ impl Portfolio {
     pub fn take_changed(&mut self) -> Vec<Position> {
         let dirty: Vec<TokenId> = self.dirty.drain().collect();
         dirty.iter().filter_map(|token| self.position(token)).collect()
+    }
+}
+
+/// What a description says of its market's trading. A market may take orders beyond the end that it names, so only that it takes none
+/// is an end: at the named end, unless it was seen to take some afterwards or has none yet.
+fn trading(market: &Market, known: Option<Trading>, now: Timestamp) -> Trading {
+    if market.accepting_orders {
+        return Trading::Open(now);
+    }
+    match known {
+        Some(ended @ Trading::Ended(_)) => ended,
+        known => {
+            let open = known.map_or(Timestamp::default(), |trading| trading.at());
+            Trading::Ended(market.closes_at.unwrap_or(now).max(open).min(now))
+        }
+    }
+}
+
+impl Trading {
+    const fn at(self) -> Timestamp {
+        match self {
+            Self::Open(at) | Self::Ended(at) => at,
+        }
+    }
+
+    const fn ended(self) -> Option<Timestamp> {
+        match self {
+            Self::Open(_) => None,
+            Self::Ended(at) => Some(at),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl Desk {
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
         let mut portfolio = Portfolio::new();
         for market in &memory.markets {
-            portfolio.on_market(market);
+            portfolio.on_market(market, now);
         }
         for fill in &memory.fills {
             portfolio.restore(fill);

@@ -80,7 +80,7 @@ impl Desk {
     }
 
     fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
-        if let Some((token, kept, told)) = self.portfolio.on_market(&market)
+        if let Some((token, kept, told)) = self.portfolio.on_market(&market, now)
             && self.contradicted.insert(market.market.clone())
         {
             let detail = format!(

@@ -91,7 +91,7 @@ fn a_long_is_marked_at_the_bid_and_a_stale_mark_is_kept_with_its_time() {
 #[test]
 fn resolution_pays_out_and_the_position_stays() {
     let mut portfolio = portfolio(&[fill(1, Side::Buy, dec!(10), dec!(0.40), 1)]);
-    portfolio.on_market(&market(Some([Price(dec!(1)), Price(dec!(0))])));
+    portfolio.on_market(&market(Some([Price(dec!(1)), Price(dec!(0))])), Timestamp::default());
     let position = portfolio.position(&"1".into()).expect("held");
     assert_eq!((position.size, position.payout), (Size(dec!(10)), Some(Price(dec!(1)))));
     assert_eq!(portfolio.pnl().total, Usd(dec!(6.0)));

@@ -235,9 +235,10 @@ fn between_close_and_result_the_last_mark_stands_and_the_result_is_final() {
     hold(&mut desk, dec!(10), 100);
     let told = |desk: &mut Desk, payouts: Option<[i64; 2]>| {
         let payouts = payouts.map(|payouts| payouts.map(|payout| Price(payout.into())));
-        let market = Market { closes_at: Some(at(20_000)), payouts, ..market() };
+        let market = Market { closes_at: Some(at(20_000)), accepting_orders: false, payouts, ..market() };
         desk.on_data(PolymarketData::Market(market), at(60_000))
     };
+    heard(&mut desk, dec!(0.48), 15_000);
     told(&mut desk, None);
     let total = |desk: &Desk| desk.equity(at(3_600_000)).map(|equity| equity.current);
     desk.on_tick(at(1_500));
@@ -321,15 +322,13 @@ fn shares_that_nobody_bids_for_count_as_nothing_for_losses_and_one_such_book_pro
     }
     assert!(play(&mut desk, 7, &[dec!(0.50)]).is_empty());
     let killed: Vec<String> = (8..14).flat_map(|second| without_bids(&mut desk, second * 1_000)).collect();
-    assert_eq!(killed, ["daily_drawdown: 103.5 pUSD (limit 50 pUSD below the day's peak)"]);
+    assert_eq!(killed, ["daily_drawdown: 100 pUSD (limit 50 pUSD below the day's peak)"]);
 }
 
 #[test]
 fn a_loss_of_before_the_start_kills_with_a_single_confirmation_as_well() {
-    let (mut desk, _) = restored(Memory {
-        day: Some((at(0).utc_day(), Usd::ZERO, Usd(dec!(80)))),
-        ..Memory::default()
-    });
+    let (mut desk, _) =
+        restored(Memory { day: Some((at(0).utc_day(), Usd::ZERO, Usd(dec!(80)))), ..Memory::default() });
     limit(&mut desk, |limits| limits.drawdown_confirmations = 1);
     desk.on_tick(at(500));
     assert_eq!(kills(&desk.on_tick(at(1_000))).len(), 1);
