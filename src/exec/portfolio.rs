@@ -186,9 +186,9 @@ impl Portfolio {
         (differ(known, seen) && self.conflicts.insert(leg)).then_some(kept)
     }
 
-    /// A fill as the ledger has it: booked long ago.
+    /// A fill as the ledger has it: booked when it was matched, or not long after.
     pub fn restore(&mut self, fill: &Fill) {
-        self.apply(fill, Timestamp::default());
+        self.apply(fill, fill.matched_at);
     }
 
     /// Books a journal that is not a fill's: the venue's figure is taken over.

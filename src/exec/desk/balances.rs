@@ -11,7 +11,7 @@ use crate::exec::portfolio::{Expected, correction};
 use crate::exec::venue::{Balances, VenueError};
 
 /// How long the venue's cache may not have seen a settlement.
-const CACHE_LAG: Duration = Duration::from_secs(30);
+pub(super) const CACHE_LAG: Duration = Duration::from_secs(30);
 /// Between two looks at a difference.
 const AGAIN: Duration = Duration::from_secs(5);
 /// A difference must be seen this often in a row, the venue's cache refreshed in between.
@@ -85,6 +85,7 @@ impl Desk {
         let tokens = self.countable();
         let refresh = !self.counting.seen.is_empty();
         self.counting.asking = Some(tokens.clone());
+        self.purse.ask(now);
         step.urgent.push(Effect::Balances { tokens, refresh });
     }
 

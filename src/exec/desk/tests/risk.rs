@@ -166,6 +166,31 @@ fn the_least_allowance_counts_and_what_was_bought_since_is_taken_off_it() {
 }
 
 #[test]
+fn what_was_bought_counts_against_the_allowance_until_a_figure_that_must_show_it() {
+    let allowed = || vec![Allowance { spender: "other".into(), amount: Some(dec!(100)) }];
+    let mut desk = with_funds(dec!(1000), allowed());
+    let left = |desk: &Desk| desk.funds().and_then(|funds| funds.allowance).expect("bounded");
+    let fill = |status| UserEvent::Fill(VenueFill { role: Role::Maker, ..venue_fill("x", "t1", dec!(10), status) });
+    let looked = |desk: &mut Desk, now: i64| {
+        desk.counting.recount(at(now));
+        desk.reconcile_now(at(now));
+        desk.on_tick(at(now));
+        desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        desk.on_tick(at(now));
+        desk.on_balances(balances(dec!(995), allowed()), at(now + 10));
+    };
+    desk.on_user_event(fill(FillStatus::Matched), at(1_000));
+    assert_eq!(left(&desk), Usd(dec!(95)));
+    looked(&mut desk, 11_000);
+    assert_eq!(left(&desk), Usd(dec!(95)), "the venue takes it off at settlement");
+    desk.on_user_event(fill(FillStatus::Confirmed), at(20_000));
+    looked(&mut desk, 45_000);
+    assert_eq!(left(&desk), Usd(dec!(95)), "its figure may be older than the settlement");
+    looked(&mut desk, 60_000);
+    assert_eq!(left(&desk), Usd(dec!(100)), "as low as it will be");
+}
+
+#[test]
 fn proceeds_of_a_sale_are_not_spent_before_they_are_settled() {
     let mut desk = with_funds(dec!(100), vec![unbounded()]);
     let sale = |status| VenueFill { side: Side::Sell, role: Role::Maker, ..venue_fill("y", "t2", dec!(10), status) };
