@@ -97,6 +97,12 @@ impl Token {
         self.pending[0]
     }
 
+    fn bought_by(&self, strategy: Option<&StrategyId>) -> Size {
+        let fills = self.provisional.keys().filter_map(|leg| self.fills.get(leg));
+        let own = fills.filter(|fill| fill.side == Side::Buy && fill.strategy.as_ref() == strategy);
+        own.map(|fill| fill.size).fold(Size::ZERO, |all, size| all + size)
+    }
+
     const fn sold(&self) -> Size {
         self.pending[1]
     }
@@ -338,6 +344,7 @@ impl Portfolio {
         let part = |(owner, part): (&(TokenId, Option<StrategyId>), &Holding)| PositionPart {
             strategy: owner.1.clone(),
             size: part.shares,
+            pending_buys: known.bought_by(owner.1.as_ref()),
             at_stake: unsold.parts.get(owner).map_or(Usd::ZERO, cost),
             avg_price: part.average(),
             realised: part.realised,

@@ -66,6 +66,8 @@ pub struct Holdings {
     tokens: HashMap<TokenId, TokenHolding>,
     commitments: Vec<Commitment>,
     provisional: Vec<(MarketId, TokenId, Lot)>,
+    /// Each strategy's shares of a token, without those in provisional purchases and those on sale.
+    free: HashMap<TokenId, Vec<(StrategyId, Size)>>,
     gross: Usd,
     strategies: HashMap<StrategyId, Usd>,
     buying: Usd,
@@ -82,6 +84,11 @@ impl Holdings {
     /// Counts a position. A resolved one is no longer at stake. Provisional fills count as is worse for each limit: what was sold may
     /// come back, what was bought may never come.
     pub fn add_position(&mut self, position: &Position) {
+        for part in &position.parts {
+            if let Some(strategy) = &part.strategy {
+                self.free_up(&position.token, strategy, part.size - part.pending_buys);
+            }
+        }
         let holding = self.tokens.entry(position.token.clone()).or_default();
         holding.held += position.size + position.pending_sells;
         holding.owned += position.size - position.pending_buys;
@@ -132,7 +139,10 @@ impl Holdings {
                 self.buying += notional;
                 *self.strategies.entry(intent.strategy.clone()).or_default() += notional;
             }
-            Side::Sell => holding.selling += shares,
+            Side::Sell => {
+                holding.selling += shares;
+                self.free_up(&intent.token, &intent.strategy, Size::ZERO - shares);
+            }
         }
         self.commitments.push(Commitment {
             intent: intent.intent.clone(),
@@ -143,6 +153,14 @@ impl Holdings {
             shares,
             open,
         });
+    }
+
+    fn free_up(&mut self, token: &TokenId, strategy: &StrategyId, shares: Size) {
+        let owners = self.free.entry(token.clone()).or_default();
+        match owners.iter_mut().find(|(owner, _)| owner == strategy) {
+            Some((_, free)) => *free += shares,
+            None => owners.push((strategy.clone(), shares)),
+        }
     }
 
     /// Counts the taker fees that the buys so far may cost, by the schedules of their markets. The limit price is the worst: what
@@ -175,6 +193,15 @@ impl Holdings {
     #[must_use]
     pub fn token(&self, token: &TokenId) -> TokenHolding {
         self.tokens.get(token).copied().unwrap_or_default()
+    }
+
+    /// Shares of a token that a strategy may sell: its own that are not on sale already, as far as the account can deliver them. What
+    /// another strategy or nobody's intent bought is not its to sell.
+    #[must_use]
+    pub fn sellable_by(&self, strategy: &str, token: &TokenId) -> Size {
+        let owners = self.free.get(token).into_iter().flatten();
+        let own = owners.filter(|(owner, _)| owner.as_str() == strategy).map(|(_, free)| *free).next();
+        own.unwrap_or_default().min(self.token(token).sellable()).max(Size::ZERO)
     }
 
     /// What the tokens outside of `known` cost, buys of them included.

@@ -292,7 +292,7 @@ impl<'a> View<'a> {
         let book = |outcome: &OutcomeToken| {
             self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)
         };
-        let free = self.desk.holdings.token(&other.token).sellable().floor_dp(SIZE_DECIMALS);
+        let free = self.desk.holdings.sellable_by(terms.strategy, &other.token).floor_dp(SIZE_DECIMALS);
         if free >= market.min_size {
             let reference = book(other)?.best_bid().ok_or(Obstacle::NobodyOn(Side::Buy))?.price;
             let price = (reference - slippage).ceil_to(market.tick_size);

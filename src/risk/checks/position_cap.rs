@@ -4,8 +4,8 @@ use super::{shares, verdict};
 use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
 use crate::risk::{Limits, RiskView};
 
-/// A buy: shares held, being bought and wanted together stay within the cap. A sale: never more than is held and not on
-/// sale already, since nothing is sold short.
+/// A buy: shares held, being bought and wanted together stay within the cap. A sale: never more than its strategy holds and has not on
+/// sale already, since nothing is sold short, and nobody sells what another strategy has bought.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let holding = view.holdings.token(&intent.token);
@@ -16,8 +16,8 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
             (format!("{}: {parts}", shares(total)), limits.position_cap, total <= limits.position_cap)
         }
         Side::Sell => {
-            let sellable = holding.sellable();
-            let parts = format!("{} held, {} on sale", holding.held, holding.selling);
+            let sellable = view.holdings.sellable_by(intent.strategy.as_str(), &intent.token);
+            let parts = format!("{} held, {} on sale, by all strategies", holding.held, holding.selling);
             (format!("{} to sell: {parts}", shares(intent.size)), sellable, intent.size <= sellable)
         }
     };
@@ -48,6 +48,17 @@ mod tests {
         bench.holdings.add_intent(&sell("0.50", "10"));
         assert!(bench.run(check, &sell("0.50", "20")).passed);
         assert!(!bench.run(check, &sell("0.50", "20.01")).passed);
+    }
+
+    #[test]
+    fn nobody_sells_what_another_strategy_holds() {
+        let mut bench = Bench::new();
+        bench.hold("up", "30", "0.50");
+        let other = |size: &str| OrderIntent { strategy: "reversion".into(), ..sell("0.50", size) };
+        assert!(!bench.run(check, &other("5")).passed);
+        bench.holdings.add_intent(&other("25"));
+        assert!(bench.run(check, &sell("0.50", "5")).passed);
+        assert!(!bench.run(check, &sell("0.50", "5.01")).passed, "the account has no more to deliver");
     }
 
     #[test]

@@ -209,6 +209,8 @@ fn while_reducing_only_sales_of_what_is_held_pass() {
         ("reducing: daily_loss: 0.375 pUSD (limit 0.3 pUSD)", "daily_loss", "0.3"),
     ] {
         let mut desk = desk();
+        sent(&mut desk, "x", TimeInForce::Gtc);
+        answered(&mut desk, "x", accepted(), 5);
         desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));
         desk.on_data(PolymarketData::Book(book(at(101))), at(101));
         changed(&mut desk, name, value, false).expect("tighter");
@@ -217,9 +219,12 @@ fn while_reducing_only_sales_of_what_is_held_pass() {
             (shown.trading_state, shown.trouble),
             (TradingState::Reducing, Some(why["reducing: ".len()..].into()))
         );
-        let denied = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(103));
+        let denied = desk.on_entry(&entry(2, intent("a", TimeInForce::Gtc)), &sign, at(103));
         assert_eq!((denials(&denied)[0].control, denials(&denied)[0].value.as_str()), (Control::TradingState, why));
-        assert_eq!(posts(&desk.on_entry(&entry(2, sale("b")), &sign, at(104))), [key("b")]);
+        let others = OrderIntent { strategy: "weather".into(), ..sale("c") };
+        let denied = desk.on_entry(&entry(3, others), &sign, at(104));
+        assert_eq!(denials(&denied)[0].control, Control::PositionCap, "it holds none of these");
+        assert_eq!(posts(&desk.on_entry(&entry(4, sale("b")), &sign, at(105))), [key("b")]);
     }
 }
 

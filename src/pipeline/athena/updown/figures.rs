@@ -57,7 +57,7 @@ impl View<'_> {
             figures.push(figure(format!("book {}", outcome.outcome), self.book(market, outcome)));
         }
         for outcome in &market.tokens {
-            let free = self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS);
+            let free = self.desk.holdings.sellable_by(self.terms.strategy, &outcome.token).floor_dp(SIZE_DECIMALS);
             figures.push(figure(format!("to sell {}", outcome.outcome), format!("{free} shares")));
         }
         figures.push(figure("fee rate", market.fee.rate.to_string()));
