@@ -19,6 +19,9 @@ const WAITING: usize = 16;
 /// Of tokens and markets a snapshot shows this many at most.
 const SHOWN: usize = 50;
 
+/// What is measured by equity.
+const LOSSES: [Control; 3] = [Control::DailyLoss, Control::DailyDrawdown, Control::RollingLoss];
+
 /// The versions of the limits.
 #[derive(Debug)]
 pub(super) struct LimitBook {
@@ -190,9 +193,10 @@ impl Desk {
             mismatch: (self.differing(), self.rules.mismatch_limit),
         };
         let mut uses = uses(self.gate.limits(), &measured, now);
+        let doubtful: &[Control] = if self.equity(now).is_ok() { &[] } else { &LOSSES };
         // While the ledger is gone everything waits in memory: an alert is told once it is back.
         if self.health.ledger.is_none() {
-            for alert in self.alerts.observe(&uses, now) {
+            for alert in self.alerts.observe(&uses, doubtful, now) {
                 step.writes.push(Write::Alert(alert.clone()));
                 step.emit(TradeEvent::Alert(alert));
             }
