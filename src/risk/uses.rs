@@ -22,7 +22,7 @@ pub struct Measured<'a> {
     pub losses: Option<Equity>,
     /// The markets that are known.
     pub markets: &'a HashMap<MarketId, Market>,
-    /// What books and venue seem to differ by, and what is allowed.
+    /// What books and venue differed by lately and seem to differ by now, and what is allowed.
     pub mismatch: (Usd, Usd),
 }
 

@@ -23,7 +23,7 @@ const OVERDUE: Duration = Duration::from_mins(10);
 /// Differences within this count together.
 const WINDOW: Duration = Duration::from_hours(24);
 /// The note of what the account began with.
-const OPENING: &str = "what the account had before the books began";
+pub(super) const OPENING: &str = "what the account had before the books began";
 /// Tokens asked for at one time.
 const TOKENS: usize = 50;
 /// What stands for the market in a correction of pUSD.
@@ -249,13 +249,15 @@ impl Desk {
         }
     }
 
-    /// What books and venue differ by as far as was seen, confirmed or not.
-    pub(super) fn differing(&self) -> Usd {
+    /// What was corrected lately and counts together, and what books and venue differ by now as far as was seen, confirmed or not.
+    pub(super) fn differing(&self, now: Timestamp) -> Usd {
+        let lately = self.counting.corrected.iter().filter(|(at, _)| now.since(*at) <= WINDOW);
+        let corrected: Usd = lately.map(|(_, worth)| *worth).sum();
         let worth = |(asset, (miss, _)): (&Asset, &(Decimal, u32))| match asset {
             Asset::Usd => Usd(miss.abs()),
             Asset::Token(token) => self.worth(token, *miss),
         };
-        self.counting.seen.iter().map(worth).sum()
+        corrected + self.counting.seen.iter().map(worth).sum::<Usd>()
     }
 
     /// At the payout or the last mark; a share that was never valued counts as a whole pUSD.

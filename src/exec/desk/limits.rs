@@ -190,7 +190,7 @@ impl Desk {
             recent: &self.recent,
             losses: self.losses(now),
             markets: &self.markets,
-            mismatch: (self.differing(), self.rules.mismatch_limit),
+            mismatch: (self.differing(now), self.rules.mismatch_limit),
         };
         let mut uses = uses(self.gate.limits(), &measured, now);
         let doubtful: &[Control] = if self.equity(now).is_ok() { &[] } else { &LOSSES };

@@ -138,7 +138,13 @@ fn latch(epoch: u64, state: KillState) -> KillLatch {
 /// A desk as the ledger has it, with a million pUSD that nobody limits, unless the ledger knows better.
 fn restored(mut memory: Memory) -> (Desk, Step) {
     if memory.corrections.is_empty() {
-        memory.corrections.push(correction(Asset::Usd, "account".into(), dec!(1_000_000), "opened".into(), at(0)));
+        memory.corrections.push(correction(
+            Asset::Usd,
+            "account".into(),
+            dec!(1_000_000),
+            balances::OPENING.into(),
+            at(0),
+        ));
     }
     let (mut desk, step) = restored_as_it_is(memory);
     desk.purse.counted(&[unbounded()]);
