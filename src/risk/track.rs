@@ -14,8 +14,8 @@ use super::{Equity, Limits};
 
 /// The rolling window is kept as the highest of each span of this length.
 const SPAN: Duration = Duration::from_mins(5);
-/// Spans in a week, the longest window there is.
-const SPANS: usize = 2_016;
+/// The longest window there is: as much is kept, so that a window that was narrowed can be widened again.
+const LONGEST: Duration = Duration::from_hours(168);
 
 /// A UTC day: its beginning and its peak, as total `PnL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct Track {
     /// The latest measurements, the newest last, as many as must agree.
     latest: VecDeque<Usd>,
     spans: VecDeque<Span>,
+    /// The highest of the window has risen since the spans were last taken.
+    risen: bool,
     /// The drawdown and the rolling loss.
     beyond: [Beyond; 2],
 }
@@ -146,6 +148,7 @@ impl Track {
         let Some(high) = confirmed else { return };
         let length = i64::try_from(SPAN.as_secs()).unwrap_or(i64::MAX);
         let start = Timestamp::from_secs(now.secs() - now.secs().rem_euclid(length));
+        self.risen |= self.rolling_high(now, window).is_none_or(|before| high > before);
         match self.spans.back_mut() {
             Some(span) if span.start >= start => {
                 span.kept &= high <= span.high;
@@ -153,7 +156,7 @@ impl Track {
             }
             _ => self.spans.push_back(Span { start, high, kept: false }),
         }
-        while self.spans.len() > SPANS || self.spans.front().is_some_and(|span| !span.is_within(window, now)) {
+        while self.spans.front().is_some_and(|span| !span.is_within(LONGEST, now)) {
             self.spans.pop_front();
         }
     }
@@ -217,8 +220,15 @@ impl Track {
         self.day.filter(|_| changed)
     }
 
+    /// Whether the highest of the window has risen since the spans were last taken.
+    #[must_use]
+    pub const fn has_risen(&self) -> bool {
+        self.risen
+    }
+
     /// The spans that changed since they were last taken.
     pub fn take_highs(&mut self) -> Vec<(Timestamp, Usd)> {
+        self.risen = false;
         let changed = self.spans.iter_mut().filter(|span| !span.kept);
         changed
             .map(|span| {

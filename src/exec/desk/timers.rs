@@ -14,7 +14,7 @@ const EQUITY_EVERY: Duration = Duration::from_secs(1);
 /// How often changed marks are told, and how often they are written.
 const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
-/// How often a changed high of the rolling window is written.
+/// How often a changed high within the rolling window is written; the window's highest is at once.
 const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
 /// At most so many ids in one cancel.
 const CANCEL_AT_ONCE: usize = 500;
@@ -194,7 +194,7 @@ impl Desk {
         }
     }
 
-    /// Asks for cancels of everything that rests, for an orderly end.
+    /// Asks for cancels of everything that rests and writes what waits to be written, for an orderly end.
     pub(in crate::exec) fn cancel_resting(&mut self, now: Timestamp) -> Step {
         let mut step = Step::default();
         let resting = |key: &&Key| {
@@ -205,6 +205,7 @@ impl Desk {
         for key in &resting {
             self.learn(key, Fact::CancelRequested, "cancel_requested", now, &mut step);
         }
+        self.keep_highs(&mut step);
         step
     }
 
@@ -282,11 +283,15 @@ impl Desk {
             step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
             self.prune(now);
         }
-        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY {
+        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY || self.track.has_risen() {
             self.timers.highs_kept = now;
-            let highs = self.track.take_highs();
-            step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
+            self.keep_highs(step);
         }
+    }
+
+    fn keep_highs(&mut self, step: &mut Step) {
+        let highs = self.track.take_highs();
+        step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
     }
 
     fn prune(&mut self, now: Timestamp) {

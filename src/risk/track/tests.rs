@@ -185,6 +185,30 @@ fn what_has_left_the_window_counts_no_more() {
     assert_eq!(high(&track, two_hours + 304), Some(usd(60)));
 }
 
+#[test]
+fn a_window_that_is_narrowed_and_widened_again_knows_what_it_knew() {
+    let mut track = steady(100);
+    let hours = |rolling_hours| Limits { rolling_hours, ..limits() };
+    for secs in 0..3 {
+        track.observe(at(7_200 + secs), total(Some(usd(60))), &hours(1));
+    }
+    let high = |hours: u64| track.rolling_high(at(7_203), Duration::from_hours(hours));
+    assert_eq!((high(1), high(24)), (Some(usd(60)), Some(usd(100))));
+}
+
+#[test]
+fn a_rise_of_the_windows_highest_is_news_until_it_is_taken() {
+    let mut track = steady(100);
+    assert!(track.has_risen());
+    track.take_highs();
+    play(&mut track, 5, &[Some(100), Some(90), Some(130), Some(130)]);
+    assert!(!track.has_risen(), "not confirmed yet");
+    play(&mut track, 9, &[Some(120)]);
+    assert!(track.has_risen());
+    assert_eq!(track.take_highs().last().map(|(_, high)| *high), Some(usd(120)));
+    assert!(!track.has_risen());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

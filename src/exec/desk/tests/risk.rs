@@ -277,6 +277,53 @@ fn between_close_and_result_the_last_mark_stands_and_the_result_is_final() {
     assert!(desk.markets[&MarketId::new("0xm")].payouts.is_some(), "nor does it open again");
 }
 
+#[test]
+fn a_mark_that_was_too_old_at_the_end_of_trading_is_not_known_afterwards_and_the_named_end_is_none() {
+    let mut desk = with(|limits| limits.mark_age = Duration::from_secs(30));
+    hold(&mut desk, dec!(10), 100);
+    let told = |desk: &mut Desk, accepting_orders: bool, now: i64| {
+        let market = Market { closes_at: Some(at(600_000)), accepting_orders, ..market() };
+        desk.on_data(PolymarketData::Market(market), at(now));
+    };
+    heard(&mut desk, dec!(0.90), 1_000);
+    told(&mut desk, true, 2_000);
+    assert!(desk.equity(at(100_000)).is_err());
+    assert!(desk.equity(at(601_000)).is_err(), "it names its end and goes on");
+    told(&mut desk, false, 602_000);
+    let words =
+        "the price of token 1 of btc-updown-5m-0 was, when its trading ended, 599 s old, at most 30 s are allowed";
+    assert_eq!(desk.equity(at(603_000)), Err(words.to_owned()));
+    // Trading goes on beyond the named end: what ends it is that no order is taken.
+    heard(&mut desk, dec!(0.80), 650_000);
+    told(&mut desk, true, 660_000);
+    assert!(desk.equity(at(681_000)).is_err());
+    told(&mut desk, false, 690_000);
+    assert!(desk.equity(at(3_600_000)).is_ok(), "fresh when it was last seen to trade");
+}
+
+#[test]
+fn a_new_highest_of_the_window_is_written_at_once_and_an_orderly_end_writes_the_rest() {
+    let mut desk = desk();
+    hold(&mut desk, dec!(200), 100);
+    let highs = |step: &Step| -> Vec<Usd> {
+        let high = |write: &Write| if let Write::Equity { high, .. } = write { Some(*high) } else { None };
+        step.writes.iter().filter_map(high).collect()
+    };
+    let mut written = Vec::new();
+    for second in 1..10 {
+        heard(&mut desk, dec!(0.90), second * 1_000);
+        written.extend(highs(&desk.on_tick(at(second * 1_000))));
+    }
+    assert_eq!(written.last(), Some(&Usd(dec!(76.5))), "within the minute: {written:?}");
+    // A new span begins lower: no rise, and still kept at the end.
+    let later = 10 * 60_000;
+    for second in 0..4 {
+        heard(&mut desk, dec!(0.80), later + second * 1_000);
+        desk.track.observe(at(later + second * 1_000), desk.total(at(later + second * 1_000)), desk.gate.limits());
+    }
+    assert_eq!(highs(&desk.cancel_resting(at(later + 5_000))), [Usd(dec!(56.5))]);
+}
+
 /// A tick a second, each with this bid; the kills of all of them.
 fn play(desk: &mut Desk, from: i64, bids: &[Decimal]) -> Vec<String> {
     let mut killed = Vec::new();
