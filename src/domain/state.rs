@@ -245,6 +245,9 @@ pub struct HermesState {
     /// What a person should know of the bus although it works: settings under which it may lose what it was given, and its last
     /// failover.
     pub bus_concerns: Vec<String>,
+    /// What the configuration file says and does not count: it would widen a limit, which a person has to confirm.
+    #[serde(default)]
+    pub limit_concerns: Vec<String>,
     /// Counters over the ledger.
     pub orders: OrderCounts,
     /// Fills over the ledger.

@@ -103,6 +103,8 @@ pub struct Holdings {
     tokens: HashMap<TokenId, TokenHolding>,
     commitments: Vec<Commitment>,
     provisional: Vec<(MarketId, TokenId, Lot)>,
+    /// Each strategy's shares of a token, without those in provisional purchases and those on sale.
+    free: HashMap<TokenId, Vec<(StrategyId, Size)>>,
     gross: Usd,
     strategies: HashMap<StrategyId, Usd>,
     buying: Usd,
@@ -123,7 +125,18 @@ impl PartialEq for Holdings {
             all.sort_by(|a, b| (&a.intent, a.shares, a.open).cmp(&(&b.intent, b.shares, b.open)));
             all
         };
+        let free = |of: &Self| -> BTreeMap<(TokenId, StrategyId), Size> {
+            let named = of
+                .free
+                .iter()
+                .flat_map(|(token, owners)| owners.iter().map(move |(owner, free)| (token, owner, *free)));
+            named
+                .filter(|(.., free)| !free.is_zero())
+                .map(|(token, owner, free)| ((token.clone(), owner.clone()), free))
+                .collect()
+        };
         (self.gross, self.buying) == (other.gross, other.buying)
+            && free(self) == free(other)
             && tokens(self) == tokens(other)
             && strategies(self) == strategies(other)
             && commitments(self) == commitments(other)
@@ -142,6 +155,11 @@ impl Holdings {
     /// Counts a position. A resolved one is no longer at stake. Provisional fills count as is worse for each limit: what was sold may
     /// come back, what was bought may never come.
     pub fn add_position(&mut self, position: &Position) {
+        for part in &position.parts {
+            if let Some(strategy) = &part.strategy {
+                self.free_up(&position.token, strategy, part.size - part.pending_buys);
+            }
+        }
         let holding = self.tokens.entry(position.token.clone()).or_default();
         holding.held += position.size + position.pending_sells;
         holding.owned += position.size - position.pending_buys;
@@ -191,7 +209,10 @@ impl Holdings {
                 self.buying += cost;
                 *self.strategies.entry(commitment.strategy.clone()).or_default() += cost;
             }
-            Side::Sell => holding.selling += commitment.shares,
+            Side::Sell => {
+                holding.selling += commitment.shares;
+                self.free_up(&commitment.token, &commitment.strategy, Size::ZERO - commitment.shares);
+            }
         }
         self.commitments.push(commitment);
     }
@@ -209,7 +230,18 @@ impl Holdings {
                 self.buying -= cost;
                 *self.strategies.entry(commitment.strategy.clone()).or_default() -= cost;
             }
-            Side::Sell => holding.selling -= commitment.shares,
+            Side::Sell => {
+                holding.selling -= commitment.shares;
+                self.free_up(&commitment.token, &commitment.strategy, commitment.shares);
+            }
+        }
+    }
+
+    fn free_up(&mut self, token: &TokenId, strategy: &StrategyId, shares: Size) {
+        let owners = self.free.entry(token.clone()).or_default();
+        match owners.iter_mut().find(|(owner, _)| owner == strategy) {
+            Some((_, free)) => *free += shares,
+            None => owners.push((strategy.clone(), shares)),
         }
     }
 
@@ -241,6 +273,15 @@ impl Holdings {
     pub fn shares_of(&self, market: &Market) -> Size {
         let of_each = market.tokens.iter().map(|outcome| self.token(&outcome.token));
         of_each.map(|holding| holding.held_long() + holding.buying).sum()
+    }
+
+    /// Shares of a token that a strategy may sell: its own that are not on sale already, as far as the account can deliver them. What
+    /// another strategy or nobody's intent bought is not its to sell.
+    #[must_use]
+    pub fn sellable_by(&self, strategy: &str, token: &TokenId) -> Size {
+        let owners = self.free.get(token).into_iter().flatten();
+        let own = owners.filter(|(owner, _)| owner.as_str() == strategy).map(|(_, free)| *free).next();
+        own.unwrap_or_default().min(self.token(token).sellable()).max(Size::ZERO)
     }
 
     /// What the tokens outside of `known` cost, buys of them included.

@@ -2,7 +2,8 @@
 //! limit for long enough. Pure.
 //!
 //! Invariant: one phantom price moves nothing. A figure counts as high once that many measurements in a row have been at least as
-//! high, and a loss counts once as many in a row are beyond its limit; while equity is not known nothing moves at all.
+//! high, and a loss counts once as many in a row are beyond its limit. While equity is not known no reference moves, and a loss counts
+//! on only as far as it is certain.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use super::{Equity, Limits};
 
 /// The rolling window is kept as the highest of each span of this length.
 const SPAN: Duration = Duration::from_mins(5);
-/// Spans in a week, the longest window there is.
-const SPANS: usize = 2_016;
+/// The longest window there is: as much is kept, so that a window that was narrowed can be widened again.
+const LONGEST: Duration = Duration::from_hours(168);
 
 /// A UTC day: its beginning and its peak, as total `PnL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,15 @@ struct Span {
     start: Timestamp,
     high: Usd,
     kept: bool,
+}
+
+/// Total profit, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// What it is; absent while something that is held cannot be valued.
+    pub known: Option<Usd>,
+    /// What losses are measured by: what cannot be valued counts at the most it may pay, what nobody bids for as nothing.
+    pub for_losses: Usd,
 }
 
 /// A loss against its limit.
@@ -53,6 +63,8 @@ pub struct Track {
     /// The latest measurements, the newest last, as many as must agree.
     latest: VecDeque<Usd>,
     spans: VecDeque<Span>,
+    /// The highest of the window has risen since the spans were last taken.
+    risen: bool,
     /// The drawdown and the rolling loss.
     beyond: [Beyond; 2],
 }
@@ -65,24 +77,21 @@ impl Track {
         Self { day, day_kept: true, spans: spans.collect(), ..Self::default() }
     }
 
-    /// Takes a measurement, or that there is none; to be told once a second. Gives the losses that are beyond their limits for long
-    /// enough from now on, each once.
-    pub fn observe(&mut self, now: Timestamp, total: Option<Usd>, limits: &Limits) -> Vec<Denial> {
-        let Some(total) = total else { return Vec::new() };
+    /// Takes a measurement; to be told once a second. Gives the losses that are beyond their limits for long enough from now on, each
+    /// once.
+    pub fn observe(&mut self, now: Timestamp, total: Total, limits: &Limits) -> Vec<Denial> {
         let needed = limits.drawdown_confirmations.max(1) as usize;
-        self.turn(now, total);
-        self.latest.push_back(total);
-        while self.latest.len() > needed {
-            self.latest.pop_front();
+        if let Some(known) = total.known {
+            self.measure(now, known, limits, needed);
         }
-        let confirmed = self.latest.iter().min().copied().filter(|_| self.latest.len() == needed);
-        self.raise(confirmed, needed);
-        self.roll(now, confirmed, limits.rolling_window());
         let losses = self.losses(now, total, limits);
         let mut breaches = Vec::new();
         for (beyond, loss) in self.beyond.iter_mut().zip(losses) {
             let Some(loss) = loss else {
-                *beyond = Beyond::default();
+                // What is not known ends no loss.
+                if total.known.is_some() {
+                    *beyond = Beyond::default();
+                }
                 continue;
             };
             beyond.count = beyond.count.saturating_add(1);
@@ -95,16 +104,31 @@ impl Track {
         breaches
     }
 
+    fn measure(&mut self, now: Timestamp, total: Usd, limits: &Limits, needed: usize) {
+        self.turn(now, total);
+        self.latest.push_back(total);
+        while self.latest.len() > needed {
+            self.latest.pop_front();
+        }
+        let confirmed = self.latest.iter().min().copied().filter(|_| self.latest.len() == needed);
+        self.raise(confirmed, needed);
+        self.roll(now, confirmed, limits.rolling_window());
+    }
+
     /// At midnight the day begins anew, with what was measured last before it.
     fn turn(&mut self, now: Timestamp, total: Usd) {
-        let today = now.utc_day();
-        if self.day.is_some_and(|day| day.day >= today) {
+        if self.day.is_some_and(|day| day.day >= now.utc_day()) {
             return;
         }
         self.settling = self.latest.is_empty();
-        let start = middle(&self.latest).unwrap_or(total);
-        self.day = Some(Day { day: today, start, peak: start });
+        self.day = Some(self.begun(now, total));
         self.day_kept = false;
+    }
+
+    /// The day of `now`, if it begins with the next measurement.
+    fn begun(&self, now: Timestamp, total: Usd) -> Day {
+        let start = middle(&self.latest).unwrap_or(total);
+        Day { day: now.utc_day(), start, peak: start }
     }
 
     fn raise(&mut self, confirmed: Option<Usd>, needed: usize) {
@@ -124,6 +148,7 @@ impl Track {
         let Some(high) = confirmed else { return };
         let length = i64::try_from(SPAN.as_secs()).unwrap_or(i64::MAX);
         let start = Timestamp::from_secs(now.secs() - now.secs().rem_euclid(length));
+        self.risen |= self.rolling_high(now, window).is_none_or(|before| high > before);
         match self.spans.back_mut() {
             Some(span) if span.start >= start => {
                 span.kept &= high <= span.high;
@@ -131,17 +156,18 @@ impl Track {
             }
             _ => self.spans.push_back(Span { start, high, kept: false }),
         }
-        while self.spans.len() > SPANS || self.spans.front().is_some_and(|span| !span.is_within(window, now)) {
+        while self.spans.front().is_some_and(|span| !span.is_within(LONGEST, now)) {
             self.spans.pop_front();
         }
     }
 
     /// The drawdown and the rolling loss, where they are beyond their limits.
-    fn losses(&self, now: Timestamp, total: Usd, limits: &Limits) -> [Option<Denial>; 2] {
-        let Some(equity) = self.equity(now, total, limits) else { return [None, None] };
+    fn losses(&self, now: Timestamp, total: Total, limits: &Limits) -> [Option<Denial>; 2] {
+        let Some(equity) = self.equity(now, total.for_losses, limits) else { return [None, None] };
         let hours = limits.rolling_window().as_secs() / 3600;
+        let at_least = if total.known.is_some() { "" } else { "at least " };
         let beyond = |control, loss: Usd, limit: Usd, below: String| {
-            let value = format!("{} pUSD", loss.0.normalize());
+            let value = format!("{at_least}{} pUSD", loss.0.normalize());
             (loss > limit).then(|| Denial {
                 control,
                 value,
@@ -155,9 +181,11 @@ impl Track {
         ]
     }
 
-    /// The losses that are beyond their limits with this total.
-    pub fn beyond(&self, now: Timestamp, total: Usd, limits: &Limits) -> impl Iterator<Item = Denial> {
-        self.losses(now, total, limits).into_iter().flatten()
+    /// The losses that are beyond their limits with this total. While it is not known, what was known last has not got better.
+    pub fn beyond(&self, now: Timestamp, total: Total, limits: &Limits) -> impl Iterator<Item = Denial> {
+        let last = self.latest.back().filter(|_| total.known.is_none());
+        let for_losses = last.map_or(total.for_losses, |last| total.for_losses.min(*last));
+        self.losses(now, Total { for_losses, ..total }, limits).into_iter().flatten()
     }
 
     /// A person has armed: what was beyond its limit must be seen anew.
@@ -169,6 +197,7 @@ impl Track {
     #[must_use]
     pub fn equity(&self, now: Timestamp, total: Usd, limits: &Limits) -> Option<Equity> {
         let day = self.day?;
+        let day = if day.day < now.utc_day() { self.begun(now, total) } else { day };
         let high = self.rolling_high(now, limits.rolling_window()).unwrap_or(total);
         Some(Equity { current: total, peak: day.peak, day_start: day.start, rolling_high: high })
     }
@@ -191,8 +220,15 @@ impl Track {
         self.day.filter(|_| changed)
     }
 
+    /// Whether the highest of the window has risen since the spans were last taken.
+    #[must_use]
+    pub const fn has_risen(&self) -> bool {
+        self.risen
+    }
+
     /// The spans that changed since they were last taken.
     pub fn take_highs(&mut self) -> Vec<(Timestamp, Usd)> {
+        self.risen = false;
         let changed = self.spans.iter_mut().filter(|span| !span.kept);
         changed
             .map(|span| {

@@ -323,6 +323,7 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         fencing_token: Some(7),
         venue_skew_ms: Some(140),
         bus_concerns: Vec::new(),
+        limit_concerns: Vec::new(),
         tick_to_order: Latency::default(),
     }
 }

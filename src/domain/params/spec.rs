@@ -115,6 +115,16 @@ impl ParamSpec {
         }
     }
 
+    /// Whether two texts say the same.
+    #[must_use]
+    pub fn is_same(&self, one: &str, other: &str) -> bool {
+        one == other
+            || match (Decimal::from_str_exact(one), Decimal::from_str_exact(other)) {
+                (Ok(one), Ok(other)) => one == other,
+                _ => self.tighter.is_some() && !self.widens(one, other) && !self.widens(other, one),
+            }
+    }
+
     /// The tighter of two values; of two lists what is on both.
     #[must_use]
     pub fn stricter(&self, one: &str, other: &str) -> String {

@@ -13,7 +13,7 @@ use crate::exec::portfolio::{Expected, correction};
 use crate::exec::venue::{Balances, VenueError};
 
 /// How long the venue's cache may not have seen a settlement.
-const CACHE_LAG: Duration = Duration::from_secs(30);
+pub(super) const CACHE_LAG: Duration = Duration::from_secs(30);
 /// Between two looks at a difference.
 pub(super) const AGAIN: Duration = Duration::from_secs(5);
 /// A difference must be seen this often in a row, the venue's cache refreshed and its trades compared in between.
@@ -118,6 +118,7 @@ impl Desk {
         let tokens = if self.is_opened() { self.countable(now) } else { self.to_take_over(TOKENS) };
         let refresh = !self.counting.seen.is_empty();
         self.counting.asking = Some(tokens.clone());
+        self.purse.ask(now);
         step.urgent.push(Effect::Balances { tokens, refresh });
     }
 
@@ -299,8 +300,10 @@ impl Desk {
         }
     }
 
-    /// What books and venue differ by as far as was seen, confirmed or not.
-    pub(super) fn differing(&self) -> Usd {
+    /// What was corrected lately and counts together, and what books and venue differ by now as far as was seen, confirmed or not.
+    pub(super) fn differing(&self, now: Timestamp) -> Usd {
+        let lately = self.counting.corrected.iter().filter(|(at, _)| now.since(*at) <= WINDOW);
+        let corrected: Usd = lately.map(|(_, worth)| *worth).sum();
         let worth = |(asset, differs): (&Asset, &Difference)| match asset {
             Asset::Usd => Usd(differs.least.abs()),
             // It was paid out, or it will show as pUSD.
@@ -309,7 +312,7 @@ impl Desk {
             }
             Asset::Token(token) => self.worth(token, differs.least),
         };
-        self.counting.seen.iter().map(worth).sum()
+        corrected + self.counting.seen.iter().map(worth).sum::<Usd>()
     }
 
     /// At the payout or the last mark, and that at no less than what was paid: what nobody buys now is missed all the same. A share that

@@ -226,9 +226,6 @@ impl Desk {
             self.mismatch("fill", detail, now, step);
         }
         let change = self.portfolio.apply(fill, now);
-        if let FillChange::New(fill, _) = &change {
-            self.purse.spend(fill);
-        }
         let (fill, journal) = match change {
             FillChange::Same => return,
             FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),

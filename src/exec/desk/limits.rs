@@ -6,9 +6,11 @@
 use std::collections::VecDeque;
 
 use super::{Desk, Effect, Step};
-use crate::domain::params::book::{self, Author, Outcome, Values};
+use crate::domain::params::book::{self, Author, Opened, Outcome, Values};
 use crate::domain::params::{Params, RISK, Table};
-use crate::domain::{Action, Command, Control, Denial, LimitUse, ParamBook, ParamsInForce, Timestamp, TradeEvent};
+use crate::domain::{
+    Action, Command, Control, Denial, LimitUse, ParamBook, ParamChange, ParamsInForce, Timestamp, TradeEvent,
+};
 use crate::risk::{Consequence, Limits, Measured, RiskGate, uses};
 use crate::store::ledger::Write;
 
@@ -17,6 +19,9 @@ const WAITING: usize = 16;
 /// Of tokens and markets a snapshot shows this many at most.
 const SHOWN: usize = 50;
 
+/// What is measured by equity.
+const LOSSES: [Control; 3] = [Control::DailyLoss, Control::DailyDrawdown, Control::RollingLoss];
+
 /// The versions of the limits.
 #[derive(Debug)]
 pub(super) struct LimitBook {
@@ -24,6 +29,8 @@ pub(super) struct LimitBook {
     durable: ParamBook,
     /// With what is decided and not durable yet, a book for each version, oldest first.
     waiting: VecDeque<ParamBook>,
+    /// What the configuration file says and would widen a limit.
+    unconfirmed: Vec<ParamChange>,
 }
 
 fn table() -> Table {
@@ -35,9 +42,23 @@ fn in_force(book: &ParamBook) -> (u64, Values) {
 }
 
 impl LimitBook {
-    /// As the ledger has it, brought up to date with the configuration file. What that changed is to be written down and told.
-    pub(super) fn open(stored: Option<&ParamBook>, gate: &mut RiskGate, now: Timestamp, step: &mut Step) -> Self {
-        let book = book::open(stored.cloned(), &RISK.into(), &gate.limits().texts(), &table(), now);
+    /// As the ledger has it, tightened by what is new in the configuration file; who takes over from another one at work has no news,
+    /// only another file. What that changed is to be written down and told. What would widen a limit waits for a person.
+    pub(super) fn open(
+        stored: Option<&ParamBook>,
+        takeover: bool,
+        gate: &mut RiskGate,
+        now: Timestamp,
+        step: &mut Step,
+    ) -> Self {
+        let mut file = gate.limits().texts();
+        if let Some(stored) = stored.filter(|_| takeover) {
+            file.extend(stored.file.clone());
+        }
+        let Opened { book, unconfirmed } = book::open(stored.cloned(), &RISK.into(), &file, &table(), now);
+        for change in &unconfirmed {
+            tracing::warn!(%change, "the configuration file widens a limit: it waits for cockpit params set --confirm");
+        }
         match Limits::from_texts(&in_force(&book).1) {
             Ok(limits) => gate.set_limits(limits),
             Err(problems) => tracing::error!(?problems, "the limits of the configuration file stay in force"),
@@ -51,12 +72,29 @@ impl LimitBook {
             step.emit(TradeEvent::Params(version.clone()));
         }
         step.after.push(Effect::Mirror(Box::new(book.clone())));
-        Self { durable: book, waiting: VecDeque::new() }
+        Self { durable: book, waiting: VecDeque::new(), unconfirmed }
     }
 
     /// With everything that is decided.
     fn decided(&self) -> &ParamBook {
         self.waiting.back().unwrap_or(&self.durable)
+    }
+
+    /// What of the file would widen a limit, in words, as long as the version in force does not allow as much.
+    pub(super) fn concerns(&self) -> Vec<String> {
+        let in_force = in_force(&self.durable).1;
+        let waits = |change: &&ParamChange| {
+            let mut file = in_force.clone();
+            file.insert(change.name.clone(), change.to.clone());
+            !table().widened(&in_force, &file).is_empty()
+        };
+        let told = |ParamChange { name, to, .. }: &ParamChange| {
+            let value = in_force.get(name).map_or("-", String::as_str);
+            format!(
+                "the configuration file widens {name} from {value} to {to}: to have it, cockpit params set risk {name}={to} --confirm"
+            )
+        };
+        self.unconfirmed.iter().filter(waits).map(told).collect()
     }
 
     /// The newest version that was decided.
@@ -196,14 +234,15 @@ impl Desk {
         let measured = Measured {
             holdings: &holdings,
             recent: &self.recent,
-            equity: self.equity(now).ok(),
+            losses: self.losses(now),
             markets: &self.markets,
-            mismatch: (self.differing(), self.rules.mismatch_limit),
+            mismatch: (self.differing(now), self.rules.mismatch_limit),
         };
         let mut uses = uses(self.gate.limits(), &measured, now);
+        let doubtful: &[Control] = if self.equity(now).is_ok() { &[] } else { &LOSSES };
         // While the ledger is gone everything waits in memory: an alert is told once it is back.
         if self.health.ledger.is_none() {
-            for alert in self.alerts.observe(&uses, now) {
+            for alert in self.alerts.observe(&uses, doubtful, now) {
                 step.writes.push(Write::Alert(alert.clone()));
                 step.emit(TradeEvent::Alert(alert));
             }
@@ -215,6 +254,11 @@ impl Desk {
             !of_one || detail <= SHOWN
         });
         self.uses = uses;
+    }
+
+    /// What a person should know of the limits although they hold.
+    pub(super) fn limit_concerns(&self) -> Vec<String> {
+        self.limits.concerns()
     }
 
     /// How much of each limit is used, as it was measured last.

@@ -10,7 +10,7 @@ use super::stakes::Stakes;
 use super::{Desk, Fact, Health, Key, Risen, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Size, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
-use crate::risk::{Alerts, Day, Recent, RiskGate, Track};
+use crate::risk::{Alerts, Day, Recent, RiskGate, Total, Track};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -23,6 +23,8 @@ pub(in crate::exec) struct Origin {
     pub(in crate::exec) mode: Mode,
     /// This run of Hermes.
     pub(in crate::exec) boot: String,
+    /// It takes over from another that was at work, and goes by that one's limits.
+    pub(in crate::exec) takeover: bool,
 }
 
 impl Desk {
@@ -36,11 +38,11 @@ impl Desk {
         now: Timestamp,
     ) -> Result<(Self, Step), String> {
         let mut step = Step::default();
-        let limits = LimitBook::open(memory.limits.as_ref(), &mut gate, now, &mut step);
+        let limits = LimitBook::open(memory.limits.as_ref(), origin.takeover, &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
         let mut portfolio = Portfolio::new();
         for market in &memory.markets {
-            portfolio.on_market(market);
+            portfolio.on_market(market, now);
         }
         for fill in &memory.fills {
             portfolio.restore(fill);
@@ -55,7 +57,12 @@ impl Desk {
         let traded_to = portfolio.traded_to();
         let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
         let mut track = Track::restore(day, memory.highs.iter().copied());
-        track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
+        let most = gate.limits().mark_age;
+        let for_losses = portfolio.for_losses(now, most);
+        let total = Total { known: portfolio.equity(now, most).ok(), for_losses };
+        track.observe(now, total, gate.limits());
+        // What is beyond its limit already is told by the run, not before it.
+        track.rearm();
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
         let mut desk = Self {

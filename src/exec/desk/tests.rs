@@ -173,7 +173,7 @@ fn restored_as_it_is(memory: Memory) -> (Desk, Step) {
         mismatch_limit: Usd(dec!(5)),
         breaker_rejections: 5,
     };
-    let origin = Origin { mode: Mode::Sim, boot: "boot".into() };
+    let origin = Origin { mode: Mode::Sim, boot: "boot".into(), takeover: false };
     let rules = Rules::of(&settings);
     Desk::restore(origin, RiskGate::new(limits()), rules, latch(1, KillState::Armed), memory, at(0)).expect("restores")
 }

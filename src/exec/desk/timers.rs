@@ -7,7 +7,7 @@ use crate::domain::{
     Book, DeadLetterReason, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp,
     Usd,
 };
-use crate::risk::Equity;
+use crate::risk::{Equity, Total};
 use crate::store::ledger::Write;
 
 /// How often profit is compared with the day's peak, and the use of every limit is measured.
@@ -15,7 +15,7 @@ const EQUITY_EVERY: Duration = Duration::from_secs(1);
 /// How often changed marks are told, and how often they are written.
 const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
-/// How often a changed high of the rolling window is written.
+/// How often a changed high within the rolling window is written; the window's highest is at once.
 const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
 /// A cancel that was not answered for so long is sent again.
 pub(super) const CANCEL_LASTS: Duration = Duration::from_secs(10);
@@ -83,7 +83,7 @@ impl Desk {
     }
 
     fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
-        if let Some((token, kept, told)) = self.portfolio.on_market(&market)
+        if let Some((token, kept, told)) = self.portfolio.on_market(&market, now)
             && self.contradicted.insert(market.market.clone())
         {
             let detail = format!(
@@ -216,7 +216,7 @@ impl Desk {
         }
     }
 
-    /// Asks for cancels of everything that rests, for an orderly end.
+    /// Asks for cancels of everything that rests and writes what waits to be written, for an orderly end.
     pub(in crate::exec) fn cancel_resting(&mut self, now: Timestamp) -> Step {
         let mut step = Step::default();
         let resting = |key: &&Key| {
@@ -228,6 +228,7 @@ impl Desk {
             self.learn(key, Fact::CancelRequested, "cancel_requested", now, &mut step);
             step.may_cut();
         }
+        self.keep_highs(&mut step);
         step
     }
 
@@ -236,8 +237,8 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
-        let limits = self.gate.limits();
-        let breaches = self.track.observe(now, self.portfolio.equity(now, limits.mark_age).ok(), limits);
+        let (total, limits) = (self.total(now), self.gate.limits());
+        let breaches = self.track.observe(now, total, limits);
         for breach in &breaches {
             self.exceeded(breach, step);
         }
@@ -247,6 +248,18 @@ impl Desk {
             step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
         }
         self.measure(now, step);
+    }
+
+    /// Total profit, as far as it is known.
+    pub(super) fn total(&self, now: Timestamp) -> Total {
+        let most = self.gate.limits().mark_age;
+        let for_losses = self.portfolio.for_losses(now, most);
+        Total { known: self.portfolio.equity(now, most).ok(), for_losses }
+    }
+
+    /// What losses are measured by, against its references; absent before the first measurement.
+    pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
+        self.track.equity(now, self.total(now).for_losses, self.gate.limits())
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.
@@ -271,9 +284,7 @@ impl Desk {
 
     /// Losses for which everything would be killed again.
     pub(super) fn losses_beyond(&self, now: Timestamp) -> Vec<Denial> {
-        let limits = self.gate.limits();
-        let total = self.portfolio.equity(now, limits.mark_age).ok();
-        total.into_iter().flat_map(|total| self.track.beyond(now, total, limits)).collect()
+        self.track.beyond(now, self.total(now), self.gate.limits()).collect()
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
@@ -291,11 +302,15 @@ impl Desk {
             step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
             self.prune(now);
         }
-        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY {
+        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY || self.track.has_risen() {
             self.timers.highs_kept = now;
-            let highs = self.track.take_highs();
-            step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
+            self.keep_highs(step);
         }
+    }
+
+    fn keep_highs(&mut self, step: &mut Step) {
+        let highs = self.track.take_highs();
+        step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
     }
 
     fn prune(&mut self, now: Timestamp) {

@@ -107,7 +107,7 @@ impl Desk {
 
     /// Why only what reduces exposure may be sent.
     fn reducing(&self, now: Timestamp) -> Option<String> {
-        reducing(self.gate.limits(), self.equity(now).ok())
+        reducing(self.gate.limits(), self.losses(now))
     }
 
     /// Why the desk must not be armed now, the proof of the kill apart.
@@ -190,6 +190,7 @@ impl Desk {
             reconciled_at: self.reconcile.clean_at(),
             trouble,
             bus_concerns: self.bus_concerns.clone(),
+            limit_concerns: self.limit_concerns(),
             orders: self.counts,
             fills: self.portfolio.count(),
             recent_orders: self.recent_orders(),

@@ -32,6 +32,7 @@ pub(super) use office::Office;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -168,7 +169,7 @@ async fn run_tuned(parts: Parts, tuning: Box<Tuning>, shutdown: CancellationToke
     tasks.spawn(socket::serve(listener, state_dir, door, end.clone()));
     tasks.spawn(office::obey_signals(signals, Arc::clone(&office), end.clone()));
     let ledger = Arc::clone(&parts.ledger);
-    let house = House { parts, tuning, file, office };
+    let house = House { parts, tuning, file, office, opened: AtomicBool::new(false) };
     let result = house.take_turns(&shutdown).await;
     end.cancel();
     wait_for(&tasks).await;
@@ -205,6 +206,8 @@ struct House {
     tuning: Box<Tuning>,
     file: LatchFile,
     office: Arc<Office>,
+    /// Whether this process has opened the books before.
+    opened: AtomicBool,
 }
 
 impl House {
@@ -222,9 +225,11 @@ impl House {
                 office: Arc::clone(&self.office),
                 times: self.tuning.lease,
             };
-            let Some(tenure) = standby.wait(&holder, shutdown).await else { return Ok(()) };
+            let Some((tenure, takeover)) = standby.wait(&holder, shutdown).await else { return Ok(()) };
             tracing::info!(token = tenure.token, holder, "the lease of the account is ours");
-            let ended = self.turn(boot, holder, Arc::new(tenure), shutdown).await;
+            let takeover = takeover || self.opened.load(Ordering::Relaxed);
+            let origin = desk::Origin { mode: self.parts.settings.mode, boot, takeover };
+            let ended = self.turn(origin, holder, Arc::new(tenure), shutdown).await;
             let (result, why) = match ended {
                 Ok(Ended::Displaced) => (None, "another hermes has taken the account"),
                 Ok(Ended::Stopped) => (Some(Ok(())), "hermes is ending"),
@@ -257,7 +262,7 @@ impl House {
 
     async fn turn(
         &self,
-        boot: String,
+        origin: desk::Origin,
         holder: String,
         tenure: Arc<Tenure>,
         shutdown: &CancellationToken,
@@ -269,38 +274,39 @@ impl House {
         let ledger = Arc::clone(&self.parts.ledger);
         let renewing = (Arc::clone(&tenure), Arc::clone(&pulse));
         tasks.spawn(lease::keep(ledger, holder, renewing.0, renewing.1, after.clone()));
-        let ended = self.work(boot, tenure, pulse, &tasks, &after, shutdown).await;
+        let ended = self.work(origin, tenure, pulse, &tasks, &after, shutdown).await;
         after.cancel();
         wait_for(&tasks).await;
         ended
     }
 
     /// The books as the ledger has them, and the latch that is in force with them.
-    async fn open(&self, boot: &str, tenure: &Tenure) -> Result<Opened, HermesError> {
+    async fn open(&self, origin: desk::Origin, tenure: &Tenure) -> Result<Opened, HermesError> {
         let Parts { settings, gate, ledger, .. } = &self.parts;
         let mut memory = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX)).await?;
         let latch = open_books(settings, &memory, &self.file, ledger.as_ref()).await?;
         let params = std::mem::take(&mut memory.params);
-        let origin = desk::Origin { mode: settings.mode, boot: boot.to_owned() };
         let (mut desk, recovery) =
             Desk::restore(origin, gate.clone(), self.tuning.rules, latch.clone(), memory, clock::now())
                 .map_err(HermesError::Books)?;
         desk.fencing_token = Some(tenure.token);
+        self.opened.store(true, Ordering::Relaxed);
         Ok(Opened { desk, recovery, latch, params })
     }
 
     async fn work(
         &self,
-        boot: String,
+        origin: desk::Origin,
         tenure: Arc<Tenure>,
         pulse: Arc<Pulse>,
         tasks: &TaskTracker,
         after: &CancellationToken,
         shutdown: &CancellationToken,
     ) -> Result<Ended, HermesError> {
+        let boot = origin.boot.clone();
         // Reading everything back may take longer than an orderly end.
         let Opened { desk, recovery, latch, params } = tokio::select! {
-            opened = self.open(&boot, &tenure) => opened?,
+            opened = self.open(origin, &tenure) => opened?,
             () = shutdown.cancelled() => return Ok(Ended::Stopped),
         };
         let Parts { settings, bus, ledger, venue, .. } = &self.parts;

@@ -113,6 +113,16 @@ impl Portfolio {
         expected
     }
 
+    /// pUSD in purchases that have not settled, or whose settlement was told after `since`.
+    #[must_use]
+    pub fn bought_since(&self, since: Timestamp) -> crate::domain::Usd {
+        let settled = self.changed_at.iter().filter(|(_, (_, at))| *at > since);
+        let settled = settled.filter_map(|(leg, (id, _))| self.tokens.get(id)?.fills.get(leg));
+        let settled = settled.filter(|fill| fill.status == crate::domain::FillStatus::Confirmed);
+        let bought = self.unsettled().chain(settled).filter(|fill| fill.side == Side::Buy);
+        bought.map(|fill| -journals::cash_of(fill)).sum()
+    }
+
     /// Whether a balance could be explained in more than one way: something is not settled, or was only just.
     #[must_use]
     pub fn is_in_flux(&self) -> bool {

@@ -28,7 +28,7 @@ impl Portfolio {
         turn(self.tokens.keys().filter(worth), most, after)
     }
 
-    /// Whether its market has closed, and its result is not known yet.
+    /// Whether its market has reached the end that it names, and its result is not known yet.
     pub(super) fn is_resolving(&self, token: &TokenId, now: Timestamp) -> bool {
         self.payout(token).is_none() && self.closes.get(token).is_some_and(|closes_at| *closes_at <= now)
     }

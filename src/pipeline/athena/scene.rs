@@ -89,6 +89,7 @@ pub(super) fn hermes(seq: u64, at: Timestamp) -> HermesState {
         fencing_token: None,
         venue_skew_ms: None,
         bus_concerns: Vec::new(),
+        limit_concerns: Vec::new(),
         tick_to_order: Latency::default(),
     }
 }

@@ -310,9 +310,9 @@ impl<'a> View<'a> {
         Ok(Choice { market, outcome, side, offer })
     }
 
-    /// Shares of an outcome that can be sold, on the venue's grid.
+    /// Shares of an outcome that the strategy can sell, on the venue's grid.
     fn free(&self, outcome: &OutcomeToken) -> Size {
-        self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS)
+        self.desk.holdings.sellable_by(self.terms.strategy, &outcome.token).floor_dp(SIZE_DECIMALS)
     }
 
     fn book(&self, market: &Market, outcome: &OutcomeToken) -> Result<&'a Book, Obstacle> {

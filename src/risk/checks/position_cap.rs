@@ -4,8 +4,8 @@ use super::{shares, verdict};
 use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
-/// A buy: shares held, being bought and wanted together stay within the cap. A sale: never more than is held and not on
-/// sale already, since nothing is sold short.
+/// A buy: shares held, being bought and wanted together stay within the cap. A sale: never more than its strategy holds and has not on
+/// sale already, since nothing is sold short, and nobody sells what another strategy has bought.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let holding = view.holdings.token(&intent.token);
@@ -20,9 +20,10 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
             )
         }
         Side::Sell => {
-            let sellable = holding.sellable();
+            let sellable = view.holdings.sellable_by(intent.strategy.as_str(), &intent.token);
             let (wanted, held, selling) = (intent.size, holding.held, holding.selling);
-            (text!("{} to sell: {held} held, {selling} on sale", shares(wanted)), sellable, intent.size <= sellable)
+            let value = text!("{} to sell: {held} held, {selling} on sale, by all strategies", shares(wanted));
+            (value, sellable, intent.size <= sellable)
         }
     };
     verdict(Control::PositionCap, value, shares(limit), passed)
@@ -52,6 +53,17 @@ mod tests {
         bench.reserve(&sell("0.50", "10"));
         assert!(bench.run(check, &sell("0.50", "20")).passed);
         assert!(!bench.run(check, &sell("0.50", "20.01")).passed);
+    }
+
+    #[test]
+    fn nobody_sells_what_another_strategy_holds() {
+        let mut bench = Bench::new();
+        bench.hold("up", "30", "0.50");
+        let other = |size: &str| OrderIntent { strategy: "reversion".into(), ..sell("0.50", size) };
+        assert!(!bench.run(check, &other("5")).passed);
+        bench.reserve(&other("25"));
+        assert!(bench.run(check, &sell("0.50", "5")).passed);
+        assert!(!bench.run(check, &sell("0.50", "5.01")).passed, "the account has no more to deliver");
     }
 
     #[test]

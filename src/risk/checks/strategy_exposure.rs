@@ -25,25 +25,18 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
-    use crate::domain::{Position, PositionPart, Price, Usd};
-    use crate::risk::checks::bench::{Bench, buy, charging, position, sell};
+    use crate::domain::{Position, PositionPart, Size, Usd};
+    use crate::risk::checks::bench::{self, Bench, buy, charging, position, sell};
 
-    fn part(strategy: &str, size: &str, at_stake: i64) -> PositionPart {
-        PositionPart {
-            strategy: Some(strategy.into()),
-            size: size.parse().expect("a size"),
-            at_stake: Usd(at_stake.into()),
-            avg_price: Price(dec!(0.50)),
-            realised: Usd::ZERO,
-            fees: Usd::ZERO,
-        }
+    fn part(strategy: &str, shares: i64, at_stake: i64) -> PositionPart {
+        bench::part(strategy, Size(shares.into()), Usd(at_stake.into()))
     }
 
     #[test]
     fn its_own_share_and_orders_reach_the_limit_and_those_of_others_do_not_count() {
         let mut bench = Bench::new();
         bench.limits.strategy_exposure = Usd(dec!(60));
-        let parts = vec![part("momentum", "40", 20), part("weather", "160", 80)];
+        let parts = vec![part("momentum", 40, 20), part("weather", 160, 80)];
         bench.holdings.add_position(&Position { parts, ..position("up", "200", "0.50") });
         bench.reserve(&buy("0.50", "40"));
         bench.reserve(&OrderIntent { strategy: "weather".into(), ..buy("0.50", "100") });

@@ -166,7 +166,7 @@ fn a_redemption_is_booked_at_the_payout_leaves_profit_as_it_was_and_is_no_mismat
         let now = 60_000 + i64::try_from(n).expect("few") * 31_000;
         let step = counted(&mut desk, now, cash + dec!(20), shares);
         assert_eq!((mismatches(&step), kills(&step)), (0, 0), "look {n}");
-        assert_eq!(desk.differing(), Usd::ZERO, "look {n}");
+        assert_eq!(desk.differing(at(now)), Usd::ZERO, "look {n}");
         written.extend(journals(&step));
     }
     assert_eq!(written.iter().map(|journal| journal.kind).collect::<Vec<_>>(), [JournalKind::Redemption; 2]);

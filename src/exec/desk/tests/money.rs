@@ -192,7 +192,7 @@ fn shares_that_nobody_buys_are_missed_at_what_was_paid_for_them() {
     desk.on_data(PolymarketData::Book(Book { bids: Vec::new(), ..book(at(39_000)) }), at(39_000));
     counted(&mut desk, 40_000, dec!(995) - FEE, dec!(0));
     assert_eq!(desk.portfolio.position(&"1".into()).and_then(|position| position.mark), Some(Price(dec!(0))));
-    assert_eq!(desk.differing(), Usd(dec!(5)));
+    assert_eq!(desk.differing(at(40_000)), Usd(dec!(5)));
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn every_token_has_its_turn_and_what_differs_is_looked_at_again_at_once() {
 fn differences_that_are_small_each_kill_together() {
     let mut desk = settled();
     let mut cash = dec!(995) - FEE;
-    let mut killed = Vec::new();
+    let (mut killed, mut used) = (Vec::new(), Vec::new());
     let mut now = 40_000;
     for _ in 0..2 {
         cash -= dec!(3);
@@ -295,8 +295,13 @@ fn differences_that_are_small_each_kill_together() {
             killed.push(kills(&counted(&mut desk, now, cash, dec!(10))));
             now += 31_000;
         }
+        let mut step = Step::default();
+        desk.measure(at(now - 30_000), &mut step);
+        let uses = desk.limit_uses();
+        used.push(uses.iter().find(|used| used.control == Control::Mismatch).expect("measured").percent);
     }
     assert_eq!(killed, [0, 0, 0, 0, 0, 1], "6 pUSD within a day, 5 are allowed");
+    assert_eq!(used, [60, 120], "what is told of is what kills");
     desk.on_latch(latch(2, KillState::Armed), at(now));
     desk.reconcile_now(at(now));
     cash -= dec!(3);

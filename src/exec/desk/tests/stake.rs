@@ -14,15 +14,18 @@ fn up(desk: &Desk) -> crate::risk::TokenHolding {
 fn both_sides() -> Desk {
     let mut desk = desk();
     desk.on_data(PolymarketData::Book(Book { token: "2".into(), ..book(at(1)) }), at(1));
-    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t0", dec!(30), FillStatus::Confirmed)), at(1));
+    let first = OrderIntent { size: Size(dec!(30)), ..intent("x", TimeInForce::Gtc) };
     let buy = OrderIntent { token: "2".into(), ..intent("b", TimeInForce::Gtc) };
     let (price, size) = (Price(dec!(0.51)), Size(dec!(20)));
     let sale = OrderIntent { side: Side::Sell, price, size, ..intent("s", TimeInForce::Gtc) };
-    for (n, intent) in [(1, buy), (2, sale)] {
+    for (n, intent) in [(1, first), (2, buy), (3, sale)] {
         let key = (intent.intent.clone(), 1);
         assert_eq!(posts(&desk.on_entry(&entry(n, intent), &sign, at(2))), std::slice::from_ref(&key));
         desk.clear_to_send(&key, at(3)).expect("clear to send");
         desk.on_posted(&key, accepted(), Some(at(4)), at(5));
+        if n == 1 {
+            desk.on_user_event(UserEvent::Fill(venue_fill("x", "t0", dec!(30), FillStatus::Confirmed)), at(1));
+        }
     }
     desk
 }

@@ -121,7 +121,7 @@ impl Shelf {
         loop {
             let raw = retry("parameters", || self.bus.get(&key)).await;
             let stored = raw.as_ref().and_then(|raw| readable(&strategy, raw));
-            let book = book::open(stored.clone(), &strategy, &file, &table, clock::now());
+            let book = book::open(stored.clone(), &strategy, &file, &table, clock::now()).book;
             if stored.as_ref() == Some(&book) {
                 return Shelved { strategy, table, file, book, raw };
             }
@@ -218,7 +218,7 @@ impl Shelf {
         if raw.is_none() || book.file == *file {
             return;
         }
-        let opened = book::open(Some(book.clone()), strategy, file, table, clock::now());
+        let opened = book::open(Some(book.clone()), strategy, file, table, clock::now()).book;
         match self.keep(strategy, raw.as_deref(), &opened).await {
             Ok((raw, Kept::Yes)) => {
                 if let Err(reasons) = self.put_in_force(index, opened, Some(raw), engine).await {

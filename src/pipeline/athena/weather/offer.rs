@@ -147,7 +147,7 @@ impl<'a> Scene<'a> {
 
     fn sale(&self, worth: &Worth<'a>) -> Judged<'a> {
         let (market, outcome) = (worth.market, worth.outcome);
-        let free = self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS);
+        let free = self.desk.holdings.sellable_by(Weather::NAME, &outcome.token).floor_dp(SIZE_DECIMALS);
         let book = self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)?;
         let (Some(bid), true) = (book.best_bid(), free >= market.min_size) else { return Err(Obstacle::NoFreshBook) };
         let price = (bid.price - Price(self.params.slippage)).ceil_to(market.tick_size);

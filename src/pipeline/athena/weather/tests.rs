@@ -164,6 +164,7 @@ fn a_bucket_that_was_passed_is_worth_nothing_and_held_shares_are_sold() {
     desk.scene.hermes.positions.push({
         let mut position = bench::position("yes-84-85f", "20", "0.40");
         position.market = "0x84-85f".into();
+        position.parts = vec![bench::part("weather", position.size, crate::domain::Usd::ZERO)];
         position
     });
     desk.clock(9, 0);
