@@ -166,11 +166,11 @@ fn all_forms_of_open_meteo_tell_the_same_and_drive_it_in_celsius_and_fahrenheit(
         if effects.is_empty() { scene.idle().expect("a reason") } else { note(&effects) }
     };
     let celsius = bought(TemperatureUnit::Celsius, JULY[0], "0.18", body);
-    let told = "EGLC on 2022-07-12: 18 °C so far, 20.0 ± 1.5 to come: buy 20 Yes of 20 °C at 0.19 or better, worth 0.26";
+    let told =
+        "EGLC on 2022-07-12: 18 °C so far, 20.0 ± 1.5 to come: buy 20 Yes of 20 °C at 0.19 or better, worth 0.26";
     assert!(celsius.starts_with(told), "{celsius}");
     let fahrenheit = bought(TemperatureUnit::Fahrenheit, JULY[1], "0.38", body);
-    let told =
-        "EGLC on 2022-07-12: 64.4 °F so far, 68.0 ± 1.5 to come: buy 20 Yes of 68 to 69 °F at 0.39 or better, worth 0.47";
+    let told = "EGLC on 2022-07-12: 64.4 °F so far, 68.0 ± 1.5 to come: buy 20 Yes of 68 to 69 °F at 0.39 or better, worth 0.47";
     assert!(fahrenheit.starts_with(told), "{fahrenheit}");
     let mut holes = body.clone();
     for hour in [13, 14] {
