@@ -136,16 +136,18 @@ impl Desk {
         };
         let Outcome::New(book) = outcome else { return Ok(Step::default()) };
         self.may_change(&in_force(&book).1, confirm)?;
-        Ok(self.decide(book))
+        Ok(self.decide(book, now))
     }
 
     /// A new version is decided: what is tighter in it counts at once.
-    fn decide(&mut self, book: ParamBook) -> Step {
+    fn decide(&mut self, book: ParamBook, now: Timestamp) -> Step {
         let version = in_force(&book).0;
         self.limits.waiting.push_back(book.clone());
         self.enforce();
         let mut step = Step::default();
         step.writes.push(Write::Params(Box::new(book.clone())));
+        self.narrowed = true;
+        self.withdraw(now, &mut step);
         step.after.push(Effect::LimitsDurable(version));
         step.after.extend(book.in_force().cloned().map(|version| Effect::Emit(Box::new(TradeEvent::Params(version)))));
         step.after.push(Effect::Mirror(Box::new(book)));
@@ -171,7 +173,7 @@ impl Desk {
         let why = format!("the ledger refused version {refused}, on which the ones after it were built");
         let author = Author { by: "hermes", why: &why, command: None, at: now };
         match book::rollback(self.limits.decided(), &table(), before, &author) {
-            Ok(Outcome::New(book)) => self.decide(book),
+            Ok(Outcome::New(book)) => self.decide(book, now),
             Ok(Outcome::Same(_)) => Step::default(),
             Err(reasons) => {
                 tracing::error!(

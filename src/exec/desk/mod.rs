@@ -25,6 +25,7 @@ mod stakes;
 mod throttle;
 mod timers;
 mod view;
+mod withdraw;
 
 #[cfg(test)]
 mod tests;
@@ -334,6 +335,8 @@ pub(super) struct Desk {
     origin: Origin,
     gate: RiskGate,
     limits: limits::LimitBook,
+    /// The limits were tightened, and not every purchase that they may not admit has come to rest.
+    narrowed: bool,
     alerts: Alerts,
     /// How much of each limit is used, as it was measured last.
     uses: Vec<LimitUse>,

@@ -69,6 +69,7 @@ impl Desk {
             origin,
             gate,
             limits,
+            narrowed: true,
             alerts: Alerts::default(),
             uses: Vec::new(),
             rules,

@@ -80,7 +80,7 @@ impl Desk {
     }
 
     /// What of an order is at stake and in no position.
-    fn commitment(&self, key: &Key) -> Option<Commitment> {
+    pub(super) fn commitment(&self, key: &Key) -> Option<Commitment> {
         let order = &self.orders.get(key)?.row.order;
         let fees = self.fees_of(&order.intent.market);
         if let Some(risen) = self.risen.get(key) {

@@ -20,7 +20,7 @@ const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
 /// A cancel that was not answered for so long is sent again.
 pub(super) const CANCEL_LASTS: Duration = Duration::from_secs(10);
 /// At most so many ids in one cancel.
-const CANCEL_AT_ONCE: usize = 500;
+pub(super) const CANCEL_AT_ONCE: usize = 500;
 /// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
 const BOOK_KEPT: Duration = Duration::from_mins(10);
 /// A market that closed this long ago, and of which nothing is held, is forgotten.
@@ -50,6 +50,7 @@ impl Desk {
         self.retry(now, &mut step);
         self.search(now, &mut step);
         self.cancel_rested(now, &mut step);
+        self.withdraw(now, &mut step);
         self.heartbeat(now, &mut step);
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
@@ -196,24 +197,10 @@ impl Desk {
                 _ => false,
             }
         };
-        let again = |key: &&Key| self.orders.get(*key).is_some_and(|found| found.cancel_at.is_none_or(|at| at <= now));
+        let again = |key: &&Key| self.orders.get(key).is_some_and(|found| found.cancel_at.is_none_or(|at| at <= now));
         let risen = self.risen.keys().filter(again);
         let due: Vec<Key> = self.active.iter().filter(due).chain(risen).take(CANCEL_AT_ONCE).cloned().collect();
-        let mut orders = Vec::new();
-        for key in due {
-            let Some(tracked) = self.orders.get_mut(&key) else { continue };
-            let Some(order) = tracked.row.order.order.clone() else { continue };
-            tracked.cancel_at = Some(now.plus(CANCEL_LASTS));
-            orders.push(order);
-            if tracked.state().is_terminal() {
-                continue;
-            }
-            self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
-            step.may_cut();
-        }
-        if !orders.is_empty() {
-            step.urgent.push(Effect::Cancel(orders));
-        }
+        self.cancel(due, now, step);
     }
 
     /// Asks for cancels of everything that rests and writes what waits to be written, for an orderly end.

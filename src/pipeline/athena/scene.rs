@@ -8,8 +8,8 @@ use rust_decimal::{Decimal, dec};
 use super::{Effect, Engine, Event, Momentum, MomentumParams, Running};
 use crate::domain::{
     EquityState, Exposure, Funds, HermesState, Instruments, KillLatch, KillReport, KillState, Latency, Market, Mode,
-    Order, OrderCounts, Pnl, PolymarketData, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp, TradeEvent,
-    TradingState, Usd,
+    Order, OrderCounts, Pnl, PolymarketData, Position, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp,
+    TradeEvent, TradingState, Usd,
 };
 use crate::risk::checks::bench;
 
@@ -164,7 +164,9 @@ impl Scene {
 
     pub(super) fn hold(&mut self, outcome: &str, size: &str) {
         let token = format!("{outcome}-{}", self.start);
-        self.hermes.positions.push(bench::position(&token, size, "0.50"));
+        let position = bench::position(&token, size, "0.50");
+        let parts = vec![bench::part(self.engine.params()[0].strategy.as_str(), position.size, Usd::ZERO)];
+        self.hermes.positions.push(Position { parts, ..position });
         self.refresh();
     }
 

@@ -1,7 +1,7 @@
 //! News of the desk.
 
 use crate::bus::BusLink;
-use crate::domain::{Alert, HermesState, TradeEvent};
+use crate::domain::{Alert, HermesState, TradeEvent, Withdrawal};
 use crate::ui::effect::Effect;
 use crate::ui::format;
 use crate::ui::model::{Link, Model};
@@ -98,6 +98,9 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
             let Alert { control, subject, level, value, limit, unit, .. } = alert;
             let text = format!("{level} % of {control} reached: {value} of {limit} {unit} ({subject})");
             if *level < 95 { model.notices.warn(&text, now) } else { model.notices.bad(&text, now) }
+        }
+        TradeEvent::Withdrawn(Withdrawal { intent, denial, .. }) if fresh => {
+            model.notices.warn(&format!("{intent} is cancelled, a tightened limit does not admit it: {denial}"), now);
         }
         TradeEvent::DeadLetter(letter) if fresh => letters::news(&mut model.notices, letter, now),
         TradeEvent::Params(version) if fresh => {

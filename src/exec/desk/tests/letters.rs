@@ -205,7 +205,7 @@ fn what_was_sent_is_not_given_up_before_a_lookup_that_does_not_find_it() {
     }
     assert_eq!(lookups(&desk.on_tick(at(2_000))), 0, "inside its deadline");
     assert_eq!(lookups(&desk.on_tick(at(2_001))), 2);
-    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.00)), "reserved until it is proved");
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.35)), "reserved until it is proved");
     let unreadable = Err(VenueError::Unreachable("reset".into()));
     let step = desk.on_lookup(&"0xb".into(), at(2_001), unreadable, at(2_010));
     assert_eq!((letters(&step), acks(&step)), (vec![], 0), "no answer proves nothing");
