@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/approval.rs"]
+mod approval;
 #[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
 mod bench;
 

@@ -34,6 +34,8 @@ const ACCOUNT: &str = "account";
 pub(super) struct Counting {
     next_at: Timestamp,
     asking: Option<Vec<TokenId>>,
+    /// When this run asked for the first time.
+    pub(super) first_asked_at: Option<Timestamp>,
     /// The last token that had its turn.
     turn: Option<TokenId>,
     /// When balances were compared last, and whether it was told that this is long ago.
@@ -51,6 +53,7 @@ impl Counting {
         Self {
             next_at: now,
             asking: None,
+            first_asked_at: None,
             turn: None,
             counted_at: now,
             overdue_told: false,
@@ -85,6 +88,7 @@ impl Desk {
         let tokens = self.countable();
         let refresh = !self.counting.seen.is_empty();
         self.counting.asking = Some(tokens.clone());
+        self.counting.first_asked_at.get_or_insert(now);
         step.urgent.push(Effect::Balances { tokens, refresh });
     }
 
