@@ -34,6 +34,8 @@ pub(super) const ACCOUNT: &str = "account";
 pub(super) struct Counting {
     next_at: Timestamp,
     asking: Option<Vec<TokenId>>,
+    /// When this run asked for the first time.
+    pub(super) first_asked_at: Option<Timestamp>,
     /// The last token that had its turn, of those that trade and of those that may be paid out.
     turn: Option<TokenId>,
     redeemable: Option<TokenId>,
@@ -78,6 +80,7 @@ impl Counting {
         Self {
             next_at: now,
             asking: None,
+            first_asked_at: None,
             turn: None,
             redeemable: None,
             counted_at: now,
@@ -119,6 +122,7 @@ impl Desk {
         let refresh = !self.counting.seen.is_empty();
         self.counting.asking = Some(tokens.clone());
         self.purse.ask(now);
+        self.counting.first_asked_at.get_or_insert(now);
         step.urgent.push(Effect::Balances { tokens, refresh });
     }
 

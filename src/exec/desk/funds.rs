@@ -1,11 +1,16 @@
 //! pUSD that may be spent: what the books are sure of, and what the exchanges may still take of it.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 
 use super::Desk;
 use super::balances::CACHE_LAG;
 use crate::domain::{Funds, Timestamp, Usd};
 use crate::exec::venue::Allowance;
+
+/// How long new entries wait for the first balance of a run. After that they are judged without: purchases are denied, sales pass.
+const AWAITED: Duration = Duration::from_secs(30);
 
 /// The allowance as the venue last showed it.
 #[derive(Debug, Default)]
@@ -40,6 +45,12 @@ impl Purse {
 }
 
 impl Desk {
+    /// Whether the first balance of this run is still to come: what is judged before would be denied for want of it.
+    pub(in crate::exec) fn awaits_funds(&self, now: Timestamp) -> bool {
+        let patient = self.counting.first_asked_at.is_none_or(|asked| now.since(asked) < AWAITED);
+        !self.purse.is_known() && patient
+    }
+
     /// What buys may use; nothing before the account's balance was taken over and its allowance was seen.
     pub(super) fn funds(&self) -> Option<Funds> {
         let free = self.portfolio.free().filter(|_| self.purse.is_known())? - self.counting.missing();

@@ -114,8 +114,9 @@ impl Runner {
         if ending || self.hands.scribe.is_full() {
             return false;
         }
-        let desk = &self.hands.desk;
-        !self.hands.switch.is_armed() || (desk.sending() < IN_FLIGHT && desk.trouble(clock::now()).is_none())
+        let (desk, now) = (&self.hands.desk, clock::now());
+        let ready = || desk.sending() < IN_FLIGHT && desk.trouble(now).is_none() && !desk.awaits_funds(now);
+        !self.hands.switch.is_armed() || ready()
     }
 
     /// Nothing is under way, and the books were compared with the venue once more after that.

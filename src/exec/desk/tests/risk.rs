@@ -129,12 +129,16 @@ fn with_funds(cash: Decimal, allowances: Vec<Allowance>) -> Desk {
     let step = desk.on_tick(at(2));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Balances { .. })), "asked for at once");
     desk.on_balances(balances(cash, allowances), at(3));
+    assert!(!desk.awaits_funds(at(3)));
     desk
 }
 
 #[test]
 fn nothing_is_bought_before_the_balance_is_known_and_never_more_than_it_pays_for() {
     let mut unknown = unopened();
+    unknown.on_tick(at(2));
+    assert!(unknown.awaits_funds(at(30_001)), "new entries wait for it");
+    assert!(!unknown.awaits_funds(at(30_002)), "but not for ever");
     wish(&mut unknown, "a", 10);
     assert!(reason(&unknown, "a").starts_with("balance: the balance is not known yet"), "{}", reason(&unknown, "a"));
     // Two orders of 5 with a fee of 0.175 each.

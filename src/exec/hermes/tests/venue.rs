@@ -62,6 +62,8 @@ pub(super) struct TestVenue {
     /// Reads of its trades, and whether they wait for `released`.
     pub(super) reads: AtomicU32,
     pub(super) holds_reads: AtomicBool,
+    /// Whether reads of its balances wait for `released`.
+    pub(super) holds_balances: AtomicBool,
     pub(super) released: Notify,
     /// How far its clock is ahead of ours, in microseconds.
     pub(super) ahead_us: AtomicI64,
@@ -271,6 +273,9 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError> {
+        while self.holds_balances.load(Ordering::SeqCst) {
+            self.released.notified().await;
+        }
         let of = |balance| AssetBalance {
             balance,
             allowances: vec![Allowance { spender: "exchange".into(), amount: None }],
