@@ -480,7 +480,7 @@ fn trading(market: &Market, known: Option<Trading>, now: Timestamp) -> Trading {
     match known {
         Some(ended @ Trading::Ended(_)) => ended,
         known => {
-            let open = known.map_or(Timestamp::default(), |trading| trading.at());
+            let open = known.map_or(Timestamp::default(), Trading::at);
             Trading::Ended(market.closes_at.unwrap_or(now).max(open).min(now))
         }
     }

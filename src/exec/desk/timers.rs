@@ -229,18 +229,23 @@ impl Desk {
 
     /// Total profit, as far as it is known.
     pub(super) fn total(&self, now: Timestamp) -> Total {
+        let known = self.portfolio.equity(now, self.gate.limits().mark_age).ok();
+        Total { known, for_losses: self.for_losses(now) }
+    }
+
+    fn for_losses(&self, now: Timestamp) -> Usd {
         let most = self.gate.limits().mark_age;
         let unwanted = |token: &TokenId| {
             let fresh = self.books.get(token).filter(|book| now.since(book.known_at()) <= most);
-            fresh.is_some_and(|book| book.bids.is_empty())
+            // An empty book says nothing: the venue, or everybody, has gone.
+            fresh.is_some_and(|book| book.bids.is_empty() && !book.asks.is_empty())
         };
-        let for_losses = self.portfolio.for_losses(now, most, unwanted);
-        Total { known: self.portfolio.equity(now, most).ok(), for_losses }
+        self.portfolio.for_losses(now, most, unwanted)
     }
 
     /// What losses are measured by, against its references; absent before the first measurement.
     pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
-        self.track.equity(now, self.total(now).for_losses, self.gate.limits())
+        self.track.equity(now, self.for_losses(now), self.gate.limits())
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::Portfolio;
+use super::{Portfolio, Trading};
 use crate::domain::{Price, Size, Timestamp, TokenId, Usd};
 
 impl Portfolio {
     /// Total profit as losses are measured by it: never absent, so that one token without a price hides no loss of the others. What
-    /// cannot be valued counts as if it paid all that it can, a whole pUSD a share held; what is `unwanted` now, since its book has no
-    /// bids, counts as nothing.
+    /// cannot be valued counts as if it paid all that it can, a whole pUSD a share held; what is `unwanted` now, offered
+    /// and bid for by nobody, counts as nothing for as long as its market takes orders.
     #[must_use]
     pub fn for_losses(&self, now: Timestamp, most: Duration, unwanted: impl Fn(&TokenId) -> bool) -> Usd {
         let mut total = Usd::ZERO;
@@ -21,7 +21,8 @@ impl Portfolio {
                 continue;
             }
             let long = holding.shares > Size::ZERO;
-            let price = if long && !self.payouts.contains_key(id) && unwanted(id) {
+            let trades = !matches!(self.trading.get(id), Some(Trading::Ended(_)));
+            let price = if long && trades && !self.payouts.contains_key(id) && unwanted(id) {
                 Price(Decimal::ZERO)
             } else {
                 let best = if long { Decimal::ONE } else { Decimal::ZERO };
