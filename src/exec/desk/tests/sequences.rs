@@ -1,11 +1,21 @@
-//! No sequence of signals, fills, failures, cancels and price moves exceeds a limit. The desk is asked, since it is the authority; what
+//! No sequence of signals, fills, failures, cancels, price moves, results and changed limits exceeds a limit, and each control has its say
+//! in some of them. The desk is asked, since it is the authority; what
 //! it may have at stake is counted from the venue's own record, from scratch, after every step.
 
+mod audit;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use proptest::test_runner::TestRunner;
+
 use super::*;
+use crate::domain::params::RISK;
 
 const TOKENS: [&str; 4] = ["1", "2", "3", "4"];
 const STRATEGIES: [&str; 2] = ["momentum", "weather"];
 const AGE: Duration = Duration::from_secs(3);
+const MARK_AGE: Duration = Duration::from_secs(5);
 
 fn tight() -> Limits {
     Limits {
@@ -18,21 +28,46 @@ fn tight() -> Limits {
         strategy_exposure: Usd(dec!(60)),
         gross_exposure: Usd(dec!(90)),
         open_orders: 4,
-        strategy_rate: 5,
-        account_rate: 8,
-        repeated_executions: 3,
+        strategy_rate: 4,
+        account_rate: 6,
+        repeated_executions: 2,
         repeated_window: Duration::from_mins(5),
         daily_loss: Usd(dec!(15)),
         daily_drawdown: Usd(dec!(20)),
         rolling_loss: Usd(dec!(18)),
         data_age: AGE,
-        mark_age: AGE,
+        mark_age: MARK_AGE,
         ..limits()
     }
 }
 
-/// What the account has.
-const CASH: Decimal = dec!(75);
+/// What a poor and a rich account have: one meets the balance first, the other the limits on what is at stake.
+const CASH: [Decimal; 2] = [dec!(50), dec!(200)];
+
+/// What the gross exposure is tightened to for a while.
+const LESS: &str = "40";
+
+/// The controls that deny in some of the sequences; the others need what these have not: a clock that runs out, an older epoch, the same
+/// order at once. A loss beyond its limit is denied by the trading state first, and kills.
+const DENIES: [Control; 17] = [
+    Control::TradingState,
+    Control::StrategyHalt,
+    Control::Market,
+    Control::StaleData,
+    Control::OrderSize,
+    Control::OrderNotional,
+    Control::PriceCollar,
+    Control::SelfMatch,
+    Control::OrderRate,
+    Control::RepeatedExecution,
+    Control::OpenOrders,
+    Control::PositionCap,
+    Control::MarketLoss,
+    Control::GroupLoss,
+    Control::StrategyExposure,
+    Control::GrossExposure,
+    Control::Balance,
+];
 
 /// Two markets of one event.
 fn event() -> [Market; 2] {
@@ -60,14 +95,18 @@ enum Move {
     Settle { trade: usize, fails: bool },
     Cancel(usize),
     Price { token: usize, cents: i64 },
+    Fall(i64),
     Wait(i64),
     Hear,
     Arm,
+    Limit { tighter: bool, durable: bool },
+    Resolve { market: usize, first: bool },
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let size = prop_oneof![4 => 400_i64..3_000, 1 => 3_000_i64..6_500];
     let one = prop_oneof![
-        10 => (0..2_usize, 0..4_usize, prop::bool::weighted(0.75), 20_i64..80, 400_i64..6_500)
+        18 => (0..2_usize, 0..4_usize, prop::bool::weighted(0.85), 20_i64..80, size)
             .prop_map(|(strategy, token, buy, cents, size)| Move::Want { strategy, token, buy, cents, size }),
         5 => (any::<usize>(), 0..4_u8).prop_map(|(order, how)| Move::Answer { order, how }),
         6 => (any::<usize>(), 1..=100_i64, 0..5_i64, any::<bool>())
@@ -76,11 +115,14 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         5 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(trade, fails)| Move::Settle { trade, fails }),
         2 => any::<usize>().prop_map(Move::Cancel),
         3 => (0..4_usize, 5_i64..90).prop_map(|(token, cents)| Move::Price { token, cents }),
-        2 => (0..5_000_i64).prop_map(Move::Wait),
+        1 => (1_i64..30).prop_map(Move::Fall),
+        3 => (0..5_000_i64).prop_map(Move::Wait),
         5 => Just(Move::Hear),
         1 => Just(Move::Arm),
+        2 => (any::<bool>(), any::<bool>()).prop_map(|(tighter, durable)| Move::Limit { tighter, durable }),
+        1 => (0..2_usize, any::<bool>()).prop_map(|(market, first)| Move::Resolve { market, first }),
     ];
-    prop::collection::vec(one, 1..26)
+    prop::collection::vec(one, 1..36)
 }
 
 #[derive(Clone, Debug)]
@@ -116,13 +158,23 @@ struct World {
     wishes: u64,
     epoch: u64,
     armed_at: Timestamp,
+    cash: Decimal,
+    /// Which outcome pays, once that is known.
+    results: [Option<bool>; 2],
+    /// The most that may be at stake: what was when the limit was tightened below it, until that is less.
+    most: Decimal,
+    /// When equity was last measured, how often in a row the drawdown was beyond its limit then, and the kills so far.
+    looked: i64,
+    beyond: u32,
+    kills: u32,
+    denied: BTreeMap<Control, u32>,
 }
 
 impl World {
-    fn new() -> Self {
-        let opening = correction(Asset::Usd, "account".into(), CASH, "opened".into(), at(0));
-        let (mut desk, _) = restored(Memory { corrections: vec![opening], ..Memory::default() });
-        desk.gate = RiskGate::new(tight());
+    fn new(cash: Decimal) -> Self {
+        let opening = correction(Asset::Usd, "account".into(), cash, balances::OPENING.into(), at(0));
+        let (mut desk, _) = restored_within(tight(), Memory { corrections: vec![opening], ..Memory::default() });
+        desk.purse.counted(&[unbounded()]);
         ready(&mut desk);
         for market in event() {
             desk.on_data(PolymarketData::Market(market), at(1));
@@ -138,6 +190,13 @@ impl World {
             wishes: 0,
             epoch: 1,
             armed_at: at(0),
+            cash,
+            results: [None; 2],
+            most: tight().gross_exposure.0,
+            looked: 1_000,
+            beyond: 0,
+            kills: 0,
+            denied: BTreeMap::new(),
         };
         world.hear();
         world.desk.on_tick(at(1_000));
@@ -189,18 +248,99 @@ impl World {
                 self.bids[token] = cents;
                 self.publish(token);
             }
+            Move::Fall(cents) => {
+                self.bids = [cents; 4];
+                // For longer than a loss must last to kill.
+                for _ in 0..=tight().drawdown_confirmations {
+                    self.now += 1_000;
+                    self.hear();
+                    self.tick();
+                }
+            }
             Move::Wait(millis) => {
                 self.now += millis;
-                self.desk.on_tick(at(self.now));
+                self.tick();
             }
             Move::Hear => self.hear(),
             Move::Arm => {
                 self.epoch += 1;
                 self.armed_at = at(self.now);
+                self.beyond = 0;
                 self.desk.on_latch(latch(self.epoch, KillState::Armed), at(self.now));
             }
+            Move::Limit { tighter, durable } => self.limit(tighter, durable),
+            Move::Resolve { market, first } => self.resolve(market, first),
             Move::Tell(_) | Move::Settle { .. } | Move::Cancel(_) => {}
         }
+    }
+
+    /// A loss that was beyond its limit as often as that must be seen kills then, and not before.
+    fn tick(&mut self) {
+        let step = self.desk.on_tick(at(self.now));
+        if self.now - self.looked < 1_000 {
+            return;
+        }
+        self.looked = self.now;
+        let total = self.desk.total(at(self.now));
+        let lost = self.desk.losses(at(self.now)).is_some_and(|losses| losses.drawdown() > tight().daily_drawdown);
+        if lost {
+            self.beyond += 1;
+        } else if total.known.is_some() {
+            self.beyond = 0;
+        }
+        let killed = |effect: &&Effect| matches!(effect, Effect::Kill(why) if why.starts_with("daily_drawdown"));
+        let killed = step.urgent.iter().any(|effect| killed(&effect));
+        assert_eq!(killed, self.beyond == tight().drawdown_confirmations, "{} looks at a loss", self.beyond);
+        self.kills += u32::from(killed);
+    }
+
+    fn limit(&mut self, tighter: bool, durable: bool) {
+        let wide = tight().gross_exposure.to_string();
+        let changes = [("gross_exposure".to_owned(), if tighter { LESS.to_owned() } else { wide })].into();
+        let action = Action::SetParams {
+            strategy: RISK.into(),
+            expected: None,
+            changes,
+            why: "a test".into(),
+            confirm: !tighter,
+        };
+        let id = format!("c{}", self.desk.limits_version());
+        let (actor, now) = ("cli:alice".into(), at(self.now));
+        let command = Command { id, actor, issued_at: now, expires_at: now, action };
+        let before = self.gross();
+        if let Err(reasons) = self.desk.change_limits(&command, now) {
+            assert!(reasons[0].contains("wait for the ledger"), "{reasons:?}");
+        }
+        if durable {
+            self.desk.limits_durable(self.desk.limits_version());
+        }
+        self.most = self.in_force().max(before);
+    }
+
+    fn in_force(&self) -> Decimal {
+        self.desk.gate.limits().gross_exposure.0
+    }
+
+    /// The venue ends a market: its orders are gone, and one outcome pays.
+    fn resolve(&mut self, market: usize, first: bool) {
+        if self.results[market].is_some() || (first && self.results[1 - market] == Some(true)) {
+            return;
+        }
+        for order in 0..self.orders.len() {
+            if self.orders[order].alive && self.orders[order].intent.market == event()[market].market {
+                self.orders[order].alive = false;
+                self.show(order, VenueOrderStatus::Cancelled);
+            }
+        }
+        self.results[market] = Some(first);
+        let pays = |pays: bool| Price(if pays { Decimal::ONE } else { Decimal::ZERO });
+        let resolved = Market { payouts: Some([pays(first), pays(!first)]), ..event()[market].clone() };
+        self.desk.on_data(PolymarketData::Market(resolved), at(self.now));
+    }
+
+    fn payout(&self, token: usize) -> Option<Decimal> {
+        let first = self.results[token / 2]?;
+        Some(if first == token.is_multiple_of(2) { Decimal::ONE } else { Decimal::ZERO })
     }
 
     fn want(&mut self, strategy: usize, token: usize, buy: bool, cents: i64, size: i64) {
@@ -223,6 +363,16 @@ impl World {
         let (stale, beyond) = (self.now - self.priced[token] > 3_000, self.is_beyond());
         let step = self.desk.on_entry(&entry(self.wishes, wanted.clone()), &sign, at(self.now));
         if posts(&step).is_empty() {
+            let control = step.effects().find_map(|effect| match effect {
+                Effect::Emit(event) => match event.as_ref() {
+                    TradeEvent::Denied { denial, .. } => Some(denial.control),
+                    _ => None,
+                },
+                _ => None,
+            });
+            if let Some(control) = control {
+                *self.denied.entry(control).or_default() += 1;
+            }
             return;
         }
         assert!(!(buy && stale), "a purchase on data {} ms old", self.now - self.priced[token]);
@@ -330,195 +480,32 @@ impl World {
                 || equity.rolling_loss() > limits.rolling_loss
         })
     }
-
-    /// The trades of a token that count, in the order in which they happened.
-    fn lots(&self, token: &str, counts: impl Fn(&Trade, Side) -> bool) -> Vec<(Side, Decimal, Decimal)> {
-        let of_token = self.trades.iter().filter(|trade| self.orders[trade.order].intent.token.as_str() == token);
-        let lot = |trade: &Trade| {
-            let side = self.orders[trade.order].intent.side;
-            counts(trade, side).then_some((side, trade.size, trade.price))
-        };
-        of_token.filter_map(lot).collect()
-    }
-
-    /// Shares and their cost at average, from scratch.
-    fn average_cost(lots: &[(Side, Decimal, Decimal)]) -> (Decimal, Decimal) {
-        lots.iter().fold((Decimal::ZERO, Decimal::ZERO), |(shares, cost), (side, size, price)| match side {
-            Side::Buy => (shares + size, cost + size * price),
-            Side::Sell => (shares - size, cost - cost * size / shares),
-        })
-    }
-
-    /// What could be lost by this order or fill if `winner` pays, when it comes to be and it hurts.
-    fn hurts(side: Side, size: Decimal, price: Decimal, pays: bool) -> Decimal {
-        let bought = size * price - if pays { size } else { Decimal::ZERO };
-        (if side == Side::Buy { bought } else { -bought }).max(Decimal::ZERO)
-    }
-
-    fn loss_of(&self, token: usize, pays: bool) -> Decimal {
-        let settled = self.lots(TOKENS[token], |trade, _| trade.status == FillStatus::Confirmed);
-        let firm: Decimal = settled
-            .iter()
-            .map(|(side, size, price)| {
-                let bought = size * price - if pays { *size } else { Decimal::ZERO };
-                if *side == Side::Buy { bought } else { -bought }
-            })
-            .sum();
-        let provisional = self.lots(TOKENS[token], |trade, _| !trade.status.is_final());
-        let maybe: Decimal =
-            provisional.iter().map(|(side, size, price)| Self::hurts(*side, *size, *price, pays)).sum();
-        firm + maybe
-            + self.open(
-                |intent| intent.token.as_str() == TOKENS[token],
-                |side, size, price| Self::hurts(side, size, price, pays),
-            )
-    }
-
-    fn open(&self, of: impl Fn(&OrderIntent) -> bool, what: impl Fn(Side, Decimal, Decimal) -> Decimal) -> Decimal {
-        let open = self.orders.iter().filter(|order| order.alive && of(&order.intent));
-        open.map(|order| what(order.intent.side, order.intent.size.0 - order.matched, order.intent.price.0)).sum()
-    }
-
-    fn notional(&self, of: impl Fn(&OrderIntent) -> bool) -> Decimal {
-        self.open(of, |side, size, price| if side == Side::Buy { size * price } else { Decimal::ZERO })
-    }
-
-    /// Every limit against the venue's record.
-    fn audit(&self) {
-        let (limits, slack) = (tight(), dec!(0.00001));
-        let within =
-            |what: &str, value: Decimal, limit: Decimal| assert!(value <= limit + slack, "{what}: {value} of {limit}");
-        let mut gross = self.notional(|_| true);
-        let mut of_strategy = STRATEGIES.map(|name| self.notional(|intent| intent.strategy.as_str() == name));
-        for token in TOKENS {
-            let held = self.lots(token, |trade, side| {
-                trade.status == FillStatus::Confirmed || (side == Side::Buy && trade.status != FillStatus::Failed)
-            });
-            let (shares, cost) = Self::average_cost(&held);
-            gross += cost;
-            let buying = self.open(
-                |intent| intent.token.as_str() == token,
-                |side, size, _| {
-                    if side == Side::Buy { size } else { Decimal::ZERO }
-                },
-            );
-            within("position", shares + buying, limits.position_cap.0);
-            let certain = self.lots(token, |trade, side| {
-                trade.status == FillStatus::Confirmed || (side == Side::Sell && trade.status != FillStatus::Failed)
-            });
-            let certain: Decimal =
-                certain.iter().map(|(side, size, _)| if *side == Side::Buy { *size } else { -*size }).sum();
-            let selling = self.open(
-                |intent| intent.token.as_str() == token,
-                |side, size, _| {
-                    if side == Side::Sell { size } else { Decimal::ZERO }
-                },
-            );
-            assert!(certain - selling >= -slack, "{selling} of {token} on sale, {certain} certain");
-            for (index, name) in STRATEGIES.iter().enumerate() {
-                let bought = self.trades.iter().filter(|trade| {
-                    let intent = &self.orders[trade.order].intent;
-                    let own = intent.strategy.as_str() == *name && intent.token.as_str() == token;
-                    own && intent.side == Side::Buy && trade.status != FillStatus::Failed
-                });
-                // Without its sales: an upper bound that is exact while nobody sells.
-                let sold = self.trades.iter().any(|trade| {
-                    let intent = &self.orders[trade.order].intent;
-                    intent.token.as_str() == token && intent.side == Side::Sell
-                });
-                if !sold {
-                    of_strategy[index] += bought.map(|trade| trade.size * trade.price).sum::<Decimal>();
-                }
-            }
-        }
-        within("gross", gross, limits.gross_exposure.0);
-        for exposure in of_strategy {
-            within("strategy", exposure, limits.strategy_exposure.0);
-        }
-        // Of each market the first or the second outcome pays; of the event at most one market's first.
-        let market = |index: usize, yes: bool| self.loss_of(2 * index, yes) + self.loss_of(2 * index + 1, !yes);
-        for index in 0..2 {
-            within("market", market(index, true).max(market(index, false)), limits.market_loss.0);
-        }
-        for winners in [[false, false], [true, false], [false, true]] {
-            within("group", market(0, winners[0]) + market(1, winners[1]), limits.group_loss.0);
-        }
-        let alive = self.orders.iter().filter(|order| order.alive).count();
-        assert!(alive <= limits.open_orders as usize, "{alive} orders are open");
-        within("cash", self.spent(), CASH);
-        self.rates(&limits);
-        self.equity();
-    }
-
-    fn rates(&self, limits: &Limits) {
-        let lately =
-            |(passed_at, _): &&(Timestamp, OrderIntent)| at(self.now).since(*passed_at) <= Duration::from_mins(1);
-        let all: Vec<_> = self.approved.iter().filter(lately).collect();
-        assert!(all.len() <= limits.account_rate as usize);
-        for name in STRATEGIES {
-            let own = all.iter().filter(|(_, intent)| intent.strategy.as_str() == name).count();
-            assert!(own <= limits.strategy_rate as usize);
-        }
-    }
-
-    fn fee(price: Decimal, size: Decimal) -> Decimal {
-        market_of_tests().fee.taker_fee(Price(price), Size(size)).0
-    }
-
-    /// pUSD gone or bound, when no sale that is provisional settles.
-    fn spent(&self) -> Decimal {
-        let paid = |trade: &Trade| {
-            let (value, fee) = (trade.size * trade.price, Self::fee(trade.price, trade.size));
-            match (self.orders[trade.order].intent.side, trade.status) {
-                (_, FillStatus::Failed) => Decimal::ZERO,
-                (Side::Buy, _) => value + fee,
-                (Side::Sell, FillStatus::Confirmed) => fee - value,
-                (Side::Sell, _) => Decimal::ZERO,
-            }
-        };
-        let open = self.open(
-            |_| true,
-            |side, size, price| {
-                if side == Side::Buy { size * price + Self::fee(price, size) } else { Decimal::ZERO }
-            },
-        );
-        self.trades.iter().map(paid).sum::<Decimal>() + open
-    }
-
-    /// Equity from scratch: the cash that moved, and what is held at its bid; or not known, when a bid is missing or too old.
-    fn equity(&self) {
-        let told: Vec<&Trade> =
-            self.trades.iter().filter(|trade| trade.told && trade.status != FillStatus::Failed).collect();
-        let mut total = Decimal::ZERO;
-        let mut known = true;
-        for (index, token) in TOKENS.iter().enumerate() {
-            let of_token = told.iter().filter(|trade| self.orders[trade.order].intent.token.as_str() == *token);
-            let mut shares = Decimal::ZERO;
-            for trade in of_token {
-                let sign = if self.orders[trade.order].intent.side == Side::Buy { dec!(1) } else { dec!(-1) };
-                total -= sign * trade.size * trade.price + Self::fee(trade.price, trade.size);
-                shares += sign * trade.size;
-            }
-            known &= shares.is_zero() || self.now - self.priced[index] <= 3_000;
-            total += shares * Decimal::new(self.bids[index], 2);
-        }
-        let desk = self.desk.equity(at(self.now));
-        assert_eq!(desk.is_ok(), known, "{desk:?}");
-        if let Ok(equity) = desk {
-            assert!((equity.current.0 - total).abs() < dec!(0.000001), "{} is {total}", equity.current);
-        }
-    }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn no_sequence_of_events_exceeds_a_limit(moves in moves()) {
-        let mut world = World::new();
+#[test]
+fn no_sequence_of_events_exceeds_a_limit_and_each_control_has_its_say() {
+    let config = ProptestConfig {
+        cases: 10_000,
+        max_shrink_iters: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let (denied, kills) = (RefCell::new(BTreeMap::<Control, u32>::new()), RefCell::new(0));
+    let played = TestRunner::new(config).run(&(0..CASH.len(), moves()), |(account, moves)| {
+        let mut world = World::new(CASH[account]);
         for step in &moves {
             world.play(step);
             world.audit();
         }
-    }
+        *kills.borrow_mut() += world.kills;
+        for (control, times) in world.denied {
+            *denied.borrow_mut().entry(control).or_default() += times;
+        }
+        Ok(())
+    });
+    played.unwrap_or_else(|failure| panic!("{failure}"));
+    let denied = denied.into_inner();
+    let silent: Vec<Control> = DENIES.into_iter().filter(|control| !denied.contains_key(control)).collect();
+    assert_eq!(silent, [], "never denied; the others: {denied:?}");
+    assert!(kills.into_inner() > 0, "no loss has killed");
 }
