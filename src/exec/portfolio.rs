@@ -216,14 +216,19 @@ impl Portfolio {
     }
 
     /// Values what is held at the closing side of a book, to its depth; nobody there means that it is worth nothing. An older book
-    /// leaves the mark as it is, and so does one that is empty at or after the end of its market, named or told.
+    /// leaves the mark as it is; so does one without anybody on either side, and one with nobody on that side at or after the end of its
+    /// market, named or told.
     pub fn on_book(&mut self, book: &Book) {
         let Some(shares) = self.holding(&book.token).map(|holding| holding.shares) else { return };
         let mark = Mark::of(book);
         let ended = self.trading.get(&book.token).and_then(|trading| trading.ended());
         let ends = [ended, self.closes.get(&book.token).copied()];
         let closed = ends.into_iter().flatten().any(|end| book.event_at >= end);
-        if closed && !mark.closes(shares) || self.marks.get(&book.token).is_some_and(|known| known.at() > mark.at()) {
+        let says_nothing = book.bids.is_empty() && book.asks.is_empty();
+        if says_nothing
+            || closed && !mark.closes(shares)
+            || self.marks.get(&book.token).is_some_and(|known| known.at() > mark.at())
+        {
             return;
         }
         let price = mark.price(shares);
@@ -497,7 +502,7 @@ fn trading(market: &Market, known: Option<Trading>, now: Timestamp) -> Trading {
     match known {
         Some(ended @ Trading::Ended(_)) => ended,
         known => {
-            let open = known.map_or(Timestamp::default(), |trading| trading.at());
+            let open = known.map_or(Timestamp::default(), Trading::at);
             Trading::Ended(market.closes_at.unwrap_or(now).max(open).min(now))
         }
     }

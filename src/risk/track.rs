@@ -40,7 +40,7 @@ struct Span {
 pub struct Total {
     /// What it is; absent while something that is held cannot be valued.
     pub known: Option<Usd>,
-    /// What losses are measured by: what cannot be valued counts at the most it may pay, what nobody bids for as nothing.
+    /// What losses are measured by: what cannot be valued counts at the most it may pay, what is offered and nobody bids for as nothing.
     pub for_losses: Usd,
 }
 

@@ -155,6 +155,8 @@ fn merged(stored: &ParamBook, latest: &Values, file: &Values, table: &Table) -> 
             (Some(in_force), Some(known)) if spec.widens(in_force, text) => {
                 merged.unconfirmed.push(change(spec.name.to_owned(), latest, file));
                 merged.heeded.insert(spec.name.to_owned(), known.clone());
+                // Of a list what the file leaves out is gone all the same.
+                merged.values.insert(spec.name.to_owned(), spec.stricter(in_force, text));
             }
             _ => drop(merged.values.insert(spec.name.to_owned(), text.clone())),
         }

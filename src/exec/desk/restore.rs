@@ -10,7 +10,7 @@ use super::stakes::Stakes;
 use super::{Desk, Fact, Health, Key, Risen, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Size, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
-use crate::risk::{Alerts, Day, Recent, RiskGate, Total, Track};
+use crate::risk::{Alerts, Day, Limits, Recent, RiskGate, Total, Track};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -25,6 +25,16 @@ pub(in crate::exec) struct Origin {
     pub(in crate::exec) boot: String,
     /// It takes over from another that was at work, and goes by that one's limits.
     pub(in crate::exec) takeover: bool,
+}
+
+/// What losses are measured by, with a first measurement. What is beyond its limit already is told by the run, not before it.
+fn track(memory: &Memory, portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Track {
+    let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
+    let mut track = Track::restore(day, memory.highs.iter().copied());
+    let for_losses = portfolio.for_losses(now, limits.mark_age);
+    track.observe(now, Total { known: portfolio.equity(now, limits.mark_age).ok(), for_losses }, limits);
+    track.rearm();
+    track
 }
 
 impl Desk {
@@ -55,14 +65,7 @@ impl Desk {
         }
         portfolio.take_changed();
         let traded_to = portfolio.traded_to();
-        let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
-        let mut track = Track::restore(day, memory.highs.iter().copied());
-        let most = gate.limits().mark_age;
-        let for_losses = portfolio.for_losses(now, most);
-        let total = Total { known: portfolio.equity(now, most).ok(), for_losses };
-        track.observe(now, total, gate.limits());
-        // What is beyond its limit already is told by the run, not before it.
-        track.rearm();
+        let track = track(&memory, &portfolio, gate.limits(), now);
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
         let mut desk = Self {

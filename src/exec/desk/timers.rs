@@ -239,14 +239,17 @@ impl Desk {
 
     /// Total profit, as far as it is known.
     pub(super) fn total(&self, now: Timestamp) -> Total {
-        let most = self.gate.limits().mark_age;
-        let for_losses = self.portfolio.for_losses(now, most);
-        Total { known: self.portfolio.equity(now, most).ok(), for_losses }
+        let known = self.portfolio.equity(now, self.gate.limits().mark_age).ok();
+        Total { known, for_losses: self.for_losses(now) }
+    }
+
+    fn for_losses(&self, now: Timestamp) -> Usd {
+        self.portfolio.for_losses(now, self.gate.limits().mark_age)
     }
 
     /// What losses are measured by, against its references; absent before the first measurement.
     pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
-        self.track.equity(now, self.total(now).for_losses, self.gate.limits())
+        self.track.equity(now, self.for_losses(now), self.gate.limits())
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.

@@ -149,11 +149,13 @@ parameters! {
         most: Decimal = ParamKind::Decimal { low: "0", high: "1000" }, "most", "", Lower;
         /// Higher is tighter.
         pause: Duration = ParamKind::Seconds { low: 0, high: 100 }, "pause_s", "s", Higher;
+        /// Fewer are tighter.
+        markets: Vec<String> = ParamKind::Markets, "markets", "", Fewer;
     }
 }
 
 fn bounds(most: &str, pause: &str) -> Values {
-    changes(&[("most", most), ("pause_s", pause)])
+    changes(&[("most", most), ("pause_s", pause), ("markets", "a,b")])
 }
 
 fn bounds_opened(stored: Option<ParamBook>, file: &Values) -> (ParamBook, Vec<String>) {
@@ -179,6 +181,17 @@ fn of_a_file_only_what_tightens_is_taken_and_what_widens_is_told_until_it_is_all
     let Ok(Outcome::New(live)) = live else { panic!("a new version") };
     let (kept, told) = bounds_opened(Some(live), &bounds("800", "20"));
     assert_eq!((latest(&kept).values["most"].as_str(), told.len()), ("100", 0), "nobody edited the file");
+}
+
+#[test]
+fn of_a_list_in_the_file_what_is_gone_is_gone_and_what_is_new_waits() {
+    let (book, _) = bounds_opened(None, &bounds("500", "10"));
+    let mut file = bounds("500", "10");
+    file.insert("markets".into(), "b,c".into());
+    let (opened, told) = bounds_opened(Some(book), &file);
+    assert_eq!((latest(&opened).values["markets"].as_str(), told), ("b", vec!["markets a,b -> b,c".to_owned()]));
+    let (again, told) = bounds_opened(Some(opened.clone()), &file);
+    assert_eq!((&again, told), (&opened, vec!["markets b -> b,c".to_owned()]));
 }
 
 #[test]

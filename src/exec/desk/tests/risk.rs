@@ -397,8 +397,20 @@ fn shares_that_nobody_bids_for_count_as_nothing_for_losses_and_one_such_book_pro
         assert!(without_bids(&mut desk, second * 1_000).is_empty());
     }
     assert!(play(&mut desk, 7, &[dec!(0.50)]).is_empty());
-    let killed: Vec<String> = (8..14).flat_map(|second| without_bids(&mut desk, second * 1_000)).collect();
+    let emptied = |desk: &mut Desk, now: i64| {
+        let book = Book { bids: Vec::new(), asks: Vec::new(), ..book(at(now)) };
+        desk.on_data(PolymarketData::Book(book), at(now));
+        kills(&desk.on_tick(at(now)))
+    };
+    assert!((8..14).all(|second| emptied(&mut desk, second * 1_000).is_empty()), "an empty book says nothing");
+    let killed: Vec<String> = (14..20).flat_map(|second| without_bids(&mut desk, second * 1_000)).collect();
     assert_eq!(killed, ["daily_drawdown: 100 pUSD (limit 50 pUSD below the day's peak)"]);
+    let ended = Market { accepting_orders: false, closes_at: Some(at(20_000)), ..market() };
+    desk.on_data(PolymarketData::Market(ended), at(20_000));
+    assert!(
+        desk.losses_beyond(at(21_000)).is_empty(),
+        "after the end there are no bids anywhere: the last mark stands"
+    );
 }
 
 #[test]
