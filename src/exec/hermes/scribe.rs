@@ -388,13 +388,17 @@ pub(super) mod tests {
         let many = Waiting { writes: Arc::new(writes), cuts, after: vec![Effect::Heartbeat], ..Waiting::default() };
         scribe.push(many);
         scribe.push(batch(vec![number(50_000)]));
-        let mut followed_at = Vec::new();
+        let (mut failed, mut followed_at) = (0, Vec::new());
         while !scribe.is_empty() {
             match scribe.next().await {
                 Outcome::Durable(done) if done.iter().any(|batch| !batch.after.is_empty()) => {
                     followed_at.push(paper.kept.lock().expect("lock").len());
                 }
-                Outcome::Durable(_) | Outcome::Failed(_) => {}
+                Outcome::Durable(_) => {}
+                Outcome::Failed(error) => {
+                    failed += 1;
+                    assert!(failed <= 3, "{error}");
+                }
                 Outcome::Taken(..) | Outcome::Refused(..) => panic!("nothing was taken before, nothing is refused"),
             }
         }
