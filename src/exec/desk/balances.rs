@@ -270,6 +270,7 @@ impl Desk {
         for journal in self.portfolio.redeem(token, Size(-miss), payout, now) {
             step.journal(journal);
         }
+        self.stakes.stale();
         true
     }
 
@@ -333,7 +334,11 @@ impl Desk {
             Asset::Token(token) => self.portfolio.position(token).map(|position| position.market),
             Asset::Usd => None,
         };
-        let journal = correction(asset, market.unwrap_or_else(|| ACCOUNT.into()), more, note, now);
+        self.book_apart(correction(asset, market.unwrap_or_else(|| ACCOUNT.into()), more, note, now), step);
+    }
+
+    /// Books what is no trade's.
+    pub(super) fn book_apart(&mut self, journal: Journal, step: &mut Step) {
         self.portfolio.correct(journal.clone());
         self.stakes.stale();
         step.journal(journal);

@@ -81,9 +81,7 @@ impl Desk {
         }
         let more = balances.collateral.balance - self.portfolio.cash_shown().0;
         tracing::info!(pusd = %balances.collateral.balance, tokens = self.opening.taken.len(), "the account is taken over");
-        let journal = opening(Asset::Usd, ACCOUNT.into(), (more, Usd::ZERO), now);
-        self.portfolio.correct(journal.clone());
-        step.journal(journal);
+        self.book_apart(opening(Asset::Usd, ACCOUNT.into(), (more, Usd::ZERO), now), step);
         self.opening = Opening::default();
     }
 
@@ -100,8 +98,6 @@ impl Desk {
         let (first, second) = if more.is_sign_positive() { (first, second) } else { (second, first) };
         let known = first.cost_of(token, more).or_else(|| second.cost_of(token, more));
         let (market, cost) = known.unwrap_or_else(|| (ACCOUNT.into(), Usd::ZERO));
-        let journal = opening(Asset::Token(token.clone()), market, (more, cost), now);
-        self.portfolio.correct(journal.clone());
-        step.journal(journal);
+        self.book_apart(opening(Asset::Token(token.clone()), market, (more, cost), now), step);
     }
 }
