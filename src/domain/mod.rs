@@ -34,7 +34,7 @@ mod zone;
 pub use command::{Ack, AckVerdict, Action, Addressee, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
 pub use earnings::{Earned, Earnings, earnings};
-pub use event::{DeniedBy, MismatchEvent, TradeEvent};
+pub use event::{DeniedBy, MismatchEvent, TradeEvent, Withdrawal};
 pub use fill::{Fill, FillStatus, Role};
 pub use holding::{Held, Holding, Running, fold};
 pub use ids::{GroupId, IntentId, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};

@@ -101,6 +101,8 @@ impl Desk {
         self.enforce();
         let mut step = Step::default();
         step.writes.push(Write::Params(Box::new(book.clone())));
+        self.narrowed = true;
+        self.withdraw(now, &mut step);
         step.after.push(Effect::LimitsDurable(version));
         step.after.extend(book.in_force().cloned().map(|version| Effect::Emit(Box::new(TradeEvent::Params(version)))));
         step.after.push(Effect::Mirror(Box::new(book)));

@@ -20,6 +20,7 @@ mod restore;
 mod throttle;
 mod timers;
 mod view;
+mod withdraw;
 
 #[cfg(test)]
 mod tests;
@@ -294,6 +295,8 @@ pub(super) struct Desk {
     origin: Origin,
     gate: RiskGate,
     limits: limits::LimitBook,
+    /// The limits were tightened, and not every purchase that they may not admit has come to rest.
+    narrowed: bool,
     alerts: Alerts,
     /// How much of each limit is used, as it was measured last.
     uses: Vec<LimitUse>,

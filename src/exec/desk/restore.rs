@@ -60,6 +60,7 @@ impl Desk {
             origin,
             gate,
             limits,
+            narrowed: true,
             alerts: Alerts::default(),
             uses: Vec::new(),
             rules,

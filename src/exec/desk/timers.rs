@@ -17,7 +17,9 @@ const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
 /// How often a changed high of the rolling window is written.
 const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
 /// At most so many ids in one cancel.
-const CANCEL_AT_ONCE: usize = 500;
+pub(super) const CANCEL_AT_ONCE: usize = 500;
+/// Between two requests to cancel the same order.
+pub(super) const CANCEL_AGAIN: Duration = Duration::from_secs(10);
 /// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
 const BOOK_KEPT: Duration = Duration::from_mins(10);
 /// A market that closed this long ago, and of which nothing is held, is forgotten.
@@ -47,6 +49,7 @@ impl Desk {
         self.retry(now, &mut step);
         self.search(now, &mut step);
         self.cancel_rested(now, &mut step);
+        self.withdraw(now, &mut step);
         self.heartbeat(now, &mut step);
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
@@ -181,17 +184,7 @@ impl Desk {
             }
         };
         let due: Vec<Key> = self.active.iter().filter(due).take(CANCEL_AT_ONCE).cloned().collect();
-        let mut orders = Vec::new();
-        for key in due {
-            let Some(tracked) = self.orders.get_mut(&key) else { continue };
-            let Some(order) = tracked.row.order.order.clone() else { continue };
-            tracked.cancel_at = Some(now.plus(Duration::from_secs(10)));
-            orders.push(order);
-            self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
-        }
-        if !orders.is_empty() {
-            step.urgent.push(Effect::Cancel(orders));
-        }
+        self.cancel(due, now, step);
     }
 
     /// Asks for cancels of everything that rests, for an orderly end.

@@ -137,16 +137,20 @@ impl Desk {
         self.portfolio.at_stake(&mut holdings);
         let others = self.at_stake().filter(|key| Some(*key) != without);
         for (key, tracked) in others.filter_map(|key| self.orders.get(key).map(|tracked| (key, tracked))) {
-            let order = &tracked.row.order;
-            let fees = self.fees_of(&order.intent.market);
-            if self.risen.contains(key) {
-                let size = order.intent.size.max(order.matched) - order.traded;
-                holdings.add_intent(&OrderIntent { size, ..order.intent.clone() }, fees);
-            } else {
-                holdings.add_order(order, fees);
-            }
+            self.count(key, &tracked.row.order, &mut holdings);
         }
         holdings
+    }
+
+    /// Counts an order; one that has risen as a whole.
+    pub(super) fn count(&self, key: &Key, order: &Order, holdings: &mut Holdings) {
+        let fees = self.fees_of(&order.intent.market);
+        if self.risen.contains(key) {
+            let size = order.intent.size.max(order.matched) - order.traded;
+            holdings.add_intent(&OrderIntent { size, ..order.intent.clone() }, fees);
+        } else {
+            holdings.add_order(order, fees);
+        }
     }
 
     /// What a market charges; the most that any does while it is not known.
@@ -155,7 +159,7 @@ impl Desk {
     }
 
     /// Every order of which something may be at stake that no position shows, once each.
-    fn at_stake(&self) -> impl Iterator<Item = &Key> {
+    pub(super) fn at_stake(&self) -> impl Iterator<Item = &Key> {
         let ended = self.risen.iter().chain(self.untraded.keys().filter(|key| !self.risen.contains(*key)));
         self.active.iter().chain(ended.filter(|key| !self.active.contains(*key)))
     }

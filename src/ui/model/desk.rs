@@ -306,6 +306,7 @@ impl Desk {
             | TradeEvent::Kill(_)
             | TradeEvent::Mismatch(_)
             | TradeEvent::Alert(_)
+            | TradeEvent::Withdrawn(_)
             | TradeEvent::DeadLetter(_)
             | TradeEvent::Params(_) => {}
         }

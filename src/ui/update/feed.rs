@@ -1,7 +1,7 @@
 //! News of the desk.
 
 use crate::bus::BusLink;
-use crate::domain::{Alert, HermesState, TradeEvent};
+use crate::domain::{Alert, HermesState, TradeEvent, Withdrawal};
 use crate::ui::effect::Effect;
 use crate::ui::format;
 use crate::ui::model::{Link, Model};
@@ -97,6 +97,9 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
             let text = format!("{level} % of {control} reached: {value} of {limit} {unit} ({subject})");
             if *level < 95 { model.notices.warn(&text, now) } else { model.notices.bad(&text, now) }
         }
+        TradeEvent::Withdrawn(Withdrawal { intent, denial, .. }) if fresh => {
+            model.notices.warn(&format!("{intent} is cancelled, a tightened limit does not admit it: {denial}"), now);
+        }
         TradeEvent::DeadLetter(letter) if fresh => letters::news(&mut model.notices, letter, now),
         TradeEvent::Params(version) if fresh => {
             let changes: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
@@ -108,4 +111,22 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
     let gap = model.desk.apply_event(event);
     control::confirm(model);
     if gap { vec![Effect::Resnapshot] } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{Control, Denial, TradeEvent, Withdrawal};
+    use crate::ui::testing::{at, busy, event, feed};
+
+    #[test]
+    fn what_a_tightened_limit_takes_back_is_told_with_its_reason() {
+        let mut model = busy(120, 30);
+        let denial = Denial { control: Control::GrossExposure, value: "12 pUSD".into(), limit: "10 pUSD".into() };
+        let taken = TradeEvent::Withdrawn(Withdrawal { intent: "momentum-9".into(), denial, at: at(61) });
+        feed(&mut model, event("hermes", "h1", 71, at(61), taken), at(61));
+        let shown = model.notices.shown().map(|notice| notice.text.clone());
+        let text =
+            "momentum-9 is cancelled, a tightened limit does not admit it: gross_exposure: 12 pUSD (limit 10 pUSD)";
+        assert_eq!(shown.as_deref(), Some(text));
+    }
 }

@@ -235,3 +235,62 @@ fn a_drawdown_kills_with_control_value_and_limit_and_cannot_be_armed_while_it_la
     desk.limits_durable(2);
     assert!(!desk.objections(at(9_000)).join("; ").contains("drawdown"));
 }
+
+fn withdrawn(step: &Step) -> Vec<String> {
+    let told = |effect: &Effect| match effect {
+        Effect::Emit(event) => match event.as_ref() {
+            TradeEvent::Withdrawn(taken) => Some(format!("{} {}", taken.intent, taken.denial)),
+            _ => None,
+        },
+        _ => None,
+    };
+    step.effects().filter_map(told).collect()
+}
+
+fn cancels(step: &Step) -> Vec<OrderId> {
+    let orders = |effect: &Effect| if let Effect::Cancel(orders) = effect { Some(orders.clone()) } else { None };
+    step.urgent.iter().filter_map(orders).flatten().collect()
+}
+
+#[test]
+fn a_tightening_cancels_the_newest_resting_buys_until_the_rest_fits_and_never_a_sale() {
+    let mut desk = desk();
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(1));
+    for name in ["a", "b", "c"] {
+        sent(&mut desk, name, TimeInForce::Gtc);
+        answered(&mut desk, name, accepted(), 5);
+    }
+    desk.on_user_event(UserEvent::Order(venue_order("c", VenueOrderStatus::Live, Some(dec!(4)))), at(6));
+    desk.on_entry(&entry(9, OrderIntent { price: Price(dec!(0.60)), ..sale("s") }), &sign, at(7));
+    desk.clear_to_send(&key("s"), at(7)).expect("clear");
+    answered(&mut desk, "s", accepted(), 8);
+    // 5.175 are held, 2.07 of c are matched, and 3.105 of it and 5.175 of each of the others may be.
+    let step = changed(&mut desk, "gross_exposure", "17.595", false).expect("tighter");
+    assert_eq!(withdrawn(&step), ["c gross_exposure: 20.7 pUSD (limit 17.595 pUSD)"]);
+    assert_eq!((cancels(&step), state(&desk, "c")), (vec!["0xc".into()], OrderState::CancelPending));
+    let reason = desk.orders[&key("c")].row.order.reason.clone().unwrap_or_default();
+    assert!(reason.starts_with("withdrawn, the limit was tightened: gross_exposure: 20.7 pUSD"), "{reason}");
+    let step = changed(&mut desk, "gross_exposure", "12.42", false).expect("tighter");
+    assert_eq!(cancels(&step), ["0xb".into()], "what is on its way out makes room already");
+    let step = changed(&mut desk, "position_cap", "1", false).expect("tighter");
+    assert_eq!((cancels(&step), state(&desk, "s")), (vec!["0xa".into()], OrderState::Live));
+    assert!(cancels(&desk.on_tick(at(1_000))).is_empty());
+}
+
+#[test]
+fn a_buy_that_was_on_the_wire_is_withdrawn_once_it_rests() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    sent(&mut desk, "b", TimeInForce::Gtc);
+    answered(&mut desk, "b", unknown(), 6);
+    let step = changed(&mut desk, "open_orders", "1", false).expect("tighter");
+    assert_eq!(withdrawn(&step), ["a open_orders: 2 orders (limit 1 orders)"]);
+    let step = changed(&mut desk, "order_size", "9", false).expect("tighter");
+    assert!(cancels(&step).is_empty());
+    changed(&mut desk, "gross_exposure", "1", false).expect("tighter");
+    assert!(withdrawn(&desk.on_tick(at(100))).is_empty(), "of unknown outcome");
+    desk.on_user_event(UserEvent::Order(venue_order("b", VenueOrderStatus::Live, None)), at(200));
+    assert_eq!(withdrawn(&desk.on_tick(at(300))), ["b gross_exposure: 5.175 pUSD (limit 1 pUSD)"]);
+    assert!(withdrawn(&desk.on_tick(at(400))).is_empty());
+}
