@@ -28,7 +28,7 @@ impl Config {
                 subscribe_within: Duration::from_secs(10),
             },
             shard: Shard::WHOLE,
-            strategies: KINDS.iter().map(Kind::defaults).collect(),
+            strategies: KINDS.iter().map(Kind::embedded).collect(),
             limits: Limits {
                 reduce_only: false,
                 order_size: Size(dec!(100)),

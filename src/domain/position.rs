@@ -73,6 +73,9 @@ pub struct PositionPart {
     pub strategy: Option<StrategyId>,
     /// Shares held, provisional ones included.
     pub size: Size,
+    /// Shares in provisional purchases.
+    #[serde(default)]
+    pub pending_buys: Size,
     /// What they and those that may come back from provisional sales cost, their fees included.
     #[serde(default)]
     pub at_stake: Usd,

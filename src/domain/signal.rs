@@ -3,17 +3,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckResult, FeeSchedule, IntentId, MarketId, Price, Side, Size, Slug, StrategyId, Symbol, TimeInForce, Timestamp,
-    TokenId, Usd,
+    CheckResult, FeeSchedule, IntentId, MarketId, Measure, Price, Side, Size, Slug, StrategyId, Symbol, Text,
+    TimeInForce, Timestamp, TokenId, Usd,
 };
 
 /// One figure that a decision rested on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
     /// What it is: `volume`, `book Up`.
-    pub name: String,
+    pub name: Text,
     /// What it was, with its unit and, where there is one, what it was held against.
-    pub value: String,
+    pub value: Text,
 }
 
 /// Why a strategy wants to trade: its inputs, kept with every signal and order.
@@ -29,7 +29,10 @@ pub struct Rationale {
     #[serde(with = "rust_decimal::serde::str")]
     #[schemars(with = "String")]
     pub threshold: Decimal,
-    /// Configured length of the window, in milliseconds.
+    /// In what change and threshold are measured.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Configured length of the window, in milliseconds; 0 without one.
     pub window_ms: u64,
     /// How many ticks the window held.
     pub window_ticks: u64,

@@ -3,6 +3,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Text;
+
 /// The controls: those of the risk gate, one file each under `risk/checks/`, and what else Hermes watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -108,10 +110,10 @@ impl fmt::Display for Control {
 pub struct CheckResult {
     /// Which control.
     pub control: Control,
-    /// What was measured, as text with its unit where it has one.
-    pub value: String,
+    /// What was measured, with its unit where it has one.
+    pub value: Text,
     /// What is allowed.
-    pub limit: String,
+    pub limit: Text,
     /// Whether it passed.
     pub passed: bool,
 }

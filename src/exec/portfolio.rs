@@ -5,7 +5,10 @@
 
 mod balances;
 mod journals;
+mod losses;
 mod mark;
+mod opening;
+mod redeem;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use crate::domain::{
 use crate::risk::Holdings;
 
 pub use balances::{Expected, Range};
-pub use journals::correction;
+pub use journals::{correction, opening};
 use mark::Mark;
 
 /// What a sighting of a fill did.
@@ -98,6 +101,12 @@ impl Token {
         self.pending[0]
     }
 
+    fn bought_by(&self, strategy: Option<&StrategyId>) -> Size {
+        let fills = self.provisional.keys().filter_map(|leg| self.fills.get(leg));
+        let own = fills.filter(|fill| fill.side == Side::Buy && fill.strategy.as_ref() == strategy);
+        own.map(|fill| fill.size).fold(Size::ZERO, |all, size| all + size)
+    }
+
     const fn sold(&self) -> Size {
         self.pending[1]
     }
@@ -109,6 +118,15 @@ impl Token {
     }
 }
 
+/// Whether a token's market takes orders, as far as was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trading {
+    /// It did, when that was last told.
+    Open(Timestamp),
+    /// It does not any more, since then.
+    Ended(Timestamp),
+}
+
 /// All fills of the account and what follows from them.
 #[derive(Clone, Debug, Default)]
 pub struct Portfolio {
@@ -117,14 +135,16 @@ pub struct Portfolio {
     cash: Usd,
     /// Proceeds of sales that are not settled: part of the cash, and not ours yet.
     unsettled: Usd,
-    /// Whether what the desk began with is part of it.
-    opened: bool,
+    /// Since when what the account began with is part of it.
+    opened_at: Option<Timestamp>,
     /// When fills last changed, as far as a cache of balances may not have seen it.
     changed_at: HashMap<Leg, (TokenId, Timestamp)>,
     conflicts: HashSet<Leg>,
     marks: HashMap<TokenId, Mark>,
     payouts: HashMap<TokenId, Price>,
     slugs: HashMap<TokenId, Slug>,
+    trading: HashMap<TokenId, Trading>,
+    /// The end that its market names.
     closes: HashMap<TokenId, Timestamp>,
     dirty: HashSet<TokenId>,
     unsaved: HashSet<TokenId>,
@@ -172,16 +192,16 @@ impl Portfolio {
         (differ(known, seen) && self.conflicts.insert(leg)).then_some(kept)
     }
 
-    /// A fill as the ledger has it: booked long ago.
+    /// A fill as the ledger has it: booked when it was matched, or not long after.
     pub fn restore(&mut self, fill: &Fill) {
-        self.apply(fill, Timestamp::default());
+        self.apply(fill, fill.matched_at);
     }
 
     /// Books a journal that is not a fill's: the venue's figure is taken over.
     pub fn correct(&mut self, journal: Journal) {
         self.cash += fold([&journal]).cash;
         let Some(id) = journals::token_of(&journal).cloned() else {
-            self.opened = true;
+            self.opened_at = Some(self.opened_at.map_or(journal.at, |known| known.min(journal.at)));
             return;
         };
         let token = self.tokens.entry(id.clone()).or_default();
@@ -196,12 +216,19 @@ impl Portfolio {
     }
 
     /// Values what is held at the closing side of a book, to its depth; nobody there means that it is worth nothing. An older book
-    /// leaves the mark as it is, and so does one that is empty because its market has closed.
+    /// leaves the mark as it is; so does one without anybody on either side, and one with nobody on that side at or after the end of its
+    /// market, named or told.
     pub fn on_book(&mut self, book: &Book) {
         let Some(shares) = self.holding(&book.token).map(|holding| holding.shares) else { return };
         let mark = Mark::of(book);
-        let closed = self.closes.get(&book.token).is_some_and(|closes_at| book.event_at >= *closes_at);
-        if closed && !mark.closes(shares) || self.marks.get(&book.token).is_some_and(|known| known.at() > mark.at()) {
+        let ended = self.trading.get(&book.token).and_then(|trading| trading.ended());
+        let ends = [ended, self.closes.get(&book.token).copied()];
+        let closed = ends.into_iter().flatten().any(|end| book.event_at >= end);
+        let says_nothing = book.bids.is_empty() && book.asks.is_empty();
+        if says_nothing
+            || closed && !mark.closes(shares)
+            || self.marks.get(&book.token).is_some_and(|known| known.at() > mark.at())
+        {
             return;
         }
         let price = mark.price(shares);
@@ -227,11 +254,13 @@ impl Portfolio {
         unsaved.into_iter().filter_map(mark).collect()
     }
 
-    /// Learns a market's name and end and, once it is resolved, its payouts. The first result stands: gives the first payout that is
-    /// told to be another, as `(token, kept, told)`.
-    pub fn on_market(&mut self, market: &Market) -> Option<(TokenId, Price, Price)> {
+    /// Learns a market's name, whether it takes orders and, once it is resolved, its payouts. The first result stands: gives the first
+    /// payout that is told to be another, as `(token, kept, told)`.
+    pub fn on_market(&mut self, market: &Market, now: Timestamp) -> Option<(TokenId, Price, Price)> {
         let mut contradicted = None;
         for outcome in &market.tokens {
+            let trading = trading(market, self.trading.get(&outcome.token).copied(), now);
+            self.trading.insert(outcome.token.clone(), trading);
             if let Some(closes_at) = market.closes_at {
                 self.closes.insert(outcome.token.clone(), closes_at);
             }
@@ -259,6 +288,7 @@ impl Portfolio {
             self.slugs.remove(&outcome.token);
             self.payouts.remove(&outcome.token);
             self.marks.remove(&outcome.token);
+            self.trading.remove(&outcome.token);
             self.closes.remove(&outcome.token);
         }
     }
@@ -329,6 +359,7 @@ impl Portfolio {
         let part = |(owner, part): (&(TokenId, Option<StrategyId>), &Holding)| PositionPart {
             strategy: owner.1.clone(),
             size: part.shares,
+            pending_buys: known.bought_by(owner.1.as_ref()),
             at_stake: unsold.parts.get(owner).map_or(Usd::ZERO, cost),
             avg_price: part.average(),
             realised: part.realised,
@@ -382,7 +413,8 @@ impl Portfolio {
     }
 
     /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at what a book
-    /// that was confirmed within `most` takes it for. Between close and result there are no books, and the last mark stands.
+    /// that was confirmed within `most` takes it for. Between the end of its trading and its result there are no books, and a mark that
+    /// was fresh at that end stands.
     ///
     /// # Errors
     /// What cannot be valued, in words.
@@ -407,14 +439,15 @@ impl Portfolio {
             None => token.to_string(),
         };
         let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;
-        let age = now.since(mark.at());
-        let resolving = self.closes.get(token).is_some_and(|closes_at| now >= *closes_at);
-        if resolving || age <= most {
+        let ended = self.trading.get(token).and_then(|trading| trading.ended());
+        let age = ended.unwrap_or(now).since(mark.at());
+        if age <= most {
             return Ok(mark.worth(shares));
         }
         Err(format!(
-            "the price of token {} is {} s old, at most {} s are allowed",
+            "the price of token {} {} {} s old, at most {} s are allowed",
             name(),
+            if ended.is_some() { "was, when its trading ended," } else { "is" },
             age.as_secs(),
             most.as_secs()
         ))
@@ -450,6 +483,43 @@ impl Portfolio {
     pub fn take_changed(&mut self) -> Vec<Position> {
         let dirty: Vec<TokenId> = self.dirty.drain().collect();
         dirty.iter().filter_map(|token| self.position(token)).collect()
+    }
+}
+
+/// At most so many of these, those behind `after` first, so that all have their turn.
+fn turn<'a>(tokens: impl Iterator<Item = &'a TokenId>, most: usize, after: Option<&TokenId>) -> Vec<TokenId> {
+    let (begun, behind): (Vec<&TokenId>, Vec<&TokenId>) =
+        tokens.partition(|token| after.is_some_and(|after| *token <= after));
+    behind.into_iter().chain(begun).take(most).cloned().collect()
+}
+
+/// What a description says of its market's trading. A market may take orders beyond the end that it names, so only that it takes none
+/// is an end: at the named end, unless it was seen to take some afterwards or has none yet.
+fn trading(market: &Market, known: Option<Trading>, now: Timestamp) -> Trading {
+    if market.accepting_orders {
+        return Trading::Open(now);
+    }
+    match known {
+        Some(ended @ Trading::Ended(_)) => ended,
+        known => {
+            let open = known.map_or(Timestamp::default(), Trading::at);
+            Trading::Ended(market.closes_at.unwrap_or(now).max(open).min(now))
+        }
+    }
+}
+
+impl Trading {
+    const fn at(self) -> Timestamp {
+        match self {
+            Self::Open(at) | Self::Ended(at) => at,
+        }
+    }
+
+    const fn ended(self) -> Option<Timestamp> {
+        match self {
+            Self::Open(_) => None,
+            Self::Ended(at) => Some(at),
+        }
     }
 }
 

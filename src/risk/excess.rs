@@ -86,7 +86,7 @@ fn refusal(
     let of_market: &[Check] = if market.is_some() { &OF_MARKET } else { &[] };
     let mut results = OF_ALL.iter().chain(of_market).map(|check| check(intent, &view, limits, now));
     let failed = results.find(|result| !result.passed)?;
-    Some(Denial { control: failed.control, value: failed.value, limit: failed.limit })
+    Some(Denial { control: failed.control, value: failed.value.to_string(), limit: failed.limit.to_string() })
 }
 
 #[cfg(test)]

@@ -111,8 +111,8 @@ impl RiskGate {
             let result = check(&intent, view, &self.limits, now);
             let denial = (!result.passed).then(|| Denial {
                 control: result.control,
-                value: result.value.clone(),
-                limit: result.limit.clone(),
+                value: result.value.to_string(),
+                limit: result.limit.to_string(),
             });
             measured.push(result);
             if let Some(denial) = denial {

@@ -26,6 +26,6 @@ pub use group::Group;
 pub use holdings::{Commitment, Equity, Holdings, TokenHolding};
 pub use limits::Limits;
 pub use recent::Recent;
-pub use track::{Day, Track};
+pub use track::{Day, Total, Track};
 pub use uses::{Measured, uses};
 pub use worst::worst_loss;

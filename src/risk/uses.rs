@@ -18,11 +18,11 @@ pub struct Measured<'a> {
     pub holdings: &'a Holdings,
     /// What the gate let through lately.
     pub recent: &'a Recent,
-    /// Equity against its references; absent while it is not known, and then nothing is said of losses.
-    pub equity: Option<Equity>,
+    /// What losses are measured by, against its references; absent before the first measurement.
+    pub losses: Option<Equity>,
     /// The markets that are known.
     pub markets: &'a HashMap<MarketId, Market>,
-    /// What books and venue seem to differ by, and what is allowed.
+    /// What books and venue differed by lately and seem to differ by now, and what is allowed.
     pub mismatch: (Usd, Usd),
 }
 
@@ -51,7 +51,7 @@ fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
         pusd(Control::Mismatch, differs, allowed),
         LimitUse::new(Control::OpenOrders, ACCOUNT, open, "orders"),
     ];
-    if let Some(equity) = measured.equity {
+    if let Some(equity) = measured.losses {
         uses.push(pusd(Control::DailyLoss, equity.day_loss(), limits.daily_loss));
         uses.push(pusd(Control::DailyDrawdown, equity.drawdown(), limits.daily_drawdown));
         uses.push(pusd(Control::RollingLoss, equity.rolling_loss(), limits.rolling_loss));
@@ -131,7 +131,7 @@ mod tests {
         let measured = Measured {
             holdings: &bench.holdings,
             recent: &bench.recent,
-            equity,
+            losses: equity,
             markets: &markets,
             mismatch: (Usd(dec!(1)), Usd(dec!(5))),
         };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AckVerdict, Alert, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent,
-    Order, OrderCounts, OrderId, OrderState, ParamBook, Price, StrategyHalt, Timestamp, TokenId, Usd,
+    Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt, Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -25,7 +25,7 @@ pub struct InboxRow {
     pub entry: String,
     /// The run of Hermes that took it.
     pub boot: String,
-    /// The entry's payload, clipped to 8,192 bytes.
+    /// The entry's payload, whole.
     pub payload: String,
     /// When.
     pub at: Timestamp,
@@ -42,15 +42,27 @@ pub struct OrderRow {
     pub accepted: bool,
     /// It was not ours by intent: placed by hand or by another program, and taken into the books.
     pub adopted: bool,
-    /// How often its bytes left, as far as the answers were written down.
+    /// How often its bytes left, as far as the answers were written down; at least once when a crash lost the answer.
     #[serde(default)]
     pub posts: u32,
+    /// What first kept it from the venue, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<String>,
+    /// Shares that its bytes ask for, when these are not those that were approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<Size>,
     /// The fencing token under which it was last written: stamped by the ledger, whatever is given. 0 before any lease.
     #[serde(skip)]
     pub token: u64,
 }
 
 impl OrderRow {
+    /// Shares that the order asks for at the venue.
+    #[must_use]
+    pub fn shares(&self) -> Size {
+        self.shares.unwrap_or(self.order.intent.size)
+    }
+
     /// What this order adds to the counters. An adopted one counts only while it is open.
     #[must_use]
     pub fn counts(&self) -> OrderCounts {
@@ -213,6 +225,8 @@ pub struct Memory {
     pub mode: Option<String>,
     /// The book of the limits.
     pub limits: Option<ParamBook>,
+    /// The books of strategies' parameters.
+    pub params: Vec<ParamBook>,
 }
 
 /// What can go wrong with the ledger.

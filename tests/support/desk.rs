@@ -261,6 +261,20 @@ impl Home {
     }
 }
 
+/// Standard output of a command that must succeed.
+pub(crate) fn ok(home: &Home, args: &[&str]) -> String {
+    let output = home.run(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The same as JSON.
+pub(crate) fn json(home: &Home, args: &[&str]) -> Value {
+    let text = ok(home, args);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
+}
+
 /// A decimal string of the status document or the truth, as a number to compare.
 pub(crate) fn decimal(value: &Value) -> rust_decimal::Decimal {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is not a decimal string"))

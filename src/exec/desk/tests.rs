@@ -1,17 +1,22 @@
 //! The desk's decisions, case by case; what the cases share is here too.
 
+mod account;
 mod barrier;
 mod health;
+mod holes;
 mod joined;
 mod letters;
 mod limits;
 mod markets;
 mod money;
+mod pieces;
 mod recall;
 mod restore;
+mod risen;
 mod risk;
 mod sequences;
 mod stake;
+mod tries;
 mod unknown;
 
 use std::time::Duration;
@@ -24,7 +29,7 @@ use super::*;
 use crate::bus::{Entry, Origin as Writer, encode};
 use crate::domain::*;
 use crate::exec::Settings;
-use crate::exec::portfolio::correction;
+use crate::exec::portfolio::{correction, opening};
 use crate::exec::venue::{Allowance, PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
 use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
@@ -107,6 +112,7 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
         source: "BTC/USD".into(),
         change: dec!(0.001),
         threshold: dec!(0.0005),
+        measure: crate::domain::Measure::Relative,
         window_ms: 1000,
         window_ticks: 3,
         first: Price(dec!(1)),
@@ -127,7 +133,13 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
 fn sign(approved: &Approved<OrderIntent>, _market: &Market) -> Result<Signed, SignError> {
     let (intent, attempt) = (&approved.inner().intent, approved.inner().attempt);
     let id = if attempt == 1 { format!("0x{intent}") } else { format!("0x{intent}#{attempt}") };
-    let order = SignedOrder::new(approved, OrderId::new(id), Bytes::from_static(b"body"), "digest".into());
+    let order = SignedOrder::new(
+        approved,
+        OrderId::new(id),
+        approved.inner().size,
+        Bytes::from_static(b"body"),
+        "digest".into(),
+    );
     Ok(Signed { order, begun: at(2), done: at(2) })
 }
 
@@ -138,7 +150,7 @@ fn latch(epoch: u64, state: KillState) -> KillLatch {
 /// A desk as the ledger has it, with a million pUSD that nobody limits, unless the ledger knows better.
 fn restored(mut memory: Memory) -> (Desk, Step) {
     if memory.corrections.is_empty() {
-        memory.corrections.push(correction(Asset::Usd, "account".into(), dec!(1_000_000), "opened".into(), at(0)));
+        memory.corrections.push(opening(Asset::Usd, "account".into(), (dec!(1_000_000), Usd::ZERO), at(0)));
     }
     let (mut desk, step) = restored_as_it_is(memory);
     desk.purse.counted(&[unbounded()]);
@@ -161,7 +173,7 @@ fn restored_as_it_is(memory: Memory) -> (Desk, Step) {
         mismatch_limit: Usd(dec!(5)),
         breaker_rejections: 5,
     };
-    let origin = Origin { mode: Mode::Sim, boot: "boot".into() };
+    let origin = Origin { mode: Mode::Sim, boot: "boot".into(), takeover: false };
     let rules = Rules::of(&settings);
     Desk::restore(origin, RiskGate::new(limits()), rules, latch(1, KillState::Armed), memory, at(0)).expect("restores")
 }
@@ -181,6 +193,7 @@ fn unopened() -> Desk {
 }
 
 fn ready(desk: &mut Desk) {
+    desk.on_user_event(UserEvent::Connected, at(0));
     desk.on_tick(at(0));
     desk.on_snapshot(at(0), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(1));
     desk.on_data(PolymarketData::Market(market()), at(1));
@@ -379,6 +392,10 @@ fn a_transient_answer_is_retried_after_a_lookup_and_given_up_at_the_deadline() {
         Some(at(1_312)),
         at(1_313),
     );
+    assert_eq!((letters(&step), acks(&step)), (vec![], 0), "what was sent is looked up first, at its deadline");
+    let step = desk.on_tick(at(2_001));
+    assert_eq!((lookups(&step), letters(&step)), (1, vec![]));
+    let step = desk.on_lookup(&"0xa".into(), at(2_001), absent(), at(2_010));
     assert_eq!((letters(&step), acks(&step)), (vec![DeadLetterReason::Exhausted], 1));
     assert_eq!(state(&desk, "a"), OrderState::Expired);
 }
@@ -483,6 +500,7 @@ impl CancelAnswerOf {
 fn nothing_is_sent_before_the_first_comparison_is_clean() {
     let (mut desk, _) = restored(Memory::default());
     assert_eq!(desk.trading_state(at(0)), TradingState::Halted);
+    desk.on_user_event(UserEvent::Connected, at(0));
     let step = desk.on_tick(at(0));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })));
     desk.on_snapshot(at(0), Err(VenueError::Unreachable("down".into())), at(10));

@@ -5,7 +5,7 @@ use crate::domain::{OrderIntent, OrderState, Side, Timestamp, TradeEvent, Withdr
 use crate::risk::{Holdings, excess};
 
 /// What a cancel can still take back, and everything else that is at stake.
-struct Stakes {
+struct AtStake {
     fixed: Holdings,
     resting: Vec<(Key, OrderIntent)>,
     /// Whether purchases are on the wire, or of unknown outcome, which may come to rest.
@@ -19,7 +19,7 @@ impl Desk {
         if !self.narrowed {
             return;
         }
-        let Stakes { fixed, resting, coming } = self.stakes();
+        let AtStake { fixed, resting, coming } = self.told_apart();
         self.narrowed = coming;
         let (keys, intents): (Vec<Key>, Vec<OrderIntent>) = resting.into_iter().unzip();
         let mut cancelled = Vec::new();
@@ -33,8 +33,8 @@ impl Desk {
         self.cancel(cancelled, now, step);
     }
 
-    fn stakes(&self) -> Stakes {
-        let mut stakes = Stakes { fixed: Holdings::new(), resting: Vec::new(), coming: false };
+    fn told_apart(&self) -> AtStake {
+        let mut stakes = AtStake { fixed: Holdings::new(), resting: Vec::new(), coming: false };
         self.portfolio.at_stake(&mut stakes.fixed);
         for (key, order) in self.at_stake().filter_map(|key| self.orders.get(key).map(|known| (key, &known.row.order)))
         {
@@ -53,7 +53,7 @@ impl Desk {
                 }
                 _ => {
                     stakes.coming |= buy && order.state.is_open();
-                    self.count(key, order, &mut stakes.fixed);
+                    self.commitment(key).into_iter().for_each(|commitment| stakes.fixed.commit(commitment));
                 }
             }
         }
@@ -66,9 +66,13 @@ impl Desk {
         for key in keys {
             let Some(tracked) = self.orders.get_mut(&key) else { continue };
             let Some(order) = tracked.row.order.order.clone() else { continue };
-            tracked.cancel_at = Some(now.plus(super::timers::CANCEL_AGAIN));
+            tracked.cancel_at = Some(now.plus(super::timers::CANCEL_LASTS));
             orders.push(order);
+            if tracked.state().is_terminal() {
+                continue;
+            }
             self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
+            step.may_cut();
         }
         for orders in orders.chunks(super::timers::CANCEL_AT_ONCE) {
             step.urgent.push(super::Effect::Cancel(orders.to_vec()));

@@ -101,7 +101,8 @@ fn a_position_is_worth_what_the_book_takes_of_it() {
     portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.45), dec!(0.55), 6) });
     assert_eq!(value(&portfolio), Ok(Usd::ZERO), "nobody buys any");
     portfolio.on_book(&book(dec!(0.45), dec!(0.55), 7));
-    portfolio.on_market(&Market { closes_at: Some(Timestamp::from_secs(8)), ..market(None) });
+    let over = Market { closes_at: Some(Timestamp::from_secs(8)), accepting_orders: false, ..market(None) };
+    portfolio.on_market(&over, Timestamp::from_secs(8));
     portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.45), dec!(0.55), 8) });
     assert_eq!(value(&portfolio), Ok(Usd(dec!(4.5))), "empty because it is over");
 }
@@ -116,7 +117,7 @@ fn shares_that_are_owed_cost_what_the_asks_want_and_the_rest_a_whole_pusd_each()
 #[test]
 fn resolution_pays_out_and_the_position_stays() {
     let mut portfolio = portfolio(&[fill(1, Side::Buy, dec!(10), dec!(0.40), 1)]);
-    portfolio.on_market(&market(Some([Price(dec!(1)), Price(dec!(0))])));
+    portfolio.on_market(&market(Some([Price(dec!(1)), Price(dec!(0))])), Timestamp::default());
     let position = portfolio.position(&"1".into()).expect("held");
     assert_eq!((position.size, position.payout), (Size(dec!(10)), Some(Price(dec!(1)))));
     assert_eq!(portfolio.pnl().total, Usd(dec!(6.0)));

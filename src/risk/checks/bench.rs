@@ -6,8 +6,8 @@ use rust_decimal::dec;
 
 use super::Check;
 use crate::domain::{
-    Book, CheckResult, FeeSchedule, Funds, Level, Market, OrderIntent, OutcomeToken, Position, Price, Protocol, Side,
-    Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
+    Book, CheckResult, FeeSchedule, Funds, Level, Market, OrderIntent, OutcomeToken, Position, PositionPart, Price,
+    Protocol, Side, Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use crate::risk::{Equity, Group, Holdings, Limits, Recent, RiskView};
 
@@ -204,7 +204,20 @@ pub(crate) fn position(token: &str, size: &str, avg_price: &str) -> Position {
         realised_confirmed: Usd::ZERO,
         unrealised: None,
         fees: Usd::ZERO,
-        parts: Vec::new(),
+        parts: vec![part("momentum", shares, Usd::ZERO)],
+    }
+}
+
+/// A strategy's part in a position.
+pub(crate) fn part(strategy: &str, size: Size, at_stake: Usd) -> PositionPart {
+    PositionPart {
+        strategy: Some(strategy.into()),
+        size,
+        pending_buys: Size::ZERO,
+        at_stake,
+        avg_price: Price(dec!(0.50)),
+        realised: Usd::ZERO,
+        fees: Usd::ZERO,
     }
 }
 

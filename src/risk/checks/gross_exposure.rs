@@ -1,6 +1,6 @@
 //! pUSD at stake over all markets, open orders and fees included.
 
-use super::verdict;
+use super::{pusd, verdict};
 use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
 use crate::risk::{Limits, RiskView};
 
@@ -16,12 +16,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
         }
         Side::Sell => (gross, true),
     };
-    verdict(
-        Control::GrossExposure,
-        format!("{} pUSD", after.decimal().normalize()),
-        format!("{} pUSD", limits.gross_exposure),
-        passed,
-    )
+    verdict(Control::GrossExposure, pusd(after), pusd(limits.gross_exposure), passed)
 }
 
 #[cfg(test)]

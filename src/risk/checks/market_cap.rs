@@ -1,7 +1,7 @@
 //! Shares held of both outcomes of one market, open orders included.
 
-use super::{shares, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
+use super::{shares, unknown, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// A buy: shares held and being bought of both outcomes and those wanted together stay within the cap. A sale adds none and passes.
@@ -13,12 +13,17 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
         return verdict(Control::MarketCap, "a sale", limit, true);
     }
     let Some(market) = view.market else {
-        return verdict(Control::MarketCap, format!("market {} is not known", intent.market), limit, false);
+        return verdict(Control::MarketCap, unknown(intent), limit, false);
     };
     let before = view.holdings.shares_of(market);
     let total = before + intent.size;
-    let parts = format!("{} held or being bought of both outcomes, {} wanted", before.0.normalize(), intent.size);
-    verdict(Control::MarketCap, format!("{}: {parts}", shares(total)), limit, total <= limits.market_cap)
+    let wanted = intent.size;
+    let value = text!(
+        "{}: {} held or being bought of both outcomes, {wanted} wanted",
+        shares(total),
+        before.decimal().normalize()
+    );
+    verdict(Control::MarketCap, value, limit, total <= limits.market_cap)
 }
 
 #[cfg(test)]
@@ -44,7 +49,7 @@ mod tests {
         assert!(bench.run(check, &down("40")).passed);
         let denied = bench.run(check, &buy("0.50", "40.01"));
         assert_eq!(
-            (denied.passed, denied.value.as_str()),
+            (denied.passed, &*denied.value.to_string()),
             (false, "200.01 shares: 160 held or being bought of both outcomes, 40.01 wanted")
         );
     }

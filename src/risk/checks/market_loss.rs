@@ -1,21 +1,21 @@
 //! What one market can lose in its worst outcome, open orders and fees included.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use super::{pusd, unknown, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView, worst_loss};
 
 /// The worst loss after this intent, at most the limit. What adds nothing to it, a hedge or a sale of shares that hedge nothing,
 /// passes also beyond the limit. Without the market its outcomes are not known, so nothing can be said and the intent is refused.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let limit = format!("{} pUSD", limits.market_loss);
+    let limit = pusd(limits.market_loss);
     let Some(market) = view.market else {
-        return verdict(Control::MarketLoss, format!("market {} is not known", intent.market), limit, false);
+        return verdict(Control::MarketLoss, unknown(intent), limit, false);
     };
     let loss = worst_loss(market, view.holdings, Some(intent));
     let adds = loss > worst_loss(market, view.holdings, None);
     let passed = loss <= limits.market_loss || !adds;
-    verdict(Control::MarketLoss, format!("{} pUSD in the worst outcome", loss.decimal().normalize()), limit, passed)
+    verdict(Control::MarketLoss, text!("{} in the worst outcome", pusd(loss)), limit, passed)
 }
 
 #[cfg(test)]

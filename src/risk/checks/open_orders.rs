@@ -1,7 +1,7 @@
 //! How many orders are open at one time.
 
 use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// Orders open, unknown or on their way, this one included, at most the limit.
@@ -9,7 +9,8 @@ use crate::risk::{Limits, RiskView};
 pub fn check(_intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let after = view.holdings.open().count() + 1;
     let passed = u32::try_from(after).is_ok_and(|after| after <= limits.open_orders);
-    verdict(Control::OpenOrders, format!("{after} orders"), format!("{} orders", limits.open_orders), passed)
+    let most = limits.open_orders;
+    verdict(Control::OpenOrders, text!("{after} orders"), text!("{most} orders"), passed)
 }
 
 #[cfg(test)]

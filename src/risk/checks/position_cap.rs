@@ -1,24 +1,29 @@
 //! Shares held of one token, open orders included.
 
 use super::{shares, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
-/// A buy: shares held, being bought and wanted together stay within the cap. A sale: never more than is held and not on
-/// sale already, since nothing is sold short.
+/// A buy: shares held, being bought and wanted together stay within the cap. A sale: never more than its strategy holds and has not on
+/// sale already, since nothing is sold short, and nobody sells what another strategy has bought.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let holding = view.holdings.token(&intent.token);
     let (value, limit, passed) = match intent.side {
         Side::Buy => {
             let total = holding.held_long() + holding.buying + intent.size;
-            let parts = format!("{} held, {} being bought, {} wanted", holding.held, holding.buying, intent.size);
-            (format!("{}: {parts}", shares(total)), limits.position_cap, total <= limits.position_cap)
+            let (held, buying, wanted) = (holding.held, holding.buying, intent.size);
+            (
+                text!("{}: {held} held, {buying} being bought, {wanted} wanted", shares(total)),
+                limits.position_cap,
+                total <= limits.position_cap,
+            )
         }
         Side::Sell => {
-            let sellable = holding.sellable();
-            let parts = format!("{} held, {} on sale", holding.held, holding.selling);
-            (format!("{} to sell: {parts}", shares(intent.size)), sellable, intent.size <= sellable)
+            let sellable = view.holdings.sellable_by(intent.strategy.as_str(), &intent.token);
+            let (wanted, held, selling) = (intent.size, holding.held, holding.selling);
+            let value = text!("{} to sell: {held} held, {selling} on sale, by all strategies", shares(wanted));
+            (value, sellable, intent.size <= sellable)
         }
     };
     verdict(Control::PositionCap, value, shares(limit), passed)
@@ -48,6 +53,17 @@ mod tests {
         bench.reserve(&sell("0.50", "10"));
         assert!(bench.run(check, &sell("0.50", "20")).passed);
         assert!(!bench.run(check, &sell("0.50", "20.01")).passed);
+    }
+
+    #[test]
+    fn nobody_sells_what_another_strategy_holds() {
+        let mut bench = Bench::new();
+        bench.hold("up", "30", "0.50");
+        let other = |size: &str| OrderIntent { strategy: "reversion".into(), ..sell("0.50", size) };
+        assert!(!bench.run(check, &other("5")).passed);
+        bench.reserve(&other("25"));
+        assert!(bench.run(check, &sell("0.50", "5")).passed);
+        assert!(!bench.run(check, &sell("0.50", "5.01")).passed, "the account has no more to deliver");
     }
 
     #[test]

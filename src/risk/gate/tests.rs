@@ -52,7 +52,7 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::RollingLoss,
         ]
     );
-    assert!(approved.checks().iter().all(|check| check.passed && !check.value.is_empty() && !check.limit.is_empty()));
+    assert!(approved.checks().iter().all(|check| check.passed && check.value != "" && check.limit != ""));
 }
 
 #[test]

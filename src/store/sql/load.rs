@@ -67,7 +67,8 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
     let latches = facts::<KillLatch>(session, "latch").await?;
     let days = facts::<DayRow>(session, "day").await?;
     let modes = facts::<String>(session, "meta").await?;
-    let books = facts::<ParamBook>(session, "params").await?;
+    let books = facts::<ParamBook>(session, "params").await?.into_iter().map(|(_, book)| book);
+    let (limits, params): (Vec<_>, Vec<_>) = books.partition(|book| book.strategy.as_str() == RISK);
     let marks = facts::<Marked>(session, "mark").await?;
     let highs = facts::<Highest>(session, "equity").await?;
     let mut highs: Vec<_> = highs.into_iter().map(|(_, span)| (span.start, span.high)).collect();
@@ -88,7 +89,8 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
         dead_letters: waiting.cast_unsigned(),
         letters: letters.iter().map(letter).collect::<Result<_, _>>()?,
         unpublished: unpublished.iter().map(letter).collect::<Result<_, _>>()?,
-        limits: books.into_iter().find(|(name, _)| name == RISK).map(|(_, book)| book),
+        limits: limits.into_iter().next(),
+        params,
         mode: modes.into_iter().find(|(key, _)| key == "mode").map(|(_, mode)| mode),
     })
 }

@@ -43,7 +43,7 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
 }
 
 /// Tells of what a trader must not miss between two snapshots: another Hermes at work, a new concern about the
-/// bus, a strategy that was halted.
+/// bus or the limits, a strategy that was halted.
 fn changes(model: &mut Model, state: &HermesState) {
     let Some(books) = &model.desk.books else { return };
     if let (Some(before), Some(token)) = (books.fencing_token, state.fencing_token)
@@ -53,10 +53,12 @@ fn changes(model: &mut Model, state: &HermesState) {
         model.notices.bad(&text, model.now);
     }
     let concerns = state.bus_concerns.iter().filter(|concern| !books.bus_concerns.contains(concern));
+    let limits = state.limit_concerns.iter().filter(|concern| !books.limit_concerns.contains(concern));
     let halted = |strategy| books.halted.iter().any(|known| known.strategy == strategy);
     let halts = state.halted.iter().filter(|halt| !halted(halt.strategy.clone()));
     for text in concerns
         .map(|concern| format!("bus: {concern}"))
+        .chain(limits.map(|concern| format!("limits: {concern}")))
         .chain(halts.map(|halt| format!("{} halted: {}", halt.strategy, halt.why)))
     {
         model.notices.bad(&text, model.now);
@@ -111,22 +113,4 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
     let gap = model.desk.apply_event(event);
     control::confirm(model);
     if gap { vec![Effect::Resnapshot] } else { Vec::new() }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::domain::{Control, Denial, TradeEvent, Withdrawal};
-    use crate::ui::testing::{at, busy, event, feed};
-
-    #[test]
-    fn what_a_tightened_limit_takes_back_is_told_with_its_reason() {
-        let mut model = busy(120, 30);
-        let denial = Denial { control: Control::GrossExposure, value: "12 pUSD".into(), limit: "10 pUSD".into() };
-        let taken = TradeEvent::Withdrawn(Withdrawal { intent: "momentum-9".into(), denial, at: at(61) });
-        feed(&mut model, event("hermes", "h1", 71, at(61), taken), at(61));
-        let shown = model.notices.shown().map(|notice| notice.text.clone());
-        let text =
-            "momentum-9 is cancelled, a tightened limit does not admit it: gross_exposure: 12 pUSD (limit 10 pUSD)";
-        assert_eq!(shown.as_deref(), Some(text));
-    }
 }

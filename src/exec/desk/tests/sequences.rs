@@ -152,7 +152,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let opening = correction(Asset::Usd, "account".into(), CASH, "opened".into(), at(0));
+        let opening = opening(Asset::Usd, "account".into(), (CASH, Usd::ZERO), at(0));
         let (mut desk, _) = restored(Memory { corrections: vec![opening], ..Memory::default() });
         ready(&mut desk);
         set(&mut desk, &tight(), 0);

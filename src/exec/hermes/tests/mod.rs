@@ -1,5 +1,6 @@
 //! The runner with a scripted venue, a bus in memory and a real `SQLite` file.
 
+mod beats;
 mod bus;
 mod house;
 mod kill;
@@ -366,6 +367,7 @@ fn rationale() -> Rationale {
         source: "BTC/USD".into(),
         change: dec!(0.001),
         threshold: dec!(0.0005),
+        measure: crate::domain::Measure::Relative,
         window_ms: 1000,
         window_ticks: 3,
         first: Price(dec!(1)),

@@ -530,9 +530,10 @@ async fn a_strategy_configured_twice_is_refused() {
         limits: bench::limits(),
     };
     let error = run(settings, TestBus::new(), CancellationToken::new()).await.expect_err("one state for two");
-    assert_eq!(error.to_string(), "strategy 'momentum' is configured twice for BTC/USD");
+    assert_eq!(error.to_string(), "strategy 'momentum' is configured twice");
 }
 
+mod instruments;
 mod kept;
 mod params;
 mod weather;

@@ -22,7 +22,7 @@ fn verdict(effects: &[Effect]) -> Result<OrderIntent, Control> {
 #[test]
 fn nothing_is_emitted_before_hermes_was_heard() {
     let mut scene = Scene::new();
-    scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], bench::limits());
+    scene.engine = Engine::new(Running::<Momentum>::all(&params()), bench::limits());
     scene.list(OPENS);
     scene.books("0.49", "0.51");
     scene.warm();
@@ -170,7 +170,7 @@ fn the_same_events_give_the_same_intents() {
 fn what_was_emitted_counts_against_the_limits_before_hermes_has_seen_it() {
     let mut scene = Scene::new();
     let limits = Limits { position_cap: crate::domain::Size(dec!(39)), ..bench::limits() };
-    scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], limits);
+    scene.engine = Engine::new(Running::<Momentum>::all(&params()), limits);
     scene.list(OPENS);
     scene.refresh();
     scene.warm();
