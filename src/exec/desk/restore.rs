@@ -37,6 +37,24 @@ fn track(memory: &Memory, portfolio: &Portfolio, limits: &Limits, now: Timestamp
     track
 }
 
+fn portfolio_of(memory: &Memory, now: Timestamp) -> Portfolio {
+    let mut portfolio = Portfolio::new();
+    for market in &memory.markets {
+        portfolio.on_market(market, now);
+    }
+    for fill in &memory.fills {
+        portfolio.restore(fill);
+    }
+    for journal in &memory.corrections {
+        portfolio.correct(journal.clone());
+    }
+    for (token, price, at) in &memory.marks {
+        portfolio.restore_mark(token, *price, *at);
+    }
+    portfolio.take_changed();
+    portfolio
+}
+
 impl Desk {
     /// The desk as the ledger remembers it, and what has to be done about it.
     pub(in crate::exec) fn restore(
@@ -50,20 +68,7 @@ impl Desk {
         let mut step = Step::default();
         let limits = LimitBook::open(memory.limits.as_ref(), origin.takeover, &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
-        let mut portfolio = Portfolio::new();
-        for market in &memory.markets {
-            portfolio.on_market(market, now);
-        }
-        for fill in &memory.fills {
-            portfolio.restore(fill);
-        }
-        for journal in &memory.corrections {
-            portfolio.correct(journal.clone());
-        }
-        for (token, price, at) in &memory.marks {
-            portfolio.restore_mark(token, *price, *at);
-        }
-        portfolio.take_changed();
+        let portfolio = portfolio_of(&memory, now);
         let traded_to = portfolio.traded_to();
         let track = track(&memory, &portfolio, gate.limits(), now);
         let markets: HashMap<_, _> =
