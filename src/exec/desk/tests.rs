@@ -163,6 +163,10 @@ fn unbounded() -> Allowance {
 }
 
 fn restored_as_it_is(memory: Memory) -> (Desk, Step) {
+    restored_under(latch(1, KillState::Armed), memory, at(0))
+}
+
+fn restored_under(latch: KillLatch, memory: Memory, now: Timestamp) -> (Desk, Step) {
     let settings = Settings {
         mode: Mode::Sim,
         state_dir: "/nowhere".into(),
@@ -176,7 +180,7 @@ fn restored_as_it_is(memory: Memory) -> (Desk, Step) {
     };
     let origin = Origin { mode: Mode::Sim, boot: "boot".into(), takeover: false };
     let rules = Rules::of(&settings);
-    Desk::restore(origin, RiskGate::new(limits()), rules, latch(1, KillState::Armed), memory, at(0)).expect("restores")
+    Desk::restore(origin, RiskGate::new(limits()), rules, latch, memory, now).expect("restores")
 }
 
 /// A desk that has compared its books with an empty venue and knows the market.
