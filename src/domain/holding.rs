@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::Signed;
+use serde::{Deserialize, Serialize};
 
 use super::{Account, Asset, Journal, JournalKind, OrderId, Price, Size, StrategyId, Timestamp, TokenId, TradeId, Usd};
 
 pub use running::Running;
 
 /// Shares of one token at average cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holding {
     /// Shares held; negative when more was sold than bought.
     pub shares: Size,

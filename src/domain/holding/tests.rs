@@ -43,7 +43,7 @@ fn fee(trade: u32, fee: Decimal, at: i64) -> Journal {
 
 fn reversal(of: &Journal, trade: u32) -> Journal {
     let back = of.postings.iter().map(|posting| Posting { amount: -posting.amount, ..posting.clone() }).collect();
-    Journal { reverses: Some(of.id.clone()), ..journal(JournalKind::Reversal, trade, "reversal", 1, back) }
+    Journal { at: of.at, reverses: Some(of.id.clone()), ..journal(JournalKind::Reversal, trade, "reversal", 1, back) }
 }
 
 #[test]
@@ -149,6 +149,26 @@ proptest! {
                 known.push(journal);
                 prop_assert_eq!(running.held(), &fold(&known));
             }
+        }
+    }
+
+    #[test]
+    fn what_was_folded_up_counts_as_before((journals, _) in histories(), cuts in prop::collection::vec(0..5_i64, 0..4)) {
+        let (mut running, mut known) = (Running::default(), Vec::new());
+        let mut sorted = journals;
+        sorted.sort_by_key(|journal| journal.at);
+        let mut cut = 0;
+        for (number, journal) in sorted.into_iter().enumerate() {
+            if journal.at < Timestamp::from_secs(cut) {
+                continue;
+            }
+            running.push(&Arc::new(journal.clone()));
+            known.push(journal);
+            if let Some(next) = cuts.get(number) {
+                cut = cut.max(*next);
+                running.fold_up(Timestamp::from_secs(cut));
+            }
+            prop_assert_eq!(running.held(), &fold(&known));
         }
     }
 }

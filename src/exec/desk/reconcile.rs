@@ -11,7 +11,7 @@ use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
 const OVERLAP: Duration = Duration::from_mins(2);
 /// The same for the first list of a run: when the one before ended in the middle of something, a later trade may be known and an
 /// earlier one not.
-const OVERLAP_AT_START: Duration = Duration::from_hours(1);
+pub(super) const OVERLAP_AT_START: Duration = Duration::from_hours(1);
 /// How much earlier than its order a trade may be, by clocks that differ.
 const BEFORE_ORDER: Duration = Duration::from_mins(1);
 /// At most so many trades are asked for by id in one comparison.
@@ -71,6 +71,11 @@ impl Progress {
             stuck: BTreeSet::new(),
             required: true,
         }
+    }
+
+    /// No list will be asked for from earlier than this, in this run or at the start of the next one.
+    pub(super) fn never_before(&self) -> Timestamp {
+        self.traded_to.minus(OVERLAP_AT_START)
     }
 
     /// When the books last agreed with the venue.
@@ -189,6 +194,7 @@ impl Desk {
         for fill in &snapshot.fills {
             self.fill(fill, now, &mut step);
         }
+        self.ask_again(&mut step);
         self.tell_stuck(now, &mut step);
         let listed: HashSet<&OrderId> = snapshot.orders.iter().map(|order| &order.order).collect();
         for order in &snapshot.orders {

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 
 use super::limits::LimitBook;
 use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
-use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Timestamp, TradeId};
+use crate::domain::{Fill, KillLatch, Mode, OrderCounts, OrderId, OrderState, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
 use crate::risk::{Alerts, Day, Recent, RiskGate, Track};
 use crate::store::ledger::Memory;
@@ -23,6 +23,24 @@ pub(in crate::exec) struct Origin {
     pub(in crate::exec) boot: String,
 }
 
+fn portfolio_of(memory: &Memory) -> Portfolio {
+    let mut portfolio = memory.checkpoint.as_ref().map(Portfolio::from_checkpoint).unwrap_or_default();
+    for market in &memory.markets {
+        portfolio.on_market(market);
+    }
+    for fill in &memory.fills {
+        portfolio.restore(fill);
+    }
+    for journal in &memory.corrections {
+        portfolio.restore_correction(journal.clone());
+    }
+    for (token, price, at) in &memory.marks {
+        portfolio.restore_mark(token, *price, *at);
+    }
+    portfolio.take_changed();
+    portfolio
+}
+
 impl Desk {
     /// The desk as the ledger remembers it, and what has to be done about it.
     pub(in crate::exec) fn restore(
@@ -36,21 +54,9 @@ impl Desk {
         let mut step = Step::default();
         let limits = LimitBook::open(memory.limits.as_ref(), &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
-        let mut portfolio = Portfolio::new();
-        for market in &memory.markets {
-            portfolio.on_market(market);
-        }
-        for fill in &memory.fills {
-            portfolio.restore(fill);
-        }
-        for journal in &memory.corrections {
-            portfolio.correct(journal.clone());
-        }
-        for (token, price, at) in &memory.marks {
-            portfolio.restore_mark(token, *price, *at);
-        }
-        portfolio.take_changed();
-        let traded_to = portfolio.newest();
+        let portfolio = portfolio_of(&memory);
+        let traded_to = super::folding::listed_to(&portfolio, memory.checkpoint.as_ref());
+        let folding = super::folding::Folding::after(memory.checkpoint.as_ref());
         let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
         let mut track = Track::restore(day, memory.highs.iter().copied());
         track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
@@ -93,6 +99,7 @@ impl Desk {
             recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
             strangers: HashSet::new(),
             recalled: HashMap::new(),
+            folding,
             latency,
             reconcile: super::reconcile::Progress::at_start(now, traded_to),
             counting: super::balances::Counting::at(now),
@@ -108,18 +115,19 @@ impl Desk {
         let before = step.writes.len();
         let payloads: HashMap<Key, String> =
             memory.entries.into_iter().map(|row| ((row.intent, row.attempt), row.payload)).collect();
+        let mut traded: HashMap<OrderId, Vec<Fill>> = HashMap::new();
+        for fill in memory.fills {
+            traded.entry(fill.order.clone()).or_default().push(fill);
+        }
         for row in memory.orders {
             let key = (row.order.intent.intent.clone(), row.order.intent.attempt);
-            let fills = match &row.order.order {
-                Some(order) => self.portfolio.fills_of(&row.order.intent.token, order).collect(),
-                None => Vec::new(),
-            };
+            let fills = row.order.order.as_ref().and_then(|order| traded.remove(order)).unwrap_or_default();
             // What was denied unsigned had not passed the gate, and counted as no order then either.
             let passed = !row.adopted && row.digest.is_some();
             if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| passed) {
                 self.recent.note(&row.order.intent, consumed_at);
             }
-            let standing = Standing::restore(&row.order, row.accepted, fills.iter().copied());
+            let standing = Standing::restore(&row.order, row.accepted, &fills);
             let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
             let unsettled: HashSet<TradeId> = unsettled.collect();
             let mut tracked = Tracked::new(row.clone(), standing);

@@ -1,6 +1,7 @@
 //! The desk's decisions, case by case; what the cases share is here too.
 
 mod barrier;
+mod folding;
 mod health;
 mod joined;
 mod letters;
@@ -28,7 +29,7 @@ use crate::exec::portfolio::correction;
 use crate::exec::venue::{Allowance, PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
 use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
-use crate::store::ledger::Memory;
+use crate::store::ledger::{Known, Memory};
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_000_000 + millis)
@@ -544,7 +545,7 @@ fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
     let orders = vec![venue_order("manual", VenueOrderStatus::Live, None)];
     desk.on_snapshot(at(10), Ok(Snapshot { orders, fills: Vec::new() }), at(20));
     assert_eq!(desk.trading_state(at(20)), TradingState::Halted, "the ledger may know it");
-    let step = desk.on_recalled(&"0xmanual".into(), Ok(None), at(20));
+    let step = desk.on_recalled(&"0xmanual".into(), Ok(Known::default()), at(20));
     assert_eq!((mismatches(&step), desk.trading_state(at(20))), (1, TradingState::Active));
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(20));
     assert_eq!((shown.orders.open, shown.orders.sent, shown.recent_orders.len()), (1, 0, 1));

@@ -51,6 +51,7 @@ impl Desk {
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
         self.tell_marks(now, &mut step);
+        self.fold_up(now, &mut step);
         step
     }
 
@@ -80,14 +81,15 @@ impl Desk {
     }
 
     fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
-        if let Some((token, kept, told)) = self.portfolio.on_market(&market)
-            && self.contradicted.insert(market.market.clone())
-        {
+        if let Some((token, kept, told)) = self.portfolio.on_market(&market) {
+            if !self.contradicted.insert(market.market.clone()) {
+                return;
+            }
             let detail = format!(
                 "market {}: a share of {token} pays {told} now, it was resolved to pay {kept}; the first result is kept",
                 market.slug
             );
-            self.mismatch("market", detail, now, step);
+            return self.mismatch("market", detail, now, step);
         }
         // A result is final: no description, older or other, takes the place of the one that brought it.
         if self.markets.get(&market.market).is_some_and(|known| known.payouts.is_some()) {
@@ -97,7 +99,9 @@ impl Desk {
             self.book(&fill, now, step);
         }
         let stored = self.stored_markets.get(&market.market);
-        if stored.is_some_and(|stored| *stored != market) {
+        // One that others traded for the account is stored as well: what its shares pay follows from it.
+        let traded = market.tokens.iter().any(|outcome| self.portfolio.knows(&outcome.token));
+        if stored.map_or(traded, |stored| *stored != market) {
             step.writes.push(Write::Market(Box::new(market.clone())));
             self.stored_markets.insert(market.market.clone(), market.clone());
         }

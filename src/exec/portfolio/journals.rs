@@ -6,8 +6,7 @@
 use rust_decimal::Decimal;
 
 use crate::domain::{
-    Account, Asset, Fill, FillStatus, Journal, JournalKind, MarketId, Posting, Side, StrategyId, Timestamp, TokenId,
-    Usd,
+    Account, Asset, Fill, FillStatus, Journal, JournalKind, MarketId, Posting, Side, StrategyId, Timestamp, Usd,
 };
 
 /// What has to be booked when a fill is known as `after`, having been known as `before`.
@@ -102,14 +101,6 @@ pub fn correction(asset: Asset, market: MarketId, more: Decimal, note: String, a
         postings: vec![posting(account, asset.clone(), more), posting(Account::Venue, asset, -more)],
         note: Some(note),
     }
-}
-
-/// The token that a journal moves; nothing when it moves pUSD alone and belongs to no fill.
-pub(super) fn token_of(journal: &Journal) -> Option<&TokenId> {
-    journal.postings.iter().find_map(|posting| match &posting.asset {
-        Asset::Token(token) => Some(token),
-        Asset::Usd => None,
-    })
 }
 
 /// What a fill moves of the desk's pUSD.

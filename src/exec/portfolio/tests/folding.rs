@@ -1,0 +1,236 @@
+//! What is folded up, retired and read back from a checkpoint tells what a fold from scratch tells.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::{Asset, Checkpoint, MarketId};
+use crate::store::ledger::History;
+
+const HOUR: i64 = 3_600;
+const TOKENS: [&str; 3] = ["1", "2", "3"];
+
+/// The two tokens of market `0xm`, and the one of `0xn` that is of interest.
+fn market_of(token: usize, payouts: Option<[Price; 2]>) -> Market {
+    let other = |token: &str| OutcomeToken { token: token.into(), outcome: "Up".into() };
+    if token < 2 {
+        return market(payouts);
+    }
+    Market { market: "0xn".into(), slug: "eth".into(), tokens: [other("3"), other("4")], ..market(payouts) }
+}
+
+/// What a ledger would have.
+#[derive(Clone, Default)]
+struct Paper {
+    fills: BTreeMap<(TradeId, OrderId), Fill>,
+    corrections: Vec<Journal>,
+    markets: BTreeMap<MarketId, Market>,
+}
+
+impl Paper {
+    fn history(&self, token: &TokenId) -> History {
+        let corrections = self.corrections.iter().filter(|journal| journal.token() == Some(token));
+        let market = self.markets.values().find(|market| market.tokens.iter().any(|of| of.token == *token));
+        History {
+            market: market.cloned(),
+            fills: self.fills.values().filter(|fill| fill.token == *token).cloned().collect(),
+            corrections: corrections.cloned().collect(),
+        }
+    }
+
+    fn restored(&self, checkpoint: Option<&Checkpoint>) -> Portfolio {
+        let mut portfolio = checkpoint.map(Portfolio::from_checkpoint).unwrap_or_default();
+        let mut fills: Vec<&Fill> = self.fills.values().collect();
+        fills.sort_by_key(|fill| fill.matched_at);
+        self.markets.values().for_each(|market| drop(portfolio.on_market(market)));
+        fills.into_iter().for_each(|fill| portfolio.restore(fill));
+        self.corrections.iter().for_each(|journal| portfolio.restore_correction(journal.clone()));
+        portfolio
+    }
+}
+
+/// A portfolio at work beside its ledger.
+#[derive(Clone, Default)]
+struct Books {
+    portfolio: Portfolio,
+    paper: Paper,
+    asked: usize,
+}
+
+impl Books {
+    /// A sighting of a fill, as the desk takes it.
+    fn see(&mut self, fill: &Fill, now: Timestamp) -> FillChange {
+        if self.portfolio.must_ask(fill, now) {
+            self.asked += 1;
+            if !self.portfolio.reopen(fill, &self.paper.history(&fill.token)) {
+                return FillChange::Same;
+            }
+        }
+        let change = self.portfolio.apply(fill, now);
+        if let FillChange::New(fill, _) | FillChange::Moved(fill, _) = &change {
+            self.paper.fills.insert((fill.trade.clone(), fill.order.clone()), fill.clone());
+        }
+        change
+    }
+
+    fn correct(&mut self, asset: Asset, more: Decimal, now: Timestamp) {
+        let journal = correction(asset, "0xm".into(), more, "counted".into(), now);
+        self.paper.corrections.push(journal.clone());
+        self.portfolio.correct(journal);
+    }
+
+    fn resolve(&mut self, token: usize, payouts: [Price; 2]) {
+        let market = market_of(token, Some(payouts));
+        self.portfolio.on_market(&market);
+        self.paper.markets.entry(market.market.clone()).or_insert(market);
+    }
+
+    /// Through the text that a ledger keeps.
+    fn reload(&mut self) {
+        let text = serde_json::to_string(&self.portfolio.checkpoint()).expect("a document");
+        let checkpoint: Checkpoint = serde_json::from_str(&text).expect("a checkpoint");
+        self.portfolio = self.paper.restored(Some(&checkpoint));
+        assert_eq!(self.portfolio.checkpoint(), checkpoint, "restored, it tells the same");
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    See(usize, FillStatus),
+    Fee(usize),
+    FoldUp(i64),
+    Retire,
+    Resolve(usize, bool),
+    Shares(usize, i64),
+    Cash(i64),
+    Reload,
+}
+
+fn events() -> impl proptest::strategy::Strategy<Value = Vec<Event>> {
+    let status = prop_oneof![
+        1 => Just(FillStatus::Matched),
+        1 => Just(FillStatus::Mined),
+        4 => Just(FillStatus::Confirmed),
+        1 => Just(FillStatus::Failed),
+    ];
+    let event = prop_oneof![
+        8 => (0..12_usize, status).prop_map(|(fill, status)| Event::See(fill, status)),
+        1 => (0..12_usize).prop_map(Event::Fee),
+        3 => (0..40_i64).prop_map(Event::FoldUp),
+        1 => Just(Event::Retire),
+        1 => (0..TOKENS.len(), any::<bool>()).prop_map(|(token, up)| Event::Resolve(token, up)),
+        1 => (0..TOKENS.len(), -5..5_i64).prop_map(|(token, shares)| Event::Shares(token, shares)),
+        1 => (-5..50_i64).prop_map(Event::Cash),
+        2 => Just(Event::Reload),
+    ];
+    prop::collection::vec(event, 0..60)
+}
+
+/// A dozen fills, of whatever time, of two strategies and nobody.
+fn fills() -> impl proptest::strategy::Strategy<Value = Vec<Fill>> {
+    let one = (0..TOKENS.len(), any::<bool>(), 1..20_i64, 1..99_i64, 0..30_i64, 0..3_usize);
+    prop::collection::vec(one, 12).prop_map(|drawn| {
+        let fill = |(trade, (token, buy, size, price, hour, owner)): (u32, (usize, bool, i64, i64, i64, usize))| {
+            let side = if buy { Side::Buy } else { Side::Sell };
+            Fill {
+                token: TOKENS[token].into(),
+                market: market_of(token, None).market,
+                strategy: [Some("momentum".into()), Some("weather".into()), None][owner].clone(),
+                ..fill(trade, side, Decimal::from(size), Decimal::new(price, 2), hour * HOUR)
+            }
+        };
+        (0..).zip(drawn).map(fill).collect()
+    })
+}
+
+fn play(books: &mut Books, fills: &[Fill], event: &Event, now: Timestamp) {
+    match event {
+        Event::See(fill, status) => drop(books.see(&Fill { status: *status, ..fills[*fill].clone() }, now)),
+        Event::Fee(fill) => drop(books.see(&Fill { fee: Usd(dec!(0.03)), ..fills[*fill].clone() }, now)),
+        Event::FoldUp(hour) => books.portfolio.fold_up(Timestamp::from_secs(hour * HOUR).min(now)),
+        // Whatever has ended by then is over.
+        Event::Retire => books.portfolio.retire(now.plus(Duration::from_hours(1_000))),
+        Event::Resolve(token, up) => {
+            let sides = if *up { [dec!(1), dec!(0)] } else { [dec!(0), dec!(1)] };
+            books.resolve(*token, sides.map(Price));
+        }
+        Event::Shares(token, more) => {
+            // What is retired is not compared with the venue any more.
+            let token = TokenId::from(TOKENS[*token]);
+            let history = books.paper.history(&token);
+            if books.portfolio.knows(&token) || (history.fills.is_empty() && history.corrections.is_empty()) {
+                books.correct(Asset::Token(token), Decimal::from(*more), now);
+            }
+        }
+        Event::Cash(more) => books.correct(Asset::Usd, Decimal::from(*more), now),
+        Event::Reload => books.reload(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn folded_up_retired_and_read_back_it_is_as_if_it_were_folded_from_scratch(fills in fills(), events in events()) {
+        let mut books = Books::default();
+        for (number, event) in (0_i64..).zip(&events) {
+            let now = Timestamp::from_secs(30 * HOUR + number * HOUR);
+            play(&mut books, &fills, event, now);
+            let scratch = books.paper.restored(None);
+            prop_assert_eq!(books.portfolio.pnl(), scratch.pnl(), "{:?}", event);
+            prop_assert_eq!(
+                (books.portfolio.cash(), books.portfolio.free(), books.portfolio.count()),
+                (scratch.cash(), scratch.free(), scratch.count())
+            );
+            for token in TOKENS.map(TokenId::from) {
+                if books.portfolio.knows(&token) {
+                    prop_assert_eq!(books.portfolio.position(&token), scratch.position(&token), "{:?}", event);
+                }
+            }
+        }
+        books.reload();
+    }
+}
+
+#[test]
+fn fifty_thousand_fills_leave_no_more_in_memory_than_an_hour_of_them() {
+    let mut books = Books::default();
+    let name = |n: i64| TokenId::new(format!("{}", n / 300));
+    let one = |n: i64| Fill {
+        token: name(n),
+        market: MarketId::new(format!("m{}", n / 300)),
+        order: OrderId::new(format!("o{n}")),
+        status: FillStatus::Confirmed,
+        ..fill(u32::try_from(n).expect("few"), Side::Buy, dec!(2), dec!(0.40), n)
+    };
+    let (mut most, mut tokens, mut walked) = (0, 0, 0);
+    for n in 0..50_000_i64 {
+        let now = Timestamp::from_secs(n);
+        assert!(matches!(books.portfolio.apply(&one(n), now), FillChange::New(..)));
+        if n % 300 == 299 {
+            let outcome = |token| OutcomeToken { token, outcome: "Up".into() };
+            let payouts = Some([Price(dec!(1)), Price(dec!(0))]);
+            let tokens = [outcome(name(n)), outcome("other".into())];
+            books.portfolio.on_market(&Market { tokens, market: one(n).market, ..market(payouts) });
+        }
+        if n % 60 == 0 {
+            books.portfolio.fold_up(now.minus(Duration::from_hours(1)));
+            // Windows of five minutes are over a week later: here as many hours later.
+            books.portfolio.retire(now.plus(Duration::from_hours(7 * 24 - 3)));
+        }
+        most = most.max(books.portfolio.count() - books.portfolio.folded_fills());
+        tokens = tokens.max(books.portfolio.tokens.len());
+        walked = walked.max(books.portfolio.working().count());
+    }
+    assert_eq!(books.portfolio.count(), 50_000);
+    assert!(most <= 3_600 + 60, "{most} fills were kept");
+    assert!(tokens <= 3 * 12 + 2, "{tokens} tokens were kept");
+    assert!(walked <= 2, "{walked} tokens were walked for an order");
+    assert_eq!(books.portfolio.pnl().total, Usd(dec!(60_000) - Decimal::from(50_000 % 300 * 2) * dec!(0.6)));
+    let before = books.portfolio.pnl();
+    let late = Timestamp::from_secs(50_000);
+    assert!(books.portfolio.must_ask(&one(7), late), "it may be booked already");
+    assert!(books.portfolio.must_ask(&one(45_000), late) && !books.portfolio.must_ask(&one(49_999), late));
+    books.paper.fills.insert((one(7).trade, one(7).order), one(7));
+    assert_eq!((books.see(&one(7), late), books.asked), (FillChange::Same, 1));
+    assert_eq!(books.portfolio.pnl(), before, "it is not booked twice");
+}
