@@ -145,9 +145,7 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
         Write::Mark { token, price, at } => {
             of(Kind::Mark, token.to_string(), "marked", Some(*at), json(&Marked { price: *price, at: *at })?)
         }
-        Write::Checkpoint { checkpoint, at } => {
-            of(Kind::Checkpoint, BOOKS.into(), "written", Some(*at), json(checkpoint)?)
-        }
+        Write::Checkpoint { checkpoint, at } => of(Kind::Checkpoint, BOOKS.into(), "set", Some(*at), json(checkpoint)?),
         Write::DeadLetter(letter) => {
             of(Kind::DeadLetter, letter.id.clone(), BURIED, Some(letter.last_at), json(letter)?)
         }

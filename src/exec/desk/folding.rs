@@ -132,7 +132,8 @@ impl Desk {
                 if !self.portfolio.reopen(&fill, &history) {
                     continue;
                 }
-                unfolded = true;
+                let traded = !history.fills.is_empty() || !history.corrections.is_empty();
+                unfolded |= traded || fill.matched_at < self.folding.written.0;
             }
             self.fill(seen, now, &mut step);
         }

@@ -241,7 +241,9 @@ impl Desk {
         let Some(order) = tracked.row.order.order.clone() else { return false };
         let known = self.fills_of(&tracked.row.order.intent.token, &order, stored);
         if let Some(tracked) = self.orders.get_mut(key) {
-            known.iter().for_each(|fill| tracked.settle(&fill.trade, fill.status));
+            for fill in &known {
+                tracked.settle(&fill.trade, fill.status);
+            }
         }
         for fill in &known {
             let fact = Fact::of_fill(fill.trade.clone(), fill.size, fill.status);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{Asset, Checkpoint, MarketId};
-use crate::store::ledger::History;
+use crate::store::books::Books as Reader;
+use crate::store::ledger::{History, Ledger, Memory, Write};
+use crate::store::sqlite::SqliteLedger;
 
 const HOUR: i64 = 3_600;
 const TOKENS: [&str; 3] = ["1", "2", "3"];
@@ -38,14 +40,24 @@ impl Paper {
     }
 
     fn restored(&self, checkpoint: Option<&Checkpoint>) -> Portfolio {
-        let mut portfolio = checkpoint.map(Portfolio::from_checkpoint).unwrap_or_default();
-        let mut fills: Vec<&Fill> = self.fills.values().collect();
+        let mut fills: Vec<Fill> = self.fills.values().cloned().collect();
         fills.sort_by_key(|fill| fill.matched_at);
-        self.markets.values().for_each(|market| drop(portfolio.on_market(market)));
-        fills.into_iter().for_each(|fill| portfolio.restore(fill));
-        self.corrections.iter().for_each(|journal| portfolio.restore_correction(journal.clone()));
-        portfolio
+        restored(&Memory {
+            checkpoint: checkpoint.cloned(),
+            fills,
+            markets: self.markets.values().cloned().collect(),
+            corrections: self.corrections.clone(),
+            ..Memory::default()
+        })
     }
+}
+
+fn restored(memory: &Memory) -> Portfolio {
+    let mut portfolio = memory.checkpoint.as_ref().map(Portfolio::from_checkpoint).unwrap_or_default();
+    memory.markets.iter().for_each(|market| drop(portfolio.on_market(market)));
+    memory.fills.iter().for_each(|fill| portfolio.restore(fill));
+    memory.corrections.iter().for_each(|journal| portfolio.restore_correction(journal.clone()));
+    portfolio
 }
 
 /// A portfolio at work beside its ledger.
@@ -53,35 +65,51 @@ impl Paper {
 struct Books {
     portfolio: Portfolio,
     paper: Paper,
+    /// What a ledger is to be told.
+    writes: Vec<Write>,
     asked: usize,
 }
 
 impl Books {
     /// A sighting of a fill, as the desk takes it.
     fn see(&mut self, fill: &Fill, now: Timestamp) -> FillChange {
-        if self.portfolio.must_ask(fill, now) {
+        let asked = self.portfolio.must_ask(fill, now);
+        if asked {
             self.asked += 1;
             if !self.portfolio.reopen(fill, &self.paper.history(&fill.token)) {
                 return FillChange::Same;
             }
         }
         let change = self.portfolio.apply(fill, now);
-        if let FillChange::New(fill, _) | FillChange::Moved(fill, _) = &change {
+        if let FillChange::New(fill, journal) | FillChange::Moved(fill, journal) = &change {
             self.paper.fills.insert((fill.trade.clone(), fill.order.clone()), fill.clone());
+            self.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
+            self.writes.extend(journal.clone().map(|journal| Write::Journal(Box::new(journal))));
+        }
+        if asked {
+            self.write_checkpoint(now);
         }
         change
     }
 
-    fn correct(&mut self, asset: Asset, more: Decimal, now: Timestamp) {
-        let journal = correction(asset, "0xm".into(), more, "counted".into(), now);
+    fn write_checkpoint(&mut self, now: Timestamp) {
+        self.writes.push(Write::Checkpoint { checkpoint: Box::new(self.portfolio.checkpoint()), at: now });
+    }
+
+    fn correct(&mut self, asset: Asset, market: MarketId, more: Decimal, now: Timestamp) {
+        let journal = correction(asset, market, more, "counted".into(), now);
         self.paper.corrections.push(journal.clone());
+        self.writes.push(Write::Journal(Box::new(journal.clone())));
         self.portfolio.correct(journal);
     }
 
     fn resolve(&mut self, token: usize, payouts: [Price; 2]) {
         let market = market_of(token, Some(payouts));
         self.portfolio.on_market(&market);
-        self.paper.markets.entry(market.market.clone()).or_insert(market);
+        if !self.paper.markets.contains_key(&market.market) {
+            self.writes.push(Write::Market(Box::new(market.clone())));
+            self.paper.markets.insert(market.market.clone(), market);
+        }
     }
 
     /// Through the text that a ledger keeps.
@@ -146,7 +174,10 @@ fn play(books: &mut Books, fills: &[Fill], event: &Event, now: Timestamp) {
     match event {
         Event::See(fill, status) => drop(books.see(&Fill { status: *status, ..fills[*fill].clone() }, now)),
         Event::Fee(fill) => drop(books.see(&Fill { fee: Usd(dec!(0.03)), ..fills[*fill].clone() }, now)),
-        Event::FoldUp(hour) => books.portfolio.fold_up(Timestamp::from_secs(hour * HOUR).min(now)),
+        Event::FoldUp(hour) => {
+            books.portfolio.fold_up(Timestamp::from_secs(hour * HOUR).min(now));
+            books.write_checkpoint(now);
+        }
         // Whatever has ended by then is over.
         Event::Retire => books.portfolio.retire(now.plus(Duration::from_hours(1_000))),
         Event::Resolve(token, up) => {
@@ -155,13 +186,13 @@ fn play(books: &mut Books, fills: &[Fill], event: &Event, now: Timestamp) {
         }
         Event::Shares(token, more) => {
             // What is retired is not compared with the venue any more.
-            let token = TokenId::from(TOKENS[*token]);
+            let (token, market) = (TokenId::from(TOKENS[*token]), market_of(*token, None).market);
             let history = books.paper.history(&token);
             if books.portfolio.knows(&token) || (history.fills.is_empty() && history.corrections.is_empty()) {
-                books.correct(Asset::Token(token), Decimal::from(*more), now);
+                books.correct(Asset::Token(token), market, Decimal::from(*more), now);
             }
         }
-        Event::Cash(more) => books.correct(Asset::Usd, Decimal::from(*more), now),
+        Event::Cash(more) => books.correct(Asset::Usd, "account".into(), Decimal::from(*more), now),
         Event::Reload => books.reload(),
     }
 }
@@ -188,6 +219,48 @@ proptest! {
             }
         }
         books.reload();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_checkpoint_is_what_the_audit_folds_and_a_start_from_the_ledger_goes_on_from_it(
+        fills in fills(),
+        events in events(),
+    ) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("ledger.db");
+        let mut books = Books::default();
+        let play_all = async {
+            let ledger = SqliteLedger::open(&file).await.expect("opens");
+            for (number, event) in (0_i64..).zip(&events) {
+                play(&mut books, &fills, event, Timestamp::from_secs(30 * HOUR + number * HOUR));
+                ledger.commit(&std::mem::take(&mut books.writes)).await.expect("commits");
+            }
+            let memory = ledger.load(0).await.expect("loads");
+            for token in TOKENS {
+                let market = if token == "3" { "0xn" } else { "0xm" };
+                let told = ledger.history(&market.into(), &token.into()).await.expect("told");
+                let expected = books.paper.history(&token.into());
+                assert_eq!((told.fills.len(), told.corrections), (expected.fills.len(), expected.corrections));
+            }
+            ledger.close().await;
+            let report = Reader::sqlite(&file).expect("there").verify(None).await.expect("readable");
+            (memory, report)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (memory, report) = runtime.block_on(play_all);
+        prop_assert!(report.is_sound(), "{:?}", report.differences);
+        let (again, scratch) = (restored(&memory), books.paper.restored(None));
+        prop_assert_eq!(
+            (again.pnl(), again.cash(), again.free(), again.count()),
+            (scratch.pnl(), scratch.cash(), scratch.free(), scratch.count())
+        );
+        for token in TOKENS.map(TokenId::from).iter().filter(|token| again.knows(token)) {
+            prop_assert_eq!(again.position(token), scratch.position(token));
+        }
     }
 }
 
