@@ -27,8 +27,8 @@ use crate::{exec, sim};
 
 /// Polygon.
 const CHAIN_ID: u64 = 137;
-/// How long the daemons may take to stop before they are abandoned.
-const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// How long the daemons may take to stop before they are abandoned: longer than an orderly end of the slowest of them.
+const STOP_WITHIN: Duration = exec::STOPS_WITHIN.saturating_add(Duration::from_secs(2));
 
 /// Pause between two tries to reach the ledger's server at start.
 const LEDGER_AGAIN: Duration = Duration::from_secs(1);
@@ -365,6 +365,12 @@ fn set_aside(path: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_orderly_end_of_hermes_is_waited_for() {
+        // The venue's answers, the last commits, the lease, and three times what serves them.
+        assert!(STOP_WITHIN > Duration::from_secs(8 + 5 + 3 + 2 + 3 + 2), "{STOP_WITHIN:?}");
+    }
 
     #[test]
     fn a_ledger_that_is_set_aside_gets_no_log_of_another() {

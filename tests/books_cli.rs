@@ -49,6 +49,7 @@ fn entry(intent: &OrderIntent) -> String {
             source: "BTC/USD".into(),
             change: dec!(0.0006),
             threshold: dec!(0.0005),
+            measure: cockpit::domain::Measure::Relative,
             window_ms: 15_000,
             window_ticks: 40,
             first: Price(dec!(100000)),
@@ -91,7 +92,16 @@ fn filled(name: &str, side: Side, price: Decimal) -> Vec<Write> {
         ended_at: Some(at(3_500_000)),
     };
     let row = |order: &Order| {
-        let row = OrderRow { order: order.clone(), digest: None, accepted: true, adopted: false, posts: 0, token: 0 };
+        let row = OrderRow {
+            order: order.clone(),
+            digest: None,
+            accepted: true,
+            adopted: false,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        };
         Box::new(row)
     };
     let lost = Write::Order { row: row(&order), what: "answered", at: at(2_900) };

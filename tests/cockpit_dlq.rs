@@ -4,22 +4,19 @@
 
 use std::time::Duration;
 
-use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{BusRef, Origin, Stream};
-
 #[path = "support/desk.rs"]
 mod desk;
+#[path = "support/letters.rs"]
+mod letters;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
 
-use desk::{Home, Sim, eventually};
-use support::redis_server::RedisServer;
-use support::scene;
+use desk::{Sim, eventually};
+use letters::PATIENCE;
 use terminal::Terminal;
 
-const PATIENCE: Duration = Duration::from_mins(1);
 const SOON: Duration = Duration::from_secs(30);
 const ESC: &str = "\u{1b}";
 
@@ -76,24 +73,14 @@ fn press_keys(terminal: &mut Terminal, sim: &Sim) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_seen_dropped_and_tried_again_on_screen() {
-    let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
-    let (redis, sim) = servers.await.expect("servers");
-    let home = Home::new(&redis.url(), &sim);
-    home.allow_everything();
-    let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
-    let market = scene::market(sim.url("gamma"), scene::QUIET).await;
-    let _feed = scene::feed(&bus, std::slice::from_ref(&market));
-    let mut hermes = home.start("hermes", &["run", "hermes"]);
-    bus.append(Stream::Signals, "{\"not\": \"a signal\u{1b}[2J\"}".into()).await.expect("taken");
-    scene::append(&bus, &Origin::new("athena", "test"), &scene::expired(&market)).await;
-
+    let mut buried = letters::two().await;
     tokio::task::spawn_blocking(move || {
-        home.wait_for("two dead letters", PATIENCE, |status| status["dlq"] == 2 && status["trading_state"] == "active");
+        let (home, sim) = (&buried.home, &buried.sim);
         let config = home.config();
         let mut terminal = Terminal::open(24, 80, &["--config", config.to_str().expect("UTF-8")]);
-        press_keys(&mut terminal, &sim);
+        press_keys(&mut terminal, sim);
         home.wait_for("nothing to wait any more", PATIENCE, |status| status["dlq"] == 0);
-        assert_eq!(hermes.stop(), 0);
+        assert_eq!(buried.hermes.stop(), 0);
     })
     .await
     .expect("the keys");

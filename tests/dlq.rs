@@ -2,22 +2,17 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::Duration;
-
-use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{BusRef, Origin, Stream};
 use serde_json::Value;
 
 #[path = "support/desk.rs"]
 mod desk;
+#[path = "support/letters.rs"]
+mod letters;
 #[path = "support/mod.rs"]
 mod support;
 
-use desk::{Home, Sim, eventually};
-use support::redis_server::RedisServer;
-use support::scene;
-
-const PATIENCE: Duration = Duration::from_mins(1);
+use desk::{Home, eventually, json};
+use letters::PATIENCE;
 
 /// Exit code, standard output and standard error.
 fn run(home: &Home, args: &[&str]) -> (Option<i32>, String, String) {
@@ -27,9 +22,8 @@ fn run(home: &Home, args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 fn list(home: &Home) -> Vec<Value> {
-    let (code, out, err) = run(home, &["dlq", "list", "--json"]);
-    assert_eq!(code, Some(0), "{err}");
-    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
+    let letters = json(home, &["dlq", "list", "--json"]);
+    letters.as_array().expect("a list").clone()
 }
 
 fn letter<'a>(letters: &'a [Value], reason: &str) -> Option<&'a Value> {
@@ -38,50 +32,40 @@ fn letter<'a>(letters: &'a [Value], reason: &str) -> Option<&'a Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_is_listed_shown_retried_and_another_given_up() {
-    let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
-    let (redis, sim) = servers.await.expect("servers");
-    let home = Home::new(&redis.url(), &sim);
-    home.allow_everything();
-    let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
-    let market = scene::market(sim.url("gamma"), scene::QUIET).await;
-    let _feed = scene::feed(&bus, std::slice::from_ref(&market));
-    let mut hermes = home.start("hermes", &["run", "hermes"]);
-    bus.append(Stream::Signals, "{\"not\": \"a signal\u{1b}[2J\"}".into()).await.expect("taken");
-    scene::append(&bus, &Origin::new("athena", "test"), &scene::expired(&market)).await;
-
+    let mut buried = letters::two().await;
     tokio::task::spawn_blocking(move || {
-        home.wait_for("two dead letters", PATIENCE, |status| status["dlq"] == 2 && status["trading_state"] == "active");
-        let letters = list(&home);
+        let (home, sim) = (&buried.home, &buried.sim);
+        let letters = list(home);
         let (bad, late) = (letter(&letters, "malformed").expect("one"), letter(&letters, "expired").expect("one"));
         assert_eq!((&late["state"], &late["intent"]), (&"waiting".into(), &"too-late".into()), "{late}");
         let (bad, late) = (bad["id"].as_str().expect("an id"), late["id"].as_str().expect("an id"));
 
-        let (code, shown, err) = run(&home, &["dlq", "show", bad]);
+        let (code, shown, err) = run(home, &["dlq", "show", bad]);
         assert_eq!(code, Some(0), "{err}");
         assert!(shown.contains("it cannot be retried, only dropped") && shown.contains("first error"), "{shown}");
         assert!(!shown.contains('\u{1b}'), "an escape sequence reaches the terminal: {shown:?}");
-        let (code, _, err) = run(&home, &["dlq", "retry", bad]);
+        let (code, _, err) = run(home, &["dlq", "retry", bad]);
         assert!(code == Some(5) && err.contains("can never be executed"), "{code:?}: {err}");
-        let (code, _, err) = run(&home, &["dlq", "show", "no-such-letter"]);
+        let (code, _, err) = run(home, &["dlq", "show", "no-such-letter"]);
         assert!(code == Some(2) && err.contains("no dead letter 'no-such-letter'"), "{code:?}: {err}");
 
         // Hermes refuses until it has a fresh book; then the intent is a resting order of its second attempt.
-        eventually("the retry", PATIENCE, || (run(&home, &["dlq", "retry", late]).0 == Some(0)).then_some(()));
+        eventually("the retry", PATIENCE, || (run(home, &["dlq", "retry", late]).0 == Some(0)).then_some(()));
         let open = || sim.truth()["open_orders"].as_u64();
         eventually("the order at the venue", PATIENCE, || (open() == Some(1)).then_some(()));
-        let (code, _, err) = run(&home, &["dlq", "retry", late]);
+        let (code, _, err) = run(home, &["dlq", "retry", late]);
         assert!(code == Some(5) && err.contains("had it tried again"), "{code:?}: {err}");
-        assert_eq!(run(&home, &["dlq", "drop", bad, "--why", "a test"]).0, Some(0));
+        assert_eq!(run(home, &["dlq", "drop", bad, "--why", "a test"]).0, Some(0));
 
-        let letters = list(&home);
+        let letters = list(home);
         let states =
             [letter(&letters, "malformed"), letter(&letters, "expired")].map(|found| &found.expect("one")["state"]);
         assert_eq!(states, ["dropped", "retried"]);
         home.wait_for("nothing to wait any more", PATIENCE, |status| status["dlq"] == 0);
-        assert_eq!(hermes.stop(), 0);
+        assert_eq!(buried.hermes.stop(), 0);
 
         // The ledger tells without a daemon, oldest first.
-        let (code, lines, err) = run(&home, &["dlq", "export"]);
+        let (code, lines, err) = run(home, &["dlq", "export"]);
         assert_eq!(code, Some(0), "{err}");
         let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let told: Vec<_> = lines.iter().map(|line| (&line["reason"], &line["state"]["state"])).collect();

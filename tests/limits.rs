@@ -11,23 +11,10 @@ mod desk;
 #[path = "support/mod.rs"]
 mod support;
 
-use desk::{Home, Sim, eventually};
+use desk::{Home, Sim, eventually, json, ok};
 use support::redis_server::RedisServer;
 
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Standard output of a command that must succeed.
-fn ok(home: &Home, args: &[&str]) -> String {
-    let output = home.run(args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn json(home: &Home, args: &[&str]) -> Value {
-    let text = ok(home, args);
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
-}
 
 /// Standard error of a command that must be refused.
 fn refused(home: &Home, args: &[&str]) -> String {
@@ -131,14 +118,28 @@ fn limits_change_while_a_desk_on_redis_trades_and_outlive_its_death() {
     assert_eq!(again.stop(), 0);
 
     home.edit("market_loss = \"150\"", "market_loss = \"140\"");
+    home.edit("daily_loss = \"150\"", "daily_loss = \"170\"");
     let mut last = home.start("last", &["run"]);
     shown(&home, "market_loss", "140");
     shown(&home, "order_size", "50");
+    // What would widen a limit waits for a person, in the file as well.
+    shown(&home, "daily_loss", "150");
+    let confirm = ["params", "set", "risk", "daily_loss=170", "--why", "as in the file", "--confirm"];
+    assert_eq!(ok(&home, &confirm), "risk: version 7 is in force\n");
+    shown(&home, "daily_loss", "170");
     let told = whys(&home);
     let by_people: Vec<&str> = told.iter().filter_map(|why| why.split_once(": ").map(|(_, why)| why)).collect();
     assert_eq!(
         by_people,
-        ["the first start", "a quiet night", "back", "off for lunch", "back again", "the configuration file changed"]
+        [
+            "the first start",
+            "a quiet night",
+            "back",
+            "off for lunch",
+            "back again",
+            "the configuration file changed",
+            "as in the file",
+        ]
     );
     assert!(told[0].starts_with("config file") && told[1].starts_with("cli:"), "{told:?}");
     assert_eq!(last.stop(), 0);

@@ -13,21 +13,10 @@ mod race;
 #[path = "support/mod.rs"]
 mod support;
 
-use desk::{Home, Sim, eventually};
+use desk::{Home, Sim, eventually, json, ok};
 use support::redis_server::RedisServer;
 
-/// Standard output of a command that must succeed.
-fn ok(home: &Home, args: &[&str]) -> String {
-    let output = home.run(args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn json(home: &Home, args: &[&str]) -> Value {
-    let text = ok(home, args);
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
-}
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Exit code and standard error of a command that must fail.
 fn fails(home: &Home, args: &[&str]) -> (i32, String) {
@@ -82,6 +71,7 @@ fn change_while_it_trades(home: &Home) {
     let history = json(home, &["params", "history", "momentum", "--json"]);
     let told: Vec<_> = history.as_array().expect("versions").iter().map(|version| version["why"].as_str()).collect();
     assert_eq!(told, [Some("the first start"), Some("calm day"), Some("enough")], "{history}");
+    in_the_ledger(home, &history);
     assert_eq!(running.stop(), 0);
 }
 
@@ -110,7 +100,18 @@ fn why_is_complete(home: &Home, id: &str) {
 #[test]
 fn a_threshold_changes_while_an_embedded_desk_trades() {
     let sim = Sim::start("3");
-    change_while_it_trades(&Home::new("memory://", &sim));
+    let home = Home::new("memory://", &sim);
+    change_while_it_trades(&home);
+    // Its bus went with the process; the ledger did not.
+    let mut again = home.start("again", &["run"]);
+    let whys = eventually("the history to be back", PATIENCE, || {
+        let output = home.run(&["params", "history", "momentum", "--json"]);
+        let history: Value = serde_json::from_slice(&output.stdout).ok()?;
+        let whys: Vec<_> = history.as_array()?.iter().map(|version| version["why"].clone()).collect();
+        (whys.len() > 1).then_some(whys)
+    });
+    assert_eq!(whys, ["the first start", "calm day", "enough"]);
+    assert_eq!(again.stop(), 0);
 }
 
 #[test]
@@ -135,7 +136,35 @@ fn a_threshold_changes_while_a_desk_on_redis_trades_and_outlives_it() {
         "{history}"
     );
     assert_eq!(history[3]["changed"].as_array().map(Vec::len), Some(1), "{history}");
+    in_the_ledger(&home, &history);
     assert_eq!(again.stop(), 0);
+
+    redis.command("FLUSHALL");
+    home.edit("cooldown_s = 7", "cooldown_s = 8");
+    let mut last = home.start("last", &["run"]);
+    let joined = eventually("the history to be back, and the file to be heard", PATIENCE, || {
+        let output = home.run(&["params", "history", "momentum", "--json"]);
+        let joined: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (joined.as_array().map(Vec::len) == Some(5)).then_some(joined)
+    });
+    assert_eq!(joined.as_array().expect("versions")[..4], history.as_array().expect("versions")[..]);
+    assert_eq!(joined[4]["changed"], serde_json::json!([{ "name": "cooldown_s", "from": "7", "to": "8" }]), "{joined}");
+    let ack = json(&home, &["params", "set", "momentum", "size=10", "--why", "go on", "--expect", "5", "--json"]);
+    assert_eq!((&ack["version"], &ack["by"]), (&6.into(), &"athena".into()), "she goes on from there: {ack}");
+    in_the_ledger(&home, &json(&home, &["params", "history", "momentum", "--json"]));
+    assert_eq!(last.stop(), 0);
+    let audit = json(&home, &["audit", "verify", "--json"]);
+    assert_eq!(audit["differences"], Value::Array(Vec::new()), "{audit}");
+}
+
+/// Waits until the ledger has these versions, and no others, of momentum.
+fn in_the_ledger(home: &Home, versions: &Value) {
+    eventually("the ledger to have the versions", PATIENCE, || {
+        (json(home, &["audit", "params", "momentum", "--json"]) == *versions).then_some(())
+    });
+    let told = ok(home, &["audit", "params"]);
+    assert!(told.contains("momentum version 2  ") && told.contains("threshold 0.4 -> 0.00005"), "{told}");
+    assert!(told.contains("risk version 1  "), "{told}");
 }
 
 #[test]

@@ -7,10 +7,9 @@ use std::time::Duration;
 use cockpit::clock;
 use cockpit::config::Config;
 use cockpit::domain::{
-    Book, HermesState, Level, Market, PolymarketData, Price, Side, Size, Symbol, Tick, TickKind, Timestamp,
+    Book, HermesState, Instruments, Level, Market, PolymarketData, Price, Side, Size, Symbol, Tick, TickKind, Timestamp,
 };
-use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Runner, Running, Strategy as _};
-use cockpit::risk::Limits;
+use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Running, Strategy as _};
 use rust_decimal::{Decimal, dec};
 
 use super::an_hour;
@@ -20,7 +19,7 @@ use super::times::{Times, micros};
 
 const WANTED: Duration = Duration::from_micros(5);
 /// Signals that are measured.
-const SIGNALS: usize = 2_000;
+const SIGNALS: usize = 20_000;
 /// From one signal to the next; more than the cool-down, and so seldom that the limits of rate are not met.
 const APART: u32 = 60;
 const TICK_EVERY: Duration = Duration::from_millis(100);
@@ -34,19 +33,29 @@ const NUMBERS: [usize; 4] = [10, 100, 1_000, 10_000];
 /// So often a second the daemon gives the engine the time, and takes its snapshot.
 const SNAPSHOTS: usize = 5;
 
-/// What Athena knows besides ticks: an armed Hermes, a market, and the book of its first outcome. All of it stays fresh.
+/// What Athena knows besides ticks: an armed Hermes, whose limits are those in force, and a market.
 fn engine(hermes: &HermesState, market: &Market, now: Timestamp) -> Engine {
-    let params = MomentumParams { market: market.slug.to_string(), min_edge: dec!(-1), ..Momentum::defaults() };
-    let runner: Box<dyn Runner> = Box::new(Running::<Momentum>::new(params));
-    // The limits of the built-in desk, but for the market that is traded and the age of data: the time here is made up.
-    let limits = Limits {
-        markets: vec![market.slug.to_string()],
-        data_age: Duration::from_hours(24 * 30),
-        ..Config::builtin().limits
-    };
-    let mut engine = Engine::new(vec![runner], limits);
+    let on = Instruments::one("BTC/USD", market.slug.as_str());
+    let params = MomentumParams { on, min_edge: dec!(-1), ..Momentum::defaults() };
+    let mut engine = Engine::new(Running::<Momentum>::all(&params), Config::builtin().limits);
+    // It stays fresh: the time here is made up.
+    let later = HermesState { at: now.plus(Duration::from_hours(24 * 30)), ..hermes.clone() };
+    let mut effects = Vec::new();
+    for event in [
+        Event::Latch(hermes.kill.latch.clone()),
+        Event::Hermes(Box::new(later)),
+        Event::Polymarket(PolymarketData::Market(market.clone())),
+    ] {
+        engine.on_event(&event, now, &mut effects);
+    }
+    assert!(effects.is_empty(), "{effects:?}");
+    engine
+}
+
+/// The book of the market's first outcome, as of now.
+fn book(market: &Market, now: Timestamp) -> Event {
     let level = |price| vec![Level { price: Price(price), size: Size(dec!(500)) }];
-    let book = Book {
+    Event::Polymarket(PolymarketData::Book(Book {
         market: market.market.clone(),
         token: market.tokens[0].token.clone(),
         bids: level(dec!(0.49)),
@@ -54,19 +63,7 @@ fn engine(hermes: &HermesState, market: &Market, now: Timestamp) -> Engine {
         event_at: now,
         received_at: now,
         heard_at: None,
-    };
-    let later = HermesState { at: now.plus(Duration::from_hours(24 * 30)), ..hermes.clone() };
-    let mut effects = Vec::new();
-    for event in [
-        Event::Latch(hermes.kill.latch.clone()),
-        Event::Hermes(Box::new(later)),
-        Event::Polymarket(PolymarketData::Market(market.clone())),
-        Event::Polymarket(PolymarketData::Book(book)),
-    ] {
-        engine.on_event(&event, now, &mut effects);
-    }
-    assert!(effects.is_empty(), "{effects:?}");
-    engine
+    }))
 }
 
 fn trade(symbol: &Symbol, number: usize, price: Decimal, at: Timestamp) -> Event {
@@ -102,6 +99,9 @@ fn signals(hermes: &HermesState, market: &Market) {
     for number in 0..apart * (SIGNALS + SIGNALS / 10) {
         let jumps = number % apart == apart - 1;
         let now = begin.plus(TICK_EVERY * u32::try_from(number).expect("few ticks"));
+        if jumps {
+            engine.on_event(&book(market, now), now, &mut effects);
+        }
         let event = trade(&symbol, number, if jumps { dec!(87_174.0) } else { dec!(87_000.0) }, now);
         let begun = clock::monotonic();
         engine.on_event(black_box(&event), now, &mut effects);
@@ -115,7 +115,7 @@ fn signals(hermes: &HermesState, market: &Market) {
         effects.clear();
     }
     let count = signals.len();
-    assert!(count >= SIGNALS, "{count} signals");
+    assert!(count >= SIGNALS, "{count} signals; {:?}", engine.report(clock::now()));
     let (signals, quiet) = (Times::new(signals.split_off(count - SIGNALS)), Times::new(quiet));
     println!("\nStrategy and gate alone, {SIGNALS} signals\n");
     println!("| a tick | p50 us | p99 us |\n|---|---:|---:|");
@@ -130,7 +130,7 @@ struct Cost {
     tick: Duration,
     /// With its share of timers and snapshots.
     lived: Duration,
-    /// One book, which every strategy is asked about.
+    /// News of a market, of which only those that follow it are told.
     book: Duration,
 }
 
@@ -153,13 +153,9 @@ fn nanos(time: Duration) -> String {
 }
 
 fn cost(instruments: usize, market: &Market) -> Cost {
-    let strategies: Vec<MomentumParams> = an_hour::strategies(instruments)
-        .into_iter()
-        .map(|params| MomentumParams { window: Duration::from_secs(WINDOW), ..params })
-        .collect();
-    let symbols: Vec<Symbol> = strategies.iter().map(|params| params.symbol.clone()).collect();
-    let runners = strategies.into_iter().map(|params| Box::new(Running::<Momentum>::new(params)) as Box<dyn Runner>);
-    let mut engine = Engine::new(runners.collect(), Config::builtin().limits);
+    let params = MomentumParams { window: Duration::from_secs(WINDOW), ..an_hour::momentum(instruments) };
+    let symbols: Vec<Symbol> = params.on.iter().map(|on| on.symbol.clone()).collect();
+    let mut engine = Engine::new(Running::<Momentum>::all(&params), Config::builtin().limits);
     let mut world = World { symbols, begin: clock::now(), number: 0, effects: Vec::new() };
     let warm_up = instruments * usize::try_from(WINDOW + 2).expect("small");
     world.run(&mut engine, warm_up, false);

@@ -1,7 +1,6 @@
 //! A thousand instruments with an hour of a tick a second each: what that takes of memory, and how long a restart with it takes.
 //!
-//! The Athena is a process of its own, this binary once more: a configuration file names the instruments of its strategies one by one,
-//! and a thousand sections would say nothing more.
+//! The Athena is a process of its own, this binary once more.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +14,7 @@ use cockpit::domain::AthenaState;
 use cockpit::pipeline::athena::{self, Momentum, Settings, Shard, StrategySettings};
 use tokio_util::sync::CancellationToken;
 
-use super::an_hour::{SECONDS, an_hour, keep, strategies};
+use super::an_hour::{SECONDS, an_hour, keep, momentum};
 use super::stage;
 
 /// The argument that makes this binary that Athena; the address of her bus follows.
@@ -41,7 +40,7 @@ impl Drop for Athena {
 pub(crate) async fn measure() {
     let redis = tokio::task::spawn_blocking(stage::redis).await.expect("a server");
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
-    let kept = an_hour(&strategies(INSTRUMENTS));
+    let kept = an_hour(&momentum(INSTRUMENTS));
     let bytes: usize = kept.values().map(|(_, payload)| payload.len()).sum();
     keep(&bus, &kept).await;
     let (mut slowest, mut most, mut before) = (Duration::ZERO, 0, String::new());
@@ -105,10 +104,7 @@ fn peak(process: u32) -> u64 {
 /// Is that Athena, until whoever started it has gone.
 pub(crate) async fn be_athena(redis: &str) {
     let settings = Settings {
-        strategies: strategies(INSTRUMENTS)
-            .iter()
-            .map(|params| StrategySettings::of::<Momentum>(true, params))
-            .collect(),
+        strategies: vec![StrategySettings::of::<Momentum>(true, &momentum(INSTRUMENTS))],
         shard: Shard::parse("1/1").expect("a shard"),
         limits: Config::builtin().limits,
     };

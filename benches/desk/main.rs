@@ -60,6 +60,9 @@ async fn measure(arguments: &[String]) {
     if wanted("hour") {
         hour::measure().await;
     }
+    if !["waterfall", "sustained", "restart"].into_iter().any(wanted) {
+        return;
+    }
     let server = Arc::new(tokio::task::spawn_blocking(PostgresServer::start).await.expect("a server"));
     let stores = |what: &str| [Store::Sqlite, Store::on(&server, what)];
     if wanted("waterfall") {

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cockpit::clock;
-use cockpit::config::Config;
-use cockpit::domain::{Book, Funds, HermesState, Level, Market, Price, Side, Size, TimeInForce, TradingState, Usd};
+use cockpit::domain::{HermesState, Market, Side, TimeInForce, TradingState};
 use cockpit::exec::venue::{ExecutionVenue, PostAnswer};
-use cockpit::risk::{Equity, Holdings, Limits, Recent, RiskGate, RiskView};
 use cockpit::venues::polymarket::signing::{LocalKey, SignatureType};
 use cockpit::venues::polymarket::{PolymarketVenue, Rates, Settings};
 use rust_decimal::{Decimal, dec};
@@ -16,7 +14,8 @@ use rust_decimal::{Decimal, dec};
 use super::desk::decimal;
 use super::stage::{self, Stage};
 use super::store::Store;
-use super::support::scene::{self, Wish};
+use super::support::approved::approve;
+use super::support::scene::Wish;
 
 /// Resting orders of each of the twenty tokens.
 const RESTING: usize = 10;
@@ -118,7 +117,6 @@ fn theirs(stage: &Stage) -> BTreeMap<String, Decimal> {
 /// Another account of the venue, which trades with the desk while the desk is dead.
 struct Stranger {
     venue: Arc<PolymarketVenue>,
-    gate: RiskGate,
     count: std::cell::Cell<usize>,
 }
 
@@ -135,16 +133,7 @@ impl Stranger {
         };
         let venue = PolymarketVenue::new(&settings, LocalKey::from_hex(key).expect("a key")).expect("a client");
         venue.connect().await.expect("the venue answers");
-        let much = Usd(dec!(10000));
-        let gate = RiskGate::new(Limits {
-            order_size: Size(dec!(1000)),
-            order_notional: much,
-            price_collar: dec!(0.5),
-            duplicate_within: Duration::ZERO,
-            markets: scene::quiet_slugs().collect(),
-            ..Config::builtin().limits
-        });
-        Self { venue, gate, count: std::cell::Cell::new(0) }
+        Self { venue, count: std::cell::Cell::new(0) }
     }
 
     /// An order that is filled at once.
@@ -160,32 +149,7 @@ impl Stranger {
             send_within: Some(Duration::from_mins(1)),
             rest: Duration::ZERO,
         };
-        let (intent, now) = (wish.intent(market), clock::now());
-        let level = |price| vec![Level { price: Price(price), size: Size(dec!(500)) }];
-        let book = Book {
-            market: market.market.clone(),
-            token: intent.token.clone(),
-            bids: level(dec!(0.40)),
-            asks: level(dec!(0.60)),
-            event_at: now,
-            received_at: now,
-            heard_at: None,
-        };
-        let view = RiskView {
-            trading_state: TradingState::Active,
-            epoch: intent.epoch,
-            market: Some(market),
-            book: Some(&book),
-            source_at: Some(now),
-            holdings: &Holdings::new(),
-            recent: &Recent::new(),
-            equity: Ok(Equity::default()),
-            group: None,
-            halted: None,
-            repeats: 0,
-            funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
-        };
-        let approved = self.gate.check(intent, &view, now).expect("nothing stands against it");
+        let approved = approve(wish.intent(market), market);
         let signed = self.venue.sign(&approved, market).expect("signed");
         let answer = self.venue.post(&signed, &|| Ok(())).await;
         assert!(matches!(answer, PostAnswer::Accepted { .. }), "{answer:?}");

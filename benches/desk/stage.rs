@@ -54,7 +54,8 @@ impl Stage {
         }
         let mut feed = scene::feed(&bus, &markets);
         let hermes = home.start("hermes", &["run", "hermes"]);
-        wait(&bus, "hermes to trade", |state| state.trading_state == TradingState::Active).await;
+        wait(&bus, "hermes to trade", |state| state.trading_state == TradingState::Active && state.funds.is_some())
+            .await;
         feed.heard().await;
         let origin = Origin::new("athena", "bench");
         Self { store, sim, home, bus, markets, hermes, origin, feed, redis }

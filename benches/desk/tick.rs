@@ -81,9 +81,10 @@ impl Armed {
         bus.set(&Key::HERMES, payload).await.expect("the bus is up");
         for (from, to) in [
             (
-                "market = \"btc-updown-5m-{start}\"\n# Length of the rolling window, in seconds (1 to 3600).\nwindow_s = 15",
-                &*format!("market = \"{QUIET}\"\nwindow_s = 1"),
+                "[[athena.momentum.on]]\nsymbol = \"BTC/USD\"\nmarket = \"btc-updown-5m-{start}\"",
+                &*format!("[[athena.momentum.on]]\nsymbol = \"BTC/USD\"\nmarket = \"{QUIET}\""),
             ),
+            ("window_s = 15", "window_s = 1"),
             ("markets = [\"btc-updown-5m-{start}\"]\n# Silence", &*format!("markets = [\"{QUIET}\"]\n# Silence")),
             ("threshold = \"0.0001\"", "threshold = \"0.0005\""),
             ("send_within_ms = 30000", "send_within_ms = 2000"),

@@ -29,8 +29,36 @@ pub enum ControlError {
 /// When the bus fails or the latch cannot be read; both mean: do not trade.
 pub async fn latch(bus: &BusRef) -> Result<Option<KillLatch>, ControlError> {
     let Some(payload) = bus.get(&Key::Kill).await? else { return Ok(None) };
-    let envelope: Envelope<KillLatch> = decode(&payload)?;
-    Ok(Some(envelope.body))
+    Ok(Some(read_latch(&payload)?))
+}
+
+/// The latch in what [`Key::Kill`] holds.
+///
+/// # Errors
+/// When it cannot be read; it counts as killed.
+pub fn read_latch(payload: &[u8]) -> Result<KillLatch, CodecError> {
+    let envelope: Envelope<KillLatch> = decode(payload)?;
+    Ok(envelope.body)
+}
+
+/// As [`put_latch`], but only in the place of `before`, which is what [`Key::Kill`] held when it was looked at: says whether it was so. A
+/// kill that was put there since is not overwritten.
+///
+/// # Errors
+/// When it is not known whether it was written, or it could not be pushed.
+pub async fn replace_latch(
+    bus: &BusRef,
+    origin: &Origin,
+    before: Option<&[u8]>,
+    latch: &KillLatch,
+    now: Timestamp,
+) -> Result<bool, ControlError> {
+    let payload = encode(&origin.wrap(latch, now))?;
+    if !bus.replace(&Key::Kill, before, payload.clone()).await? {
+        return Ok(false);
+    }
+    bus.publish(Channel::Kill, payload).await?;
+    Ok(true)
 }
 
 /// Puts a latch on the bus: the key first, which lasts, then the push, which is fast.
@@ -92,7 +120,8 @@ pub async fn command(
     Ok(command)
 }
 
-/// Puts a command on `control.commands` and waits for its final acknowledgement; nothing when none comes within `patience`.
+/// Puts a command on `control.commands` and waits for its final acknowledgement. When none comes within `patience`, gives the one that it
+/// is being done, if that came.
 ///
 /// # Errors
 /// When the bus fails. The command may have been taken all the same.
@@ -106,6 +135,7 @@ pub async fn ask(
     // Noted before the command is sent, or its answer could come before we look.
     let mut after = bus.tail(Stream::Acks, 1).await?.last().map_or(EntryId::START, |entry| entry.id);
     bus.append(Stream::Commands, encode(&origin.wrap(command, now))?).await?;
+    let mut taken = None;
     let answered = tokio::time::timeout(patience, async {
         loop {
             for entry in bus.read(Stream::Acks, after, ACKS, patience).await? {
@@ -113,12 +143,15 @@ pub async fn ask(
                 // What cannot be read is not the answer to a command of this version.
                 if let Ok(Envelope::<Ack> { body, .. }) = decode(&entry.payload)
                     && body.id == command.id
-                    && body.verdict != AckVerdict::Accepted
                 {
-                    return Ok(body);
+                    if body.verdict != AckVerdict::Accepted {
+                        return Ok(body);
+                    }
+                    taken = Some(body);
                 }
             }
         }
-    });
-    answered.await.map_or(Ok(None), |answer| answer.map(Some))
+    })
+    .await;
+    answered.map_or(Ok(taken), |answer| answer.map(Some))
 }

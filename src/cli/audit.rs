@@ -2,9 +2,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::output::print;
+use super::params::version_line;
 use super::{CliError, Globals, print_json};
 use crate::clock;
+use crate::domain::StrategyId;
 use crate::store::audit::AuditReport;
+use crate::store::books::Books;
 use crate::wire;
 
 /// What `cockpit audit` can do.
@@ -15,6 +18,17 @@ pub(super) enum Command {
     /// Computes the chain of hashes again from the first row and compares every table with the log. Exit code 0 when the books
     /// are sound, 6 when they are not, 1 when they cannot be read.
     Verify(Verify),
+    /// Who set which parameters and limits to what, when and why, as far back as the ledger goes; the oldest first.
+    Params(ParamsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ParamsArgs {
+    /// Only this strategy's; `risk` for the limits.
+    strategy: Option<StrategyId>,
+    /// Print the versions as one line of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -33,9 +47,27 @@ fn hash(text: &str) -> Result<String, String> {
 }
 
 pub(super) async fn run(globals: &Globals, command: &Command) -> Result<(), CliError> {
-    let Command::Verify(args) = command;
-    let begun = clock::monotonic();
     let books = wire::books(&globals.config()?)?;
+    match command {
+        Command::Verify(args) => verify(&books, args).await,
+        Command::Params(args) => params(&books, args).await,
+    }
+}
+
+async fn params(books: &Books, args: &ParamsArgs) -> Result<(), CliError> {
+    let mut versions = books.param_versions().await.map_err(anyhow::Error::from)?;
+    versions.retain(|version| args.strategy.as_ref().is_none_or(|strategy| *strategy == version.strategy));
+    if args.json {
+        return print_json(&versions);
+    }
+    for version in &versions {
+        version_line(version)?;
+    }
+    Ok(())
+}
+
+async fn verify(books: &Books, args: &Verify) -> Result<(), CliError> {
+    let begun = clock::monotonic();
     let report = books.verify(args.expect.as_deref()).await.map_err(anyhow::Error::from)?;
     if args.json {
         print_json(&report)?;

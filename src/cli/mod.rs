@@ -47,7 +47,7 @@ use crate::config::{Config, ConfigError};
 /// Without a subcommand: opens the cockpit. Without a configuration that is a whole desk in one process, trading at once on
 /// simulated venues; with one whose bus is Redis it attaches to the daemons that run elsewhere.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about)]
+#[command(version = env!("COCKPIT_BUILD"), about, long_about)]
 struct Cli {
     #[command(flatten)]
     globals: Globals,

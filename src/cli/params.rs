@@ -195,13 +195,22 @@ fn history(book: &ParamBook, json: bool) -> Result<(), CliError> {
     }
     for version in book.versions.iter().rev() {
         say!("{:>4}  {}  {}", version.version, version.at, version.by)?;
-        labelled("", 6, &version.why)?;
-        let changed: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
-        if !changed.is_empty() {
-            labelled("", 6, &changed.join(", "))?;
-        }
+        told(version)?;
     }
     Ok(())
+}
+
+/// A version among those of others.
+pub(super) fn version_line(version: &ParamVersion) -> Result<(), CliError> {
+    say!("{} version {}  {}  {}", version.strategy, version.version, version.at, version.by)?;
+    told(version)
+}
+
+/// Why it was made, and what it changed.
+fn told(version: &ParamVersion) -> Result<(), CliError> {
+    labelled("", 6, &version.why)?;
+    let changed: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
+    if changed.is_empty() { Ok(()) } else { labelled("", 6, &changed.join(", ")) }
 }
 
 async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) -> Result<(), CliError> {
@@ -209,6 +218,7 @@ async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) 
     if json {
         print_json(&ack)?;
     }
+    let decided = ack.version;
     let version = ack.version.map_or_else(|| "an unknown version".to_owned(), |version| format!("version {version}"));
     match ack.verdict {
         AckVerdict::Applied => {
@@ -217,7 +227,14 @@ async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) 
             }
             Ok(())
         }
-        AckVerdict::Accepted => Err(CliError::NoDaemon(format!("{} took it and has not finished it", ack.by))),
+        AckVerdict::Accepted if decided.is_some() => Err(CliError::NoDaemon(format!(
+            "{strategy}: {version} is decided and waits for the ledger: what it tightens is in force, what it widens is not yet; \
+             `cockpit params history {strategy}` shows it once it is durable"
+        ))),
+        AckVerdict::Accepted => Err(CliError::NoDaemon(format!(
+            "{} was asked and has not answered: whether it is in force is not known, `cockpit params history {strategy}` shows it then",
+            ack.by
+        ))),
         AckVerdict::Denied { reasons } => {
             let reasons: Vec<_> = reasons.iter().map(|reason| format!("\n  {reason}")).collect();
             Err(CliError::Refused(format!("nothing is changed, {version} stays in force:{}", reasons.concat())))

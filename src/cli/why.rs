@@ -8,7 +8,7 @@ use super::output::{clock_time, print};
 use super::text::COLUMNS;
 use super::{CliError, print_json};
 use crate::bus::decode;
-use crate::domain::{DeadLetterState, Journal, Reached, Share, SignalEntry, Timestamp, Waterfall, span_us};
+use crate::domain::{DeadLetterState, Journal, Rationale, Reached, Share, SignalEntry, Timestamp, Waterfall, span_us};
 use crate::store::books::{Books, Story};
 use crate::text::{lines, safe};
 
@@ -120,10 +120,13 @@ fn reasons(text: &mut String, story: &Story) {
     };
     let why = &signal.rationale;
     wrapped(text, "why        ", &why.note);
-    wrapped(text, MARGIN, &format!("{} from {} to {}: {}", why.source, why.first, why.last, why.change));
-    let window = format!("{} ticks in {} ms", why.window_ticks, why.window_ms);
-    let line = format!("threshold {}, {window}, priced against {}", why.threshold, why.reference);
-    wrapped(text, MARGIN, &line);
+    let (crossed, by) = why.crossing();
+    wrapped(text, MARGIN, &format!("{}: {crossed} {by}", why.source));
+    if why.has_window() {
+        let Rationale { window_ticks, window_ms, first, last, .. } = why;
+        wrapped(text, MARGIN, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"));
+    }
+    wrapped(text, MARGIN, &format!("priced against {}", why.reference));
     if let (Some(fair), Some(edge)) = (why.fair, why.edge) {
         wrapped(text, MARGIN, &format!("reckoned worth {fair}, of which price and fee leave {edge}"));
     }

@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 use toml::{Table, Value};
 
 use super::Problem;
-use crate::domain::{ParamKind, ParamSpec};
+use crate::domain::params::{is_market, is_pair};
+use crate::domain::{Instrument, Instruments, ParamKind, ParamSpec, Symbol};
 
 /// The table being read. What is left at the end is unknown.
 #[derive(Debug)]
@@ -138,17 +139,72 @@ impl Reader {
         })
     }
 
-    /// Parameters as their table declares them: times and counts as numbers, flags as such, lists of markets as arrays, everything else
-    /// in quotes. Nothing when one of them is not right.
+    /// Parameters as their table declares them: times and counts as numbers, flags as such, lists of markets as arrays, instruments as
+    /// tables, everything else in quotes. Nothing when one of them is not right.
     pub(super) fn params(&mut self, section: &str, table: &[ParamSpec]) -> Option<BTreeMap<String, String>> {
         let mut texts = BTreeMap::new();
         for spec in table {
-            let text = self.read(&format!("{section}.{}", spec.name), &allowed(spec), |value| {
-                written(spec, value).filter(|text| spec.admits(text))
-            });
+            let key = format!("{section}.{}", spec.name);
+            let text = match spec.kind {
+                ParamKind::Instruments => self.instruments(&key).map(|instruments| instruments.to_string()),
+                _ => self.read(&key, &allowed(spec), |value| written(spec, value).filter(|text| spec.admits(text))),
+            };
             texts.extend(text.map(|text| (spec.name.to_owned(), text)));
         }
         (texts.len() == table.len()).then_some(texts)
+    }
+
+    /// A table for each pair, `[[key]]` with `symbol` and `market`. Nothing when one of them is not right.
+    fn instruments(&mut self, key: &str) -> Option<Instruments> {
+        let allowed = format!("[[{key}]] with symbol and market, once for each pair, at least one");
+        let value = self.take(key, &allowed)?;
+        let Some(entries) = value.as_array().filter(|entries| !entries.is_empty()) else {
+            self.problem(key, &value, &allowed);
+            return None;
+        };
+        let mut instruments: Vec<Instrument> = Vec::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let at = format!("{key}[{index}]");
+            let Some(entry) = entry.as_table() else {
+                self.problem(&at, entry, &allowed);
+                continue;
+            };
+            let Some(instrument) = self.instrument(&at, entry) else { continue };
+            if let Some(first) = instruments.iter().position(|known| known.symbol == instrument.symbol) {
+                let allowed = format!("each pair once; it is that of {key}[{first}] already");
+                self.problem(&format!("{at}.symbol"), format!("\"{}\"", instrument.symbol), allowed);
+                continue;
+            }
+            instruments.push(instrument);
+        }
+        (instruments.len() == entries.len()).then(|| Instruments::new(instruments)).flatten()
+    }
+
+    fn instrument(&mut self, at: &str, entry: &Table) -> Option<Instrument> {
+        let pair = self.item(at, entry, "symbol", "a pair in quotes, such as \"BTC/USD\"", is_pair);
+        let slug = "a slug or a pattern in quotes, such as \"btc-updown-5m-{start}\"";
+        let market = self.item(at, entry, "market", slug, is_market);
+        for (name, value) in entry.iter().filter(|(name, _)| !["symbol", "market"].contains(&name.as_str())) {
+            self.problem(&format!("{at}.{name}"), value, "no such key; there are symbol and market");
+        }
+        Some(Instrument { symbol: Symbol::from(pair?), market: market? })
+    }
+
+    fn item(
+        &mut self,
+        at: &str,
+        entry: &Table,
+        name: &str,
+        allowed: &str,
+        accept: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let given = entry.get(name);
+        let text = given.and_then(Value::as_str).filter(|text| accept(text)).map(str::to_owned);
+        if text.is_none() {
+            let given = given.map_or_else(|| "(missing)".to_owned(), Value::to_string);
+            self.problem(&format!("{at}.{name}"), given, allowed);
+        }
+        text
     }
 
     pub(super) fn texts(&mut self, key: &str, allowed: &str, accept: impl Fn(&str) -> bool) -> Option<Vec<String>> {

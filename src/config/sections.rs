@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
-use crate::domain::params::{Params, RISK};
-use crate::domain::{Mode, ParamKind, Symbol, Usd};
+use crate::domain::params::{Params, RISK, is_market, is_pair};
+use crate::domain::{Instruments, Mode, ParamKind, Symbol, Usd};
 use crate::pipeline::athena::{KINDS, Kind, Shard, StrategySettings};
 use crate::risk::Limits;
+use crate::risk::checks::allow_list;
 
 use super::reader::Reader;
 use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui, Venues};
@@ -38,9 +39,7 @@ pub(super) fn read(r: &mut Reader) -> Option<Config> {
     let ui = ui(r);
     let log_filter = r.text("log.filter", LOG_FILTERS, is_log_filter);
     // What is there is held against the rest of what is there, whatever else is wrong: every problem is told at once.
-    if let Some(argos) = &argos {
-        consistent(r, argos, &strategies);
-    }
+    consistent(r, &strategies, argos.as_ref(), limits.as_ref());
     let strategies: Option<Vec<_>> = strategies.into_iter().collect();
     let (shard, bus_url) = (shard.and_then(|text| Shard::parse(&text)), bus_url.map(BusUrl::new));
     if let (Some(shard), Some(bus_url)) = (shard, &bus_url)
@@ -84,19 +83,37 @@ fn strategy(r: &mut Reader, kind: &Kind) -> Option<StrategySettings> {
     kind.settings(enabled?, &values?).ok()
 }
 
-/// A strategy can only see what Argos collects.
-fn consistent(r: &mut Reader, argos: &Argos, strategies: &[Option<StrategySettings>]) {
+/// A strategy can only see what Argos collects, and only trade what the risk gate allows. The markets of a daily event are listed one by
+/// one there, if at all.
+fn consistent(r: &mut Reader, strategies: &[Option<StrategySettings>], argos: Option<&Argos>, limits: Option<&Limits>) {
     for strategy in strategies.iter().flatten().filter(|strategy| strategy.is_enabled()) {
         for spec in strategy.kind().specs() {
             let Some(text) = strategy.values().get(spec.name) else { continue };
-            let (collected, allowed) = match spec.kind {
-                ParamKind::Pair => (argos.symbols.iter().any(|symbol| symbol.as_str() == text), "one of argos.symbols"),
-                ParamKind::Market | ParamKind::Event => (argos.markets.contains(text), "one of argos.markets"),
-                _ => continue,
-            };
-            if !collected {
-                r.problem(&format!("athena.{}.{}", strategy.kind().name(), spec.name), format!("\"{text}\""), allowed);
+            let key = format!("athena.{}.{}", strategy.kind().name(), spec.name);
+            match spec.kind {
+                ParamKind::Instruments => {
+                    for (index, of) in Instruments::parse(text).iter().flatten().enumerate() {
+                        let symbols = argos.map(|argos| &argos.symbols);
+                        if symbols.is_some_and(|symbols| !symbols.contains(&of.symbol)) {
+                            let given = format!("\"{}\"", of.symbol);
+                            r.problem(&format!("{key}[{index}].symbol"), given, "one of argos.symbols");
+                        }
+                        tradable(r, &format!("{key}[{index}].market"), &of.market, argos, limits);
+                    }
+                }
+                ParamKind::Event => tradable(r, &key, text, argos, None),
+                _ => {}
             }
+        }
+    }
+}
+
+fn tradable(r: &mut Reader, key: &str, market: &str, argos: Option<&Argos>, limits: Option<&Limits>) {
+    let collected = argos.is_none_or(|argos| argos.markets.iter().any(|known| known == market));
+    let allowed = limits.is_none_or(|limits| allow_list::lists(limits, market));
+    for (right, list) in [(collected, "argos.markets"), (allowed, "risk.markets")] {
+        if !right {
+            r.problem(key, format!("\"{market}\""), format!("one of {list}"));
         }
     }
 }
@@ -119,7 +136,7 @@ fn venues(r: &mut Reader) -> Option<Venues> {
 }
 
 fn argos(r: &mut Reader) -> Option<Argos> {
-    let symbols = r.texts("argos.symbols", "a list of pairs such as \"BTC/USD\"", is_symbol);
+    let symbols = r.texts("argos.symbols", "a list of pairs such as \"BTC/USD\"", is_pair);
     let markets = r.texts("argos.markets", "a list of slugs or patterns such as \"btc-updown-5m-{start}\"", is_market);
     let silence = r.seconds("argos.silence_s", 2..=60);
     let subscribe_within = r.seconds("argos.subscribe_within_s", 1..=60);
@@ -210,19 +227,6 @@ fn is_http_url(text: &str) -> bool {
 
 fn is_address(text: &str) -> bool {
     text.strip_prefix("0x").is_some_and(|hex| hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-fn is_symbol(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(base, quote)| is_upper(base) && is_upper(quote))
-}
-
-fn is_upper(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
-fn is_market(text: &str) -> bool {
-    let plain = text.replace("{start}", "0");
-    !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

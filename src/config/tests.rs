@@ -1,4 +1,6 @@
 use super::*;
+use crate::domain::params::Params as _;
+use crate::pipeline::athena::{Momentum, Reversion, Strategy as _, Weather};
 
 fn problems(text: &str) -> Vec<Problem> {
     match Config::parse(text) {
@@ -10,6 +12,19 @@ fn problems(text: &str) -> Vec<Problem> {
 #[test]
 fn the_commented_default_is_the_builtin_one() {
     assert_eq!(Config::parse(DEFAULT_TOML), Ok(Config::builtin()));
+}
+
+/// The only parameter of a strategy in which the embedded desk differs from what is usual.
+#[test]
+fn the_embedded_desk_signals_on_a_calmer_market_than_is_usual() {
+    let usual = Momentum::defaults();
+    assert_eq!(usual.threshold, rust_decimal::dec!(0.0005));
+    let mut expected = usual.texts();
+    expected.insert("threshold".into(), "0.0001".into());
+    let builtin = Config::builtin();
+    assert_eq!((builtin.strategies[0].kind().name(), builtin.strategies[0].values()), ("momentum", &expected));
+    assert_eq!(builtin.strategies[1].values(), &Reversion::defaults().texts());
+    assert_eq!(builtin.strategies[2].values(), &Weather::defaults().texts());
 }
 
 #[test]
@@ -73,7 +88,51 @@ fn remove(table: &mut toml::Table, key: &str) {
 #[test]
 fn a_strategy_may_only_watch_what_is_collected() {
     let found = problems(&DEFAULT_TOML.replace("symbols = [\"BTC/USD\", \"ETH/USD\"]", "symbols = [\"ETH/USD\"]"));
-    assert_eq!(found[0].key, "athena.momentum.symbol");
+    assert_eq!(found[0].to_string(), "athena.momentum.on[0].symbol = \"BTC/USD\": allowed: one of argos.symbols");
+}
+
+const ON: &str = "[[athena.momentum.on]]\nsymbol = \"BTC/USD\"\nmarket = \"btc-updown-5m-{start}\"\n";
+
+/// What is wrong when momentum is on these.
+fn wrong_on(on: &str) -> Vec<String> {
+    assert!(DEFAULT_TOML.contains(ON));
+    problems(&DEFAULT_TOML.replace(ON, on)).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_wrong_instrument_is_named() {
+    let whole = "[[athena.momentum.on]] with symbol and market, once for each pair, at least one";
+    let pair = "a pair in quotes, such as \"BTC/USD\"";
+    let slug = "a slug or a pattern in quotes, such as \"btc-updown-5m-{start}\"";
+    assert_eq!(wrong_on(""), [format!("athena.momentum.on = (missing): allowed: {whole}")]);
+    let twice = "athena.momentum.on[1].symbol = \"BTC/USD\": allowed: each pair once; it is that of athena.momentum.on[0] already";
+    assert_eq!(wrong_on(&format!("{ON}{ON}")), [twice]);
+    let second = |keys: &str| wrong_on(&format!("{ON}[[athena.momentum.on]]\n{keys}\n"));
+    let at =
+        |name: &str, value: &str, allowed: &str| format!("athena.momentum.on[1].{name} = {value}: allowed: {allowed}");
+    assert_eq!(second("symbol = \"ETH/USD\""), [at("market", "(missing)", slug)]);
+    assert_eq!(second("market = \"x\""), [at("symbol", "(missing)", pair)]);
+    let lower = "symbol = \"eth\"\nmarket = 7\nslug = \"x\"";
+    let unknown = at("slug", "\"x\"", "no such key; there are symbol and market");
+    assert_eq!(second(lower), [at("symbol", "\"eth\"", pair), at("market", "7", slug), unknown]);
+    let empty = DEFAULT_TOML.replace(ON, "").replace("[athena.momentum]\n", "[athena.momentum]\non = []\n");
+    assert_eq!(problems(&empty)[0].to_string(), format!("athena.momentum.on = []: allowed: {whole}"));
+}
+
+#[test]
+fn a_strategy_may_only_trade_what_is_watched_and_allowed() {
+    let second = "[[athena.momentum.on]]\nsymbol = \"ETH/USD\"\nmarket = \"eth-updown-5m-{start}\"\n";
+    let given = "athena.momentum.on[1].market = \"eth-updown-5m-{start}\": allowed: one of";
+    let text = DEFAULT_TOML.replace(ON, &format!("{ON}{second}"));
+    let told = |text: &str| problems(text).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(told(&text), [format!("{given} argos.markets"), format!("{given} risk.markets")]);
+    let both = "markets = [\"btc-updown-5m-{start}\", \"eth-updown-5m-{start}\"]";
+    let watched = text.replacen("markets = [\"btc-updown-5m-{start}\"]", both, 1);
+    assert_eq!(told(&watched), [format!("{given} risk.markets")]);
+    let allowed = watched.replace("markets = [\"btc-updown-5m-{start}\"]", both);
+    let config = Config::parse(&allowed).expect("right");
+    let on = "BTC/USD btc-updown-5m-{start}, ETH/USD eth-updown-5m-{start}";
+    assert_eq!(config.strategies[0].values()["on"], on);
 }
 
 #[test]

@@ -19,8 +19,8 @@ pub struct Checkpoint {
     pub fills: u64,
     /// pUSD that they moved.
     pub cash: Usd,
-    /// Whether what the account began with is part of it.
-    pub opened: bool,
+    /// Since when what the account began with is part of it; absent when it is not.
+    pub opened_at: Option<Timestamp>,
     /// What is known of tokens whose end is long past.
     pub retired: Retired,
     /// Every other token, in the order of their ids.

@@ -123,7 +123,7 @@ pub struct DeadLetter {
     pub first_error: String,
     /// The last error in words; the same as the first when there was one.
     pub last_error: String,
-    /// The original payload as received, clipped to 8,192 bytes.
+    /// The original payload as received; of one that cannot be read or is too long the first 8,192 bytes.
     pub original: String,
     /// How often it was sent.
     pub posts: u32,

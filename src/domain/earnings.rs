@@ -76,7 +76,9 @@ pub fn earnings<'a>(journals: impl IntoIterator<Item = &'a Journal>) -> Earnings
                 let owner = leg(journal).and_then(|leg| of_leg.get(&leg)).cloned();
                 earned.fee(journal, owner.and_then(|(_, strategy)| strategy));
             }
-            JournalKind::Fill | JournalKind::Correction => earned.book(journal, &mut held),
+            JournalKind::Fill | JournalKind::Correction | JournalKind::Opening | JournalKind::Redemption => {
+                earned.book(journal, &mut held);
+            }
             // With what it takes back it is gone already; one of nothing moves nothing.
             JournalKind::Reversal => {}
         }

@@ -2,8 +2,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, CheckResult, DeadLetter, Denial, Fill, KillReport, Order, OrderIntent, ParamVersion, Position, Rationale,
-    SignalEntry, Skip, Timestamp,
+    Alert, CheckResult, DeadLetter, Denial, Fill, IntentId, KillReport, Order, OrderIntent, ParamVersion, Position,
+    Rationale, SignalEntry, Skip, Timestamp,
 };
 
 /// Which gate refused.
@@ -24,6 +24,17 @@ pub struct MismatchEvent {
     /// What we had, what the venue says, what was done.
     pub detail: String,
     /// When it was found.
+    pub at: Timestamp,
+}
+
+/// A resting purchase that a tightened limit no longer admits, and that is cancelled for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Withdrawal {
+    /// Of which intent.
+    pub intent: IntentId,
+    /// What it exceeds.
+    pub denial: Denial,
+    /// When.
     pub at: Timestamp,
 }
 
@@ -66,6 +77,8 @@ pub enum TradeEvent {
     Mismatch(MismatchEvent),
     /// A limit is used to one of the levels that are told.
     Alert(Alert),
+    /// A tightened limit takes a resting purchase back.
+    Withdrawn(Withdrawal),
     /// Something went to the dead letters, or something was done about one; the whole of its new state.
     DeadLetter(DeadLetter),
 }

@@ -26,6 +26,8 @@ pub struct Holding {
     pub realised: Usd,
     /// Fees paid.
     pub fees: Usd,
+    /// The part of them that was paid for the shares still held.
+    pub carried: Usd,
     /// When it last traded.
     pub touched_at: Timestamp,
 }
@@ -33,7 +35,7 @@ pub struct Holding {
 impl Holding {
     /// Average cost: what closes realises against the average of what is held, what opens adds to it. `paid` is negative for
     /// what was received.
-    fn add(&mut self, shares: Size, paid: Usd, at: Timestamp) {
+    fn add(&mut self, shares: Size, paid: Usd, fees: Usd, at: Timestamp) {
         self.touched_at = self.touched_at.max(at);
         if shares.is_zero() {
             return;
@@ -45,9 +47,11 @@ impl Holding {
             let released = part(self.cost, closing, self.shares.abs());
             self.realised += -paid_closing - released;
             self.cost -= released;
+            self.carried -= part(self.carried, closing, self.shares.abs());
             self.shares += Size(closing.0 * shares.0.signum());
         }
         self.cost += paid - paid_closing;
+        self.carried += fees - part(fees, closing, shares.abs());
         self.shares += Size((shares.0.abs() - closing.0) * shares.0.signum());
     }
 
@@ -75,6 +79,8 @@ pub struct Held {
     pub parts: BTreeMap<Owner, Holding>,
     /// pUSD that moved; what the desk began with is part of it once that was booked.
     pub cash: Usd,
+    /// Fees that were booked by themselves, of the fill that comes next in the order of the fold.
+    ahead: Usd,
 }
 
 /// Which token, and for which strategy.
@@ -116,14 +122,17 @@ impl Held {
     /// Adds the next journal in the order of the fold, its cash apart. `owner` is whose fill it is, for a journal that does not say.
     pub(super) fn add(&mut self, journal: &Journal, owner: Option<&Owner>) {
         let moved = Moved::of(journal);
-        for (owner, shares) in &moved.shares {
-            self.tokens.entry(owner.0.clone()).or_default().add(Size(*shares), moved.paid, journal.at);
-            self.parts.entry(owner.clone()).or_default().add(Size(*shares), moved.paid, journal.at);
-        }
-        let owner = moved.shares.first().map(|(owner, _)| owner).or(owner);
-        if let Some(owner) = owner.filter(|_| !moved.fees.is_zero()) {
+        if let Some(owner) = moved.shares.first().map(|(owner, _)| owner).or(owner) {
             self.tokens.entry(owner.0.clone()).or_default().fees += moved.fees;
             self.parts.entry(owner.clone()).or_default().fees += moved.fees;
+        }
+        // With its fill, however it was booked: what is sold carries none of it.
+        let mut fees = moved.fees + self.ahead;
+        self.ahead = if moved.shares.is_empty() { fees } else { Usd::ZERO };
+        for (owner, shares) in &moved.shares {
+            let (shares, fees) = (Size(*shares), std::mem::take(&mut fees));
+            self.tokens.entry(owner.0.clone()).or_default().add(shares, moved.paid, fees, journal.at);
+            self.parts.entry(owner.clone()).or_default().add(shares, moved.paid, fees, journal.at);
         }
     }
 }

@@ -55,6 +55,10 @@ pub enum JournalKind {
     Reversal,
     /// The venue's figure differs from ours and is taken over.
     Correction,
+    /// What the account had before the books began.
+    Opening,
+    /// Shares of a resolved market were paid out.
+    Redemption,
 }
 
 impl fmt::Display for JournalKind {
@@ -64,6 +68,8 @@ impl fmt::Display for JournalKind {
             Self::Fee => "fee",
             Self::Reversal => "reversal",
             Self::Correction => "correction",
+            Self::Opening => "opening",
+            Self::Redemption => "redemption",
         })
     }
 }
@@ -81,9 +87,9 @@ pub struct Journal {
     pub at: Timestamp,
     /// The market.
     pub market: MarketId,
-    /// The venue's trade; absent for a correction without one.
+    /// The venue's trade; absent for what is booked without one.
     pub trade: Option<TradeId>,
-    /// Our order in it; absent for a correction without one.
+    /// Our order in it; absent for what is booked without one.
     pub order: Option<OrderId>,
     /// The journal that this one undoes.
     pub reverses: Option<String>,

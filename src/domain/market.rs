@@ -37,6 +37,8 @@ pub struct FeeSchedule {
 impl FeeSchedule {
     /// No fee at all.
     pub const FREE: Self = Self { rate: Decimal::ZERO, exponent: 1 };
+    /// What the venue's dearest markets charge: for a market whose description is missing.
+    pub const DEAREST: Self = Self { rate: Decimal::from_parts(7, 0, 0, false, 2), exponent: 1 };
 
     /// What a taker pays for `size` shares at `price`: five decimals, rounded half up, at least 0.00001 unless the rate
     /// is zero.
@@ -50,13 +52,6 @@ impl FeeSchedule {
         let fee = size.0.saturating_mul(self.rate).saturating_mul(shape);
         let rounded = fee.round_dp_with_strategy(5, rust_decimal::RoundingStrategy::MidpointAwayFromZero);
         Usd(rounded.max(Decimal::new(1, 5)).normalize())
-    }
-
-    /// The most that a taker pays for `size` shares at `price` or better: a price nearer to one half costs more.
-    #[must_use]
-    pub fn most(&self, price: Price, size: Size) -> Usd {
-        let half = Price(Decimal::new(5, 1));
-        self.taker_fee(if price > half { half } else { price }, size)
     }
 }
 
@@ -129,6 +124,15 @@ pub struct Level {
     pub size: Size,
 }
 
+/// What shares come to that trade through these levels, best first, and how many of them find none.
+#[must_use]
+pub fn walk(levels: &[Level], shares: Size) -> (Usd, Size) {
+    levels.iter().fold((Usd::ZERO, shares), |(sum, left), level| {
+        let taken = left.min(level.size);
+        (sum + level.price.notional(taken), left - taken)
+    })
+}
+
 /// The order book of one token, best price first on both sides, at most ten levels a side on the bus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Book {
@@ -197,6 +201,7 @@ mod tests {
         let crypto = FeeSchedule { rate: dec!(0.07), exponent: 1 };
         assert_eq!(crypto.taker_fee(Price(dec!(0.5)), Size(dec!(100))), Usd(dec!(1.75)));
         assert_eq!(crypto.taker_fee(Price(dec!(0.001)), Size(dec!(0.01))), Usd(dec!(0.00001)));
+        assert_eq!(FeeSchedule::DEAREST, crypto);
         assert_eq!(FeeSchedule::FREE.taker_fee(Price(dec!(0.5)), Size(dec!(100))), Usd::ZERO);
     }
 }

@@ -22,10 +22,10 @@ pub struct Position {
     pub pending_buys: Size,
     /// Shares in provisional sales: they may come back.
     pub pending_sells: Size,
-    /// What is held and what may come back from provisional sales cost, fees apart.
+    /// What is held and what may come back from provisional sales cost, their fees included.
     #[serde(default)]
     pub at_stake: Usd,
-    /// What confirmed purchases cost less what confirmed sales brought, fees apart.
+    /// What confirmed purchases cost less what confirmed sales brought, fees included.
     #[serde(default)]
     pub paid: Usd,
     /// The provisional fills, each of which may fail.
@@ -33,7 +33,8 @@ pub struct Position {
     pub provisional: Vec<Lot>,
     /// Average price paid for them, fees apart.
     pub avg_price: Price,
-    /// What it is valued at: the closing side of a fresh book, or the payout after resolution.
+    /// What a share of it is valued at: what all of them would bring on average at the closing side of a fresh book, those beyond its
+    /// depth nothing, or the payout after resolution.
     pub mark: Option<Price>,
     /// When the mark was seen; an old mark is kept, not zeroed.
     pub mark_at: Option<Timestamp>,
@@ -60,6 +61,9 @@ pub struct Lot {
     pub price: Price,
     /// How many.
     pub size: Size,
+    /// Fee paid for them.
+    #[serde(default)]
+    pub fee: Usd,
 }
 
 /// A strategy's part in a position.
@@ -69,7 +73,10 @@ pub struct PositionPart {
     pub strategy: Option<StrategyId>,
     /// Shares held, provisional ones included.
     pub size: Size,
-    /// What they and those that may come back from provisional sales cost, fees apart.
+    /// Shares in provisional purchases.
+    #[serde(default)]
+    pub pending_buys: Size,
+    /// What they and those that may come back from provisional sales cost, their fees included.
     #[serde(default)]
     pub at_stake: Usd,
     /// Average price paid for them, fees apart.
@@ -98,7 +105,7 @@ pub struct Pnl {
 /// pUSD at stake against its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exposure {
-    /// Cost of unresolved positions plus the notional of open buy orders, unknown ones at full size.
+    /// Cost of unresolved positions plus what open buy orders may cost, unknown ones at full size, all with their fees.
     pub gross: Usd,
     /// The most that is allowed.
     pub limit: Usd,

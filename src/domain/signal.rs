@@ -3,16 +3,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckResult, IntentId, MarketId, Price, Side, Size, Slug, StrategyId, Symbol, TimeInForce, Timestamp, TokenId,
+    CheckResult, FeeSchedule, IntentId, MarketId, Measure, Price, Side, Size, Slug, StrategyId, Symbol, Text,
+    TimeInForce, Timestamp, TokenId, Usd,
 };
 
 /// One figure that a decision rested on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Figure {
     /// What it is: `volume`, `book Up`.
-    pub name: String,
+    pub name: Text,
     /// What it was, with its unit and, where there is one, what it was held against.
-    pub value: String,
+    pub value: Text,
 }
 
 /// Why a strategy wants to trade: its inputs, kept with every signal and order.
@@ -28,7 +29,10 @@ pub struct Rationale {
     #[serde(with = "rust_decimal::serde::str")]
     #[schemars(with = "String")]
     pub threshold: Decimal,
-    /// Configured length of the window, in milliseconds.
+    /// In what change and threshold are measured.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Configured length of the window, in milliseconds; 0 without one.
     pub window_ms: u64,
     /// How many ticks the window held.
     pub window_ticks: u64,
@@ -114,6 +118,29 @@ pub struct OrderIntent {
     pub attempt: u32,
 }
 
+impl OrderIntent {
+    /// The fee to reckon with for `shares` of it. Whatever better price they trade at, a purchase costs no more than their notional and
+    /// this, and a sale brings no less than their notional without it: a cheaper share saves more than its fee may be higher. What
+    /// can only rest pays none. A purchase at once spends its amount whole, and more shares for it cost more fee.
+    #[must_use]
+    pub fn worst_fee(&self, shares: Size, schedule: FeeSchedule) -> Usd {
+        let at_limit = schedule.taker_fee(self.price, shares);
+        match (self.tif, self.side) {
+            _ if self.post_only => Usd::ZERO,
+            (TimeInForce::Fok | TimeInForce::Fak, Side::Buy) => {
+                at_limit.max(Usd(self.price.notional(shares).0.saturating_mul(schedule.rate)))
+            }
+            (_, _) => at_limit,
+        }
+    }
+
+    /// The most that buying `shares` of it may cost.
+    #[must_use]
+    pub fn cost(&self, shares: Size, schedule: FeeSchedule) -> Usd {
+        self.price.notional(shares) + self.worst_fee(shares, schedule)
+    }
+}
+
 /// What `trade.signals` carries: an approved intent, why it exists and what every check measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SignalEntry {
@@ -152,4 +179,55 @@ pub struct Skip {
     pub at: Timestamp,
     /// Crossings that were skipped since the last one that was told.
     pub untold: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rust_decimal::dec;
+
+    use super::*;
+    use crate::risk::checks::bench::{buy, sell};
+
+    const CRYPTO: FeeSchedule = FeeSchedule { rate: dec!(0.07), exponent: 1 };
+
+    #[test]
+    fn a_purchase_may_cost_its_taker_fee_unless_it_can_only_rest() {
+        let intent = buy("0.50", "100");
+        let cost = |intent: &OrderIntent| intent.cost(intent.size, CRYPTO);
+        assert_eq!(cost(&intent), Usd(dec!(51.75)));
+        assert_eq!(intent.cost(Size(dec!(10)), CRYPTO), Usd(dec!(5.175)));
+        assert_eq!(intent.cost(intent.size, FeeSchedule::FREE), Usd(dec!(50)));
+        assert_eq!(cost(&OrderIntent { post_only: true, ..intent.clone() }), Usd(dec!(50)));
+        assert_eq!(cost(&OrderIntent { tif: TimeInForce::Fak, ..intent }), Usd(dec!(53.5)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_better_price_costs_more_or_brings_less(
+            limit in 1_i64..1_000,
+            better in 1_i64..1_000,
+            hundredths in 100_i64..100_000,
+            tif in prop::sample::select(vec![TimeInForce::Gtc, TimeInForce::Fak]),
+        ) {
+            let price = |mils: i64| Price(Decimal::new(mils, 3));
+            let (limit, better) = (price(limit), price(better));
+            let shares = Size(Decimal::new(hundredths, 2));
+            let rounding = Usd(dec!(0.00001));
+            let brings = |price: Price| price.notional(shares) - CRYPTO.taker_fee(price, shares);
+            if better >= limit {
+                let sale = OrderIntent { price: limit, tif, ..sell("0.5", "5") };
+                prop_assert!(brings(better) + rounding >= limit.notional(shares) - sale.worst_fee(shares, CRYPTO));
+            } else {
+                let purchase = OrderIntent { price: limit, tif, ..buy("0.5", "5") };
+                // What can be had at once for the amount, or the shares.
+                let bought = match tif {
+                    TimeInForce::Fak => Size(limit.notional(shares).0 / better.0),
+                    _ => shares,
+                };
+                let cost = better.notional(bought) + CRYPTO.taker_fee(better, bought);
+                prop_assert!(cost <= purchase.cost(shares, CRYPTO) + rounding, "{} at {}", cost, better);
+            }
+        }
+    }
 }

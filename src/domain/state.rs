@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DeadLetter, EquityState, Exposure, Fill, Funds, KillReport, LimitUse, Market, Order, ParamsInForce, Pnl, Position,
-    Price, Slug, StrategyId, Symbol, Timestamp, Usd,
+    DeadLetter, EquityState, Exposure, Fill, Funds, KillReport, LimitUse, Market, Measure, Order, ParamsInForce, Pnl,
+    Position, Price, Slug, StrategyId, Symbol, Timestamp, Usd,
 };
 
 /// Which world the desk trades in.
@@ -148,7 +148,7 @@ pub struct StrategyState {
     pub symbol: Symbol,
     /// The market that it trades now; absent while none is open.
     pub slug: Option<Slug>,
-    /// Relative change over the window; absent while the window is not warm.
+    /// Relative change over the window; absent without one and while it is not warm.
     #[serde(with = "rust_decimal::serde::str_option")]
     #[schemars(with = "Option<String>")]
     pub change: Option<Decimal>,
@@ -156,7 +156,10 @@ pub struct StrategyState {
     #[serde(with = "rust_decimal::serde::str")]
     #[schemars(with = "String")]
     pub threshold: Decimal,
-    /// Length of the window, in milliseconds.
+    /// In what change and threshold are measured.
+    #[serde(default)]
+    pub measure: Measure,
+    /// Length of the window, in milliseconds; 0 without one.
     pub window_ms: u64,
     /// Ticks in the window.
     pub window_ticks: u64,
@@ -242,6 +245,9 @@ pub struct HermesState {
     /// What a person should know of the bus although it works: settings under which it may lose what it was given, and its last
     /// failover.
     pub bus_concerns: Vec<String>,
+    /// What the configuration file says and does not count: it would widen a limit, which a person has to confirm.
+    #[serde(default)]
+    pub limit_concerns: Vec<String>,
     /// Counters over the ledger.
     pub orders: OrderCounts,
     /// Fills over the ledger.

@@ -3,6 +3,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Text;
+
 /// The controls: those of the risk gate, one file each under `risk/checks/`, and what else Hermes watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +41,8 @@ pub enum Control {
     OpenOrders,
     /// Shares held of one token, open orders included.
     PositionCap,
+    /// Shares held of both outcomes of one market, open orders included.
+    MarketCap,
     /// What one market can lose in its worst outcome.
     MarketLoss,
     /// What an event group can lose in its worst outcome.
@@ -84,6 +88,7 @@ impl fmt::Display for Control {
             Self::RepeatedExecution => "repeated_execution",
             Self::OpenOrders => "open_orders",
             Self::PositionCap => "position_cap",
+            Self::MarketCap => "market_cap",
             Self::MarketLoss => "market_loss",
             Self::GroupLoss => "group_loss",
             Self::StrategyExposure => "strategy_exposure",
@@ -105,10 +110,10 @@ impl fmt::Display for Control {
 pub struct CheckResult {
     /// Which control.
     pub control: Control,
-    /// What was measured, as text with its unit where it has one.
-    pub value: String,
+    /// What was measured, with its unit where it has one.
+    pub value: Text,
     /// What is allowed.
-    pub limit: String,
+    pub limit: Text,
     /// Whether it passed.
     pub passed: bool,
 }

@@ -185,10 +185,10 @@ impl Standing {
         }
     }
 
-    /// What a ledger row and the fills of that order tell.
+    /// What a ledger row and the fills of that order, which asks for so many shares, tell.
     #[must_use]
-    pub fn restore<'a>(order: &Order, accepted: bool, fills: impl IntoIterator<Item = &'a Fill>) -> Self {
-        let mut standing = Self::new(order.intent.size);
+    pub fn restore<'a>(order: &Order, shares: Size, accepted: bool, fills: impl IntoIterator<Item = &'a Fill>) -> Self {
+        let mut standing = Self::new(shares);
         standing.venue_matched = order.matched;
         standing.held = accepted;
         standing.signed = order.order.is_some();

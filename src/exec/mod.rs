@@ -9,5 +9,5 @@ mod settings;
 pub mod socket;
 pub mod venue;
 
-pub use hermes::{HermesError, Parts, run};
+pub use hermes::{HermesError, Parts, STOPS_WITHIN, run};
 pub use settings::Settings;

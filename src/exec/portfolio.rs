@@ -8,6 +8,10 @@
 mod balances;
 mod folding;
 mod journals;
+mod losses;
+mod mark;
+mod opening;
+mod redeem;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -22,7 +26,8 @@ use crate::risk::Holdings;
 use self::token::Token;
 
 pub use balances::{Expected, Range};
-pub use journals::correction;
+pub use journals::{correction, opening};
+use mark::Mark;
 
 /// What a sighting of a fill did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +43,13 @@ pub enum FillChange {
 /// A fill's name; the order first, so that the fills of one lie together.
 type Leg = (OrderId, TradeId);
 
+/// Whether a token's market takes orders, as far as was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    price: Price,
-    at: Timestamp,
+enum Trading {
+    /// It did, when that was last told.
+    Open(Timestamp),
+    /// It does not any more, since then.
+    Ended(Timestamp),
 }
 
 /// The fills of the account and what follows from them.
@@ -63,15 +71,16 @@ pub struct Portfolio {
     cash_corrected: Vec<(Timestamp, Usd)>,
     /// Proceeds of sales that are not settled: part of the cash, and not ours yet.
     unsettled: Usd,
-    /// Whether what the desk began with is part of it, and of what is folded up.
-    opened: bool,
-    opening_folded: bool,
+    /// Since when what the account began with is part of it.
+    opened_at: Option<Timestamp>,
     /// When fills last changed, as far as a cache of balances may not have seen it.
     changed_at: HashMap<Leg, (TokenId, Timestamp)>,
     conflicts: HashSet<Leg>,
     marks: HashMap<TokenId, Mark>,
     payouts: HashMap<TokenId, Price>,
     slugs: HashMap<TokenId, Slug>,
+    trading: HashMap<TokenId, Trading>,
+    /// The end that its market names.
     closes: HashMap<TokenId, Timestamp>,
     dirty: HashSet<TokenId>,
     unsaved: HashSet<TokenId>,
@@ -124,10 +133,10 @@ impl Portfolio {
         (differ(known, seen) && self.conflicts.insert(leg)).then_some(kept)
     }
 
-    /// A fill as the ledger has it: booked long ago, and folded up perhaps.
+    /// A fill as the ledger has it: booked when it was matched, or not long after, and folded up perhaps.
     pub fn restore(&mut self, fill: &Fill) {
         if fill.matched_at >= self.folded_to(&fill.token) {
-            self.apply(fill, Timestamp::default());
+            self.apply(fill, fill.matched_at);
         }
     }
 
@@ -144,7 +153,7 @@ impl Portfolio {
         let moved = fold([&journal]).cash;
         self.cash += moved;
         let Some(id) = journal.token().cloned() else {
-            self.opened = true;
+            self.opened_at = Some(self.opened_at.map_or(journal.at, |known| known.min(journal.at)));
             self.cash_corrected.push((journal.at, moved));
             return;
         };
@@ -161,17 +170,25 @@ impl Portfolio {
         self.tokens.values().flat_map(|token| token.booked.journals())
     }
 
-    /// Values what is held at the closing side of a book; a one-sided or older book leaves the mark as it is.
+    /// Values what is held at the closing side of a book, to its depth; nobody there means that it is worth nothing. An older book
+    /// leaves the mark as it is; so does one without anybody on either side, and one with nobody on that side at or after the end of its
+    /// market, named or told.
     pub fn on_book(&mut self, book: &Book) {
-        let Some(holding) = self.holding(&book.token) else { return };
-        let level = if holding.shares < Size::ZERO { book.best_ask() } else { book.best_bid() };
-        let Some(level) = level else { return };
-        let mark = Mark { price: level.price, at: book.known_at() };
-        if self.marks.get(&book.token).is_some_and(|known| known.at > mark.at) {
+        let Some(shares) = self.holding(&book.token).map(|holding| holding.shares) else { return };
+        let mark = Mark::of(book);
+        let ended = self.trading.get(&book.token).and_then(|trading| trading.ended());
+        let ends = [ended, self.closes.get(&book.token).copied()];
+        let closed = ends.into_iter().flatten().any(|end| book.event_at >= end);
+        let says_nothing = book.bids.is_empty() && book.asks.is_empty();
+        if says_nothing
+            || closed && !mark.closes(shares)
+            || self.marks.get(&book.token).is_some_and(|known| known.at() > mark.at())
+        {
             return;
         }
+        let price = mark.price(shares);
         let before = self.marks.insert(book.token.clone(), mark);
-        if before.is_none_or(|before| before.price != mark.price) && !holding.shares.is_zero() {
+        if before.is_none_or(|before| before.price(shares) != price) && !shares.is_zero() {
             self.dirty.insert(book.token.clone());
             self.unsaved.insert(book.token.clone());
         }
@@ -179,21 +196,26 @@ impl Portfolio {
 
     /// A mark from an earlier run: better than none, and older than any book.
     pub fn restore_mark(&mut self, token: &TokenId, price: Price, at: Timestamp) {
-        self.marks.insert(token.clone(), Mark { price, at });
+        self.marks.insert(token.clone(), Mark::flat(price, at));
     }
 
     /// Marks of what is held that changed since the last call.
     pub fn take_marks(&mut self) -> Vec<(TokenId, Price, Timestamp)> {
         let unsaved: Vec<TokenId> = self.unsaved.drain().collect();
-        let mark = |token: TokenId| self.marks.get(&token).map(|mark| (token, mark.price, mark.at));
+        let mark = |token: TokenId| {
+            let mark = self.marks.get(&token)?;
+            Some((token.clone(), mark.price(self.holding(&token)?.shares)?, mark.at()))
+        };
         unsaved.into_iter().filter_map(mark).collect()
     }
 
-    /// Learns a market's name and end and, once it is resolved, its payouts. The first result stands: gives the first payout that is
-    /// told to be another, as `(token, kept, told)`.
-    pub fn on_market(&mut self, market: &Market) -> Option<(TokenId, Price, Price)> {
+    /// Learns a market's name, whether it takes orders and, once it is resolved, its payouts. The first result stands: gives the first
+    /// payout that is told to be another, as `(token, kept, told)`.
+    pub fn on_market(&mut self, market: &Market, now: Timestamp) -> Option<(TokenId, Price, Price)> {
         let mut contradicted = None;
         for outcome in &market.tokens {
+            let trading = trading(market, self.trading.get(&outcome.token).copied(), now);
+            self.trading.insert(outcome.token.clone(), trading);
             if let Some(closes_at) = market.closes_at {
                 self.closes.insert(outcome.token.clone(), closes_at);
             }
@@ -229,6 +251,7 @@ impl Portfolio {
         self.slugs.remove(token);
         self.payouts.remove(token);
         self.marks.remove(token);
+        self.trading.remove(token);
         self.closes.remove(token);
     }
 
@@ -286,10 +309,11 @@ impl Portfolio {
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
         let unsold = known.unsold.held();
-        let cost = |holding: &Holding| holding.cost.abs();
+        let cost = |holding: &Holding| holding.cost.abs() + holding.carried;
         let part = |(owner, part): (&(TokenId, Option<StrategyId>), &Holding)| PositionPart {
             strategy: owner.1.clone(),
             size: part.shares,
+            pending_buys: known.bought_by(owner.1.as_ref()),
             at_stake: unsold.parts.get(owner).map_or(Usd::ZERO, cost),
             avg_price: part.average(),
             realised: part.realised,
@@ -305,11 +329,11 @@ impl Portfolio {
             pending_buys: known.bought(),
             pending_sells: known.sold(),
             at_stake: unsold.tokens.get(token).map_or(Usd::ZERO, cost),
-            paid: confirmed.cost - confirmed.realised,
+            paid: confirmed.cost - confirmed.realised + confirmed.fees,
             provisional: known.lots(),
             avg_price: holding.average(),
-            mark: self.price(token),
-            mark_at: mark.map(|mark| mark.at),
+            mark: payout.or_else(|| mark.and_then(|mark| mark.price(holding.shares))),
+            mark_at: mark.map(Mark::at),
             payout,
             realised: holding.realised,
             realised_confirmed: confirmed.realised,
@@ -331,7 +355,7 @@ impl Portfolio {
 
     /// Whether this token was traded, and is not retired.
     #[must_use]
-    pub fn knows(&self, token: &TokenId) -> bool {
+    pub fn keeps(&self, token: &TokenId) -> bool {
         self.tokens.contains_key(token)
     }
 
@@ -346,8 +370,9 @@ impl Portfolio {
         self.working().filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));
     }
 
-    /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at a mark
-    /// that a book confirmed within `most`. Between close and result there are no books, and the last mark stands.
+    /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at what a book
+    /// that was confirmed within `most` takes it for. Between the end of its trading and its result there are no books, and a mark that
+    /// was fresh at that end stands.
     ///
     /// # Errors
     /// What cannot be valued, in words.
@@ -357,43 +382,44 @@ impl Portfolio {
             let holding = known.holding(id);
             total += holding.realised - holding.fees;
             if !holding.shares.is_zero() {
-                total += self.value(id, now, most)?.notional(holding.shares) - holding.cost;
+                total += self.value(id, holding.shares, now, most)? - holding.cost;
             }
         }
         Ok(total)
     }
 
-    fn value(&self, token: &TokenId, now: Timestamp, most: Duration) -> Result<Price, String> {
+    fn value(&self, token: &TokenId, shares: Size, now: Timestamp, most: Duration) -> Result<Usd, String> {
         if let Some(payout) = self.payouts.get(token) {
-            return Ok(*payout);
+            return Ok(payout.notional(shares));
         }
         let name = || match self.slugs.get(token) {
             Some(slug) => format!("{token} of {slug}"),
             None => token.to_string(),
         };
         let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;
-        let age = now.since(mark.at);
-        let resolving = self.closes.get(token).is_some_and(|closes_at| now >= *closes_at);
-        if resolving || age <= most {
-            return Ok(mark.price);
+        let ended = self.trading.get(token).and_then(|trading| trading.ended());
+        let age = ended.unwrap_or(now).since(mark.at());
+        if age <= most {
+            return Ok(mark.worth(shares));
         }
         Err(format!(
-            "the price of token {} is {} s old, at most {} s are allowed",
+            "the price of token {} {} {} s old, at most {} s are allowed",
             name(),
+            if ended.is_some() { "was, when its trading ended," } else { "is" },
             age.as_secs(),
             most.as_secs()
         ))
-    }
-
-    fn price(&self, token: &TokenId) -> Option<Price> {
-        self.payouts.get(token).copied().or_else(|| self.marks.get(token).map(|mark| mark.price))
     }
 
     fn unrealised(&self, token: &TokenId, holding: &Holding) -> Option<Usd> {
         if holding.shares.is_zero() {
             return Some(Usd::ZERO);
         }
-        self.price(token).map(|price| price.notional(holding.shares) - holding.cost)
+        let worth = match self.payouts.get(token) {
+            Some(payout) => payout.notional(holding.shares),
+            None => self.marks.get(token)?.worth(holding.shares),
+        };
+        Some(worth - holding.cost)
     }
 
     /// Profit and loss over everything. A position that was never marked counts at cost.
@@ -421,6 +447,43 @@ impl Portfolio {
     pub fn take_changed(&mut self) -> Vec<Position> {
         let dirty: Vec<TokenId> = self.dirty.drain().collect();
         dirty.iter().filter_map(|token| self.position(token)).collect()
+    }
+}
+
+/// At most so many of these, those behind `after` first, so that all have their turn.
+fn turn<'a>(tokens: impl Iterator<Item = &'a TokenId>, most: usize, after: Option<&TokenId>) -> Vec<TokenId> {
+    let (begun, behind): (Vec<&TokenId>, Vec<&TokenId>) =
+        tokens.partition(|token| after.is_some_and(|after| *token <= after));
+    behind.into_iter().chain(begun).take(most).cloned().collect()
+}
+
+/// What a description says of its market's trading. A market may take orders beyond the end that it names, so only that it takes none
+/// is an end: at the named end, unless it was seen to take some afterwards or has none yet.
+fn trading(market: &Market, known: Option<Trading>, now: Timestamp) -> Trading {
+    if market.accepting_orders {
+        return Trading::Open(now);
+    }
+    match known {
+        Some(ended @ Trading::Ended(_)) => ended,
+        known => {
+            let open = known.map_or(Timestamp::default(), Trading::at);
+            Trading::Ended(market.closes_at.unwrap_or(now).max(open).min(now))
+        }
+    }
+}
+
+impl Trading {
+    const fn at(self) -> Timestamp {
+        match self {
+            Self::Open(at) | Self::Ended(at) => at,
+        }
+    }
+
+    const fn ended(self) -> Option<Timestamp> {
+        match self {
+            Self::Open(_) => None,
+            Self::Ended(at) => Some(at),
+        }
     }
 }
 

@@ -19,15 +19,23 @@ use crate::risk::Approved;
 pub struct SignedOrder {
     intent: OrderIntent,
     order: OrderId,
+    shares: Size,
     body: bytes::Bytes,
     digest: String,
 }
 
 impl SignedOrder {
-    /// Binds identity and bytes to the approval that they were made for. `digest` is the SHA-256 of `body` in hex.
+    /// Binds identity and bytes to the approval that they were made for. `shares` is what the bytes ask for, `digest` their SHA-256 in
+    /// hex.
     #[must_use]
-    pub fn new(approved: &Approved<OrderIntent>, order: OrderId, body: bytes::Bytes, digest: String) -> Self {
-        Self { intent: approved.inner().clone(), order, body, digest }
+    pub fn new(
+        approved: &Approved<OrderIntent>,
+        order: OrderId,
+        shares: Size,
+        body: bytes::Bytes,
+        digest: String,
+    ) -> Self {
+        Self { intent: approved.inner().clone(), order, shares, body, digest }
     }
 
     /// What was approved.
@@ -40,6 +48,13 @@ impl SignedOrder {
     #[must_use]
     pub const fn order(&self) -> &OrderId {
         &self.order
+    }
+
+    /// Shares that its bytes ask for: of a purchase that must match at once what its whole cents buy at the limit, which may be less
+    /// than was approved.
+    #[must_use]
+    pub const fn shares(&self) -> Size {
+        self.shares
     }
 
     /// The POST body.
@@ -173,6 +188,43 @@ pub struct VenueFill {
     pub status: FillStatus,
     /// When it was matched.
     pub matched_at: Timestamp,
+}
+
+/// The account's trades as the venue lists them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TradeList {
+    /// Our parts in all that can be read.
+    pub fills: Vec<VenueFill>,
+    /// What cannot be read: holes, each of which may hide a fill.
+    pub unreadable: Vec<UnreadableTrade>,
+}
+
+/// A trade of the account that we cannot read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnreadableTrade {
+    /// Which, as far as that can be read.
+    pub trade: Option<TradeId>,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The venue's text, in lower case. It may name the account's key: never shown.
+    pub text: String,
+}
+
+impl UnreadableTrade {
+    /// Whether it may be a trade of this order.
+    #[must_use]
+    pub fn names(&self, order: &OrderId) -> bool {
+        self.text.contains(&order.as_str().to_ascii_lowercase())
+    }
+}
+
+impl fmt::Debug for UnreadableTrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnreadableTrade")
+            .field("trade", &self.trade)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
 }
 
 impl VenueFill {
@@ -368,8 +420,9 @@ pub trait ExecutionVenue: Send + Sync + fmt::Debug {
     /// One order in whatever state; nothing when the venue does not know it.
     async fn order(&self, order: &OrderId) -> Result<Option<VenueOrder>, VenueError>;
 
-    /// Our fills, all pages, matched at or after `since`; every token and market.
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError>;
+    /// Our fills, all pages, matched at or after `since`; every token and market. A trade that cannot be read is named in the list,
+    /// and spoils nothing else of it.
+    async fn fills(&self, since: Timestamp) -> Result<TradeList, VenueError>;
 
     /// Our parts in one trade, however old; none when the venue does not know it.
     async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError>;

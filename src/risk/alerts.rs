@@ -19,14 +19,17 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// What is news of these uses. They are all there are: what is not among them is forgotten.
-    pub fn observe(&mut self, uses: &[LimitUse], now: Timestamp) -> Vec<Alert> {
+    /// What is news of these uses. They are all there are: what is not among them is forgotten. Of the controls in `doubtful` only a
+    /// lower bound is known, or nothing: a level that was told of them stands.
+    pub fn observe(&mut self, uses: &[LimitUse], doubtful: &[Control], now: Timestamp) -> Vec<Alert> {
         let before = std::mem::take(&mut self.told);
+        let stands = |(control, _): &(Control, String)| doubtful.contains(control);
+        self.told.extend(before.iter().filter(|(key, _)| stands(key)).map(|(key, told)| (key.clone(), *told)));
         let mut alerts = Vec::new();
         for used in uses {
             let key = (used.control, used.subject.clone());
             let mut told = before.get(&key).copied().unwrap_or(0);
-            while told > 0 && used.percent <= LEVELS[told - 1] - HYSTERESIS {
+            while told > 0 && !stands(&key) && used.percent <= LEVELS[told - 1] - HYSTERESIS {
                 told -= 1;
             }
             while let Some(level) = LEVELS.get(told).copied().filter(|level| used.percent >= *level) {
@@ -67,7 +70,7 @@ mod tests {
     }
 
     fn told(alerts: &mut Alerts, percent: u32) -> Vec<u32> {
-        alerts.observe(&[used("account", percent)], NOW).iter().map(|alert| alert.level).collect()
+        alerts.observe(&[used("account", percent)], &[], NOW).iter().map(|alert| alert.level).collect()
     }
 
     #[test]
@@ -107,10 +110,23 @@ mod tests {
     fn what_is_gone_is_forgotten_and_many_at_once_follow_one_another() {
         let mut alerts = Alerts::default();
         let all: Vec<LimitUse> = (0..100).map(|index| used(&index.to_string(), 55)).collect();
-        let counts: Vec<usize> = (0..5).map(|_| alerts.observe(&all, NOW).len()).collect();
+        let counts: Vec<usize> = (0..5).map(|_| alerts.observe(&all, &[], NOW).len()).collect();
         assert_eq!(counts, [32, 32, 32, 4, 0]);
-        assert_eq!(alerts.observe(&[], NOW), []);
+        assert_eq!(alerts.observe(&[], &[], NOW), []);
         assert_eq!(alerts, Alerts::default());
+    }
+
+    #[test]
+    fn what_is_in_doubt_for_a_moment_is_not_told_again() {
+        let mut alerts = Alerts::default();
+        assert_eq!(told(&mut alerts, 96), [50, 80, 95]);
+        let doubtful = [Control::GrossExposure];
+        let mut seen = |uses: &[LimitUse]| alerts.observe(uses, &doubtful, NOW).len();
+        assert_eq!((seen(&[]), seen(&[used("account", 10)])), (0, 0));
+        assert_eq!(seen(&[used("account", 100)]), 1, "what is certain is news");
+        assert_eq!(told(&mut alerts, 97), NONE, "it is known again, where it was");
+        assert_eq!(told(&mut alerts, 10), NONE);
+        assert_eq!(told(&mut alerts, 96), [50, 80, 95], "it has fallen");
     }
 
     proptest! {

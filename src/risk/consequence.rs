@@ -40,6 +40,7 @@ impl Consequence {
             | Control::OrderRate
             | Control::OpenOrders
             | Control::PositionCap
+            | Control::MarketCap
             | Control::MarketLoss
             | Control::GroupLoss
             | Control::StrategyExposure
@@ -50,14 +51,14 @@ impl Consequence {
     }
 }
 
-/// Why only what reduces exposure may be sent, apart from what the account's health says; absent when everything may.
+/// Why only what reduces exposure may be sent, apart from what the account's health says; absent when everything may. Of losses only
+/// what is certain counts.
 #[must_use]
-pub fn reducing(limits: &Limits, equity: Option<Equity>) -> Option<String> {
+pub fn reducing(limits: &Limits, losses: Option<Equity>) -> Option<String> {
     if limits.reduce_only {
         return Some("the limit reduce_only is set".to_owned());
     }
-    // Equity that is not known denies purchases by itself.
-    let loss = equity?.day_loss();
+    let loss = losses?.day_loss();
     let beyond = Consequence::of(Control::DailyLoss) == Consequence::Reduce && loss > limits.daily_loss;
     beyond.then(|| {
         let (value, limit) = (format!("{} pUSD", loss.0.normalize()), format!("{} pUSD", limits.daily_loss));

@@ -1,11 +1,11 @@
-use crate::domain::{Book, Denial, Funds, Market, OrderIntent, Timestamp, TradingState};
+use crate::domain::{Book, Denial, FeeSchedule, Funds, Market, OrderIntent, Timestamp, TradingState, Usd};
 
 use super::checks::{self, Check};
 use super::{Approved, Denied, Equity, Group, Holdings, Limits, Recent};
 
 /// The order in which the checks run: what stops everything first, then what is wrong with the intent itself, then what it
 /// would do to the account.
-const CHECKS: [Check; 25] = [
+const CHECKS: [Check; 26] = [
     checks::trading_state::check,
     checks::arm_epoch::check,
     checks::strategy_halt::check,
@@ -23,6 +23,7 @@ const CHECKS: [Check; 25] = [
     checks::repeated_execution::check,
     checks::open_orders::check,
     checks::position_cap::check,
+    checks::market_cap::check,
     checks::market_loss::check,
     checks::group_loss::check,
     checks::strategy_exposure::check,
@@ -61,6 +62,14 @@ pub struct RiskView<'a> {
     pub repeats: u32,
     /// pUSD at the venue; absent when it is not known, which denies.
     pub funds: Option<Funds>,
+}
+
+impl RiskView<'_> {
+    /// The most that an intent to buy may cost, by what its market charges.
+    #[must_use]
+    pub fn cost(&self, intent: &OrderIntent) -> Usd {
+        intent.cost(intent.size, self.market.map_or(FeeSchedule::DEAREST, |market| market.fee))
+    }
 }
 
 /// The gate: limits, and the order in which the checks run.
@@ -102,8 +111,8 @@ impl RiskGate {
             let result = check(&intent, view, &self.limits, now);
             let denial = (!result.passed).then(|| Denial {
                 control: result.control,
-                value: result.value.clone(),
-                limit: result.limit.clone(),
+                value: result.value.to_string(),
+                limit: result.limit.to_string(),
             });
             measured.push(result);
             if let Some(denial) = denial {

@@ -1,7 +1,7 @@
-use crate::domain::{Market, TokenId, Usd};
+use crate::domain::{Market, OrderIntent, TokenId, Usd};
 
 use super::Holdings;
-use super::worst::{Wanted, loss_if};
+use super::worst::loss_if;
 
 /// The markets of one event, of which exactly one pays its first outcome: one of those that we know, or one that we do not.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl<'a> Group<'a> {
     ///
     /// Exact for what is known: all markets lose as if none came true, and one of them changes that by what its coming true costs.
     #[must_use]
-    pub fn worst_loss(&self, holdings: &Holdings, wanted: Wanted<'_>) -> Usd {
+    pub fn worst_loss(&self, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
         let (mut none, mut swing) = (self.unlisted, Usd::ZERO);
         for market in &self.open {
             let [yes, no] = [0, 1].map(|index| loss_if(market, &market.tokens[index].token, holdings, wanted));
@@ -69,7 +69,7 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
-    use crate::domain::{OrderIntent, OutcomeToken, Price, Side, Size};
+    use crate::domain::{FeeSchedule, OutcomeToken, Price, Side, Size};
     use crate::risk::checks::bench::{buy, market, position};
 
     const MARKETS: usize = 4;
@@ -84,9 +84,12 @@ mod tests {
             market: format!("0x{index}").into(),
             tokens: [outcome(false), outcome(true)],
             group: Some("event".into()),
+            fee: CRYPTO,
             ..market()
         }
     }
+
+    const CRYPTO: FeeSchedule = FeeSchedule { rate: rust_decimal::dec!(0.07), exponent: 1 };
 
     #[derive(Clone, Debug)]
     struct Lot {
@@ -128,6 +131,11 @@ mod tests {
         if lot.buy { bought } else { -bought }
     }
 
+    /// What an order may lose, with its fee.
+    fn loss_of_order(lot: &Lot, winner: Option<usize>) -> Decimal {
+        loss(lot, winner) + CRYPTO.taker_fee(Price(lot.price), Size(lot.shares)).0
+    }
+
     /// Every market that may come true, or none of those known, and every subset of the orders.
     fn brute_force(held: &[Lot], orders: &[Lot], known: usize) -> Decimal {
         let mut worst = Decimal::ZERO;
@@ -140,9 +148,9 @@ mod tests {
                 let matched = orders.iter().enumerate().filter(|(bit, _)| subset & (1 << bit) != 0);
                 let matched = matched.map(|(_, lot)| {
                     if lot.market < known {
-                        loss(lot, winner)
+                        loss_of_order(lot, winner)
                     } else if lot.buy {
-                        lot.price * lot.shares
+                        loss_of_order(&Lot { no: false, ..lot.clone() }, None)
                     } else {
                         Decimal::ZERO
                     }
@@ -177,14 +185,13 @@ mod tests {
                 return Ok(());
             };
             for (index, lot) in others.iter().enumerate() {
-                holdings.add_intent(&order(index, lot));
+                holdings.add_intent(&order(index, lot), CRYPTO);
             }
             let group = Group::of(&markets[0], &markets.iter(), &holdings).expect("grouped");
             prop_assert_eq!(group.worst_loss(&holdings, None).0, brute_force(&held, others, known));
             if last.market < known {
                 let wanted = order(9, last);
-                let wanted = Some((&wanted.token, wanted.side, wanted.price, wanted.size));
-                prop_assert_eq!(group.worst_loss(&holdings, wanted).0, brute_force(&held, &orders, known));
+                prop_assert_eq!(group.worst_loss(&holdings, Some(&wanted)).0, brute_force(&held, &orders, known));
             }
         }
     }

@@ -1,9 +1,10 @@
 //! What is at stake, seen from the gate: positions, open orders, and intents on their way.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::{
-    FeeSchedule, IntentId, Lot, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId, Usd,
+    FeeSchedule, IntentId, Lot, Market, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId,
+    Usd,
 };
 
 /// One token's part.
@@ -11,9 +12,9 @@ use crate::domain::{
 pub struct TokenHolding {
     /// Shares held, those in provisional sales included.
     pub held: Size,
-    /// What they cost, in pUSD; nothing once the market is resolved.
+    /// What they cost with their fees, in pUSD; nothing once the market is resolved.
     pub cost: Usd,
-    /// What confirmed purchases cost less what confirmed sales brought; nothing once the market is resolved.
+    /// What confirmed purchases cost less what confirmed sales brought, fees included; nothing once the market is resolved.
     pub paid: Usd,
     /// Shares held by confirmed fills alone.
     pub confirmed: Size,
@@ -46,6 +47,8 @@ impl TokenHolding {
 pub struct Commitment {
     /// Of which intent.
     pub intent: IntentId,
+    /// Whose.
+    pub strategy: StrategyId,
     /// Its market.
     pub market: MarketId,
     /// Its token.
@@ -56,20 +59,90 @@ pub struct Commitment {
     pub price: Price,
     /// Shares that no position shows yet.
     pub shares: Size,
+    /// What they may cost in fees.
+    pub fee: Usd,
     /// Whether the venue may still match some of them, or is yet to be asked; otherwise they are matched already.
     pub open: bool,
 }
 
+impl Commitment {
+    /// So many shares of an intent.
+    #[must_use]
+    pub fn of(intent: &OrderIntent, shares: Size, open: bool, fees: FeeSchedule) -> Self {
+        Self {
+            intent: intent.intent.clone(),
+            strategy: intent.strategy.clone(),
+            market: intent.market.clone(),
+            token: intent.token.clone(),
+            side: intent.side,
+            price: intent.price,
+            shares,
+            fee: intent.worst_fee(shares, fees),
+            open,
+        }
+    }
+
+    /// What of an order no position shows: its remaining size, whole when its outcome is unknown, and what is matched and not traded
+    /// yet, even after it has ended.
+    #[must_use]
+    pub fn of_order(order: &Order, fees: FeeSchedule) -> Option<Self> {
+        let shares = order.at_stake();
+        (!shares.is_zero()).then(|| Self::of(&order.intent, shares, order.state.reserves(), fees))
+    }
+
+    /// What it may cost, the fee included.
+    #[must_use]
+    pub fn cost(&self) -> Usd {
+        self.price.notional(self.shares) + self.fee
+    }
+}
+
 /// Positions and commitments of the whole account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Holdings {
     tokens: HashMap<TokenId, TokenHolding>,
     commitments: Vec<Commitment>,
     provisional: Vec<(MarketId, TokenId, Lot)>,
+    /// Each strategy's shares of a token, without those in provisional purchases and those on sale.
+    free: HashMap<TokenId, Vec<(StrategyId, Size)>>,
     gross: Usd,
     strategies: HashMap<StrategyId, Usd>,
     buying: Usd,
-    fees: Usd,
+}
+
+/// The same is at stake, in whatever order it was counted.
+impl PartialEq for Holdings {
+    fn eq(&self, other: &Self) -> bool {
+        let tokens = |of: &Self| -> BTreeMap<TokenId, TokenHolding> {
+            let tokens = of.tokens.iter().filter(|(_, holding)| **holding != TokenHolding::default());
+            tokens.map(|(token, holding)| (token.clone(), *holding)).collect()
+        };
+        let strategies = |of: &Self| -> BTreeMap<StrategyId, Usd> {
+            of.by_strategy().map(|(strategy, usd)| (strategy.clone(), *usd)).collect()
+        };
+        let commitments = |of: &Self| {
+            let mut all = of.commitments.clone();
+            all.sort_by(|a, b| (&a.intent, a.shares, a.open).cmp(&(&b.intent, b.shares, b.open)));
+            all
+        };
+        let free = |of: &Self| -> BTreeMap<(TokenId, StrategyId), Size> {
+            let named = of
+                .free
+                .iter()
+                .flat_map(|(token, owners)| owners.iter().map(move |(owner, free)| (token, owner, *free)));
+            named
+                .filter(|(.., free)| !free.is_zero())
+                .map(|(token, owner, free)| ((token.clone(), owner.clone()), free))
+                .collect()
+        };
+        (self.gross, self.buying) == (other.gross, other.buying)
+            && free(self) == free(other)
+            && tokens(self) == tokens(other)
+            && strategies(self) == strategies(other)
+            && commitments(self) == commitments(other)
+            && self.provisional.len() == other.provisional.len()
+            && self.provisional.iter().all(|lot| other.provisional.contains(lot))
+    }
 }
 
 impl Holdings {
@@ -82,6 +155,11 @@ impl Holdings {
     /// Counts a position. A resolved one is no longer at stake. Provisional fills count as is worse for each limit: what was sold may
     /// come back, what was bought may never come.
     pub fn add_position(&mut self, position: &Position) {
+        for part in &position.parts {
+            if let Some(strategy) = &part.strategy {
+                self.free_up(&position.token, strategy, part.size - part.pending_buys);
+            }
+        }
         let holding = self.tokens.entry(position.token.clone()).or_default();
         holding.held += position.size + position.pending_sells;
         holding.owned += position.size - position.pending_buys;
@@ -103,55 +181,68 @@ impl Holdings {
         self.provisional.extend(position.provisional.iter().map(|lot| (market.clone(), position.token.clone(), *lot)));
     }
 
-    /// Counts what of an order no position shows: its remaining size, whole when its outcome is unknown, and what is matched and
-    /// not traded yet, even after it has ended.
-    pub fn add_order(&mut self, order: &Order) {
-        let shares = order.at_stake();
-        if !shares.is_zero() {
-            self.reserve(&order.intent, shares, order.state.reserves());
+    /// Counts what of an order no position shows. `fees` is what its market charges, here and below.
+    pub fn add_order(&mut self, order: &Order, fees: FeeSchedule) {
+        if let Some(commitment) = Commitment::of_order(order, fees) {
+            self.commit(commitment);
         }
     }
 
     /// Counts an intent that is approved but not an order yet.
-    pub fn add_intent(&mut self, intent: &OrderIntent) {
-        self.reserve(intent, intent.size, true);
+    pub fn add_intent(&mut self, intent: &OrderIntent, fees: FeeSchedule) {
+        self.commit(Commitment::of(intent, intent.size, true, fees));
     }
 
     /// Counts shares of an intent that are traded and in no position yet.
-    pub fn add_traded(&mut self, intent: &OrderIntent, shares: Size) {
-        self.reserve(intent, shares, false);
+    pub fn add_traded(&mut self, intent: &OrderIntent, shares: Size, fees: FeeSchedule) {
+        self.commit(Commitment::of(intent, shares, false, fees));
     }
 
-    fn reserve(&mut self, intent: &OrderIntent, shares: Size, open: bool) {
-        let holding = self.tokens.entry(intent.token.clone()).or_default();
-        match intent.side {
+    /// Counts a commitment.
+    pub fn commit(&mut self, commitment: Commitment) {
+        let holding = self.tokens.entry(commitment.token.clone()).or_default();
+        match commitment.side {
             Side::Buy => {
-                holding.buying += shares;
-                let notional = intent.price.notional(shares);
-                self.gross += notional;
-                self.buying += notional;
-                *self.strategies.entry(intent.strategy.clone()).or_default() += notional;
+                let cost = commitment.cost();
+                holding.buying += commitment.shares;
+                self.gross += cost;
+                self.buying += cost;
+                *self.strategies.entry(commitment.strategy.clone()).or_default() += cost;
             }
-            Side::Sell => holding.selling += shares,
+            Side::Sell => {
+                holding.selling += commitment.shares;
+                self.free_up(&commitment.token, &commitment.strategy, Size::ZERO - commitment.shares);
+            }
         }
-        self.commitments.push(Commitment {
-            intent: intent.intent.clone(),
-            market: intent.market.clone(),
-            token: intent.token.clone(),
-            side: intent.side,
-            price: intent.price,
-            shares,
-            open,
-        });
+        self.commitments.push(commitment);
     }
 
-    /// Counts the taker fees that the buys so far may cost, by the schedules of their markets. The limit price is the worst: what
-    /// a cheaper share saves is more than what its fee may be higher.
-    pub fn charge(&mut self, schedule: impl Fn(&MarketId) -> Option<FeeSchedule>) {
-        let fee = |order: &Commitment| {
-            schedule(&order.market).map_or(Usd::ZERO, |schedule| schedule.taker_fee(order.price, order.shares))
-        };
-        self.fees = self.commitments.iter().filter(|order| order.side == Side::Buy).map(fee).sum();
+    /// Counts a commitment no longer. One that is not counted changes nothing.
+    pub fn release(&mut self, commitment: &Commitment) {
+        let Some(at) = self.commitments.iter().rposition(|counted| counted == commitment) else { return };
+        self.commitments.swap_remove(at);
+        let holding = self.tokens.entry(commitment.token.clone()).or_default();
+        match commitment.side {
+            Side::Buy => {
+                let cost = commitment.cost();
+                holding.buying -= commitment.shares;
+                self.gross -= cost;
+                self.buying -= cost;
+                *self.strategies.entry(commitment.strategy.clone()).or_default() -= cost;
+            }
+            Side::Sell => {
+                holding.selling -= commitment.shares;
+                self.free_up(&commitment.token, &commitment.strategy, commitment.shares);
+            }
+        }
+    }
+
+    fn free_up(&mut self, token: &TokenId, strategy: &StrategyId, shares: Size) {
+        let owners = self.free.entry(token.clone()).or_default();
+        match owners.iter_mut().find(|(owner, _)| owner == strategy) {
+            Some((_, free)) => *free += shares,
+            None => owners.push((strategy.clone(), shares)),
+        }
     }
 
     /// Everything at stake that is in no position, in no particular order.
@@ -177,17 +268,33 @@ impl Holdings {
         self.tokens.get(token).copied().unwrap_or_default()
     }
 
+    /// Shares of both outcomes of a market, held or being bought.
+    #[must_use]
+    pub fn shares_of(&self, market: &Market) -> Size {
+        let of_each = market.tokens.iter().map(|outcome| self.token(&outcome.token));
+        of_each.map(|holding| holding.held_long() + holding.buying).sum()
+    }
+
+    /// Shares of a token that a strategy may sell: its own that are not on sale already, as far as the account can deliver them. What
+    /// another strategy or nobody's intent bought is not its to sell.
+    #[must_use]
+    pub fn sellable_by(&self, strategy: &str, token: &TokenId) -> Size {
+        let owners = self.free.get(token).into_iter().flatten();
+        let own = owners.filter(|(owner, _)| owner.as_str() == strategy).map(|(_, free)| *free).next();
+        own.unwrap_or_default().min(self.token(token).sellable()).max(Size::ZERO)
+    }
+
     /// What the tokens outside of `known` cost, buys of them included.
     #[must_use]
     pub fn cost_outside(&self, known: impl Fn(&TokenId) -> bool) -> Usd {
         let held: Usd = self.tokens.iter().filter(|(token, _)| !known(token)).map(|(_, holding)| holding.cost).sum();
         let open = self.commitments.iter().filter(|order| order.side == Side::Buy && !known(&order.token));
-        held + open.map(|order| order.price.notional(order.shares)).sum::<Usd>()
+        held + open.map(|order| order.price.notional(order.shares) + order.fee).sum::<Usd>()
     }
 
-    /// Each strategy's share in the cost of unresolved positions plus the notional of its buy orders.
+    /// Each strategy's share in the cost of unresolved positions plus what its buy orders may cost.
     pub fn by_strategy(&self) -> impl Iterator<Item = (&StrategyId, &Usd)> {
-        self.strategies.iter()
+        self.strategies.iter().filter(|(_, usd)| **usd != Usd::ZERO)
     }
 
     /// What one strategy has at stake.
@@ -196,13 +303,13 @@ impl Holdings {
         self.strategies.get(strategy).copied().unwrap_or_default()
     }
 
-    /// What the buy orders may cost, with the fees of the last [`Self::charge`].
+    /// What the buy orders may cost.
     #[must_use]
-    pub fn reserved(&self) -> Usd {
-        self.buying + self.fees
+    pub const fn reserved(&self) -> Usd {
+        self.buying
     }
 
-    /// Cost of unresolved positions plus notional of buy orders.
+    /// Cost of unresolved positions plus what the buy orders may cost.
     #[must_use]
     pub const fn gross(&self) -> Usd {
         self.gross

@@ -24,13 +24,15 @@ parameters! {
         price_collar: Decimal = ParamKind::Decimal { low: "0", high: "0.5" }, "price_collar", "", Lower;
         /// Most shares of one token, open buy orders included.
         position_cap: Size = AMOUNT, "position_cap", "shares", Lower;
-        /// Most pUSD that one market can lose in its worst outcome, open orders included.
+        /// Most shares of both outcomes of one market together, open buy orders included.
+        market_cap: Size = AMOUNT, "market_cap", "shares", Lower;
+        /// Most pUSD that one market can lose in its worst outcome, open orders and fees included.
         market_loss: Usd = AMOUNT, "market_loss", "pUSD", Lower;
-        /// Most pUSD that the markets of one event group can lose together in their worst outcome, open orders included.
+        /// Most pUSD that the markets of one event group can lose together in their worst outcome, open orders and fees included.
         group_loss: Usd = AMOUNT, "group_loss", "pUSD", Lower;
-        /// Most pUSD at stake of one strategy, open buy orders included.
+        /// Most pUSD at stake of one strategy, open buy orders and fees included.
         strategy_exposure: Usd = AMOUNT, "strategy_exposure", "pUSD", Lower;
-        /// Most pUSD at stake over all markets, open buy orders included.
+        /// Most pUSD at stake over all markets, open buy orders and fees included.
         gross_exposure: Usd = AMOUNT, "gross_exposure", "pUSD", Lower;
         /// Most orders that may be open, unknown or on their way at one time.
         open_orders: u32 = ORDERS, "open_orders", "orders", Lower;

@@ -2,7 +2,8 @@
 //! limit for long enough. Pure.
 //!
 //! Invariant: one phantom price moves nothing. A figure counts as high once that many measurements in a row have been at least as
-//! high, and a loss counts once as many in a row are beyond its limit; while equity is not known nothing moves at all.
+//! high, and a loss counts once as many in a row are beyond its limit. While equity is not known no reference moves, and a loss counts
+//! on only as far as it is certain.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use super::{Equity, Limits};
 
 /// The rolling window is kept as the highest of each span of this length.
 const SPAN: Duration = Duration::from_mins(5);
-/// Spans in a week, the longest window there is.
-const SPANS: usize = 2_016;
+/// The longest window there is: as much is kept, so that a window that was narrowed can be widened again.
+const LONGEST: Duration = Duration::from_hours(168);
 
 /// A UTC day: its beginning and its peak, as total `PnL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,24 @@ struct Span {
     kept: bool,
 }
 
+/// Total profit, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// What it is; absent while something that is held cannot be valued.
+    pub known: Option<Usd>,
+    /// What losses are measured by: what cannot be valued counts at the most it may pay, what is offered and nobody bids for as nothing.
+    pub for_losses: Usd,
+}
+
+/// A loss against its limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beyond {
+    /// How many measurements in a row it has been beyond.
+    count: usize,
+    /// It was told, and has not been within its limit since.
+    told: bool,
+}
+
 /// What losses are measured by.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
@@ -44,8 +63,10 @@ pub struct Track {
     /// The latest measurements, the newest last, as many as must agree.
     latest: VecDeque<Usd>,
     spans: VecDeque<Span>,
-    /// How many measurements in a row each loss has been beyond its limit.
-    beyond: [u32; 2],
+    /// The highest of the window has risen since the spans were last taken.
+    risen: bool,
+    /// The drawdown and the rolling loss.
+    beyond: [Beyond; 2],
 }
 
 impl Track {
@@ -56,11 +77,34 @@ impl Track {
         Self { day, day_kept: true, spans: spans.collect(), ..Self::default() }
     }
 
-    /// Takes a measurement, or that there is none; to be told once a second. Gives the losses that are beyond their limits for long
-    /// enough from now on, each once.
-    pub fn observe(&mut self, now: Timestamp, total: Option<Usd>, limits: &Limits) -> Vec<Denial> {
-        let Some(total) = total else { return Vec::new() };
+    /// Takes a measurement; to be told once a second. Gives the losses that are beyond their limits for long enough from now on, each
+    /// once.
+    pub fn observe(&mut self, now: Timestamp, total: Total, limits: &Limits) -> Vec<Denial> {
         let needed = limits.drawdown_confirmations.max(1) as usize;
+        if let Some(known) = total.known {
+            self.measure(now, known, limits, needed);
+        }
+        let losses = self.losses(now, total, limits);
+        let mut breaches = Vec::new();
+        for (beyond, loss) in self.beyond.iter_mut().zip(losses) {
+            let Some(loss) = loss else {
+                // What is not known ends no loss.
+                if total.known.is_some() {
+                    *beyond = Beyond::default();
+                }
+                continue;
+            };
+            beyond.count = beyond.count.saturating_add(1);
+            // As many as are asked for now: their number may have been lowered meanwhile.
+            if beyond.count >= needed && !beyond.told {
+                beyond.told = true;
+                breaches.push(loss);
+            }
+        }
+        breaches
+    }
+
+    fn measure(&mut self, now: Timestamp, total: Usd, limits: &Limits, needed: usize) {
         self.turn(now, total);
         self.latest.push_back(total);
         while self.latest.len() > needed {
@@ -69,25 +113,22 @@ impl Track {
         let confirmed = self.latest.iter().min().copied().filter(|_| self.latest.len() == needed);
         self.raise(confirmed, needed);
         self.roll(now, confirmed, limits.rolling_window());
-        let losses = self.losses(now, total, limits);
-        let mut breaches = Vec::new();
-        for (count, loss) in self.beyond.iter_mut().zip(losses) {
-            *count = if loss.is_some() { count.saturating_add(1) } else { 0 };
-            breaches.extend(loss.filter(|_| *count as usize == needed));
-        }
-        breaches
     }
 
     /// At midnight the day begins anew, with what was measured last before it.
     fn turn(&mut self, now: Timestamp, total: Usd) {
-        let today = now.utc_day();
-        if self.day.is_some_and(|day| day.day >= today) {
+        if self.day.is_some_and(|day| day.day >= now.utc_day()) {
             return;
         }
         self.settling = self.latest.is_empty();
-        let start = middle(&self.latest).unwrap_or(total);
-        self.day = Some(Day { day: today, start, peak: start });
+        self.day = Some(self.begun(now, total));
         self.day_kept = false;
+    }
+
+    /// The day of `now`, if it begins with the next measurement.
+    fn begun(&self, now: Timestamp, total: Usd) -> Day {
+        let start = middle(&self.latest).unwrap_or(total);
+        Day { day: now.utc_day(), start, peak: start }
     }
 
     fn raise(&mut self, confirmed: Option<Usd>, needed: usize) {
@@ -107,6 +148,7 @@ impl Track {
         let Some(high) = confirmed else { return };
         let length = i64::try_from(SPAN.as_secs()).unwrap_or(i64::MAX);
         let start = Timestamp::from_secs(now.secs() - now.secs().rem_euclid(length));
+        self.risen |= self.rolling_high(now, window).is_none_or(|before| high > before);
         match self.spans.back_mut() {
             Some(span) if span.start >= start => {
                 span.kept &= high <= span.high;
@@ -114,17 +156,18 @@ impl Track {
             }
             _ => self.spans.push_back(Span { start, high, kept: false }),
         }
-        while self.spans.len() > SPANS || self.spans.front().is_some_and(|span| !span.is_within(window, now)) {
+        while self.spans.front().is_some_and(|span| !span.is_within(LONGEST, now)) {
             self.spans.pop_front();
         }
     }
 
     /// The drawdown and the rolling loss, where they are beyond their limits.
-    fn losses(&self, now: Timestamp, total: Usd, limits: &Limits) -> [Option<Denial>; 2] {
-        let Some(equity) = self.equity(now, total, limits) else { return [None, None] };
+    fn losses(&self, now: Timestamp, total: Total, limits: &Limits) -> [Option<Denial>; 2] {
+        let Some(equity) = self.equity(now, total.for_losses, limits) else { return [None, None] };
         let hours = limits.rolling_window().as_secs() / 3600;
+        let at_least = if total.known.is_some() { "" } else { "at least " };
         let beyond = |control, loss: Usd, limit: Usd, below: String| {
-            let value = format!("{} pUSD", loss.0.normalize());
+            let value = format!("{at_least}{} pUSD", loss.0.normalize());
             (loss > limit).then(|| Denial {
                 control,
                 value,
@@ -138,20 +181,23 @@ impl Track {
         ]
     }
 
-    /// The losses that are beyond their limits with this total.
-    pub fn beyond(&self, now: Timestamp, total: Usd, limits: &Limits) -> impl Iterator<Item = Denial> {
-        self.losses(now, total, limits).into_iter().flatten()
+    /// The losses that are beyond their limits with this total. While it is not known, what was known last has not got better.
+    pub fn beyond(&self, now: Timestamp, total: Total, limits: &Limits) -> impl Iterator<Item = Denial> {
+        let last = self.latest.back().filter(|_| total.known.is_none());
+        let for_losses = last.map_or(total.for_losses, |last| total.for_losses.min(*last));
+        self.losses(now, Total { for_losses, ..total }, limits).into_iter().flatten()
     }
 
     /// A person has armed: what was beyond its limit must be seen anew.
     pub const fn rearm(&mut self) {
-        self.beyond = [0; 2];
+        self.beyond = [Beyond { count: 0, told: false }; 2];
     }
 
     /// A total against its references; nothing before the first measurement.
     #[must_use]
     pub fn equity(&self, now: Timestamp, total: Usd, limits: &Limits) -> Option<Equity> {
         let day = self.day?;
+        let day = if day.day < now.utc_day() { self.begun(now, total) } else { day };
         let high = self.rolling_high(now, limits.rolling_window()).unwrap_or(total);
         Some(Equity { current: total, peak: day.peak, day_start: day.start, rolling_high: high })
     }
@@ -174,8 +220,15 @@ impl Track {
         self.day.filter(|_| changed)
     }
 
+    /// Whether the highest of the window has risen since the spans were last taken.
+    #[must_use]
+    pub const fn has_risen(&self) -> bool {
+        self.risen
+    }
+
     /// The spans that changed since they were last taken.
     pub fn take_highs(&mut self) -> Vec<(Timestamp, Usd)> {
+        self.risen = false;
         let changed = self.spans.iter_mut().filter(|span| !span.kept);
         changed
             .map(|span| {

@@ -18,11 +18,11 @@ pub struct Measured<'a> {
     pub holdings: &'a Holdings,
     /// What the gate let through lately.
     pub recent: &'a Recent,
-    /// Equity against its references; absent while it is not known, and then nothing is said of losses.
-    pub equity: Option<Equity>,
+    /// What losses are measured by, against its references; absent before the first measurement.
+    pub losses: Option<Equity>,
     /// The markets that are known.
     pub markets: &'a HashMap<MarketId, Market>,
-    /// What books and venue seem to differ by, and what is allowed.
+    /// What books and venue differed by lately and seem to differ by now, and what is allowed.
     pub mismatch: (Usd, Usd),
 }
 
@@ -51,7 +51,7 @@ fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
         pusd(Control::Mismatch, differs, allowed),
         LimitUse::new(Control::OpenOrders, ACCOUNT, open, "orders"),
     ];
-    if let Some(equity) = measured.equity {
+    if let Some(equity) = measured.losses {
         uses.push(pusd(Control::DailyLoss, equity.day_loss(), limits.daily_loss));
         uses.push(pusd(Control::DailyDrawdown, equity.drawdown(), limits.daily_drawdown));
         uses.push(pusd(Control::RollingLoss, equity.rolling_loss(), limits.rolling_loss));
@@ -85,9 +85,14 @@ fn of_market(limits: &Limits, measured: &Measured<'_>, market: &Market, uses: &m
             uses.push(LimitUse::new(Control::PositionCap, subject, share, "shares"));
         }
     }
+    let slug = market.slug.as_str();
+    let shares = measured.holdings.shares_of(market);
+    if !shares.is_zero() {
+        uses.push(LimitUse::new(Control::MarketCap, slug, (shares.0, limits.market_cap.0), "shares"));
+    }
     if touched {
         let loss = worst_loss(market, measured.holdings, None);
-        uses.push(LimitUse::new(Control::MarketLoss, market.slug.as_str(), (loss.0, limits.market_loss.0), "pUSD"));
+        uses.push(LimitUse::new(Control::MarketLoss, slug, (loss.0, limits.market_loss.0), "pUSD"));
     }
 }
 
@@ -111,20 +116,22 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
+    use crate::domain::Size;
     use crate::risk::checks::bench::{Bench, buy, market};
 
     #[test]
     fn every_limit_shows_what_is_used_of_it_the_nearest_first() {
         let mut bench = Bench::new();
         bench.hold("up", "100", "0.60");
-        bench.holdings.add_intent(&buy("0.50", "60"));
+        bench.limits.market_cap = Size(dec!(400));
+        bench.reserve(&buy("0.50", "60"));
         bench.recent.note(&buy("0.50", "60"), bench.now);
         let equity = Some(Equity { current: Usd(dec!(-30)), peak: Usd(dec!(20)), ..Equity::default() });
         let markets = HashMap::from([(market().market, market())]);
         let measured = Measured {
             holdings: &bench.holdings,
             recent: &bench.recent,
-            equity,
+            losses: equity,
             markets: &markets,
             mismatch: (Usd(dec!(1)), Usd(dec!(5))),
         };
@@ -139,6 +146,7 @@ mod tests {
             told,
             [
                 "80 % position_cap of btc-updown-5m-1795348800 Up: 160 of 200 shares",
+                "40 % market_cap of btc-updown-5m-1795348800: 160 of 400 shares",
                 "30 % market_loss of btc-updown-5m-1795348800: 90 of 300 pUSD",
                 "25 % daily_drawdown of account: 50 of 200 pUSD",
                 "20 % daily_loss of account: 30 of 150 pUSD",

@@ -1,15 +1,12 @@
-use crate::domain::{Market, Price, Side, Size, TokenId, Usd};
+use crate::domain::{Market, OrderIntent, Price, Side, Size, TokenId, Usd};
 
 use super::Holdings;
 
-/// An order that is asked about: token, side, limit price, shares.
-pub type Wanted<'a> = Option<(&'a TokenId, Side, Price, Size)>;
-
-/// The most that a market can lose in any outcome: what was paid for its shares, less what was received and what they would pay, with
-/// every subset of the open orders matched and of the provisional fills settled that makes it worse, `wanted` included. Never below
+/// The most that a market can lose in any outcome: what was paid for its shares and in fees, less what was received and what they would
+/// pay, with every subset of the open orders matched and of the provisional fills settled that makes it worse, `wanted` included. Never below
 /// zero.
 #[must_use]
-pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Wanted<'_>) -> Usd {
+pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
     let losses = market.tokens.iter().map(|outcome| loss_if(market, &outcome.token, holdings, wanted));
     losses.fold(Usd::ZERO, Ord::max)
 }
@@ -18,7 +15,7 @@ pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Wanted<'_>) -> U
 ///
 /// Exact, not a bound: for one outcome each order and each provisional fill either adds to the loss or lessens it, whatever the others
 /// do, so the worst subset is the one of all that add.
-pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Wanted<'_>) -> Usd {
+pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
     let pays = |token: &TokenId, shares: Size| if token == winner { Usd(shares.0) } else { Usd::ZERO };
     let held: Usd = (market.tokens.iter())
         .map(|outcome| {
@@ -26,21 +23,24 @@ pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wa
             holding.paid - pays(&outcome.token, holding.confirmed)
         })
         .sum();
-    let matched = |token: &TokenId, side: Side, price: Price, shares: Size| {
-        let (cost, payout) = (price.notional(shares), pays(token, shares));
-        let added = if side == Side::Buy { cost - payout } else { payout - cost };
+    let matched = |token: &TokenId, side: Side, price: Price, shares: Size, fee: Usd| {
+        let (paid, payout) = (price.notional(shares), pays(token, shares));
+        let added = fee + if side == Side::Buy { paid - payout } else { payout - paid };
         if added < Usd::ZERO { Usd::ZERO } else { added }
     };
     let open: Usd = (holdings.commitments().iter())
         .filter(|order| order.market == market.market)
-        .map(|order| matched(&order.token, order.side, order.price, order.shares))
+        .map(|order| matched(&order.token, order.side, order.price, order.shares, order.fee))
         .sum();
     let provisional: Usd = (holdings.provisional().iter())
         .filter(|(of, ..)| *of == market.market)
-        .map(|(_, token, lot)| matched(token, lot.side, lot.price, lot.size))
+        .map(|(_, token, lot)| matched(token, lot.side, lot.price, lot.size, lot.fee))
         .sum();
-    let wanted = wanted.filter(|(token, ..)| market.outcome_of(token).is_some());
-    held + provisional + open + wanted.map_or(Usd::ZERO, |(token, side, price, size)| matched(token, side, price, size))
+    let wanted = wanted.filter(|intent| market.outcome_of(&intent.token).is_some()).map_or(Usd::ZERO, |intent| {
+        let fee = intent.worst_fee(intent.size, market.fee);
+        matched(&intent.token, intent.side, intent.price, intent.size, fee)
+    });
+    held + provisional + open + wanted
 }
 
 #[cfg(test)]
@@ -49,8 +49,8 @@ mod tests {
     use rust_decimal::{Decimal, dec};
 
     use super::*;
-    use crate::domain::OrderIntent;
-    use crate::risk::checks::bench::{Bench, buy, market};
+    use crate::domain::{FeeSchedule, Lot, Position};
+    use crate::risk::checks::bench::{Bench, buy, market, position};
 
     #[test]
     fn both_outcomes_together_lose_only_the_spread() {
@@ -59,9 +59,10 @@ mod tests {
         assert_eq!(worst_loss(&market(), &bench.holdings, None), Usd(dec!(60)));
         bench.hold("down", "100", "0.42");
         assert_eq!(worst_loss(&market(), &bench.holdings, None), Usd(dec!(2)));
-        let down = "down".into();
-        let wanted = Some((&down, Side::Buy, Price(dec!(0.42)), Size(dec!(50))));
-        assert_eq!(worst_loss(&market(), &bench.holdings, wanted), Usd(dec!(23)));
+        let wanted = OrderIntent { token: "down".into(), ..buy("0.42", "50") };
+        assert_eq!(worst_loss(&market(), &bench.holdings, Some(&wanted)), Usd(dec!(23)));
+        let charging = Market { fee: FeeSchedule { rate: dec!(0.07), exponent: 1 }, ..market() };
+        assert_eq!(worst_loss(&charging, &bench.holdings, Some(&wanted)), Usd(dec!(23.8526)));
     }
 
     fn order() -> impl Strategy<Value = OrderIntent> {
@@ -74,18 +75,21 @@ mod tests {
         })
     }
 
-    /// Every subset of the orders, every outcome.
-    fn brute_force(held: [(Decimal, Decimal); 2], orders: &[OrderIntent]) -> Decimal {
+    fn fee(order: &OrderIntent) -> Decimal {
+        CRYPTO.taker_fee(order.price, order.size).0
+    }
+
+    /// Every subset of the orders and of the fills that may fail, every outcome. `held` has what was paid, fees included, and the shares.
+    fn brute_force(held: [(Decimal, Decimal); 2], maybe: &[&OrderIntent]) -> Decimal {
         let mut worst = Decimal::ZERO;
-        for subset in 0..(1_u32 << orders.len()) {
+        for subset in 0..(1_u32 << maybe.len()) {
             for winner in 0..2 {
                 let mut loss = held[0].0 + held[1].0 - held[winner].1;
-                for (bit, order) in orders.iter().enumerate().filter(|(bit, _)| subset & (1 << bit) != 0) {
+                for (_, order) in maybe.iter().enumerate().filter(|(bit, _)| subset & (1 << bit) != 0) {
                     let token = usize::from(order.token.as_str() == "down");
                     let payout = if token == winner { order.size.0 } else { Decimal::ZERO };
                     let sign = if order.side == Side::Buy { Decimal::ONE } else { -Decimal::ONE };
-                    loss += sign * (order.price.0 * order.size.0 - payout);
-                    assert!(bit < 32);
+                    loss += sign * (order.price.0 * order.size.0 - payout) + fee(order);
                 }
                 worst = worst.max(loss);
             }
@@ -93,35 +97,41 @@ mod tests {
         worst
     }
 
+    const CRYPTO: FeeSchedule = FeeSchedule { rate: dec!(0.07), exponent: 1 };
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
-        fn it_equals_the_worst_of_every_subset_of_orders_in_every_outcome(
+        fn it_equals_the_worst_of_every_subset_of_orders_and_provisional_fills_in_every_outcome(
             up in (0_i64..100, 0_i64..300),
             down in (0_i64..100, 0_i64..300),
-            orders in proptest::collection::vec(order(), 0..8),
+            fills in proptest::collection::vec(order(), 0..4),
+            orders in proptest::collection::vec(order(), 0..6),
+            last in order(),
         ) {
-            let mut bench = Bench::new();
+            let market = Market { fee: CRYPTO, ..market() };
+            let mut holdings = Holdings::new();
             let mut held = [(Decimal::ZERO, Decimal::ZERO); 2];
             for (index, (token, (cents, shares))) in [("up", up), ("down", down)].into_iter().enumerate() {
-                bench.hold(token, &shares.to_string(), &Decimal::new(cents, 2).to_string());
-                held[index] = (Decimal::new(cents, 2) * Decimal::from(shares), Decimal::from(shares));
+                let (shares, price) = (Decimal::from(shares), Decimal::new(cents, 2));
+                let paid = shares * price + CRYPTO.taker_fee(Price(price), Size(shares)).0;
+                let lots = fills.iter().filter(|fill| fill.token.as_str() == token);
+                let lot = |fill: &OrderIntent| Lot { side: fill.side, price: fill.price, size: fill.size, fee: Usd(fee(fill)) };
+                holdings.add_position(&Position {
+                    paid: Usd(paid),
+                    provisional: lots.map(lot).collect(),
+                    ..position(token, &shares.to_string(), &price.to_string())
+                });
+                held[index] = (paid, shares);
             }
             for (index, order) in orders.iter().enumerate() {
-                bench.holdings.add_intent(&OrderIntent { intent: format!("i{index}").into(), ..order.clone() });
+                holdings.add_intent(&OrderIntent { intent: format!("i{index}").into(), ..order.clone() }, CRYPTO);
             }
-            prop_assert_eq!(worst_loss(&market(), &bench.holdings, None).0, brute_force(held, &orders));
-            if let Some((last, others)) = orders.split_last() {
-                let mut holdings = Holdings::new();
-                holdings.add_position(&crate::risk::checks::bench::position("up", &up.1.to_string(), &Decimal::new(up.0, 2).to_string()));
-                holdings.add_position(&crate::risk::checks::bench::position("down", &down.1.to_string(), &Decimal::new(down.0, 2).to_string()));
-                for order in others {
-                    holdings.add_intent(order);
-                }
-                let wanted = Some((&last.token, last.side, last.price, last.size));
-                prop_assert_eq!(worst_loss(&market(), &holdings, wanted).0, brute_force(held, &orders));
-            }
+            let mut maybe: Vec<&OrderIntent> = fills.iter().chain(&orders).collect();
+            prop_assert_eq!(worst_loss(&market, &holdings, None).0, brute_force(held, &maybe));
+            maybe.push(&last);
+            prop_assert_eq!(worst_loss(&market, &holdings, Some(&last)).0, brute_force(held, &maybe));
         }
     }
 }

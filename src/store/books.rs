@@ -1,5 +1,6 @@
 //! Reading the ledger, for people: over connections of its own that can change nothing, also while Hermes works.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -12,7 +13,8 @@ use super::postgres::Postgres;
 use super::sql::{facts, letter, order, rows};
 use super::sqlite::Sqlite;
 use crate::domain::{
-    DeadLetter, Fill, FillStatus, IntentId, Journal, Market, OrderState, Price, StrategyId, Timestamp, TokenId,
+    DeadLetter, Fill, FillStatus, IntentId, Journal, Market, OrderState, ParamBook, ParamVersion, Price, StrategyId,
+    Timestamp, TokenId,
 };
 
 /// The most that [`Books::named`] finds.
@@ -201,6 +203,19 @@ impl Books {
         let found = facts::<Marked>(session.as_mut(), "mark").await;
         session.roll_back().await;
         Ok(found?.into_iter().map(|(token, mark)| (token.into(), mark.price, mark.at)).collect())
+    }
+
+    /// Every version of a strategy's parameters and of the limits, in the order in which the ledger learned of it.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn param_versions(&self) -> Result<Vec<ParamVersion>, LedgerError> {
+        let sql = "SELECT document FROM log WHERE kind = 'params' ORDER BY seq";
+        let books = self.query(sql.into(), Vec::new(), |row| parse::<ParamBook>("params", row.text(0)?)).await?;
+        let mut seen = BTreeSet::new();
+        let mut versions: Vec<ParamVersion> = books.into_iter().flat_map(|book| book.versions).collect();
+        versions.retain(|version| seen.insert((version.strategy.clone(), version.version, version.at)));
+        Ok(versions)
     }
 
     /// The orders whose intent's or own id begins with `text`, oldest first, at most [`NAMED`]. One that is called exactly so

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AckVerdict, Alert, Checkpoint, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market,
-    MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, StrategyHalt, Timestamp,
+    MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt, Timestamp,
     TokenId, Usd,
 };
 
@@ -26,7 +26,7 @@ pub struct InboxRow {
     pub entry: String,
     /// The run of Hermes that took it.
     pub boot: String,
-    /// The entry's payload, clipped to 8,192 bytes.
+    /// The entry's payload, whole.
     pub payload: String,
     /// When.
     pub at: Timestamp,
@@ -43,15 +43,27 @@ pub struct OrderRow {
     pub accepted: bool,
     /// It was not ours by intent: placed by hand or by another program, and taken into the books.
     pub adopted: bool,
-    /// How often its bytes left, as far as the answers were written down.
+    /// How often its bytes left, as far as the answers were written down; at least once when a crash lost the answer.
     #[serde(default)]
     pub posts: u32,
+    /// What first kept it from the venue, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<String>,
+    /// Shares that its bytes ask for, when these are not those that were approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<Size>,
     /// The fencing token under which it was last written: stamped by the ledger, whatever is given. 0 before any lease.
     #[serde(skip)]
     pub token: u64,
 }
 
 impl OrderRow {
+    /// Shares that the order asks for at the venue.
+    #[must_use]
+    pub fn shares(&self) -> Size {
+        self.shares.unwrap_or(self.order.intent.size)
+    }
+
     /// What this order adds to the counters. An adopted one counts only while it is open.
     #[must_use]
     pub fn counts(&self) -> OrderCounts {
@@ -211,6 +223,14 @@ pub struct History {
     pub corrections: Vec<Journal>,
 }
 
+impl History {
+    /// What it says of a fill.
+    #[must_use]
+    pub fn fill(&self, seen: &Fill) -> Option<&Fill> {
+        self.fills.iter().find(|known| known.trade == seen.trade && known.order == seen.order)
+    }
+}
+
 /// What is read back at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -225,7 +245,7 @@ pub struct Memory {
     /// The fills that it does not account for, those of `orders`, and the newest [`FILLS_LOADED`], by when they were matched. Some that
     /// it does account for may be among them. Every fill when there is none.
     pub fills: Vec<Fill>,
-    /// Markets: of what the checkpoint has a token of, of `fills` and of the orders that have not ended. Every market that was
+    /// Markets: of what the checkpoint has a token of, of `fills`, `corrections` and the orders that have not ended. Every market that was
     /// traded when there is no checkpoint.
     pub markets: Vec<Market>,
     /// The last mark of each token that was held, chosen likewise.
@@ -251,6 +271,8 @@ pub struct Memory {
     pub mode: Option<String>,
     /// The book of the limits.
     pub limits: Option<ParamBook>,
+    /// The books of strategies' parameters.
+    pub params: Vec<ParamBook>,
 }
 
 /// What can go wrong with the ledger.

@@ -19,7 +19,7 @@ pub(super) struct Refold {
     tokens: BTreeMap<TokenId, Traded>,
     /// The token of each fill, by the log's name of it.
     fills: HashMap<String, TokenId>,
-    /// Corrections of pUSD alone.
+    /// Openings and corrections of pUSD alone.
     cash: Vec<(Timestamp, Usd)>,
     payouts: HashMap<TokenId, Price>,
     /// Where the newest checkpoint ends, and where it does for its tokens.
@@ -140,7 +140,8 @@ impl Refold {
                 differ(format!("token {} is {found:?}, folded from scratch it is {right:?}", found.token));
             }
         }
-        let sums = |checkpoint: &Checkpoint| (checkpoint.fills, checkpoint.cash, checkpoint.opened, checkpoint.retired);
+        let sums =
+            |checkpoint: &Checkpoint| (checkpoint.fills, checkpoint.cash, checkpoint.opened_at, checkpoint.retired);
         if sums(&found) != sums(&right) {
             differ(format!("the sums are {:?}, from scratch they are {:?}", sums(&found), sums(&right)));
         }
@@ -160,7 +161,7 @@ impl Refold {
         let mut right = Checkpoint {
             to: found.to,
             cash: corrected.clone().map(|(_, moved)| *moved).sum(),
-            opened: corrected.count() > 0,
+            opened_at: corrected.map(|(at, _)| *at).min(),
             ..Checkpoint::default()
         };
         let mut whole: BTreeMap<&TokenId, FoldedToken> = BTreeMap::new();

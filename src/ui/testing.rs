@@ -126,8 +126,8 @@ pub(crate) fn intent(number: i64, side: Side, created: Timestamp) -> OrderIntent
 pub(crate) fn signal(number: i64, created: Timestamp) -> SignalEntry {
     let check = |control, value: &str, limit: &str| CheckResult {
         control,
-        value: value.to_owned(),
-        limit: limit.to_owned(),
+        value: value.to_owned().into(),
+        limit: limit.to_owned().into(),
         passed: true,
     };
     SignalEntry {
@@ -136,6 +136,7 @@ pub(crate) fn signal(number: i64, created: Timestamp) -> SignalEntry {
             source: "BTC/USD".into(),
             change: dec!(0.00062),
             threshold: dec!(0.0005),
+            measure: crate::domain::Measure::Relative,
             window_ms: 30_000,
             window_ticks: 118,
             first: Price(dec!(86100.1)),
@@ -245,6 +246,7 @@ pub(crate) fn athena(now: Timestamp, seq: u64) -> AthenaState {
         slug: Some(format!("btc-updown-5m-{NOON}").into()),
         change,
         threshold: dec!(0.0005),
+        measure: crate::domain::Measure::Relative,
         window_ms: 30_000,
         window_ticks: 118,
         last: Some(Price(dec!(86153.5))),
@@ -321,6 +323,7 @@ pub(crate) fn hermes(now: Timestamp, seq: u64, kill: KillReport, total: Decimal)
         fencing_token: Some(7),
         venue_skew_ms: Some(140),
         bus_concerns: Vec::new(),
+        limit_concerns: Vec::new(),
         tick_to_order: Latency::default(),
     }
 }
@@ -443,7 +446,7 @@ fn figures() -> Vec<Figure> {
         ("book Up", "bid 0.54, ask 0.56, 12 ms old (at most 2000)"),
         ("fair Up", "0.5512"),
     ]
-    .map(|(name, value)| Figure { name: name.to_owned(), value: value.to_owned() })
+    .map(|(name, value)| Figure { name: name.into(), value: value.into() })
     .to_vec()
 }
 
@@ -513,12 +516,7 @@ pub(crate) fn deciding(width: u16, height: u16) -> Model {
         rationale: None,
         checks: vec![
             CheckResult { passed: true, ..wished.checks[0].clone() },
-            CheckResult {
-                control: Control::GrossExposure,
-                value: "505.20".to_owned(),
-                limit: "500".to_owned(),
-                passed: false,
-            },
+            CheckResult { control: Control::GrossExposure, value: "505.20".into(), limit: "500".into(), passed: false },
         ],
         at: at(56),
     };

@@ -1,4 +1,4 @@
-//! Athena in a process that can be killed: this test binary once more, with other strategies than a configuration file can name.
+//! Athena in a process that can be killed: this test binary once more.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
 use cockpit::config::Config;
-use cockpit::domain::{Size, Symbol, Usd};
+use cockpit::domain::{Instrument, Instruments, Size, Symbol, Usd};
 use cockpit::pipeline::athena::{self, Momentum, MomentumParams, Settings, Shard, Strategy as _, StrategySettings};
 use cockpit::risk::Limits;
 use rust_decimal::dec;
@@ -37,7 +37,7 @@ pub(crate) enum Cast {
 impl Cast {
     const ALL: [Self; 3] = [Self::Tape, Self::Racers, Self::Thousand];
 
-    pub(crate) fn strategies(self) -> Vec<MomentumParams> {
+    pub(crate) fn momentum(self) -> MomentumParams {
         let usual = MomentumParams {
             threshold: dec!(0.0005),
             min_ticks: 10,
@@ -49,28 +49,29 @@ impl Cast {
             cutoff: Duration::from_secs(5),
             ..Momentum::defaults()
         };
-        let on =
-            |symbol: String, market: String| MomentumParams { symbol: Symbol::from(symbol), market, ..usual.clone() };
+        let on = |instruments: Vec<(String, String)>| {
+            let instrument = |(symbol, market)| Instrument { symbol: Symbol::from(symbol), market };
+            Instruments::new(instruments.into_iter().map(instrument).collect()).expect("each once")
+        };
+        let series = |base: &str| (format!("{}/USD", base.to_uppercase()), format!("{base}-updown-5m-{{start}}"));
         match self {
-            Self::Tape => ["btc", "eth"]
-                .map(|base| MomentumParams {
-                    window: Duration::from_secs(200),
-                    threshold: dec!(0.0004),
-                    hysteresis: dec!(0.02),
-                    min_edge: dec!(-0.2),
-                    ..on(format!("{}/USD", base.to_uppercase()), format!("{base}-updown-5m-{{start}}"))
-                })
-                .into(),
-            Self::Racers => racers()
-                .map(|(symbol, slug)| MomentumParams {
-                    window: Duration::from_secs(10),
-                    min_ticks: 2,
-                    hysteresis: dec!(0),
-                    min_edge: dec!(-1),
-                    ..on(symbol, slug)
-                })
-                .collect(),
-            Self::Thousand => crate::an_hour::strategies(1_000),
+            Self::Tape => MomentumParams {
+                on: on(vec![series("btc"), series("eth")]),
+                window: Duration::from_secs(200),
+                threshold: dec!(0.0004),
+                hysteresis: dec!(0.02),
+                min_edge: dec!(-0.2),
+                ..usual
+            },
+            Self::Racers => MomentumParams {
+                on: on(racers().collect()),
+                window: Duration::from_secs(10),
+                min_ticks: 2,
+                hysteresis: dec!(0),
+                min_edge: dec!(-1),
+                ..usual
+            },
+            Self::Thousand => crate::an_hour::momentum(1_000),
         }
     }
 
@@ -82,6 +83,7 @@ impl Cast {
             order_notional: much,
             price_collar: dec!(0.5),
             position_cap: Size(dec!(1_000_000_000)),
+            market_cap: Size(dec!(1_000_000_000)),
             gross_exposure: much,
             market_loss: much,
             group_loss: much,
@@ -181,7 +183,7 @@ fn process() {
     let word = |name| std::env::var(name).expect("set by the test that starts it");
     let cast = Cast::ALL.into_iter().find(|cast| format!("{cast:?}") == word(CAST)).expect("a cast");
     let settings = Settings {
-        strategies: cast.strategies().iter().map(|params| StrategySettings::of::<Momentum>(true, params)).collect(),
+        strategies: vec![StrategySettings::of::<Momentum>(true, &cast.momentum())],
         shard: Shard::parse(&word(SHARD)).expect("a shard"),
         limits: cast.limits(),
     };

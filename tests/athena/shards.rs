@@ -56,7 +56,7 @@ fn home(redis: &RedisServer, sim: &Sim) -> Home {
     let slugs: Vec<String> = racers().map(|(_, slug)| format!("\"{slug}\"")).collect();
     home.edit(
         "markets = [\"btc-updown-5m-{start}\", \"quiet-sample-market\", \"quiet-sample-market-{start}\"]",
-        &format!("markets = [{}]", slugs.join(", ")),
+        &format!("markets = [\"btc-updown-5m-{{start}}\", {}]", slugs.join(", ")),
     );
     home
 }

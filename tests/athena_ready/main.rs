@@ -54,7 +54,7 @@ fn a_thousand_instruments_are_there_again_with_their_hour() {
     let redis = RedisServer::start();
     let client = redis::Client::open(redis.url()).expect("an address");
     let mut connection = client.get_connection().expect("redis answers");
-    let kept = an_hour(&Cast::Thousand.strategies());
+    let kept = an_hour(&Cast::Thousand.momentum());
     let bytes: usize = kept.values().map(|(_, payload)| payload.len()).sum();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {

@@ -1,6 +1,7 @@
 //! Hermes is killed with SIGKILL at every step of an order's way, many times, while the venue loses replies and repeats,
 //! delays and reorders events. Afterwards: at most one accepted order an intent, venue and ledger equal in orders, fills
-//! and positions, nothing unacknowledged, and every intent ended in exactly one way.
+//! and positions, nothing unacknowledged, every intent ended in exactly one way, and each order signed once more gives the bytes of
+//! which the ledger has the digest.
 //!
 //! `make ci` runs every step with a few intents; `make crash` runs the full table.
 
@@ -26,6 +27,8 @@ mod books;
 mod desk;
 #[path = "../support/intents.rs"]
 mod intents;
+#[path = "../support/resigned.rs"]
+mod resigned;
 mod run;
 #[path = "../support/store.rs"]
 mod store;

@@ -91,9 +91,15 @@ impl Ended {
     pub(crate) fn check_money(&self) {
         let unbalanced: Vec<_> = self.journals.iter().filter(|journal| journal.imbalance().is_some()).collect();
         assert!(unbalanced.is_empty(), "{unbalanced:#?}");
-        let is_correction = |journal: &&Journal| journal.kind == JournalKind::Correction;
-        let corrections: Vec<_> = self.journals.iter().filter(is_correction).collect();
-        assert_eq!(corrections.len(), 1, "the account's first money alone: {corrections:#?}");
+        let is_trade = |journal: &&Journal| journal.trade.is_some();
+        let others: Vec<_> = self.journals.iter().filter(|journal| !is_trade(journal)).collect();
+        let openings = others.iter().filter(|journal| journal.kind == JournalKind::Opening).count();
+        assert_eq!((others.len(), openings), (1, 1), "the account's first money alone: {others:#?}");
+        self.check_pusd();
+    }
+
+    /// The journals add up to the account's pUSD, to the last digit.
+    pub(crate) fn check_pusd(&self) {
         let balances = self.truth["balances"].as_object().expect("balances");
         let (_, mine) =
             balances.iter().find(|(owner, _)| owner.eq_ignore_ascii_case(&self.account)).expect("our account");

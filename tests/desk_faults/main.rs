@@ -13,6 +13,7 @@ mod intents;
 mod markets;
 mod money;
 mod pauses;
+mod payouts;
 mod replies;
 mod sockets;
 #[path = "../support/store.rs"]

@@ -7,7 +7,8 @@ use cockpit::bus::redis::RedisBus;
 use cockpit::bus::{BusRef, Group, Key, Origin, Stream, decode};
 use cockpit::clock;
 use cockpit::domain::{
-    Fill, HermesState, JournalKind, Market, Order, OrderIntent, OrderState, Side, TimeInForce, TradeEvent, TradingState,
+    Fill, HermesState, JournalKind, Market, Order, OrderIntent, OrderState, Price, Side, TimeInForce, TradeEvent,
+    TradingState,
 };
 use cockpit::store::books::Books;
 use rust_decimal::{Decimal, dec};
@@ -106,7 +107,7 @@ impl World {
         let begun = clock::monotonic();
         loop {
             let journals = self.read().journals().await.expect("the ledger is read");
-            if journals.iter().any(|journal| journal.kind == JournalKind::Correction) {
+            if journals.iter().any(|journal| journal.kind == JournalKind::Opening) {
                 return;
             }
             assert!(begun.elapsed() < PATIENCE, "the account's money is never counted");
@@ -187,6 +188,18 @@ impl World {
     pub(crate) async fn renew(&mut self, market: usize) {
         let slug = self.markets[market].slug.to_string();
         self.markets[market] = scene::market(self.sim.url("gamma"), &slug).await;
+        self.feed = scene::feed(&self.bus, &self.markets);
+        self.feed.heard().await;
+    }
+
+    /// Has the venue resolve a market and pay out everybody's shares, and the desk hear of the result.
+    pub(crate) async fn resolve(&mut self, market: usize, payouts: [Decimal; 2]) {
+        let body = json!({ "market": self.markets[market].market, "payouts": payouts.map(Price) }).to_string();
+        let request = self.http.post(format!("{}/resolve", self.sim.url("truth"))).body(body);
+        let answer = request.send().await.expect("the venue answers");
+        assert!(answer.status().is_success(), "{}", answer.text().await.expect("words"));
+        let of = &mut self.markets[market];
+        (of.payouts, of.accepting_orders) = (Some(payouts.map(Price)), false);
         self.feed = scene::feed(&self.bus, &self.markets);
         self.feed.heard().await;
     }

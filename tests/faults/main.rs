@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/approved.rs"]
+mod approved;
 #[path = "../polymarket_with_sim/bench.rs"]
 #[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
 mod bench;

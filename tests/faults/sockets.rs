@@ -39,7 +39,7 @@ async fn a_duplicate_is_the_same_event_again() {
     let seen = [events.next().await, events.next().await, events.next().await, events.next().await];
     assert_eq!((&seen[0], &seen[2]), (&seen[1], &seen[3]));
     assert!(matches!((&seen[0], &seen[2]), (UserEvent::Order(_), UserEvent::Fill(_))), "{seen:?}");
-    let fills = bench.venue.fills(bench.began).await.expect("a list");
+    let fills = bench.venue.fills(bench.began).await.expect("a list").fills;
     assert_eq!(fills.len(), 1, "there is one trade");
     assert_eq!(bench.exchange.truth().trades.len(), 1);
 }

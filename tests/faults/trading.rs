@@ -63,7 +63,7 @@ async fn a_failed_trade_leaves_nothing_behind_and_a_retried_one_is_confirmed() {
     let token = market.tokens[0].token.clone();
     let balances = bench.venue.balances(std::slice::from_ref(&token)).await.expect("balances");
     assert_eq!(balances.tokens[0].1.balance, dec!(0), "and the shares are gone");
-    let fills = bench.venue.fills(bench.began).await.expect("a list");
+    let fills = bench.venue.fills(bench.began).await.expect("a list").fills;
     assert_eq!(fills.iter().map(|fill| fill.status).collect::<Vec<_>>(), [Failed]);
 
     inject(&bench, 1, json!({ "kind": "settlement_retried", "retries": 1 }));

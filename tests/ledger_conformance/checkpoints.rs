@@ -22,7 +22,7 @@ fn checkpoint(to: u32) -> Checkpoint {
         to: at(i64::from(to)),
         fills: u64::from(to) - 1,
         cash: held.cash,
-        opened: false,
+        opened_at: None,
         retired: Retired::default(),
         tokens: vec![FoldedToken::of(&"1".into(), &"0xm".into(), "Up", at(i64::from(to)), &held)],
     }
@@ -125,7 +125,7 @@ pub(crate) async fn a_checkpoint_is_proved_from_the_first_row(place: &Place) {
     let wrong = [
         (Checkpoint { cash: Usd(dec!(1)), ..right.clone() }, "the sums are"),
         (Checkpoint { fills: 23, ..right.clone() }, "the sums are"),
-        (Checkpoint { opened: true, ..right.clone() }, "the sums are"),
+        (Checkpoint { opened_at: Some(at(1)), ..right.clone() }, "the sums are"),
         (Checkpoint { retired: Retired { fees: Usd(dec!(1)), ..Retired::default() }, ..right.clone() }, "the sums are"),
         (Checkpoint { tokens: Vec::new(), ..right.clone() }, "token 1 is missing"),
         (average, "folded from scratch"),

@@ -40,6 +40,8 @@ pub(crate) fn order(n: u32, state: OrderState) -> OrderRow {
         accepted: state == OrderState::Live,
         adopted: false,
         posts: 0,
+        first_error: None,
+        shares: None,
         token: 0,
     }
 }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/approved.rs"]
+mod approved;
 #[allow(dead_code, reason = "what it offers is used by two tests, each a part")]
 mod bench;
 
@@ -56,7 +58,7 @@ async fn every_wallet_trades_on_every_exchange_and_reads_back_what_it_did() {
             let fill = events.fill(taking.order()).await;
             let ours = (fill.side, fill.price, fill.size, fill.role);
             assert_eq!(ours, (Side::Buy, Price(dec!(0.60)), Size(dec!(20)), Role::Taker), "{what}");
-            let fills = bench.venue.fills(bench.began).await.expect("a list");
+            let fills = bench.venue.fills(bench.began).await.expect("a list").fills;
             assert_eq!(fills.iter().filter(|fill| fill.order == *taking.order()).count(), 1, "{what}");
             let token = market.tokens[0].token.clone();
             let balances = bench.venue.balances(std::slice::from_ref(&token)).await.expect("balances");
@@ -131,7 +133,7 @@ async fn the_venue_reads_the_price_and_size_that_were_meant_on_every_tick() {
 async fn taken(bench: &Bench, market: &cockpit::domain::Market, wish: Wish) -> (Decimal, Decimal) {
     let order = bench.sign(market, wish);
     assert_eq!(status(bench.post(&order).await), "matched", "{wish:?}");
-    let fills = bench.venue.fills(bench.began).await.expect("a list");
+    let fills = bench.venue.fills(bench.began).await.expect("a list").fills;
     let fills: Vec<_> = fills.iter().filter(|fill| fill.order == *order.order()).collect();
     let size: Decimal = fills.iter().map(|fill| fill.size.0).sum();
     let price = fills.iter().map(|fill| fill.price.0).max().expect("a fill");
@@ -255,7 +257,7 @@ async fn two_accounts_at_one_venue_do_not_see_each_other() {
     assert_eq!(stranger.order(order.order()).await, Ok(None));
     let answer = stranger.cancel(std::slice::from_ref(order.order())).await.expect("an answer");
     assert!(answer.cancelled.is_empty() && answer.not_cancelled.len() == 1, "{answer:?}");
-    assert!(stranger.fills(Timestamp::from_secs(0)).await.expect("a list").is_empty());
+    assert!(stranger.fills(Timestamp::from_secs(0)).await.expect("a list").fills.is_empty());
     // And what was signed for one key cannot be posted with the other's.
     match stranger.post(&order, &|| Ok(())).await {
         PostAnswer::Rejected { code: RejectCode::Owner, .. } => {}

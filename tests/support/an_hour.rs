@@ -10,8 +10,8 @@ use bytes::Bytes;
 use cockpit::bus::{BusRef, Key, Origin, encode};
 use cockpit::clock;
 use cockpit::config::Config;
-use cockpit::domain::{Price, Side, Size, Symbol, Tick, TickKind, Timestamp};
-use cockpit::pipeline::athena::{Engine, Event, Momentum, MomentumParams, Runner, Running, Strategy as _};
+use cockpit::domain::{Instrument, Instruments, Price, Side, Size, Symbol, Tick, TickKind, Timestamp};
+use cockpit::pipeline::athena::{Engine, Event, Momentum, MomentumParams, Running, Strategy as _};
 use rust_decimal::{Decimal, dec};
 
 /// One tick each.
@@ -20,14 +20,17 @@ pub(crate) const SECONDS: u64 = 3_600;
 const TOGETHER: usize = 1_000;
 
 /// Momentum on so many instruments, with windows of an hour.
-pub(crate) fn strategies(instruments: usize) -> Vec<MomentumParams> {
-    let params = |number| MomentumParams {
+pub(crate) fn momentum(instruments: usize) -> MomentumParams {
+    let on = |number| Instrument {
         symbol: Symbol::from(format!("X{number}/USD")),
+        market: "btc-updown-5m-{start}".to_owned(),
+    };
+    MomentumParams {
+        on: Instruments::new((0..instruments).map(on).collect()).expect("each once"),
         window: Duration::from_hours(1),
         threshold: dec!(0.0005),
         ..Momentum::defaults()
-    };
-    (0..instruments).map(params).collect()
+    }
 }
 
 fn tick(symbol: &str, second: u64, now: Timestamp) -> Tick {
@@ -45,14 +48,16 @@ fn tick(symbol: &str, second: u64, now: Timestamp) -> Tick {
     }
 }
 
-/// Everything that an Athena with these strategies has written after an hour of a tick a second. All instruments have seen the same.
-pub(crate) fn an_hour(strategies: &[MomentumParams]) -> BTreeMap<String, (Key, Bytes)> {
+/// Everything that an Athena with this strategy has written after an hour of a tick a second. All instruments have seen the same.
+pub(crate) fn an_hour(params: &MomentumParams) -> BTreeMap<String, (Key, Bytes)> {
     let origin = Origin::new("athena", "before");
-    let runner: Box<dyn Runner> = Box::new(Running::<Momentum>::new(strategies[0].clone()));
-    let mut engine = Engine::new(vec![runner], Config::builtin().limits);
+    let mut runners = Running::<Momentum>::all(params);
+    let first = runners[0].key().1;
+    runners.truncate(1);
+    let mut engine = Engine::new(runners, Config::builtin().limits);
     let (now, mut effects, mut written) = (clock::now(), Vec::new(), BTreeMap::new());
     for second in 0..SECONDS {
-        engine.on_event(&Event::Tick(tick(strategies[0].symbol.as_str(), second, now)), now, &mut effects);
+        engine.on_event(&Event::Tick(tick(first.as_str(), second, now)), now, &mut effects);
         if second % 100 != 99 {
             continue;
         }
@@ -67,11 +72,11 @@ pub(crate) fn an_hour(strategies: &[MomentumParams]) -> BTreeMap<String, (Key, B
         }
     }
     let mut all = BTreeMap::new();
-    for params in strategies {
+    for Instrument { symbol, .. } in &params.on {
         for (key, payload) in written.values() {
             let key = match key {
-                Key::Chunk(strategy, _, place) => Key::Chunk(strategy.clone(), params.symbol.clone(), *place),
-                _ => Key::Strategy("momentum".into(), params.symbol.clone()),
+                Key::Chunk(strategy, _, place) => Key::Chunk(strategy.clone(), symbol.clone(), *place),
+                _ => Key::Strategy("momentum".into(), symbol.clone()),
             };
             all.insert(key.to_string(), (key, payload.clone()));
         }

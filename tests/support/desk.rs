@@ -214,8 +214,9 @@ impl Home {
                 "markets = [\"btc-updown-5m-{start}\", \"quiet-sample-market\", \"quiet-sample-market-{start}\"]"
                     .to_owned()
             }
-            key @ ("order_size" | "order_notional" | "position_cap" | "gross_exposure" | "market_loss"
-            | "group_loss" | "strategy_exposure" | "daily_loss" | "daily_drawdown" | "rolling_loss") => {
+            key @ ("order_size" | "order_notional" | "position_cap" | "market_cap" | "gross_exposure"
+            | "market_loss" | "group_loss" | "strategy_exposure" | "daily_loss" | "daily_drawdown"
+            | "rolling_loss") => {
                 format!("{key} = \"1000000\"")
             }
             key @ ("open_orders" | "strategy_rate" | "account_rate" | "repeated_executions") => {
@@ -258,6 +259,20 @@ impl Home {
         // Each look is a process: more often, and the looking is what keeps the machine busy.
         eventually_every(Duration::from_millis(300), what, within, || self.status().filter(|status| holds(status)))
     }
+}
+
+/// Standard output of a command that must succeed.
+pub(crate) fn ok(home: &Home, args: &[&str]) -> String {
+    let output = home.run(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The same as JSON.
+pub(crate) fn json(home: &Home, args: &[&str]) -> Value {
+    let text = ok(home, args);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
 }
 
 /// A decimal string of the status document or the truth, as a number to compare.

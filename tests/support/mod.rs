@@ -1,5 +1,7 @@
 //! What several process-level tests share.
 
+#[allow(dead_code, reason = "not every binary with the shared parts needs one")]
+pub(crate) mod approved;
 pub(crate) mod postgres;
 pub(crate) mod redis_server;
 pub(crate) mod scene;

@@ -106,6 +106,7 @@ pub(crate) fn rationale() -> Rationale {
         source: Symbol::new("BTC/USD"),
         change: dec!(0.001),
         threshold: dec!(0.0005),
+        measure: cockpit::domain::Measure::Relative,
         window_ms: 15_000,
         window_ticks: 10,
         first: Price(dec!(60000)),

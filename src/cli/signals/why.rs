@@ -60,14 +60,12 @@ fn wanted(intent: &OrderIntent, rationale: Option<&Rationale>) -> Result<(), Cli
     labelled("why", INDENT, &rationale.note)?;
     parameters(&intent.strategy, rationale.params)?;
     labelled("source", INDENT, rationale.source.as_str())?;
-    let percent = |ratio: rust_decimal::Decimal| (ratio * rust_decimal::Decimal::ONE_HUNDRED).round_dp(4).normalize();
-    labelled(
-        "change",
-        INDENT,
-        &format!("{} % (threshold {} %)", percent(rationale.change), percent(rationale.threshold)),
-    )?;
+    let (crossed, by) = rationale.crossing();
+    labelled(crossed, INDENT, &by)?;
     let Rationale { window_ticks, window_ms, first, last, reference, .. } = rationale;
-    labelled("window", INDENT, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"))?;
+    if rationale.has_window() {
+        labelled("window", INDENT, &format!("{window_ticks} ticks in {window_ms} ms, {first} to {last}"))?;
+    }
     labelled("priced against", INDENT, &reference.to_string())?;
     if let (Some(fair), Some(edge)) = (rationale.fair, rationale.edge) {
         labelled("worth", INDENT, &format!("{fair}, edge {edge} after price and fee"))?;
@@ -89,7 +87,7 @@ fn inputs(inputs: &[Figure]) -> Result<(), CliError> {
     }
     say!("inputs")?;
     for Figure { name, value } in inputs {
-        labelled(&format!("  {name}"), INDENT, value)?;
+        labelled(&format!("  {name}"), INDENT, &value.to_string())?;
     }
     Ok(())
 }
@@ -102,11 +100,11 @@ fn judged(checks: &[CheckResult]) -> Result<(), CliError> {
     for check in checks {
         let mark = if check.passed { "  ok    " } else { "  FAILED" };
         let name = check.control.to_string();
-        let line = format!("{mark}  {name:<16} {:<24} {}", check.value, check.limit);
+        let line = format!("{mark}  {name:<16} {:<24} {}", check.value.to_string(), check.limit);
         if line.chars().count() <= COLUMNS {
             say!("{line}")?;
         } else {
-            labelled(&format!("{mark}  {name}"), 27, &check.value)?;
+            labelled(&format!("{mark}  {name}"), 27, &check.value.to_string())?;
             labelled("", 27, &format!("limit: {}", check.limit))?;
         }
     }

@@ -69,6 +69,27 @@ fn each_strategy_has_its_part_at_its_own_average_and_the_shares_add_up() {
 }
 
 #[test]
+fn the_fees_of_what_is_held_go_with_its_shares_and_those_of_sales_are_not_carried() {
+    let with_fee = |booked: Journal, fee: Decimal| {
+        let paid = [posting(Account::Cash, Asset::Usd, -fee), posting(Account::Fees, Asset::Usd, fee)];
+        Journal { postings: booked.postings.into_iter().chain(paid).collect(), ..booked }
+    };
+    let mut journals = vec![with_fee(fill(1, "s", dec!(10), dec!(0.40), 1), dec!(0.20))];
+    let mut carried = |journal: Journal| {
+        journals.push(journal);
+        let whole = fold(&journals).tokens[&TokenId::from("1")];
+        assert_eq!(whole.carried, fold(&journals).parts[&("1".into(), Some("s".into()))].carried);
+        (whole.fees.0, whole.carried.0)
+    };
+    assert_eq!(carried(fill(2, "s", dec!(10), dec!(0.40), 2)), (dec!(0.20), dec!(0.20)));
+    assert_eq!(carried(fee(2, dec!(0.10), 2)), (dec!(0.30), dec!(0.30)), "known later");
+    let sale = with_fee(fill(3, "s", dec!(-5), dec!(0.60), 3), dec!(0.08));
+    assert_eq!(carried(sale), (dec!(0.38), dec!(0.225)), "a quarter of them is sold");
+    assert_eq!(carried(fee(3, dec!(0.04), 3)), (dec!(0.42), dec!(0.225)), "of a sale, known later");
+    assert_eq!(carried(fill(4, "s", dec!(-15), dec!(0.60), 4)), (dec!(0.42), dec!(0)));
+}
+
+#[test]
 fn a_position_may_pass_through_zero() {
     let held = fold(&[fill(1, "s", dec!(10), dec!(0.40), 1), fill(2, "s", dec!(-15), dec!(0.60), 2)]);
     let whole = held.tokens[&TokenId::from("1")];

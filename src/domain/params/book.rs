@@ -92,47 +92,89 @@ pub enum Outcome {
     Same(u64),
 }
 
+/// A book at the start of who decides on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// With everything that counts from now on.
+    pub book: ParamBook,
+    /// What the file says and does not count, since it would widen a limit: a person has to confirm it.
+    pub unconfirmed: Vec<ParamChange>,
+}
+
 /// The book at the start of who decides on it. `file` holds the configuration file's values, which are right.
 ///
 /// Of each parameter what was said last counts: the version in force stays, and of the file only those values are taken that differ
-/// from the file of the last start; fixed parameters are always the file's. If that is a change, it is a new version by `config file`.
-/// A version that no longer fits the table gives way to the file's values as a whole. Without a book the file's values are version 1.
+/// from the file of the last start and widen no limit; fixed parameters are always the file's. If that is a change, it is a new version
+/// by `config file`. What would widen a limit is given again at every start until the version in force allows as much. Of a version
+/// that no longer fits the table only the limits that are tighter are kept beside the file's values. Without a book the file's values
+/// are version 1.
 #[must_use]
-pub fn open(
-    stored: Option<ParamBook>,
-    strategy: &StrategyId,
-    file: &Values,
-    table: &Table,
-    now: Timestamp,
-) -> ParamBook {
+pub fn open(stored: Option<ParamBook>, strategy: &StrategyId, file: &Values, table: &Table, now: Timestamp) -> Opened {
     let fresh = |why: &str| {
         let author = Author { by: FILE, why, command: None, at: now };
         let empty =
             ParamBook { strategy: strategy.clone(), table: table.docs(), file: file.clone(), versions: Vec::new() };
-        with_version(empty, file.clone(), &author)
+        Opened { book: with_version(empty, file.clone(), &author), unconfirmed: Vec::new() }
     };
     let Some(stored) = stored else { return fresh("the first start") };
     let Some(latest) = stored.in_force() else { return fresh("the book that was kept is empty") };
-    let mut values = latest.values.clone();
-    values.retain(|name, _| table.specs.iter().any(|spec| spec.name == *name));
-    for spec in table.specs {
-        let Some(text) = file.get(spec.name) else { continue };
-        if spec.is_fixed() || stored.file.get(spec.name) != Some(text) {
-            values.insert(spec.name.to_owned(), text.clone());
-        }
-    }
+    let Merged { values, heeded, unconfirmed } = merged(&stored, &latest.values, file, table);
     let (values, why) = match (table.check)(&values) {
         Ok(values) => (values, "the configuration file changed".to_owned()),
         Err(problems) => {
             let why = format!("version {} does not fit any more: {}", latest.version, in_words(&problems).join("; "));
-            (file.clone(), clipped(&why))
+            (tightened(file, &latest.values, table), clipped(&why))
         }
     };
-    let book = ParamBook { table: table.docs(), file: file.clone(), ..stored.clone() };
+    let book = ParamBook { table: table.docs(), file: heeded, ..stored.clone() };
     if values == latest.values {
-        return book;
+        return Opened { book, unconfirmed };
     }
-    with_version(book, values, &Author { by: FILE, why: &why, command: None, at: now })
+    let author = Author { by: FILE, why: &why, command: None, at: now };
+    Opened { book: with_version(book, values, &author), unconfirmed }
+}
+
+/// The version in force with what is new in the file.
+struct Merged {
+    values: Values,
+    /// The file as far as it was heeded: what would widen a limit stays news.
+    heeded: Values,
+    unconfirmed: Vec<ParamChange>,
+}
+
+fn merged(stored: &ParamBook, latest: &Values, file: &Values, table: &Table) -> Merged {
+    let mut merged = Merged { values: latest.clone(), heeded: file.clone(), unconfirmed: Vec::new() };
+    merged.values.retain(|name, _| table.specs.iter().any(|spec| spec.name == *name));
+    for spec in table.specs {
+        let Some(text) = file.get(spec.name) else { continue };
+        let known = stored.file.get(spec.name);
+        if !spec.is_fixed() && known.is_some_and(|known| spec.is_same(known, text)) {
+            continue;
+        }
+        match (latest.get(spec.name), known) {
+            (Some(in_force), Some(known)) if spec.widens(in_force, text) => {
+                merged.unconfirmed.push(change(spec.name.to_owned(), latest, file));
+                merged.heeded.insert(spec.name.to_owned(), known.clone());
+                // Of a list what the file leaves out is gone all the same.
+                merged.values.insert(spec.name.to_owned(), spec.stricter(in_force, text));
+            }
+            _ => drop(merged.values.insert(spec.name.to_owned(), text.clone())),
+        }
+    }
+    merged
+}
+
+/// The file's values, but for limits that are tighter in force.
+fn tightened(file: &Values, latest: &Values, table: &Table) -> Values {
+    let mut values = file.clone();
+    for spec in table.specs.iter().filter(|spec| spec.tighter.is_some()) {
+        if let (Some(file), Some(in_force)) =
+            (file.get(spec.name), latest.get(spec.name).filter(|text| spec.admits(text)))
+        {
+            values.insert(spec.name.to_owned(), spec.stricter(file, in_force));
+        }
+    }
+    values
 }
 
 /// The book after some parameters are set.
@@ -178,6 +220,7 @@ pub fn rollback(book: &ParamBook, table: &Table, to: u64, author: &Author<'_>) -
         return Err(reasons);
     };
     let mut target = earlier.values.clone();
+    target.retain(|name, _| table.specs.iter().any(|spec| spec.name == *name));
     for spec in table.specs.iter().filter(|spec| spec.is_fixed()) {
         if let Some(text) = values.get(spec.name) {
             target.insert(spec.name.to_owned(), text.clone());
@@ -191,6 +234,17 @@ pub fn rollback(book: &ParamBook, table: &Table, to: u64, author: &Author<'_>) -
             Err(reasons)
         }
     }
+}
+
+/// A book from which the newest versions were lost, and that went on without them: all that was kept, and behind it what people have set
+/// since, under new numbers.
+#[must_use]
+pub fn rejoined(kept: &ParamBook, found: &ParamBook) -> ParamBook {
+    let set_since = |version: &&ParamVersion| version.by != FILE && !kept.versions.contains(version);
+    found.versions.iter().filter(set_since).fold(kept.clone(), |book, version| {
+        let ParamVersion { by, why, at, command, values, .. } = version;
+        with_version(book, values.clone(), &Author { by, why, command: command.as_deref(), at: *at })
+    })
 }
 
 fn in_force(book: &ParamBook) -> Result<(u64, &Values), Vec<String>> {

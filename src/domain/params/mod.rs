@@ -7,7 +7,7 @@ mod value;
 mod version;
 
 pub use book::Table;
-pub use spec::{ParamKind, ParamProblem, ParamSpec, Tighter};
+pub use spec::{ParamKind, ParamProblem, ParamSpec, Tighter, is_market, is_pair};
 pub use value::ParamValue;
 pub(crate) use value::choice;
 pub use version::{ParamBook, ParamChange, ParamDoc, ParamVersion, ParamsInForce};
@@ -27,6 +27,12 @@ pub trait Params: Clone + PartialEq + std::fmt::Debug + Send + Sized + 'static {
     /// # Errors
     /// Everything that is missing, unknown or out of range.
     fn from_texts(texts: &BTreeMap<String, String>) -> Result<Self, Vec<ParamProblem>>;
+
+    /// From the text of every parameter, but for the fixed ones: those stay as they are.
+    ///
+    /// # Errors
+    /// Everything that is missing, unknown or out of range.
+    fn retuned(&self, texts: &BTreeMap<String, String>) -> Result<Self, Vec<ParamProblem>>;
 
     /// Every parameter as text, by its name.
     fn texts(&self) -> BTreeMap<String, String>;
@@ -128,6 +134,25 @@ macro_rules! parameters {
                 let mut problems = Vec::new();
                 let mut specs = Self::TABLE.iter();
                 $(let $field = specs.next().and_then(|spec| {
+                    $crate::domain::params::take::<$type>(texts, spec, &mut problems)
+                });)+
+                $crate::domain::params::unknown(texts, Self::TABLE, &mut problems);
+                match ($($field,)+) {
+                    ($(Some($field),)+) if problems.is_empty() => Ok(Self { $($field),+ }),
+                    _ => Err(problems),
+                }
+            }
+
+            fn retuned(
+                &self,
+                texts: &std::collections::BTreeMap<String, String>,
+            ) -> Result<Self, Vec<$crate::domain::ParamProblem>> {
+                let mut problems = Vec::new();
+                let mut specs = Self::TABLE.iter();
+                $(let $field = specs.next().and_then(|spec| {
+                    if spec.is_fixed() {
+                        return Some(self.$field.clone());
+                    }
                     $crate::domain::params::take::<$type>(texts, spec, &mut problems)
                 });)+
                 $crate::domain::params::unknown(texts, Self::TABLE, &mut problems);

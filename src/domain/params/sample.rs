@@ -5,15 +5,13 @@ use std::time::Duration;
 use rust_decimal::{Decimal, dec};
 
 use super::ParamKind;
-use crate::domain::{Size, Symbol};
+use crate::domain::{Instruments, Size};
 
 parameters! {
     /// Some thresholds.
     pub(super) struct Sample {
-        /// The pair that is watched.
-        symbol: Symbol = ParamKind::Pair, "symbol", "";
-        /// The market that is traded.
-        market: String = ParamKind::Market, "market", "";
+        /// The pairs that are watched and the markets that are traded.
+        on: Instruments = ParamKind::Instruments, "on", "";
         /// Length of the window.
         window: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "window_s", "s";
         /// What makes a signal.
@@ -33,8 +31,7 @@ parameters! {
 
 pub(super) fn params() -> Sample {
     Sample {
-        symbol: Symbol::new("BTC/USD"),
-        market: "btc-updown-5m-{start}".into(),
+        on: Instruments::one("BTC/USD", "btc-updown-5m-{start}"),
         window: Duration::from_secs(15),
         threshold: dec!(0.0001),
         min_ticks: 10,

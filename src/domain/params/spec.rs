@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Zone;
+use crate::domain::{Instruments, Zone};
 
 /// What a parameter may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -38,10 +38,8 @@ pub enum ParamKind {
         /// The most.
         high: u64,
     },
-    /// A pair as Kraken v2 writes it.
-    Pair,
-    /// A market's slug, or a rolling pattern.
-    Market,
+    /// Pairs as Kraken v2 writes them, each with the slug or rolling pattern of its market, with commas between.
+    Instruments,
     /// The slug of an event that comes anew each day.
     Event,
     /// A weather station.
@@ -117,6 +115,16 @@ impl ParamSpec {
         }
     }
 
+    /// Whether two texts say the same.
+    #[must_use]
+    pub fn is_same(&self, one: &str, other: &str) -> bool {
+        one == other
+            || match (Decimal::from_str_exact(one), Decimal::from_str_exact(other)) {
+                (Ok(one), Ok(other)) => one == other,
+                _ => self.tighter.is_some() && !self.widens(one, other) && !self.widens(other, one),
+            }
+    }
+
     /// The tighter of two values; of two lists what is on both.
     #[must_use]
     pub fn stricter(&self, one: &str, other: &str) -> String {
@@ -135,8 +143,10 @@ impl ParamSpec {
             ParamKind::Integer { low, high } => format!("a whole number from {low} to {high}"),
             ParamKind::Seconds { low, high } => format!("whole seconds from {low} to {high}"),
             ParamKind::Millis { low, high } => format!("whole milliseconds from {low} to {high}"),
-            ParamKind::Pair => "a pair such as BTC/USD".into(),
-            ParamKind::Market => "a slug or a pattern such as btc-updown-5m-{start}".into(),
+            ParamKind::Instruments => {
+                "pairs, each once and with its market, such as BTC/USD btc-updown-5m-{start}, with commas between"
+                    .into()
+            }
             ParamKind::Event => "a pattern such as highest-temperature-in-nyc-on-{date}".into(),
             ParamKind::Station => "the four letters or digits of a station such as KLGA".into(),
             ParamKind::Zone => "a time zone such as America/New_York".into(),
@@ -149,10 +159,7 @@ impl ParamSpec {
     /// Whether it cannot be changed while the desk runs: what is watched and traded is wired at the start.
     #[must_use]
     pub const fn is_fixed(&self) -> bool {
-        matches!(
-            self.kind,
-            ParamKind::Pair | ParamKind::Market | ParamKind::Event | ParamKind::Station | ParamKind::Zone
-        )
+        matches!(self.kind, ParamKind::Instruments | ParamKind::Event | ParamKind::Station | ParamKind::Zone)
     }
 
     /// Whether this text is allowed.
@@ -167,8 +174,9 @@ impl ParamSpec {
             ParamKind::Integer { low, high } | ParamKind::Seconds { low, high } | ParamKind::Millis { low, high } => {
                 text.parse::<u64>().is_ok_and(|value| value >= low && value <= high)
             }
-            ParamKind::Pair => text.split_once('/').is_some_and(|(base, quote)| is_code(base) && is_code(quote)),
-            ParamKind::Market => is_market(text),
+            ParamKind::Instruments => Instruments::parse(text).is_some_and(|instruments| {
+                instruments.iter().all(|of| is_pair(of.symbol.as_str()) && is_market(&of.market))
+            }),
             ParamKind::Event => {
                 text.split_once("{date}").is_some_and(|(before, after)| is_market(before) && after.is_empty())
             }
@@ -190,7 +198,15 @@ fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-fn is_market(text: &str) -> bool {
+/// Whether it is a pair as Kraken v2 writes it.
+#[must_use]
+pub fn is_pair(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(base, quote)| is_code(base) && is_code(quote))
+}
+
+/// Whether it is a market's slug, or a rolling pattern.
+#[must_use]
+pub fn is_market(text: &str) -> bool {
     let plain = text.replacen("{start}", "0", 1);
     !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

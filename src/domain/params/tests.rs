@@ -32,9 +32,8 @@ fn every_wrong_change_is_named_with_what_would_be_right() {
         ("min_ticks", "1", "a whole number from 2 to 10000"),
         ("min_ticks", "-4", "a whole number from 2 to 10000"),
         ("send_within_ms", "9", "whole milliseconds from 10 to 60000"),
-        ("symbol", "ETH/USD", "fixed while the desk runs"),
-        ("market", "other", "fixed while the desk runs"),
-        ("treshold", "0.1", "no such parameter; there are symbol, market, window_s"),
+        ("on", "ETH/USD eth-updown-5m-{start}", "fixed while the desk runs"),
+        ("treshold", "0.1", "no such parameter; there are on, window_s"),
     ];
     for (name, text, allowed) in wrong {
         let problems = params().with(&changes(&[(name, text)])).expect_err(name);
@@ -42,8 +41,31 @@ fn every_wrong_change_is_named_with_what_would_be_right() {
         let problem = problems[0].to_string();
         assert!(problem.contains(allowed) && problem.starts_with(name), "{problem}");
     }
-    let same = params().with(&changes(&[("symbol", "BTC/USD")]));
+    let same = params().with(&changes(&[("on", "BTC/USD btc-updown-5m-{start}")]));
     assert_eq!(same.as_ref(), Ok(&params()), "naming what is fixed as it is changes nothing");
+}
+
+#[test]
+fn what_is_fixed_stays_whatever_the_texts_say() {
+    let mut texts = params().texts();
+    texts.insert("threshold".into(), "0.0005".into());
+    texts.insert("on".into(), "ETH/USD eth-updown-5m-{start}".into());
+    assert_eq!(params().retuned(&texts), Ok(Sample { threshold: dec!(0.0005), ..params() }));
+    texts.remove("on");
+    assert_eq!(params().retuned(&texts), Ok(Sample { threshold: dec!(0.0005), ..params() }));
+    texts.remove("size");
+    assert_eq!(params().retuned(&texts).map_err(|problems| problems.len()), Err(1));
+}
+
+#[test]
+fn instruments_are_pairs_with_markets_each_pair_once() {
+    let spec = Sample::TABLE[0];
+    for text in ["BTC/USD btc-updown-5m-{start}", "BTC/USD a, ETH/USD a"] {
+        assert!(spec.admits(text), "{text}");
+    }
+    for text in ["", "btc a", "BTC/USD", "BTC/USD A", "BTC/USD a, BTC/USD b", "BTC/USD  a", "BTC/USD a,"] {
+        assert!(!spec.admits(text), "{text}");
+    }
 }
 
 #[test]

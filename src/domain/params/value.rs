@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::ParamKind;
 use super::spec::listed;
-use crate::domain::{ForecastModel, Rounding, Size, StationId, Symbol, TemperatureUnit, Usd, Zone};
+use crate::domain::{ForecastModel, Instruments, Rounding, Size, StationId, TemperatureUnit, Usd, Zone};
 
 /// A type that a parameter can have: how it is read from text that its kind admits, and how it is written.
 pub trait ParamValue: Sized {
@@ -101,9 +101,9 @@ impl ParamValue for Duration {
     }
 }
 
-impl ParamValue for Symbol {
+impl ParamValue for Instruments {
     fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
-        (*kind == ParamKind::Pair).then(|| Self::new(text))
+        (*kind == ParamKind::Instruments).then(|| Self::parse(text)).flatten()
     }
 
     fn show(&self, _kind: &ParamKind) -> String {
@@ -113,7 +113,7 @@ impl ParamValue for Symbol {
 
 impl ParamValue for String {
     fn parse(kind: &ParamKind, text: &str) -> Option<Self> {
-        matches!(kind, ParamKind::Market | ParamKind::Event).then(|| text.to_owned())
+        (*kind == ParamKind::Event).then(|| text.to_owned())
     }
 
     fn show(&self, _kind: &ParamKind) -> String {

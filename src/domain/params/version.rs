@@ -75,8 +75,7 @@ impl From<&ParamSpec> for ParamDoc {
             ParamKind::Integer { low, high } | ParamKind::Seconds { low, high } | ParamKind::Millis { low, high } => {
                 (Some(low.to_string()), Some(high.to_string()))
             }
-            ParamKind::Pair
-            | ParamKind::Market
+            ParamKind::Instruments
             | ParamKind::Event
             | ParamKind::Station
             | ParamKind::Zone

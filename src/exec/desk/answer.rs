@@ -40,15 +40,15 @@ impl Desk {
                 row.order.times.answered_at = Some(now);
             });
         }
-        self.classify(key, answer, now, &mut step);
+        self.classify(key, answer, begun, now, &mut step);
         step
     }
 
-    fn classify(&mut self, key: &Key, answer: PostAnswer, now: Timestamp, step: &mut Step) {
+    fn classify(&mut self, key: &Key, answer: PostAnswer, begun: Option<Timestamp>, now: Timestamp, step: &mut Step) {
         match answer {
             PostAnswer::Accepted { status, .. } => {
                 if let Some(intent) = self.orders.get(key).map(|tracked| &tracked.row.order.intent) {
-                    self.pause.accepted(intent.post_only);
+                    self.pause.accepted(intent.post_only, begun.unwrap_or(now));
                     self.breaker.accepted(&intent.market);
                 }
                 self.learn_always(key, Fact::Accepted, "accepted", now, step);
@@ -77,8 +77,13 @@ impl Desk {
                 self.release(key, step);
             }
             PostAnswer::Transient { code, reason, retry_after } => {
-                let least = self.pause.refused(code, &reason, retry_after, now);
+                let least = self.pause.refused(code, (&reason, retry_after), begun.unwrap_or(now), now);
+                let news = begun.is_some() || self.orders.get(key).is_some_and(|known| known.row.first_error.is_none());
                 self.again(key, reason, least, now, step);
+                if news {
+                    // A crash from here on forgets neither the try nor what came of it.
+                    self.note(key, "refused_for_now", now, step);
+                }
             }
             PostAnswer::NotSent { reason } => {
                 // The switch was not armed, or for another epoch, right before the first byte; how often it was sent before does
@@ -93,7 +98,14 @@ impl Desk {
         let written = step.writes.len();
         self.learn(key, fact, what, now, step);
         let silent = !step.writes[written..].iter().any(|write| matches!(write, super::Write::Order { .. }));
-        if let Some(row) = self.orders.get(key).map(|tracked| tracked.row.clone()).filter(|_| silent) {
+        if silent {
+            self.note(key, what, now, step);
+        }
+    }
+
+    /// Writes an order down as it is and tells of it.
+    fn note(&mut self, key: &Key, what: &'static str, now: Timestamp, step: &mut Step) {
+        if let Some(row) = self.orders.get(key).map(|tracked| tracked.row.clone()) {
             self.record(key, &row, what, now, step);
         }
     }
@@ -105,7 +117,7 @@ impl Desk {
             && !tracked.state().is_terminal()
         {
             tracked.search = Some(Search { since: now, absences: 0, next_at: now });
-            tracked.first_error.get_or_insert_with(|| reason.clone());
+            tracked.row.first_error.get_or_insert_with(|| reason.clone());
             self.amend(key, |row| row.order.reason = Some(reason));
         }
         self.learn_always(key, Fact::OutcomeUnknown, "unknown", now, step);
@@ -120,20 +132,22 @@ impl Desk {
         if tracked.state().is_terminal() || tracked.standing.is_held() {
             return;
         }
-        tracked.first_error.get_or_insert_with(|| reason.clone());
+        tracked.row.first_error.get_or_insert_with(|| reason.clone());
         let doubled = first.saturating_mul(1_u32 << tracked.row.posts.saturating_sub(1).min(16)).min(most);
         let pause = jittered(doubled, key, tracked.row.posts).max(least + jittered(least, key, tracked.row.posts) / 8);
         self.wait(key, reason, now.plus(pause), now, step);
     }
 
-    /// Not before `retry_at`; what cannot wait for so long is given up.
+    /// Not before `retry_at`; what cannot wait for so long is given up: at once when it was never sent, else at its deadline, and
+    /// only when a lookup then does not find it.
     pub(super) fn wait(&mut self, key: &Key, reason: String, retry_at: Timestamp, now: Timestamp, step: &mut Step) {
         let Some(tracked) = self.orders.get_mut(key) else { return };
-        tracked.first_error.get_or_insert_with(|| reason.clone());
-        if retry_at > tracked.row.order.intent.deadline {
+        tracked.row.first_error.get_or_insert_with(|| reason.clone());
+        let deadline = tracked.row.order.intent.deadline;
+        if retry_at > deadline && tracked.row.posts == 0 {
             return self.give_up(key, &reason, DeadLetterReason::Exhausted, now, step);
         }
-        tracked.sending = Sending::RetryAt(retry_at);
+        tracked.sending = Sending::RetryAt(retry_at.min(deadline.plus(Duration::from_micros(1))));
         self.amend(key, |row| row.order.reason = Some(reason));
     }
 
@@ -141,7 +155,7 @@ impl Desk {
     pub(super) fn postpone(&mut self, key: &Key, trouble: String, now: Timestamp) {
         let retry_at = now.plus(self.rules.retry_first);
         let Some(tracked) = self.orders.get_mut(key) else { return };
-        tracked.first_error.get_or_insert(trouble);
+        tracked.row.first_error.get_or_insert(trouble);
         tracked.sending = Sending::RetryAt(retry_at);
     }
 

@@ -6,43 +6,72 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::{Desk, Effect, Step, Tracked};
-use crate::domain::{Asset, Control, Denial, Journal, OrderState, Price, Side, Timestamp, TokenId, Usd};
+use crate::domain::{
+    Asset, Control, Denial, Journal, JournalKind, OrderState, Price, Side, Size, Timestamp, TokenId, Usd,
+};
 use crate::exec::portfolio::{Expected, correction};
 use crate::exec::venue::{Balances, VenueError};
 
 /// How long the venue's cache may not have seen a settlement.
-const CACHE_LAG: Duration = Duration::from_secs(30);
+pub(super) const CACHE_LAG: Duration = Duration::from_secs(30);
 /// Between two looks at a difference.
-const AGAIN: Duration = Duration::from_secs(5);
-/// A difference must be seen this often in a row, the venue's cache refreshed in between.
+pub(super) const AGAIN: Duration = Duration::from_secs(5);
+/// A difference must be seen this often in a row, the venue's cache refreshed and its trades compared in between.
 const CONFIRMATIONS: u32 = 3;
 /// What rounding may leave, in pUSD or shares.
-const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+pub(super) const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 /// So long without a comparison is told.
 const OVERDUE: Duration = Duration::from_mins(10);
 /// Differences within this count together.
 const WINDOW: Duration = Duration::from_hours(24);
-/// The note of what the account began with.
-const OPENING: &str = "what the account had before the books began";
 /// Tokens asked for at one time.
 const TOKENS: usize = 50;
 /// What stands for the market in a correction of pUSD.
-const ACCOUNT: &str = "account";
+pub(super) const ACCOUNT: &str = "account";
 
 /// How far the comparison has come.
 #[derive(Debug)]
 pub(super) struct Counting {
     next_at: Timestamp,
     asking: Option<Vec<TokenId>>,
-    /// The last token that had its turn.
+    /// When this run asked for the first time.
+    pub(super) first_asked_at: Option<Timestamp>,
+    /// The last token that had its turn, of those that trade and of those that may be paid out.
     turn: Option<TokenId>,
+    redeemable: Option<TokenId>,
     /// When balances were compared last, and whether it was told that this is long ago.
     counted_at: Timestamp,
     overdue_told: bool,
     /// What was corrected within [`WINDOW`], in pUSD.
     corrected: VecDeque<(Timestamp, Usd)>,
-    /// Differences seen in a row, each with the least of what was seen.
-    pub(super) seen: BTreeMap<Asset, (Decimal, u32)>,
+    /// Differences seen in a row.
+    pub(super) seen: BTreeMap<Asset, Difference>,
+}
+
+/// What an asset differs by at the venue, look after look in the same direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// The least of what was seen.
+    pub(super) least: Decimal,
+    /// How many looks count.
+    pub(super) times: u32,
+    /// When the last of them was. The next counts once trades and orders were compared after it: a fill that nobody told is
+    /// a fill and no difference.
+    at: Timestamp,
+}
+
+impl Difference {
+    /// With one more look; `compared` is when the last comparison of the books that ended began.
+    fn seen(earlier: Option<Self>, miss: Decimal, compared: Option<Timestamp>, now: Timestamp) -> Self {
+        let same = earlier.filter(|earlier| earlier.least.is_sign_negative() == miss.is_sign_negative());
+        let Some(earlier) = same else { return Self { least: miss, times: 1, at: now } };
+        let least = nearer(earlier.least, miss);
+        if compared.is_some_and(|compared| compared >= earlier.at) {
+            Self { least, times: earlier.times + 1, at: now }
+        } else {
+            Self { least, ..earlier }
+        }
+    }
 }
 
 impl Counting {
@@ -51,7 +80,9 @@ impl Counting {
         Self {
             next_at: now,
             asking: None,
+            first_asked_at: None,
             turn: None,
+            redeemable: None,
             counted_at: now,
             overdue_told: false,
             corrected: VecDeque::new(),
@@ -64,9 +95,14 @@ impl Counting {
         self.next_at = now;
     }
 
+    /// Not before then.
+    pub(super) const fn look_at(&mut self, at: Timestamp) {
+        self.next_at = at;
+    }
+
     /// How much less pUSD the venue has shown than the books can explain, while that is not settled.
     pub(super) fn missing(&self) -> Usd {
-        let missed = self.seen.get(&Asset::Usd).map_or(Decimal::ZERO, |(miss, _)| *miss);
+        let missed = self.seen.get(&Asset::Usd).map_or(Decimal::ZERO, |differs| differs.least);
         Usd((-missed).max(Decimal::ZERO))
     }
 }
@@ -82,17 +118,25 @@ impl Desk {
         if self.counting.asking.is_some() || now < self.counting.next_at || self.reconcile.is_required() {
             return;
         }
-        let tokens = self.countable();
+        let tokens = if self.is_opened() { self.countable(now) } else { self.to_take_over(TOKENS) };
         let refresh = !self.counting.seen.is_empty();
         self.counting.asking = Some(tokens.clone());
+        self.purse.ask(now);
+        self.counting.first_asked_at.get_or_insert(now);
         step.urgent.push(Effect::Balances { tokens, refresh });
     }
 
-    /// What differed last is looked at again, and of all others some in turn.
-    fn countable(&mut self) -> Vec<TokenId> {
+    /// What differed last is looked at again, and of all others some in turn; half of the room at most is for what may be paid out.
+    fn countable(&mut self, now: Timestamp) -> Vec<TokenId> {
         let differ = |asset: &Asset| if let Asset::Token(token) = asset { Some(token.clone()) } else { None };
         let mut tokens: Vec<TokenId> = self.counting.seen.keys().filter_map(differ).take(TOKENS).collect();
-        for token in self.portfolio.countable(TOKENS, self.counting.turn.as_ref()) {
+        for token in self.portfolio.redeemable(TOKENS / 2, self.counting.redeemable.as_ref()) {
+            if tokens.len() < TOKENS && !tokens.contains(&token) {
+                self.counting.redeemable = Some(token.clone());
+                tokens.push(token);
+            }
+        }
+        for token in self.portfolio.countable(TOKENS, self.counting.turn.as_ref(), now) {
             if tokens.len() >= TOKENS {
                 break;
             }
@@ -105,7 +149,7 @@ impl Desk {
     }
 
     /// No order is of unknown fate or on its way, and every match has its trade.
-    fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         self.counts.unknown == 0 && self.sending() == 0 && self.untraded.is_empty()
     }
 
@@ -123,11 +167,9 @@ impl Desk {
         let ended = ended.filter_map(|key| self.orders.get(key)).map(|tracked| (tracked, tracked.standing.untraded()));
         for (tracked, shares) in open.chain(ended) {
             let intent = &tracked.row.order.intent;
-            let fee =
-                self.markets.get(&intent.market).map_or(Usd::ZERO, |market| market.fee.most(intent.price, shares));
             match intent.side {
                 Side::Buy => {
-                    let paid = intent.price.notional(shares) + fee;
+                    let paid = intent.cost(shares, self.fees_of(&intent.market));
                     expected.may_show(&intent.token, -paid.0, shares.0);
                 }
                 // It may sell for more than its limit, up to a whole pUSD a share.
@@ -155,7 +197,7 @@ impl Desk {
         }
         let mut expected = self.portfolio.expected(&asked, CACHE_LAG, now);
         if expected.cash.is_none() {
-            self.open_account(&balances, now, &mut step);
+            self.open_account(&asked, &balances, now, &mut step);
             return step;
         }
         self.allow_for_orders(&mut expected, now);
@@ -163,42 +205,38 @@ impl Desk {
         let missed = misses(&expected, &balances);
         if !missed.is_empty() {
             self.counting.next_at = now.plus(AGAIN);
+            self.compare_soon(now);
         }
         let unasked = |asset: &Asset| matches!(asset, Asset::Token(token) if !asked.contains(token));
         let (kept, before) = std::mem::take(&mut self.counting.seen).into_iter().partition(|(asset, _)| unasked(asset));
         self.counting.seen = kept;
-        let before: BTreeMap<Asset, (Decimal, u32)> = before;
+        let before: BTreeMap<Asset, Difference> = before;
         for (asset, miss) in missed {
-            let earlier = before.get(&asset).filter(|(other, _)| other.is_sign_negative() == miss.is_sign_negative());
-            let (least, times) = earlier.map_or((miss, 0), |(other, times)| (nearer(*other, miss), *times));
-            self.counting.seen.insert(asset, (least, times + 1));
+            let differs = Difference::seen(before.get(&asset).copied(), miss, self.reconcile.clean_at(), now);
+            self.counting.seen.insert(asset, differs);
         }
-        self.settle_differences(now, &mut step);
+        self.settle_differences(balances.collateral.balance, now, &mut step);
         step
     }
 
-    /// The first balance: whatever was there before the books began.
-    fn open_account(&mut self, balances: &Balances, now: Timestamp, step: &mut Step) {
-        if self.portfolio.is_in_flux() || !self.is_at_rest() {
-            self.counting.next_at = now.plus(AGAIN);
+    /// What was seen often enough is taken over: `cash` is the venue's pUSD.
+    fn settle_differences(&mut self, cash: Decimal, now: Timestamp, step: &mut Step) {
+        if self.reconcile.holes.hold_back(now) {
             return;
         }
-        let more = balances.collateral.balance - self.portfolio.cash().0;
-        tracing::info!(pusd = %balances.collateral.balance, "the account's balance is taken over");
-        self.correct(Asset::Usd, more, OPENING.to_owned(), now, step);
-    }
-
-    fn settle_differences(&mut self, now: Timestamp, step: &mut Step) {
         let settled: Vec<(Asset, Decimal)> = self
             .counting
             .seen
             .iter()
-            .filter(|(_, (_, times))| *times >= CONFIRMATIONS)
-            .map(|(asset, (miss, _))| (asset.clone(), *miss))
+            .filter(|(_, differs)| differs.times >= CONFIRMATIONS)
+            .map(|(asset, differs)| (asset.clone(), differs.least))
             .collect();
         let mut worth = Usd::ZERO;
         for (asset, miss) in settled {
             self.counting.seen.remove(&asset);
+            if self.redeemed(&asset, miss, cash, now, step) {
+                continue;
+            }
             let (what, value) = match &asset {
                 Asset::Usd => ("pUSD".to_owned(), Usd(miss.abs())),
                 Asset::Token(token) => (format!("shares of token {token}"), self.worth(token, miss)),
@@ -218,6 +256,24 @@ impl Desk {
         }
     }
 
+    /// Shares that are gone after their market was resolved were paid out. Of a market that nobody has described the result is not
+    /// heard of: then the pUSD has to be there, whole.
+    fn redeemed(&mut self, asset: &Asset, miss: Decimal, cash: Decimal, now: Timestamp, step: &mut Step) -> bool {
+        let Asset::Token(token) = asset else { return false };
+        if !miss.is_sign_negative() {
+            return false;
+        }
+        let whole = cash - self.portfolio.cash().0 + DUST >= -miss && !self.portfolio.is_described(token);
+        let payout = self.portfolio.payout(token).or_else(|| whole.then_some(Price(Decimal::ONE)));
+        let Some(payout) = payout else { return false };
+        tracing::info!(%token, shares = %-miss, %payout, "shares were paid out");
+        for journal in self.portfolio.redeem(token, Size(-miss), payout, now) {
+            step.journal(journal);
+        }
+        self.stakes.stale();
+        true
+    }
+
     /// Each difference is corrected, so that small ones could go on for ever: they count together.
     fn judge_corrections(&mut self, now: Timestamp, step: &mut Step) {
         self.counting.corrected.retain(|(at, _)| now.since(*at) <= WINDOW);
@@ -235,12 +291,13 @@ impl Desk {
         self.counting.corrected.clear();
     }
 
-    /// What earlier runs corrected counts too; not what the account began with.
+    /// What earlier runs corrected counts too, unless a person has accepted it by arming.
     pub(super) fn restore_corrections(&mut self, journals: &[Journal]) {
-        for journal in journals {
+        let accepted = |journal: &Journal| self.latch.is_armed() && journal.at <= self.latch.at;
+        let counts = |journal: &&Journal| journal.kind == JournalKind::Correction && !accepted(journal);
+        for journal in journals.iter().filter(counts) {
             let Some(first) = journal.postings.first() else { continue };
             let worth = match &first.asset {
-                Asset::Usd if journal.note.as_deref() == Some(OPENING) => continue,
                 Asset::Usd => Usd(first.amount.abs()),
                 Asset::Token(token) => self.worth(token, first.amount),
             };
@@ -248,19 +305,28 @@ impl Desk {
         }
     }
 
-    /// What books and venue differ by as far as was seen, confirmed or not.
-    pub(super) fn differing(&self) -> Usd {
-        let worth = |(asset, (miss, _)): (&Asset, &(Decimal, u32))| match asset {
-            Asset::Usd => Usd(miss.abs()),
-            Asset::Token(token) => self.worth(token, *miss),
+    /// What was corrected lately and counts together, and what books and venue differ by now as far as was seen, confirmed or not.
+    pub(super) fn differing(&self, now: Timestamp) -> Usd {
+        let lately = self.counting.corrected.iter().filter(|(at, _)| now.since(*at) <= WINDOW);
+        let corrected: Usd = lately.map(|(_, worth)| *worth).sum();
+        let worth = |(asset, differs): (&Asset, &Difference)| match asset {
+            Asset::Usd => Usd(differs.least.abs()),
+            // It was paid out, or it will show as pUSD.
+            Asset::Token(token) if differs.least.is_sign_negative() && self.portfolio.payout(token).is_some() => {
+                Usd::ZERO
+            }
+            Asset::Token(token) => self.worth(token, differs.least),
         };
-        self.counting.seen.iter().map(worth).sum()
+        corrected + self.counting.seen.iter().map(worth).sum::<Usd>()
     }
 
-    /// At the payout or the last mark; a share that was never valued counts as a whole pUSD.
+    /// At the payout or the last mark, and that at no less than what was paid: what nobody buys now is missed all the same. A share that
+    /// was never valued counts as a whole pUSD.
     fn worth(&self, token: &TokenId, shares: Decimal) -> Usd {
-        let price = self.portfolio.position(token).and_then(|position| position.mark);
-        price.unwrap_or(Price(Decimal::ONE)).notional(crate::domain::Size(shares.abs()))
+        let position = self.portfolio.position(token);
+        let price = position
+            .and_then(|position| position.payout.or_else(|| position.mark.map(|mark| mark.max(position.avg_price))));
+        price.unwrap_or(Price(Decimal::ONE)).notional(Size(shares.abs()))
     }
 
     fn correct(&mut self, asset: Asset, more: Decimal, note: String, now: Timestamp, step: &mut Step) {
@@ -268,8 +334,13 @@ impl Desk {
             Asset::Token(token) => self.portfolio.position(token).map(|position| position.market),
             Asset::Usd => None,
         };
-        let journal = correction(asset, market.unwrap_or_else(|| ACCOUNT.into()), more, note, now);
+        self.book_apart(correction(asset, market.unwrap_or_else(|| ACCOUNT.into()), more, note, now), step);
+    }
+
+    /// Books what is no trade's.
+    pub(super) fn book_apart(&mut self, journal: Journal, step: &mut Step) {
         self.portfolio.correct(journal.clone());
+        self.stakes.stale();
         step.journal(journal);
     }
 }

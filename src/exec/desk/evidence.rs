@@ -30,7 +30,10 @@ impl Desk {
                 self.reconcile_now(now);
             }
             UserEvent::Disconnected { reason } => self.health.user = Some(format!("event socket down: {reason}")),
-            UserEvent::Order(order) => self.see(&order, now, &mut step),
+            UserEvent::Order(order) => {
+                self.doubt_end(&order, now);
+                self.see(&order, now, &mut step);
+            }
             UserEvent::Fill(fill) => self.fill(&fill, now, &mut step),
         }
         step
@@ -38,11 +41,7 @@ impl Desk {
 
     /// The venue spoke of an order.
     pub(super) fn see(&mut self, seen: &VenueOrder, now: Timestamp, step: &mut Step) {
-        let sighting = match seen.status {
-            VenueOrderStatus::Live | VenueOrderStatus::Delayed | VenueOrderStatus::Other => Sighting::Open,
-            VenueOrderStatus::Matched => Sighting::Matched,
-            VenueOrderStatus::Cancelled => Sighting::Ended,
-        };
+        let sighting = sighting(seen.status);
         if sighting == Sighting::Open {
             self.disturbed(&seen.order, step);
         }
@@ -59,6 +58,14 @@ impl Desk {
             tracked.row.order.reason = Some(seen.status_text.to_lowercase());
         }
         self.learn(&key, Fact::Seen { sighting, matched: seen.matched }, "seen", now, step);
+    }
+
+    /// What shows an ended order as open may be late news: the list decides, soon.
+    fn doubt_end(&mut self, seen: &VenueOrder, now: Timestamp) {
+        let ours = self.index.get(&seen.order).and_then(|key| self.orders.get(key));
+        if sighting(seen.status) == Sighting::Open && ours.is_some_and(|tracked| tracked.state().is_terminal()) {
+            self.compare_soon(now);
+        }
     }
 
     /// An open order that is not in memory: ours from long ago, or nobody's that we know. The ledger tells.
@@ -90,7 +97,7 @@ impl Desk {
             Ok(Known { row: Some(row), fills }) => {
                 let (key, counts) = ((row.order.intent.intent.clone(), row.order.intent.attempt), row.counts());
                 let fills = self.fills_of(&row.order.intent.token, order, fills);
-                let standing = Standing::restore(&row.order, row.accepted, &fills);
+                let standing = Standing::restore(&row.order, row.shares(), row.accepted, &fills);
                 self.track(&key, Tracked::new(row, standing));
                 // It was counted when it was written.
                 super::view::subtract(&mut self.counts, counts);
@@ -131,7 +138,16 @@ impl Desk {
         let mut order = Order::new(intent, now);
         order.order = Some(seen.order.clone());
         order.reason = Some("not placed by this desk".into());
-        let row = OrderRow { order, digest: None, accepted: false, adopted: true, posts: 0, token: 0 };
+        let row = OrderRow {
+            order,
+            digest: None,
+            accepted: false,
+            adopted: true,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        };
         let standing = Standing::new(seen.size);
         self.track(&key, Tracked::new(row, standing));
         self.learn(&key, Fact::Seen { sighting: Sighting::Open, matched: seen.matched }, "adopted", now, step);
@@ -173,11 +189,25 @@ impl Desk {
         }
     }
 
+    /// A list of trades, the oldest first: the next start asks for those that are later than the newest that is known.
+    pub(super) fn fills(&mut self, seen: &[VenueFill], now: Timestamp, step: &mut Step) {
+        let mut oldest_first: Vec<&VenueFill> = seen.iter().collect();
+        oldest_first.sort_by_key(|fill| fill.matched_at);
+        for fill in oldest_first {
+            self.fill(fill, now, step);
+            step.may_cut();
+        }
+    }
+
     /// The venue told of a trade of the account.
     pub(super) fn fill(&mut self, seen: &VenueFill, now: Timestamp, step: &mut Step) {
+        self.reconcile.holes.close(&seen.trade);
         let fill = self.fill_of(seen);
         if self.portfolio.must_ask(&fill, now) {
             return self.hold_back(seen, now, step);
+        }
+        if self.is_past(&fill, now) {
+            return;
         }
         let key = self.index.get(&seen.order).cloned();
         match &key {
@@ -207,13 +237,11 @@ impl Desk {
             self.mismatch("fill", detail, now, step);
         }
         let change = self.portfolio.apply(fill, now);
-        if let FillChange::New(fill, _) = &change {
-            self.purse.spend(fill);
-        }
         let (fill, journal) = match change {
             FillChange::Same => return,
             FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),
         };
+        self.stakes.stale();
         if fill.status == FillStatus::Failed {
             let detail = format!("trade {} failed on chain; its effect is undone", fill.trade);
             self.mismatch("fill", detail, now, step);
@@ -280,12 +308,11 @@ impl Desk {
                 self.look_again(&key, begun);
             }
             Ok(lookup) => {
-                for fill in &lookup.fills {
-                    self.fill(fill, now, &mut step);
-                }
+                self.fills(&lookup.fills, now, &mut step);
                 match &lookup.order {
                     Some(seen) => {
                         self.absolve(&key, begun, now, &mut step);
+                        self.doubt_end(seen, now);
                         self.see(seen, now, &mut step);
                         self.follow_up(&key, seen, now);
                     }
@@ -313,7 +340,7 @@ impl Desk {
         let ended = tracked.state().is_terminal();
         if let Some(search) = &mut tracked.search {
             search.next_at = next_at;
-        } else if tracked.sending == Sending::Checking {
+        } else if matches!(tracked.sending, Sending::Checking | Sending::GivingUp(_)) {
             tracked.sending = Sending::RetryAt(next_at);
         } else if !ended {
             tracked.check_at = Some(next_at);
@@ -330,6 +357,12 @@ impl Desk {
         if tracked.sending == Sending::Checking {
             tracked.sending = Sending::Due;
             return step.after.push(Effect::Post(key.clone()));
+        }
+        if let Sending::GivingUp(reason) = tracked.sending {
+            let last = tracked.row.order.reason.clone();
+            let why = last.filter(|_| reason == DeadLetterReason::Exhausted);
+            let why = why.unwrap_or_else(|| "killed before it was sent again".to_owned());
+            return self.give_up(key, &why, reason, now, step);
         }
         if tracked.sending == Sending::InFlight {
             return;
@@ -370,10 +403,15 @@ impl Desk {
         for order in orders {
             let Some(key) = self.index.get(order).cloned() else { continue };
             let Some(tracked) = self.orders.get_mut(&key) else { continue };
-            if tracked.state().is_terminal() {
+            let ended = tracked.state().is_terminal();
+            if ended && !self.risen.contains_key(&key) {
                 continue;
             }
             tracked.cancel_at = Some(again);
+            if ended {
+                // Whether it is gone now, the list tells.
+                continue;
+            }
             if let Ok(answer) = result {
                 let refused = answer.not_cancelled.iter().find(|(id, _)| id == order).map(|(_, why)| why.clone());
                 if let Some(why) = refused {
@@ -383,6 +421,14 @@ impl Desk {
             }
         }
         step
+    }
+}
+
+const fn sighting(status: VenueOrderStatus) -> Sighting {
+    match status {
+        VenueOrderStatus::Live | VenueOrderStatus::Delayed | VenueOrderStatus::Other => Sighting::Open,
+        VenueOrderStatus::Matched => Sighting::Matched,
+        VenueOrderStatus::Cancelled => Sighting::Ended,
     }
 }
 

@@ -53,20 +53,22 @@ impl Folding {
 /// for: from its end on they are asked for again.
 pub(super) fn listed_to(portfolio: &Portfolio, checkpoint: Option<&Checkpoint>) -> Timestamp {
     let folded = checkpoint.map(|checkpoint| checkpoint.to.plus(OVERLAP_AT_START));
-    portfolio.newest().max(folded.unwrap_or_default())
+    portfolio.traded_to().max(folded.unwrap_or_default())
 }
 
 impl Desk {
     /// Folds up what no list will show again, lets go of what is over, and writes a checkpoint when that is due.
     pub(super) fn fold_up(&mut self, now: Timestamp, step: &mut Step) {
-        // What the ledger has not taken may still be refused.
-        if now.since(self.folding.last) < EVERY || self.folding.stopped || self.health.ledger.is_some() {
+        // What the ledger has not taken may still be refused, and until the account is taken over its old trades are asked for.
+        let waits = self.folding.stopped || self.health.ledger.is_some() || !self.is_opened();
+        if waits || now.since(self.folding.last) < EVERY {
             return;
         }
         self.folding.last = now;
         let horizon = self.reconcile.never_before();
         self.portfolio.fold_up(horizon);
         self.portfolio.retire(now);
+        self.stakes.stale();
         let (to, fills) = self.folding.written;
         let folded = self.portfolio.folded_fills();
         let another_day = to.utc_day() < horizon.utc_day() && folded != 0;
@@ -129,9 +131,11 @@ impl Desk {
         for seen in &waiting.fills {
             let fill = self.fill_of(seen);
             if self.portfolio.must_ask(&fill, now) {
-                if !self.portfolio.reopen(&fill, &history) {
+                let is_past = history.fill(&fill).is_none() && self.is_past(&fill, now);
+                if is_past || !self.portfolio.reopen(&fill, &history, now) {
                     continue;
                 }
+                self.stakes.stale();
                 let traded = !history.fills.is_empty() || !history.corrections.is_empty();
                 unfolded |= traded || fill.matched_at < self.folding.written.0;
             }

@@ -7,6 +7,8 @@ use crate::domain::Timestamp;
 
 /// The venue cancels everything when it hears no heartbeat for this long. Source: the venue's heartbeat page.
 const WINDOW: Duration = Duration::from_secs(10);
+/// Between a heartbeat that failed and the next. With the two seconds that one may take, several fit into the window.
+const AGAIN: Duration = Duration::from_millis(250);
 /// A loop that was not heard of for this long cannot answer for its orders.
 const LOOP_FRESH: Duration = Duration::from_secs(2);
 
@@ -15,6 +17,8 @@ const LOOP_FRESH: Duration = Duration::from_secs(2);
 pub(super) struct Beats {
     /// When the last was sent.
     sent_at: Option<Timestamp>,
+    /// When the next is due; at once while none was sent.
+    next_at: Option<Timestamp>,
     /// When the last that was taken was sent.
     taken_at: Option<Timestamp>,
     under_way: bool,
@@ -52,10 +56,11 @@ impl Desk {
         self.beats.away = self.beats.ticked_at.map_or(Duration::ZERO, |last| now.since(last));
         self.beats.ticked_at = Some(now);
         self.watch_lapse(now, step);
-        let due = self.beats.sent_at.is_none_or(|last| now.since(last) >= self.rules.heartbeat_every);
+        let due = self.beats.next_at.is_none_or(|next| next <= now);
         if due && !self.beats.under_way && self.unfit(now).is_none() {
             self.beats.under_way = true;
             self.beats.sent_at = Some(now);
+            self.beats.next_at = Some(now.plus(self.rules.heartbeat_every));
             step.urgent.push(Effect::Heartbeat);
         }
     }
@@ -78,8 +83,8 @@ impl Desk {
             }
             Err(error) => {
                 self.health.heartbeat = Some(format!("heartbeat: {error}"));
-                // Tried again at once rather than after a whole interval: the venue sweeps after ten seconds.
-                self.beats.sent_at = Some(now.minus(self.rules.heartbeat_every / 2));
+                // Tried again at once rather than after an interval: the venue sweeps after ten seconds.
+                self.beats.next_at = Some(now.plus(AGAIN.min(self.rules.heartbeat_every)));
             }
         }
         step
@@ -116,6 +121,7 @@ impl Desk {
             tracked.row.order.reason = Some("a heartbeat was missed: the venue may have cancelled it".into());
             if tracked.row != before {
                 self.record(&key, &before, "doubted", now, step);
+                step.may_cut();
             }
         }
         self.reconcile_now(now);

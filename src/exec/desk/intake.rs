@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Desk, Effect, Fact, Key, Sending, Standing, Step, Tracked, clip};
+use super::{Desk, Effect, Fact, Key, SIGNAL_MOST, Sending, Standing, Step, Tracked, clip};
 use crate::bus::{Entry, EntryId, decode};
 use crate::domain::{
     DeadLetterReason, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent, span_us,
@@ -34,6 +34,12 @@ const fn reason_of(error: &SignError) -> DeadLetterReason {
     }
 }
 
+/// Why a signal cannot be kept whole.
+pub(super) fn too_long(payload: &[u8]) -> Option<String> {
+    let length = payload.len();
+    (length > SIGNAL_MOST).then(|| format!("a signal of {length} bytes; at most {SIGNAL_MOST} are taken"))
+}
+
 impl Desk {
     /// A stream entry.
     pub(in crate::exec) fn on_entry(&mut self, entry: &Entry, sign: Signer<'_>, now: Timestamp) -> Step {
@@ -41,15 +47,19 @@ impl Desk {
         if self.in_hand.contains(&entry.id) {
             return step;
         }
-        let payload = clip(&String::from_utf8_lossy(&entry.payload));
+        let payload = String::from_utf8_lossy(&entry.payload).into_owned();
         if entry.payload.is_empty() {
             self.refuse(entry, payload, None, (DeadLetterReason::Trimmed, "trimmed while pending"), now, &mut step);
             return step;
         }
-        let intent = match decode::<SignalEntry>(&entry.payload) {
+        let read = match too_long(&entry.payload) {
+            Some(error) => Err(error),
+            None => decode::<SignalEntry>(&entry.payload).map_err(|error| error.to_string()),
+        };
+        let intent = match read {
             Ok(envelope) => envelope.body.intent,
             Err(error) => {
-                self.refuse(entry, payload, None, (DeadLetterReason::Malformed, &error.to_string()), now, &mut step);
+                self.refuse(entry, clip(&payload), None, (DeadLetterReason::Malformed, &error), now, &mut step);
                 return step;
             }
         };
@@ -85,20 +95,28 @@ impl Desk {
     /// The inbox of another run has this intent: it was or is being executed.
     pub(in crate::exec) fn on_taken_before(&mut self, entry: &Entry) -> Step {
         let mut step = Step::default();
-        self.in_hand.remove(&entry.id);
-        self.letters.forget(&entry.id.to_string());
-        // Nothing of what was planned for it is durable: forget it.
-        let key = self.orders.iter().find(|(_, tracked)| tracked.entry == Some(entry.id)).map(|(key, _)| key.clone());
-        if let Some(key) = key {
-            self.forget(&key);
-        }
+        self.unplan(entry);
         step.after.push(Effect::Ack(entry.id));
         step
     }
 
-    /// A batch that the ledger refuses for good, with what should have followed. An order of it that was never sent is none.
-    pub(in crate::exec) fn on_set_aside(&mut self, after: &[Effect], now: Timestamp) {
+    /// Nothing of what was planned for this entry is durable, be it an order, a denial or a letter: it never was.
+    fn unplan(&mut self, entry: &Entry) {
+        self.in_hand.remove(&entry.id);
+        self.letters.forget(&entry.id.to_string());
+        if let Ok(signal) = decode::<SignalEntry>(&entry.payload) {
+            let intent = signal.body.intent;
+            self.forget(&(intent.intent, intent.attempt));
+        }
+    }
+
+    /// A batch that the ledger refuses for good: the entry that it was made for, if any, and what should have followed. An order of
+    /// it that was never sent is none.
+    pub(in crate::exec) fn on_set_aside(&mut self, entry: Option<&Entry>, after: &[Effect], now: Timestamp) {
         self.folding.stop();
+        if let Some(entry) = entry {
+            return self.unplan(entry);
+        }
         for effect in after {
             let Effect::Post(key) = effect else { continue };
             let Some(tracked) = self.orders.get_mut(key) else { continue };
@@ -146,7 +164,7 @@ impl Desk {
     /// Whether an order may still bring shares, or has brought some.
     pub(super) fn is_alive(&self, key: &Key) -> bool {
         let Some(tracked) = self.orders.get(key) else { return false };
-        !tracked.state().is_terminal() || !tracked.row.order.matched.is_zero() || self.risen.contains(key)
+        !tracked.state().is_terminal() || !tracked.row.order.matched.is_zero() || self.risen.contains_key(key)
     }
 
     fn admit(
@@ -220,9 +238,12 @@ impl Desk {
             accepted: false,
             adopted: false,
             posts: 0,
+            first_error: None,
+            shares: (signed.shares() != signed.intent().size).then(|| signed.shares()),
             token: 0,
         };
-        let mut tracked = Tracked::new(row, Standing::new(signed.intent().size));
+        let standing = Standing::new(row.shares());
+        let mut tracked = Tracked::new(row, standing);
         tracked.entry = entry;
         tracked.payload = payload;
         tracked.signed = Some(Arc::new(signed));
@@ -258,7 +279,16 @@ impl Desk {
     fn deny_at_intake(&mut self, entry: &Entry, mut order: Order, denied: Denied, now: Timestamp, step: &mut Step) {
         let key: Key = (order.intent.intent.clone(), order.intent.attempt);
         order.reason = Some(denied.denial.to_string());
-        let row = OrderRow { order, digest: None, accepted: false, adopted: false, posts: 0, token: 0 };
+        let row = OrderRow {
+            order,
+            digest: None,
+            accepted: false,
+            adopted: false,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        };
         self.track(&key, Tracked::new(row.clone(), Standing::new(row.order.intent.size)));
         self.tell_denied(denied, now, step);
         self.learn(&key, Fact::Denied, "denied", now, step);
@@ -345,11 +375,7 @@ impl Desk {
 
     /// Orders whose POST is asked for or under way.
     pub(in crate::exec) fn sending(&self) -> usize {
-        let busy = |key: &&Key| {
-            let sending = self.orders.get(*key).map(|tracked| tracked.sending);
-            matches!(sending, Some(Sending::Due | Sending::InFlight | Sending::Checking | Sending::RetryAt(_)))
-        };
-        self.active.iter().filter(busy).count()
+        self.orders.sending()
     }
 
     /// Whether any POST is on the wire.

@@ -15,11 +15,8 @@ pub(super) const KEPT: usize = 1_000;
 /// How many a snapshot shows.
 const SHOWN: usize = 100;
 
-/// What a letter names as the build that gave it up: the version, and the commit when the build was told of it.
-fn build() -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    option_env!("COCKPIT_COMMIT").map_or_else(|| version.to_owned(), |commit| format!("{version}+{commit}"))
-}
+/// The build that gives a letter up: version and commit.
+const BUILD: &str = env!("COCKPIT_BUILD");
 
 /// The newest letters and how many wait.
 #[derive(Debug, Default)]
@@ -99,7 +96,7 @@ impl Desk {
     pub(super) fn refuse(
         &mut self,
         entry: &Entry,
-        payload: String,
+        original: String,
         intent: Option<&OrderIntent>,
         (reason, error): (DeadLetterReason, &str),
         now: Timestamp,
@@ -114,11 +111,11 @@ impl Desk {
             reason,
             first_error: error.to_owned(),
             last_error: error.to_owned(),
-            original: payload,
+            original,
             posts: 0,
             first_at: now,
             last_at: now,
-            build: build(),
+            build: BUILD.to_owned(),
             state: DeadLetterState::Waiting,
         };
         self.bury(letter, step);
@@ -142,13 +139,13 @@ impl Desk {
             intent: Some(key.0.clone()),
             attempt: key.1,
             reason,
-            first_error: tracked.first_error.clone().unwrap_or_else(|| error.clone()),
+            first_error: tracked.row.first_error.clone().unwrap_or_else(|| error.clone()),
             last_error: error,
             original: tracked.payload.clone(),
             posts: tracked.row.posts,
             first_at: tracked.row.order.times.consumed_at.unwrap_or(now),
             last_at: now,
-            build: build(),
+            build: BUILD.to_owned(),
             state: DeadLetterState::Waiting,
         };
         self.bury(letter, step);
@@ -209,7 +206,10 @@ impl Desk {
         let signed = self.signed(&approved, sign).map_err(|(_, error)| vec![error])?;
         envelope.body.intent = intent.clone();
         let payload = encode(&envelope).map_err(|error| vec![error.to_string()])?;
-        let payload = super::clip(&String::from_utf8_lossy(&payload));
+        if let Some(error) = super::intake::too_long(&payload) {
+            return Err(vec![error]);
+        }
+        let payload = String::from_utf8_lossy(&payload).into_owned();
         let mut step = Step::default();
         step.writes.push(Write::Inbox(InboxRow {
             intent: intent.intent.clone(),

@@ -12,15 +12,21 @@ mod evidence;
 mod folding;
 mod funds;
 mod heartbeat;
+mod holes;
 mod intake;
 mod letters;
 mod limits;
+mod opening;
+mod orders;
 mod pause;
+mod pieces;
 mod reconcile;
 mod restore;
+mod stakes;
 mod throttle;
 mod timers;
 mod view;
+mod withdraw;
 
 #[cfg(test)]
 mod tests;
@@ -31,18 +37,20 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::lifecycle::{Applied, Fact, Standing};
+use super::lifecycle::{Applied, Fact, Sighting, Standing};
 use super::portfolio::Portfolio;
 use super::venue::{SignedOrder, VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, ClockSkew, Control, DeadLetter, Denial, Fill, IntentId, Journal, KillLatch, LimitUse, Market, MarketId,
-    MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Timestamp, TokenId, TradeEvent, TradeId, Usd,
+    Book, ClockSkew, Control, DeadLetter, DeadLetterReason, Denial, Fill, IntentId, Journal, KillLatch, LimitUse,
+    Market, MarketId, MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Size, Timestamp, TokenId, TradeEvent,
+    TradeId, Usd,
 };
 use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
 
 pub(super) use intake::Signed;
+pub(super) use pieces::pieces;
 pub(super) use reconcile::Snapshot;
 pub(super) use restore::Origin;
 
@@ -52,7 +60,9 @@ pub(super) const ENDED_KEPT: usize = 20_000;
 const LOOKED_AT: usize = 1_024;
 /// How many orders and how many fills a snapshot shows.
 const SHOWN: usize = 200;
-/// Bytes of an original payload that are kept.
+/// The longest signal that is taken, in bytes: it is kept whole, so that it can be tried again.
+const SIGNAL_MOST: usize = 32_768;
+/// Bytes that are kept of what cannot be taken.
 const PAYLOAD_KEPT: usize = 8_192;
 
 /// An order's name in our books: which intent, which try of it.
@@ -166,8 +176,10 @@ pub(super) enum Effect {
 /// What an event leads to.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    /// To be durable, all in one transaction.
+    /// To be durable: in this order, and in one transaction unless `cuts` allow more.
     pub(super) writes: Vec<Write>,
+    /// Lengths of `writes` at which they may be cut in pieces, ascending.
+    pub(super) cuts: Vec<usize>,
     /// To be done at once, whatever becomes of the commit.
     pub(super) urgent: Vec<Effect>,
     /// To be done once the writes are durable, in this order.
@@ -202,6 +214,17 @@ enum Sending {
     RetryAt(Timestamp),
     /// Looked up before it is sent again.
     Checking,
+    /// Was sent, is not to be sent again, and is looked up once more before it is given up for this.
+    GivingUp(DeadLetterReason),
+}
+
+/// An order that had ended and shows signs of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Risen {
+    /// The last sign.
+    at: Timestamp,
+    /// What the venue has open of it at least.
+    open: Size,
 }
 
 /// The search for an order whose fate is not known.
@@ -223,11 +246,12 @@ struct Tracked {
     payload: String,
     signed: Option<Arc<SignedOrder>>,
     sending: Sending,
-    first_error: Option<String>,
     search: Option<Search>,
     looking: bool,
     check_at: Option<Timestamp>,
     cancel_at: Option<Timestamp>,
+    /// When trades were last asked for from its beginning on.
+    traced_at: Option<Timestamp>,
     /// Since when the venue may have ended it without our hearing of it.
     doubted: Option<Timestamp>,
     /// Trades that are not settled.
@@ -243,11 +267,11 @@ impl Tracked {
             payload: String::new(),
             signed: None,
             sending: Sending::Idle,
-            first_error: None,
             search: None,
             looking: false,
             check_at: None,
             cancel_at: None,
+            traced_at: None,
             doubted: None,
             unsettled: HashSet::new(),
         }
@@ -274,7 +298,7 @@ impl Tracked {
 }
 
 /// What keeps orders from being sent besides the latch; each in words while it lasts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Health {
     /// Hermes is ending.
     pub(super) stopping: Option<String>,
@@ -296,12 +320,31 @@ pub(super) struct Health {
     pub(super) venue: Option<String>,
 }
 
+impl Default for Health {
+    /// At start: nothing is wrong that is known, and nothing was heard of the account yet.
+    fn default() -> Self {
+        Self {
+            stopping: None,
+            ledger: None,
+            bus: None,
+            lease: None,
+            skew: None,
+            clock: None,
+            user: Some("the event socket was never connected".into()),
+            heartbeat: None,
+            venue: None,
+        }
+    }
+}
+
 /// Everything that Hermes knows.
 #[derive(Debug)]
 pub(super) struct Desk {
     origin: Origin,
     gate: RiskGate,
     limits: limits::LimitBook,
+    /// The limits were tightened, and not every purchase that they may not admit has come to rest.
+    narrowed: bool,
     alerts: Alerts,
     /// How much of each limit is used, as it was measured last.
     uses: Vec<LimitUse>,
@@ -309,7 +352,8 @@ pub(super) struct Desk {
     latch: KillLatch,
     /// What is wrong now.
     pub(super) health: Health,
-    orders: HashMap<Key, Tracked>,
+    orders: orders::Orders,
+    stakes: stakes::Stakes,
     index: HashMap<OrderId, Key>,
     /// Orders that have not ended.
     active: HashSet<Key>,
@@ -319,8 +363,8 @@ pub(super) struct Desk {
     letters: letters::Letters,
     breaker: breaker::Breaker,
     pause: pause::Pause,
-    /// Orders that we had given up and that the venue shows signs of: at stake until it says that they ended.
-    risen: HashSet<Key>,
+    /// Orders that had ended and that the venue shows signs of: at stake until its list does not have them any more.
+    risen: HashMap<Key, Risen>,
     /// Orders of which the venue counts more as matched than there are trades, and since when.
     untraded: HashMap<Key, Timestamp>,
     portfolio: Portfolio,
@@ -350,6 +394,7 @@ pub(super) struct Desk {
     latency: Histogram<u64>,
     reconcile: reconcile::Progress,
     counting: balances::Counting,
+    opening: opening::Opening,
     beats: heartbeat::Beats,
     timers: timers::Timers,
 }
@@ -357,6 +402,7 @@ pub(super) struct Desk {
 impl Desk {
     /// Folds a fact into an order and records what changed: row, counters, event.
     fn learn(&mut self, key: &Key, fact: Fact, what: &'static str, now: Timestamp, step: &mut Step) {
+        let open = matches!(fact, Fact::Seen { sighting: Sighting::Open, .. });
         let alive = matches!(fact, Fact::Seen { .. } | Fact::Fill { .. } | Fact::Voided { .. } | Fact::Accepted);
         let Some(tracked) = self.orders.get_mut(key) else { return };
         let before = tracked.row.clone();
@@ -366,6 +412,11 @@ impl Desk {
         order.state = shown;
         (order.matched, order.traded) = (tracked.standing.matched(), tracked.standing.traded());
         tracked.row.accepted = tracked.standing.is_held();
+        let refused = matches!(order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
+        if tracked.row.accepted && !before.accepted && !refused {
+            // What kept it from the venue before is over.
+            order.reason = None;
+        }
         if tracked.row.accepted && order.times.sent_at.is_none() {
             // Heard of before its answer was, or sent by an earlier run: it left after it was signed.
             order.times.sent_at = order.times.signed_at;
@@ -391,8 +442,14 @@ impl Desk {
             tracked.row.order.times.confirmed_at = Some(now);
         }
         self.examine(key, &before, applied, now, step);
+        self.watch_risen(key, (before.order.state, applied.contradiction, open), now, step);
         if self.orders.get(key).is_some_and(|tracked| tracked.row != before) {
             self.record(key, &before, what, now, step);
+        }
+        let held = self.orders.get(key).is_some_and(|tracked| tracked.row.accepted) && !before.accepted;
+        if held || ended {
+            // Whoever told of it, nothing is sent for its entry any more.
+            self.release(key, step);
         }
         if ended {
             self.retire(key);
@@ -403,7 +460,7 @@ impl Desk {
     fn examine(&mut self, key: &Key, before: &OrderRow, applied: Applied, now: Timestamp, step: &mut Step) {
         let Some(tracked) = self.orders.get(key) else { return };
         let (state, untraded) = (tracked.state(), !tracked.standing.untraded().is_zero());
-        let (order, was) = (tracked.row.order.order.clone(), before.order.state);
+        let was = before.order.state;
         if state.is_open() != was.is_open() {
             self.open_changed_at = now;
         }
@@ -416,13 +473,6 @@ impl Desk {
             let detail = format!("order {} was {was} and shows signs of life at the venue", key.0);
             self.mismatch("order", detail, now, step);
         }
-        if !matches!(state, OrderState::Rejected | OrderState::Expired | OrderState::Denied) {
-            self.risen.remove(key);
-        } else if applied.contradiction {
-            // Terminal in our books and perhaps alive: at stake, and not for long.
-            self.risen.insert(key.clone());
-            step.urgent.extend(order.map(|order| Effect::Cancel(vec![order])));
-        }
         if !applied.lawful {
             let why =
                 format!("order {} went from {was} to {state}, which the table of transitions does not have", key.0);
@@ -430,6 +480,26 @@ impl Desk {
             let limit = "what the table of transitions allows".to_owned();
             self.exceeded(&Denial { control: Control::Invariant, value: why, limit }, step);
         }
+    }
+
+    /// An order that we had given up, and of which the venue shows that it has it, is risen; one of which it says how it ended is
+    /// not, nor one that is as good as open in our books.
+    fn watch_risen(&mut self, key: &Key, news: (OrderState, bool, bool), now: Timestamp, step: &mut Step) {
+        let Some(state) = self.orders.get(key).map(Tracked::state) else { return };
+        let (was, contradiction, open) = news;
+        if !state.is_terminal() || (given_up(was) && !given_up(state)) {
+            self.risen.remove(key);
+        } else if given_up(state) && (contradiction || open) {
+            self.rise(key, Size::ZERO, now, step);
+        }
+    }
+
+    /// Ended in our books and perhaps alive: at stake, and not for long.
+    fn rise(&mut self, key: &Key, open: Size, now: Timestamp, step: &mut Step) {
+        let before = self.risen.insert(key.clone(), Risen { at: now, open });
+        let Some(tracked) = self.orders.get_mut(key).filter(|_| before.is_none()) else { return };
+        tracked.cancel_at = Some(now.plus(timers::CANCEL_LASTS));
+        step.urgent.extend(tracked.row.order.order.clone().map(|order| Effect::Cancel(vec![order])));
     }
 
     /// Writes an order's new state and tells of it.
@@ -460,7 +530,7 @@ impl Desk {
             // others later is looked for in the ledger.
             let over = |key: &Key| {
                 let settled = self.orders.get(key).is_none_or(|tracked| tracked.unsettled.is_empty());
-                settled && !self.risen.contains(key) && !self.untraded.contains_key(key)
+                settled && !self.risen.contains_key(key) && !self.untraded.contains_key(key)
             };
             let oldest = self.ended.iter().take(LOOKED_AT).position(over).and_then(|at| self.ended.remove(at));
             let Some(oldest) = oldest else { break };
@@ -499,6 +569,11 @@ impl Desk {
             step.after.push(Effect::Ack(entry));
         }
     }
+}
+
+/// Ended without the venue's word for it.
+const fn given_up(state: OrderState) -> bool {
+    matches!(state, OrderState::Rejected | OrderState::Expired | OrderState::Denied)
 }
 
 /// What a lookup brought.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::holes::Holes;
 use super::{Desk, Effect, Key, Step};
 use crate::domain::{Fill, OrderId, OrderState, Timestamp, TradeId};
 use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
@@ -14,6 +15,8 @@ const OVERLAP: Duration = Duration::from_mins(2);
 pub(super) const OVERLAP_AT_START: Duration = Duration::from_hours(1);
 /// How much earlier than its order a trade may be, by clocks that differ.
 const BEFORE_ORDER: Duration = Duration::from_mins(1);
+/// How often the trades of an order that lacks one are asked for from its beginning on.
+const TRACED_EVERY: Duration = Duration::from_mins(5);
 /// At most so many trades are asked for by id in one comparison.
 const BY_ID: usize = 20;
 /// A trade that is not settled for so long is a disagreement.
@@ -51,6 +54,8 @@ pub(super) struct Progress {
     turn: usize,
     /// Trades that were told not to settle.
     stuck: BTreeSet<TradeId>,
+    /// Trades that could not be read.
+    pub(super) holes: Holes,
     /// The present comparison must succeed before anything is sent.
     required: bool,
 }
@@ -69,11 +74,12 @@ impl Progress {
             traded_to,
             turn: 0,
             stuck: BTreeSet::new(),
+            holes: Holes::default(),
             required: true,
         }
     }
 
-    /// No list will be asked for from earlier than this, in this run or at the start of the next one.
+    /// No list of the account's trades will be asked for from earlier than this, in this run or at the start of the next one.
     pub(super) fn never_before(&self) -> Timestamp {
         self.traded_to.minus(OVERLAP_AT_START)
     }
@@ -103,6 +109,11 @@ impl Desk {
         self.reconcile.again |= self.reconcile.asking || !self.reconcile.waiting.is_empty();
     }
 
+    /// Something may have been missed, and nothing need wait for it: compare as soon as can be.
+    pub(super) const fn compare_soon(&mut self, now: Timestamp) {
+        self.reconcile.next_at = now;
+    }
+
     /// Asks for a snapshot when one is due.
     pub(super) fn reconcile(&mut self, now: Timestamp, step: &mut Step) {
         if self.reconcile.asking || !self.reconcile.waiting.is_empty() {
@@ -130,22 +141,28 @@ impl Desk {
     }
 
     /// From when on the trades of an order may be missing in the books. One that is matched for more than was traded has one
-    /// that the list did not show where it should.
-    pub(super) fn trades_of(&self, key: &Key) -> Timestamp {
-        let Some(tracked) = self.orders.get(key) else { return self.listed_to() };
-        let known = if tracked.standing.untraded().is_zero() {
-            self.listed_to()
-        } else {
-            self.reconcile.traded_to.minus(OVERLAP_AT_START)
-        };
-        tracked.row.order.intent.created_at.minus(BEFORE_ORDER).max(known)
+    /// that the list did not show where it should: it may be as old as the order, which is a long list.
+    pub(super) fn trades_of(&mut self, key: &Key) -> Timestamp {
+        let (listed, compared) = (self.listed_to(), self.reconcile.begun);
+        let recent = self.reconcile.traded_to.minus(OVERLAP_AT_START);
+        let Some(tracked) = self.orders.get_mut(key) else { return listed };
+        let first = tracked.row.order.intent.created_at.minus(BEFORE_ORDER);
+        if tracked.standing.untraded().is_zero() {
+            return first.max(listed);
+        }
+        if first >= recent || tracked.looking || tracked.traced_at.is_some_and(|at| compared.since(at) < TRACED_EVERY) {
+            return first.max(recent);
+        }
+        tracked.traced_at = Some(compared);
+        first
     }
 
-    /// Trades that are not settled and that the list does not reach any more, some at a time in turn: one that stays so for
-    /// ever must not make the list longer.
+    /// Trades that are not settled and that the list does not reach any more, or that could not be read, some at a time in turn: one
+    /// that stays so for ever must not make the list longer.
     fn older_unsettled(&mut self, since: Timestamp) -> Vec<TradeId> {
         let older = self.portfolio.unsettled().filter(|fill| fill.matched_at < since);
-        let mut older: Vec<TradeId> = older.map(|fill| fill.trade.clone()).collect();
+        let mut older: Vec<TradeId> =
+            older.map(|fill| fill.trade.clone()).chain(self.reconcile.holes.trades().cloned()).collect();
         older.sort_unstable();
         older.dedup();
         let turn = self.reconcile.turn.checked_rem(older.len()).unwrap_or(0);
@@ -167,6 +184,7 @@ impl Desk {
                 let (trade, order, size, status) = (&fill.trade, &fill.order, fill.size, fill.status);
                 let detail = format!("trade {trade} of order {order} over {size} is {status} since {minutes} min");
                 self.mismatch("fill", detail, now, step);
+                step.may_cut();
             }
         }
     }
@@ -191,14 +209,14 @@ impl Desk {
         self.reconcile.begun = begun;
         self.reconcile.traded_to = self.reconcile.traded_to.max(begun);
         self.venue_open = Some((snapshot.orders.len() as u64, begun));
-        for fill in &snapshot.fills {
-            self.fill(fill, now, &mut step);
-        }
+        self.open_at_opening(&snapshot.orders);
+        self.fills(&snapshot.fills, now, &mut step);
         self.ask_again(&mut step);
         self.tell_stuck(now, &mut step);
         let listed: HashSet<&OrderId> = snapshot.orders.iter().map(|order| &order.order).collect();
         for order in &snapshot.orders {
             self.listed(order, begun, now, &mut step);
+            step.may_cut();
         }
         self.absolve_listed(&listed, begun, now, &mut step);
         let untraded = self.tell_untraded(now, &mut step);
@@ -218,15 +236,18 @@ impl Desk {
         for order in listed {
             if let Some(key) = self.index.get(*order).cloned() {
                 self.absolve(&key, begun, now, step);
+                step.may_cut();
             }
         }
-        let (orders, changed) = (&self.orders, begun);
-        self.risen.retain(|key| {
+        let (orders, before) = (&self.orders, self.risen.len());
+        self.risen.retain(|key, risen| {
             let Some(tracked) = orders.get(key) else { return false };
             let order = tracked.row.order.order.as_ref();
-            let late = tracked.row.order.times.ended_at.is_none_or(|at| at >= changed);
-            late || order.is_some_and(|order| listed.contains(order))
+            risen.at >= begun || order.is_some_and(|order| listed.contains(order))
         });
+        if self.risen.len() < before {
+            self.stakes.stale();
+        }
     }
 
     /// Orders of which more was matched than was traded: looked up each time, and told once when that lasts.
@@ -238,6 +259,7 @@ impl Desk {
             let (matched, traded) = (tracked.standing.matched(), tracked.standing.traded());
             let detail = format!("order {} is matched for {matched}, its trades add up to {traded}", key.0);
             self.mismatch("fill", detail, now, step);
+            step.may_cut();
             self.untraded.insert(key.clone(), Timestamp::from_micros(i64::MAX));
         }
         keys
@@ -245,21 +267,25 @@ impl Desk {
 
     /// An open order in the list. One that ended since the list was begun is merely late news.
     pub(super) fn listed(&mut self, order: &VenueOrder, begun: Timestamp, now: Timestamp, step: &mut Step) {
-        let ours = self.index.get(&order.order).and_then(|key| self.orders.get(key));
-        let ended = ours.filter(|tracked| tracked.state().is_terminal());
-        let Some(ended) = ended else { return self.see(order, now, step) };
-        if ended.row.order.times.ended_at.is_some_and(|at| at < begun) {
-            let detail = format!("order {} was {} and is open at the venue; cancelling it", order.order, ended.state());
-            self.mismatch("order", detail, now, step);
-            step.urgent.push(Effect::Cancel(vec![order.order.clone()]));
-            self.see(order, now, step);
+        let ours = self.index.get(&order.order).and_then(|key| Some((key, self.orders.get(key)?)));
+        let ended = ours.filter(|(_, tracked)| tracked.state().is_terminal());
+        let Some((key, ended)) = ended else { return self.see(order, now, step) };
+        if ended.row.order.times.ended_at.is_none_or(|at| at >= begun) {
+            return;
         }
+        let (key, was) = (key.clone(), ended.state());
+        if !self.risen.contains_key(&key) {
+            let detail = format!("order {} was {was} and is open at the venue; cancelling it", order.order);
+            self.mismatch("order", detail, now, step);
+        }
+        self.rise(&key, order.size - order.matched.unwrap_or_default(), now, step);
+        self.see(order, now, step);
     }
 
     /// Orders that should be open and are not in the list although they were accepted before it was begun.
     fn missing(&self, listed: &HashSet<&OrderId>, begun: Timestamp) -> Vec<Key> {
         let should_show = |key: &&Key| {
-            let Some(tracked) = self.orders.get(*key) else { return false };
+            let Some(tracked) = self.orders.get(key) else { return false };
             let Some(order) = &tracked.row.order.order else { return false };
             let open = matches!(
                 tracked.standing.state(),

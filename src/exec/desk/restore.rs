@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use hdrhistogram::Histogram;
 
 use super::limits::LimitBook;
-use super::{Desk, Fact, Health, Key, Rules, SHOWN, Search, Standing, Step, Tracked};
-use crate::domain::{Fill, KillLatch, Mode, OrderCounts, OrderId, OrderState, Timestamp, TradeId};
+use super::orders::Orders;
+use super::stakes::Stakes;
+use super::{Desk, Fact, Health, Key, Risen, Rules, SHOWN, Search, Standing, Step, Tracked};
+use crate::domain::{Fill, KillLatch, Mode, OrderCounts, OrderId, OrderState, Size, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
-use crate::risk::{Alerts, Day, Recent, RiskGate, Track};
+use crate::risk::{Alerts, Day, Limits, Recent, RiskGate, Total, Track};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -21,12 +23,24 @@ pub(in crate::exec) struct Origin {
     pub(in crate::exec) mode: Mode,
     /// This run of Hermes.
     pub(in crate::exec) boot: String,
+    /// It takes over from another that was at work, and goes by that one's limits.
+    pub(in crate::exec) takeover: bool,
 }
 
-fn portfolio_of(memory: &Memory) -> Portfolio {
+/// What losses are measured by, with a first measurement. What is beyond its limit already is told by the run, not before it.
+fn track(memory: &Memory, portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Track {
+    let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
+    let mut track = Track::restore(day, memory.highs.iter().copied());
+    let for_losses = portfolio.for_losses(now, limits.mark_age);
+    track.observe(now, Total { known: portfolio.equity(now, limits.mark_age).ok(), for_losses }, limits);
+    track.rearm();
+    track
+}
+
+fn portfolio_of(memory: &Memory, now: Timestamp) -> Portfolio {
     let mut portfolio = memory.checkpoint.as_ref().map(Portfolio::from_checkpoint).unwrap_or_default();
     for market in &memory.markets {
-        portfolio.on_market(market);
+        portfolio.on_market(market, now);
     }
     for fill in &memory.fills {
         portfolio.restore(fill);
@@ -52,26 +66,26 @@ impl Desk {
         now: Timestamp,
     ) -> Result<(Self, Step), String> {
         let mut step = Step::default();
-        let limits = LimitBook::open(memory.limits.as_ref(), &mut gate, now, &mut step);
+        let limits = LimitBook::open(memory.limits.as_ref(), origin.takeover, &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
-        let portfolio = portfolio_of(&memory);
+        let portfolio = portfolio_of(&memory, now);
         let traded_to = super::folding::listed_to(&portfolio, memory.checkpoint.as_ref());
         let folding = super::folding::Folding::after(memory.checkpoint.as_ref());
-        let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
-        let mut track = Track::restore(day, memory.highs.iter().copied());
-        track.observe(now, portfolio.equity(now, gate.limits().mark_age).ok(), gate.limits());
+        let track = track(&memory, &portfolio, gate.limits(), now);
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
         let mut desk = Self {
             origin,
             gate,
             limits,
+            narrowed: true,
             alerts: Alerts::default(),
             uses: Vec::new(),
             rules,
             latch,
             health: Health::default(),
-            orders: HashMap::new(),
+            orders: Orders::default(),
+            stakes: Stakes::default(),
             index: HashMap::new(),
             active: HashSet::new(),
             ended: VecDeque::new(),
@@ -80,7 +94,7 @@ impl Desk {
             letters: super::letters::Letters::of(memory.letters.iter().cloned(), memory.dead_letters),
             breaker: super::breaker::Breaker::new(rules.breaker_rejections),
             pause: super::pause::Pause::default(),
-            risen: HashSet::new(),
+            risen: HashMap::new(),
             untraded: HashMap::new(),
             portfolio,
             track,
@@ -103,9 +117,11 @@ impl Desk {
             latency,
             reconcile: super::reconcile::Progress::at_start(now, traded_to),
             counting: super::balances::Counting::at(now),
+            opening: super::opening::Opening::default(),
             beats: super::heartbeat::Beats::default(),
             timers: super::timers::Timers::at(now),
         };
+        step.may_cut();
         desk.restore_corrections(&memory.corrections);
         desk.recover(memory, now, &mut step);
         Ok((desk, step))
@@ -127,16 +143,16 @@ impl Desk {
             if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| passed) {
                 self.recent.note(&row.order.intent, consumed_at);
             }
-            let standing = Standing::restore(&row.order, row.accepted, &fills);
+            let standing = Standing::restore(&row.order, row.shares(), row.accepted, &fills);
             let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
             let unsettled: HashSet<TradeId> = unsettled.collect();
             let mut tracked = Tracked::new(row.clone(), standing);
             tracked.row.order.traded = tracked.standing.traded();
             tracked.unsettled = unsettled;
-            let given_up = matches!(row.order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
-            if given_up && row.accepted {
+            if super::given_up(row.order.state) && row.accepted {
                 // It had shown signs of life: at stake until the venue's list says otherwise.
-                self.risen.insert(key.clone());
+                let at = row.order.times.ended_at.unwrap_or_default();
+                self.risen.insert(key.clone(), Risen { at, open: Size::ZERO });
             }
             if !tracked.standing.untraded().is_zero() {
                 self.untraded.insert(key.clone(), now);
@@ -144,6 +160,7 @@ impl Desk {
             tracked.payload = payloads.get(&key).cloned().unwrap_or_default();
             self.track(&key, tracked);
             self.doubt(&key, now, step);
+            step.may_cut();
         }
         if self.latch.is_armed() {
             self.recent.absolve(self.latch.at);
@@ -162,7 +179,12 @@ impl Desk {
         let Some(tracked) = self.orders.get_mut(key) else { return };
         if matches!(tracked.state(), OrderState::Signed | OrderState::Sent | OrderState::Unknown) {
             tracked.search = Some(Search { since: now, absences: 0, next_at: now });
-            self.amend(key, |row| row.order.reason = Some("Hermes restarted before the venue's answer".into()));
+            self.amend(key, |row| {
+                let why = "Hermes restarted before the venue's answer".to_owned();
+                row.first_error.get_or_insert_with(|| why.clone());
+                row.order.reason = Some(why);
+                row.posts = row.posts.max(1);
+            });
             self.learn(key, Fact::OutcomeUnknown, "recovered", now, step);
         }
     }

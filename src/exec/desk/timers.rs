@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Desk, Effect, Fact, Key, Sending, Step};
 use crate::domain::{
-    Book, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp, Usd,
+    Book, DeadLetterReason, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp,
+    Usd,
 };
-use crate::risk::Equity;
+use crate::risk::{Equity, Total};
 use crate::store::ledger::Write;
 
 /// How often profit is compared with the day's peak, and the use of every limit is measured.
@@ -14,10 +15,12 @@ const EQUITY_EVERY: Duration = Duration::from_secs(1);
 /// How often changed marks are told, and how often they are written.
 const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
-/// How often a changed high of the rolling window is written.
+/// How often a changed high within the rolling window is written; the window's highest is at once.
 const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
+/// A cancel that was not answered for so long is sent again.
+pub(super) const CANCEL_LASTS: Duration = Duration::from_secs(10);
 /// At most so many ids in one cancel.
-const CANCEL_AT_ONCE: usize = 500;
+pub(super) const CANCEL_AT_ONCE: usize = 500;
 /// A book that was not renewed for this long is forgotten; the gate refuses much younger ones.
 const BOOK_KEPT: Duration = Duration::from_mins(10);
 /// A market that closed this long ago, and of which nothing is held, is forgotten.
@@ -47,6 +50,7 @@ impl Desk {
         self.retry(now, &mut step);
         self.search(now, &mut step);
         self.cancel_rested(now, &mut step);
+        self.withdraw(now, &mut step);
         self.heartbeat(now, &mut step);
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
@@ -81,7 +85,7 @@ impl Desk {
     }
 
     fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
-        if let Some((token, kept, told)) = self.portfolio.on_market(&market) {
+        if let Some((token, kept, told)) = self.portfolio.on_market(&market, now) {
             if !self.contradicted.insert(market.market.clone()) {
                 return;
             }
@@ -95,17 +99,21 @@ impl Desk {
         if self.markets.get(&market.market).is_some_and(|known| known.payouts.is_some()) {
             return;
         }
+        if market.payouts.is_some() {
+            self.stakes.stale();
+        }
         for fill in self.portfolio.late_fees(&market) {
             self.book(&fill, now, step);
+            step.may_cut();
         }
         let stored = self.stored_markets.get(&market.market);
         // One that others traded for the account is stored as well: what its shares pay follows from it.
-        let traded = market.tokens.iter().any(|outcome| self.portfolio.knows(&outcome.token));
+        let traded = market.tokens.iter().any(|outcome| self.portfolio.keeps(&outcome.token));
         if stored.map_or(traded, |stored| *stored != market) {
             step.writes.push(Write::Market(Box::new(market.clone())));
             self.stored_markets.insert(market.market.clone(), market.clone());
         }
-        self.markets.insert(market.market.clone(), market);
+        self.put_market(market);
     }
 
     fn on_book(&mut self, book: Book) {
@@ -118,6 +126,7 @@ impl Desk {
 
     /// Same bytes again, each time only after the venue was asked for the order; while killed, nothing.
     fn retry(&mut self, now: Timestamp, step: &mut Step) {
+        let trouble = self.trouble(now);
         for key in self.keys(|sending| matches!(sending, Sending::RetryAt(_))) {
             let Some(tracked) = self.orders.get_mut(&key) else { continue };
             let Sending::RetryAt(at) = tracked.sending else { continue };
@@ -131,10 +140,17 @@ impl Desk {
                 self.wait(&key, why, until, now, step);
                 continue;
             }
-            if tracked.row.posts == 0 || halted || now > tracked.row.order.intent.deadline {
+            if tracked.row.posts == 0 {
                 // Decided by `clear_to_send`, which ends what may not leave any more.
                 tracked.sending = Sending::Due;
                 step.after.push(Effect::Post(key));
+            } else if over {
+                // The venue refused it for now: that it does not have it all the same is for a lookup to say.
+                let reason = if halted { DeadLetterReason::Killed } else { DeadLetterReason::Exhausted };
+                tracked.sending = Sending::GivingUp(reason);
+                self.look(&key, step);
+            } else if let Some(trouble) = trouble.clone() {
+                self.postpone(&key, trouble, now);
             } else {
                 tracked.sending = Sending::Checking;
                 self.look(&key, step);
@@ -143,14 +159,14 @@ impl Desk {
     }
 
     fn keys(&self, wanted: impl Fn(Sending) -> bool) -> Vec<Key> {
-        let matching = |key: &&Key| self.orders.get(*key).is_some_and(|tracked| wanted(tracked.sending));
+        let matching = |key: &&Key| self.orders.get(key).is_some_and(|tracked| wanted(tracked.sending));
         self.active.iter().filter(matching).cloned().collect()
     }
 
     /// Lookups that are due.
     pub(super) fn search(&mut self, now: Timestamp, step: &mut Step) {
         let due = |key: &&Key| {
-            let Some(tracked) = self.orders.get(*key) else { return false };
+            let Some(tracked) = self.orders.get(key) else { return false };
             let search = tracked.search.is_some_and(|search| search.next_at <= now);
             search || tracked.check_at.is_some_and(|at| at <= now)
         };
@@ -172,10 +188,11 @@ impl Desk {
         Some(order)
     }
 
-    /// Orders that have rested until their time are cancelled, again and again until the venue says that they ended.
+    /// Orders that have rested until their time, or that are risen, are cancelled, again and again until the venue says that they
+    /// ended.
     fn cancel_rested(&mut self, now: Timestamp, step: &mut Step) {
         let due = |key: &&Key| {
-            let Some(tracked) = self.orders.get(*key) else { return false };
+            let Some(tracked) = self.orders.get(key) else { return false };
             let intent = &tracked.row.order.intent;
             let rests = matches!(intent.tif, TimeInForce::Gtc | TimeInForce::Gtd);
             match tracked.standing.state() {
@@ -184,31 +201,25 @@ impl Desk {
                 _ => false,
             }
         };
-        let due: Vec<Key> = self.active.iter().filter(due).take(CANCEL_AT_ONCE).cloned().collect();
-        let mut orders = Vec::new();
-        for key in due {
-            let Some(tracked) = self.orders.get_mut(&key) else { continue };
-            let Some(order) = tracked.row.order.order.clone() else { continue };
-            tracked.cancel_at = Some(now.plus(Duration::from_secs(10)));
-            orders.push(order);
-            self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
-        }
-        if !orders.is_empty() {
-            step.urgent.push(Effect::Cancel(orders));
-        }
+        let again = |key: &&Key| self.orders.get(key).is_some_and(|found| found.cancel_at.is_none_or(|at| at <= now));
+        let risen = self.risen.keys().filter(again);
+        let due: Vec<Key> = self.active.iter().filter(due).chain(risen).take(CANCEL_AT_ONCE).cloned().collect();
+        self.cancel(due, now, step);
     }
 
-    /// Asks for cancels of everything that rests, for an orderly end.
+    /// Asks for cancels of everything that rests and writes what waits to be written, for an orderly end.
     pub(in crate::exec) fn cancel_resting(&mut self, now: Timestamp) -> Step {
         let mut step = Step::default();
         let resting = |key: &&Key| {
-            let state = self.orders.get(*key).map(|tracked| tracked.standing.state());
+            let state = self.orders.get(key).map(|tracked| tracked.standing.state());
             matches!(state, Some(OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending))
         };
         let resting: Vec<Key> = self.active.iter().filter(resting).cloned().collect();
         for key in &resting {
             self.learn(key, Fact::CancelRequested, "cancel_requested", now, &mut step);
+            step.may_cut();
         }
+        self.keep_highs(&mut step);
         step
     }
 
@@ -217,8 +228,8 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
-        let limits = self.gate.limits();
-        let breaches = self.track.observe(now, self.portfolio.equity(now, limits.mark_age).ok(), limits);
+        let (total, limits) = (self.total(now), self.gate.limits());
+        let breaches = self.track.observe(now, total, limits);
         for breach in &breaches {
             self.exceeded(breach, step);
         }
@@ -228,6 +239,21 @@ impl Desk {
             step.writes.push(Write::Day { day: day.day, start: day.start, peak: day.peak });
         }
         self.measure(now, step);
+    }
+
+    /// Total profit, as far as it is known.
+    pub(super) fn total(&self, now: Timestamp) -> Total {
+        let known = self.portfolio.equity(now, self.gate.limits().mark_age).ok();
+        Total { known, for_losses: self.for_losses(now) }
+    }
+
+    fn for_losses(&self, now: Timestamp) -> Usd {
+        self.portfolio.for_losses(now, self.gate.limits().mark_age)
+    }
+
+    /// What losses are measured by, against its references; absent before the first measurement.
+    pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
+        self.track.equity(now, self.for_losses(now), self.gate.limits())
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.
@@ -252,9 +278,7 @@ impl Desk {
 
     /// Losses for which everything would be killed again.
     pub(super) fn losses_beyond(&self, now: Timestamp) -> Vec<Denial> {
-        let limits = self.gate.limits();
-        let total = self.portfolio.equity(now, limits.mark_age).ok();
-        total.into_iter().flat_map(|total| self.track.beyond(now, total, limits)).collect()
+        self.track.beyond(now, self.total(now), self.gate.limits()).collect()
     }
 
     fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
@@ -272,11 +296,15 @@ impl Desk {
             step.writes.extend(marks.into_iter().map(|(token, price, at)| Write::Mark { token, price, at }));
             self.prune(now);
         }
-        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY {
+        if now.since(self.timers.highs_kept) >= HIGHS_KEPT_EVERY || self.track.has_risen() {
             self.timers.highs_kept = now;
-            let highs = self.track.take_highs();
-            step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
+            self.keep_highs(step);
         }
+    }
+
+    fn keep_highs(&mut self, step: &mut Step) {
+        let highs = self.track.take_highs();
+        step.writes.extend(highs.into_iter().map(|(start, high)| Write::Equity { start, high }));
     }
 
     fn prune(&mut self, now: Timestamp) {
@@ -290,6 +318,7 @@ impl Desk {
             self.markets.remove(&market.market);
             self.contradicted.remove(&market.market);
             self.portfolio.forget(market);
+            self.stakes.stale();
         }
     }
 }

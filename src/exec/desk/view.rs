@@ -107,7 +107,7 @@ impl Desk {
 
     /// Why only what reduces exposure may be sent.
     fn reducing(&self, now: Timestamp) -> Option<String> {
-        reducing(self.gate.limits(), self.equity(now).ok())
+        reducing(self.gate.limits(), self.losses(now))
     }
 
     /// Why the desk must not be armed now, the proof of the kill apart.
@@ -131,40 +131,27 @@ impl Desk {
         (self.counts.open, self.counts.unknown)
     }
 
-    /// What is at stake, without one order.
-    pub(super) fn holdings(&self, without: Option<&Key>) -> Holdings {
-        let mut holdings = Holdings::new();
-        self.portfolio.at_stake(&mut holdings);
-        let others = self.at_stake().filter(|key| Some(*key) != without);
-        for (key, tracked) in others.filter_map(|key| self.orders.get(key).map(|tracked| (key, tracked))) {
-            let order = &tracked.row.order;
-            if self.risen.contains(key) {
-                let size = order.intent.size.max(order.matched) - order.traded;
-                holdings.add_intent(&OrderIntent { size, ..order.intent.clone() });
-            } else {
-                holdings.add_order(order);
-            }
-        }
-        holdings.charge(|market| self.markets.get(market).map(|market| market.fee));
-        holdings
-    }
-
-    /// Every order of which something may be at stake that no position shows, once each.
-    fn at_stake(&self) -> impl Iterator<Item = &Key> {
-        let ended = self.risen.iter().chain(self.untraded.keys().filter(|key| !self.risen.contains(*key)));
-        self.active.iter().chain(ended.filter(|key| !self.active.contains(*key)))
-    }
-
     /// Runs the risk gate. The latch and what Hermes knows of its own health are part of what it looks at.
     pub(super) fn ask_gate(
-        &self,
+        &mut self,
         intent: OrderIntent,
         without: Option<&Key>,
         now: Timestamp,
     ) -> Result<Approved<OrderIntent>, Box<Denied>> {
+        let holdings = self.take_holdings(without);
+        let answer = self.ask(intent, &holdings, now);
+        self.give_back(holdings);
+        answer
+    }
+
+    fn ask(
+        &self,
+        intent: OrderIntent,
+        holdings: &Holdings,
+        now: Timestamp,
+    ) -> Result<Approved<OrderIntent>, Box<Denied>> {
         let (book, market) = (self.books.get(&intent.token), self.markets.get(&intent.market));
-        let holdings = self.holdings(without);
-        let group = market.and_then(|market| Group::of(market, &self.markets.values(), &holdings));
+        let group = market.and_then(|market| Group::of(market, &self.markets.values(), holdings));
         let (equity, halted) = (self.equity(now), self.halt_of(&intent.strategy, now));
         let view = RiskView {
             trading_state: self.trading_state(now),
@@ -172,7 +159,7 @@ impl Desk {
             market,
             book,
             source_at: book.map(Book::known_at),
-            holdings: &holdings,
+            holdings,
             recent: &self.recent,
             equity: equity.as_ref().copied().map_err(String::as_str),
             group: group.as_ref(),
@@ -203,6 +190,7 @@ impl Desk {
             reconciled_at: self.reconcile.clean_at(),
             trouble,
             bus_concerns: self.bus_concerns.clone(),
+            limit_concerns: self.limit_concerns(),
             orders: self.counts,
             fills: self.portfolio.count(),
             recent_orders: self.recent_orders(),
@@ -232,7 +220,7 @@ impl Desk {
         shown.truncate(SHOWN);
         let room = SHOWN - shown.len();
         let others =
-            self.ended.iter().rev().filter(|key| !self.risen.contains(*key) && !self.untraded.contains_key(*key));
+            self.ended.iter().rev().filter(|key| !self.risen.contains_key(*key) && !self.untraded.contains_key(*key));
         shown.extend(others.take(room).filter_map(order));
         shown
     }

@@ -4,17 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::super::desk::Step;
 use super::super::kill::{KillSwitch, LatchFile};
-use super::commands::Asked;
+use super::commands::{Asked, Reply, answer, conclude};
 use super::effects::sign;
-use super::runner::{Runner, answer};
+use super::runner::Runner;
 use super::scribe::Waiting;
-use crate::bus::{BusRef, Origin, control};
+use crate::bus::{BusRef, Key, Origin, control};
 use crate::clock;
 use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillProof, KillState, Timestamp};
 use crate::store::ledger::{Ledger, Write};
@@ -44,7 +44,7 @@ pub(super) struct Places {
 
 impl Runner {
     /// Answers a command that is not a kill.
-    pub(super) fn command(&mut self, command: Command, reply: oneshot::Sender<Ack>) {
+    pub(super) fn command(&mut self, command: Command, reply: Reply) {
         let verdict = match &command.action {
             Action::Kill { .. } => AckVerdict::Applied,
             Action::Arm { .. } => match self.lifted(&command) {
@@ -62,7 +62,7 @@ impl Runner {
         };
         self.record(&command, &verdict);
         let ack = self.ack(&command, verdict);
-        answer(reply, ack);
+        conclude(reply, ack, &self.hands.outbox.acks());
     }
 
     /// What a person wants of the limits. What tightens them is in force when this returns.
@@ -96,10 +96,13 @@ impl Runner {
         }
     }
 
-    /// Answered once it is durable, together with its record.
-    fn settle_with(&mut self, step: Step, command: &Command, reply: oneshot::Sender<Ack>) {
+    /// What was decided is said to be done once it is durable, together with its record; until then, that it is being done.
+    fn settle_with(&mut self, step: Step, command: &Command, reply: Reply) {
         let mut step = step;
         step.writes.push(self.recorded(command, &AckVerdict::Applied));
+        let taken = self.ack(command, AckVerdict::Accepted);
+        reply.taken(taken.clone());
+        answer(&self.hands.outbox.acks(), taken);
         let ack = self.ack(command, AckVerdict::Applied);
         self.settle(step, Waiting { reply: Some((reply, ack)), ..Waiting::default() });
     }
@@ -152,9 +155,9 @@ impl Runner {
         reasons
     }
 
-    fn arm(&mut self, latch: KillLatch, command: Command, reply: oneshot::Sender<Ack>) {
+    fn arm(&mut self, latch: KillLatch, command: Command, reply: Reply) {
         let (places, asks) = (self.hands.arming.places.clone(), self.hands.arming.asks.clone());
-        let trips = places.switch.trips();
+        let (trips, answers) = (places.switch.trips(), self.hands.outbox.acks());
         let task = self.hands.arming.tasks.spawn(async move {
             let verdict = match places.arm(latch, trips).await {
                 Ok(()) => AckVerdict::Applied,
@@ -167,7 +170,7 @@ impl Runner {
                 version: None,
                 at: clock::now(),
             };
-            answer(reply, ack);
+            conclude(reply, ack, &answers);
             if asks.send(Asked::Answered { command, verdict }).await.is_err() {
                 tracing::warn!("the loop ended before an arming was recorded");
             }
@@ -178,7 +181,7 @@ impl Runner {
 
 impl Places {
     async fn arm(&self, latch: KillLatch, trips: u64) -> Result<(), String> {
-        let written = tokio::time::timeout(WRITE_WITHIN, self.write_everywhere(&latch)).await;
+        let written = tokio::time::timeout(WRITE_WITHIN, self.write_everywhere(&latch, trips)).await;
         let armed = match written.unwrap_or_else(|_| Err(format!("not written everywhere within {WRITE_WITHIN:?}"))) {
             Ok(()) => self.switch.arm(latch.clone(), trips),
             Err(error) => Err(error),
@@ -191,11 +194,27 @@ impl Places {
         })
     }
 
-    async fn write_everywhere(&self, latch: &KillLatch) -> Result<(), String> {
+    /// The file comes last: as long as it says killed, whoever starts from it starts killed. On the bus the arming takes the place of the
+    /// kill that it lifts and of no other.
+    async fn write_everywhere(&self, latch: &KillLatch, trips: u64) -> Result<(), String> {
+        let lying = self.bus.get(&Key::Kill).await.map_err(|error| error.to_string())?;
+        let lifted = lying.as_deref().map(control::read_latch).transpose().map_err(|error| error.to_string())?;
+        if let Some(other) = lifted.filter(|lifted| *lifted != self.switch.latch()) {
+            return Err(format!("another latch lies on the bus, by {} at {}: {}", other.by, other.at, other.why));
+        }
         self.ledger.commit(&[Write::Latch(latch.clone())]).await.map_err(|error| error.to_string())?;
+        self.undisturbed(trips)?;
+        let replaced = control::replace_latch(&self.bus, &self.origin, lying.as_deref(), latch, clock::now()).await;
+        if !replaced.map_err(|error| error.to_string())? {
+            return Err("another latch was put on the bus meanwhile".to_owned());
+        }
+        self.undisturbed(trips)?;
         let (file, copy) = (self.file.clone(), latch.clone());
         let written = tokio::task::spawn_blocking(move || file.write(&copy)).await;
-        written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        control::put_latch(&self.bus, &self.origin, latch, clock::now()).await.map_err(|error| error.to_string())
+        written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+
+    fn undisturbed(&self, trips: u64) -> Result<(), String> {
+        if self.switch.trips() == trips { Ok(()) } else { Err("killed again meanwhile".to_owned()) }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::super::desk::{Effect, Signed, Step};
 use super::super::venue::{ExecutionVenue, SignError};
-use super::commands::trip;
-use super::runner::{Runner, answer};
+use super::commands::{self, trip};
+use super::runner::Runner;
 use super::scribe::Waiting;
 use crate::bus::Entry;
 use crate::clock;
@@ -34,9 +34,9 @@ impl Runner {
     pub(super) fn settle(&mut self, step: Step, with: Waiting) {
         let mut steps = VecDeque::from([(step, with)]);
         while let Some((step, with)) = steps.pop_front() {
-            let Step { writes, urgent, after } = step;
+            let Step { writes, cuts, urgent, after } = step;
             let mut then: Vec<Step> = urgent.into_iter().filter_map(|effect| self.act(effect)).collect();
-            let waiting = Waiting { writes: Arc::new(writes), after, ..with };
+            let waiting = Waiting { writes: Arc::new(writes), cuts, after, ..with };
             if let Some(done) = self.hands.scribe.push(waiting) {
                 then.extend(self.conclude(done));
             }
@@ -54,7 +54,7 @@ impl Runner {
     fn conclude(&mut self, done: Waiting) -> Vec<Step> {
         let steps = done.after.into_iter().filter_map(|effect| self.act(effect)).collect();
         if let Some((reply, ack)) = done.reply {
-            answer(reply, ack);
+            commands::conclude(reply, ack, &self.hands.outbox.acks());
         }
         steps
     }
@@ -62,7 +62,8 @@ impl Runner {
     /// Another run has the intent.
     pub(super) fn on_taken(&mut self, refused: Waiting, error: &LedgerError) {
         if let Some((reply, ack)) = refused.reply {
-            answer(reply, Ack { verdict: AckVerdict::Denied { reasons: vec![error.to_string()] }, ..ack });
+            let ack = Ack { verdict: AckVerdict::Denied { reasons: vec![error.to_string()] }, ..ack };
+            commands::conclude(reply, ack, &self.hands.outbox.acks());
         }
         let step = match (refused.entry, error) {
             (Some(entry), _) => self.hands.desk.on_taken_before(&entry),
@@ -78,9 +79,12 @@ impl Runner {
         tracing::error!(%error, writes = ?refused.writes, "the ledger refuses this for good: it is set aside");
         trip(&self.hands.switch, "hermes", &format!("{error}; it is set aside in the log, and missing in the books"));
         if let Some((reply, ack)) = refused.reply {
-            answer(reply, Ack { verdict: AckVerdict::Denied { reasons: vec![error.to_string()] }, ..ack });
+            let ack = Ack { verdict: AckVerdict::Denied { reasons: vec![error.to_string()] }, ..ack };
+            commands::conclude(reply, ack, &self.hands.outbox.acks());
         }
-        self.hands.desk.on_set_aside(&refused.after, clock::now());
+        self.hands.desk.on_set_aside(refused.entry.as_ref(), &refused.after, clock::now());
+        let step = self.hands.desk.limits_refused(&refused.after, clock::now());
+        self.perform(step, None);
     }
 
     /// One effect; what follows from it is a step of its own.

@@ -15,6 +15,9 @@ use crate::domain::Timestamp;
 use crate::failpoint::{self, Failpoint};
 use crate::store::ledger::{Lease, Ledger, LedgerError};
 
+/// For how long the lease is taken each time.
+pub(super) const TTL: Duration = Duration::from_secs(2);
+
 /// Times of the lease.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LeaseTimes {
@@ -31,7 +34,7 @@ pub(super) struct LeaseTimes {
 impl Default for LeaseTimes {
     fn default() -> Self {
         Self {
-            ttl: Duration::from_secs(2),
+            ttl: TTL,
             renew: Duration::from_millis(500),
             margin: Duration::from_millis(200),
             stuck: Duration::from_secs(2),

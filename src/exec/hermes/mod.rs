@@ -1,8 +1,8 @@
 //! Hermes at work: one task owns the [`Desk`] and performs what it decides; others commit, read, post and publish
 //! for it over bounded channels.
 //!
-//! Priorities of the loop: the lease, the kill, then commits, then answers, then the account's events, then commands, then
-//! time, then new signals.
+//! Priorities of the loop (`news.rs`): the lease, the end, the kill, then time, then commits, then answers, then the account's
+//! events, then commands, then new signals.
 //!
 //! One Hermes works for an account at a time: the one with the lease. Any other is a standby: it answers its socket, passes a
 //! kill on and asks for the lease; it sends nothing, consumes nothing and tells nothing.
@@ -14,8 +14,10 @@ mod effects;
 mod feed;
 mod janitor;
 mod lease;
+mod news;
 mod office;
 mod outbox;
+mod params;
 mod passage;
 mod runner;
 mod scribe;
@@ -28,7 +30,9 @@ mod tests;
 
 pub(super) use office::Office;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -38,6 +42,7 @@ use uuid::Uuid;
 
 use self::arming::{Arming, Places};
 use self::lease::{LeaseTimes, Pulse, Tenure};
+use self::news::{Inputs, TICK};
 use self::office::Seat;
 use self::runner::Ended;
 use self::scribe::Scribe;
@@ -50,12 +55,26 @@ use super::socket::{self, SocketError};
 use super::venue::ExecutionVenue;
 use crate::bus::{BusRef, Origin};
 use crate::clock;
-use crate::domain::KillLatch;
+use crate::domain::{KillLatch, ParamBook};
 use crate::risk::RiskGate;
 use crate::store::ledger::{Ledger, LedgerError, Memory, Write};
 
 /// Commands on their way to the loop.
 const ASKS: usize = 32;
+/// How long what is under way may take at an orderly end.
+const DRAIN: Duration = Duration::from_secs(8);
+/// How long the tasks that serve a turn, and then those of the process, may take to end.
+const TASKS_END: Duration = Duration::from_secs(3);
+/// How long the ledger may take to close.
+const LEDGER_CLOSES: Duration = Duration::from_secs(2);
+/// The longest orderly end of [`run`]: what rests is cancelled, the last commits, tasks of the turn, the lease, tasks of the process,
+/// the ledger.
+pub const STOPS_WITHIN: Duration = DRAIN
+    .saturating_add(runner::LAST_COMMITS)
+    .saturating_add(TASKS_END)
+    .saturating_add(lease::TTL)
+    .saturating_add(TASKS_END)
+    .saturating_add(LEDGER_CLOSES);
 /// Pause after the books could not be opened.
 const BOOKS_AGAIN: Duration = Duration::from_secs(1);
 
@@ -119,7 +138,7 @@ impl Tuning {
             rules: Rules::of(settings),
             kill: KillTimings::default(),
             lease: LeaseTimes::default(),
-            drain: Duration::from_secs(8),
+            drain: DRAIN,
             backlog: 4_096,
         }
     }
@@ -150,19 +169,35 @@ async fn run_tuned(parts: Parts, tuning: Box<Tuning>, shutdown: CancellationToke
     tasks.spawn(socket::serve(listener, state_dir, door, end.clone()));
     tasks.spawn(office::obey_signals(signals, Arc::clone(&office), end.clone()));
     let ledger = Arc::clone(&parts.ledger);
-    let house = House { parts, tuning, file, office };
+    let house = House { parts, tuning, file, office, opened: AtomicBool::new(false) };
     let result = house.take_turns(&shutdown).await;
     end.cancel();
     wait_for(&tasks).await;
-    ledger.close().await;
+    if tokio::time::timeout(LEDGER_CLOSES, ledger.close()).await.is_err() {
+        tracing::warn!("the ledger did not close in time; what it has committed is safe");
+    }
     result
 }
 
 async fn wait_for(tasks: &TaskTracker) {
     tasks.close();
-    if tokio::time::timeout(Duration::from_secs(3), tasks.wait()).await.is_err() {
+    if tokio::time::timeout(TASKS_END, tasks.wait()).await.is_err() {
         tracing::warn!("some tasks of hermes did not end in time");
     }
+}
+
+/// Runs a task until the end.
+async fn ending(end: CancellationToken, task: impl Future<Output = ()>) {
+    end.run_until_cancelled(task).await;
+}
+
+/// What a turn begins with.
+struct Opened {
+    desk: Desk,
+    recovery: Step,
+    latch: KillLatch,
+    /// The histories of strategies' parameters.
+    params: Vec<ParamBook>,
 }
 
 /// What outlives a turn at the account.
@@ -171,6 +206,8 @@ struct House {
     tuning: Box<Tuning>,
     file: LatchFile,
     office: Arc<Office>,
+    /// Whether this process has opened the books before.
+    opened: AtomicBool,
 }
 
 impl House {
@@ -188,9 +225,11 @@ impl House {
                 office: Arc::clone(&self.office),
                 times: self.tuning.lease,
             };
-            let Some(tenure) = standby.wait(&holder, shutdown).await else { return Ok(()) };
+            let Some((tenure, takeover)) = standby.wait(&holder, shutdown).await else { return Ok(()) };
             tracing::info!(token = tenure.token, holder, "the lease of the account is ours");
-            let ended = self.turn(boot, holder, Arc::new(tenure), shutdown).await;
+            let takeover = takeover || self.opened.load(Ordering::Relaxed);
+            let origin = desk::Origin { mode: self.parts.settings.mode, boot, takeover };
+            let ended = self.turn(origin, holder, Arc::new(tenure), shutdown).await;
             let (result, why) = match ended {
                 Ok(Ended::Displaced) => (None, "another hermes has taken the account"),
                 Ok(Ended::Stopped) => (Some(Ok(())), "hermes is ending"),
@@ -223,7 +262,7 @@ impl House {
 
     async fn turn(
         &self,
-        boot: String,
+        origin: desk::Origin,
         holder: String,
         tenure: Arc<Tenure>,
         shutdown: &CancellationToken,
@@ -235,35 +274,41 @@ impl House {
         let ledger = Arc::clone(&self.parts.ledger);
         let renewing = (Arc::clone(&tenure), Arc::clone(&pulse));
         tasks.spawn(lease::keep(ledger, holder, renewing.0, renewing.1, after.clone()));
-        let ended = self.work(boot, tenure, pulse, &tasks, &after, shutdown).await;
+        let ended = self.work(origin, tenure, pulse, &tasks, &after, shutdown).await;
         after.cancel();
         wait_for(&tasks).await;
         ended
     }
 
     /// The books as the ledger has them, and the latch that is in force with them.
-    async fn open(&self, boot: &str, tenure: &Tenure) -> Result<(Desk, Step, KillLatch), HermesError> {
+    async fn open(&self, origin: desk::Origin, tenure: &Tenure) -> Result<Opened, HermesError> {
         let Parts { settings, gate, ledger, .. } = &self.parts;
-        let memory = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX)).await?;
+        let mut memory = ledger.load(u32::try_from(desk::ENDED_KEPT).unwrap_or(u32::MAX)).await?;
         let latch = open_books(settings, &memory, &self.file, ledger.as_ref()).await?;
-        let origin = desk::Origin { mode: settings.mode, boot: boot.to_owned() };
+        let params = std::mem::take(&mut memory.params);
         let (mut desk, recovery) =
             Desk::restore(origin, gate.clone(), self.tuning.rules, latch.clone(), memory, clock::now())
                 .map_err(HermesError::Books)?;
         desk.fencing_token = Some(tenure.token);
-        Ok((desk, recovery, latch))
+        self.opened.store(true, Ordering::Relaxed);
+        Ok(Opened { desk, recovery, latch, params })
     }
 
     async fn work(
         &self,
-        boot: String,
+        origin: desk::Origin,
         tenure: Arc<Tenure>,
         pulse: Arc<Pulse>,
         tasks: &TaskTracker,
         after: &CancellationToken,
         shutdown: &CancellationToken,
     ) -> Result<Ended, HermesError> {
-        let (desk, recovery, latch) = self.open(&boot, &tenure).await?;
+        let boot = origin.boot.clone();
+        // Reading everything back may take longer than an orderly end.
+        let Opened { desk, recovery, latch, params } = tokio::select! {
+            opened = self.open(origin, &tenure) => opened?,
+            () = shutdown.cancelled() => return Ok(Ended::Stopped),
+        };
         let Parts { settings, bus, ledger, venue, .. } = &self.parts;
         let switch = Arc::new(KillSwitch::new(latch));
         let origin = Arc::new(Origin::new("hermes", &boot));
@@ -272,6 +317,15 @@ impl House {
         self.guard(&switch, &tenure, &origin, tasks, after);
 
         let outbox = outbox::Outbox::start(bus, &asks, &boot, tasks, after);
+        let kept = params.into_iter().map(|book| (book.strategy.clone(), book)).collect();
+        let histories = params::Histories {
+            bus: Arc::clone(bus),
+            asks: asks.clone(),
+            origin: Origin::new("hermes", &boot),
+            kept,
+            same: BTreeMap::new(),
+        };
+        tasks.spawn(ending(after.clone(), histories.keep()));
         let acks = outbox.acks();
         tasks.spawn(commands::tail(Arc::clone(bus), Arc::clone(&switch), asks.clone(), acks, after.clone()));
         let consumer = consumer::Consumer::new(Arc::clone(bus), &boot, settings.claim_after);
@@ -287,6 +341,17 @@ impl House {
             bus: Arc::clone(bus),
             origin,
         };
+        let inputs = Inputs {
+            tenure: Arc::clone(&tenure),
+            shutdown: shutdown.clone(),
+            kills: switch.changes(),
+            reports,
+            events,
+            asked,
+            entries,
+            every: TICK,
+            tick_at: Some(tokio::time::Instant::now()),
+        };
         let runner = runner::Runner::new(runner::Hands {
             desk,
             switch,
@@ -301,8 +366,7 @@ impl House {
             link: bus.link(),
             bus: Arc::clone(bus),
         });
-        let inputs = runner::Inputs { entries, reports, events, asked };
-        Ok(runner.run(recovery, inputs, self.tuning.drain, shutdown.clone()).await)
+        Ok(runner.run(recovery, inputs, self.tuning.drain).await)
     }
 
     /// What stops this turn: the procedure of the kill, and everything that listens for one.

@@ -37,6 +37,8 @@ pub(super) struct Outbox {
     state: watch::Sender<Bytes>,
     params: watch::Sender<Bytes>,
     lost: u64,
+    /// Dead letters that found no room.
+    left_out: u64,
 }
 
 impl Outbox {
@@ -59,7 +61,7 @@ impl Outbox {
         tasks.spawn(until(end.clone(), publish_state(BusRef::clone(bus), states)));
         tasks.spawn(until(end.clone(), mirror_params(BusRef::clone(bus), books)));
         let events = Arc::new(origin());
-        Self { events, states: origin(), event_queue, dead_queue, ack_queue, state, params, lost: 0 }
+        Self { events, states: origin(), event_queue, dead_queue, ack_queue, state, params, lost: 0, left_out: 0 }
     }
 
     /// The number of the last event.
@@ -84,11 +86,23 @@ impl Outbox {
         }
     }
 
-    /// One that finds no room stays unpublished in the ledger and is published at the next start.
-    pub(super) fn dead_letter(&self, letter: Box<DeadLetter>) {
+    /// One that finds no room stays unpublished in the ledger and is published at the next start, which is told.
+    pub(super) fn dead_letter(&mut self, letter: Box<DeadLetter>) {
         if let Err(error) = self.dead_queue.try_send(letter) {
-            tracing::error!(%error, "a dead letter waits in the ledger for the next start");
+            self.left_out += 1;
+            tracing::error!(%error, left_out = self.left_out, "a dead letter waits in the ledger for the next start");
         }
+    }
+
+    /// What a person should know of what is not told.
+    pub(super) fn concern(&self) -> Option<String> {
+        let (count, most) = (self.left_out, DEAD_LETTERS);
+        (count > 0).then(|| {
+            format!(
+                "{count} dead letters are not on trade.dlq: more than {most} waited for the bus; they are in the ledger \
+                 (cockpit dlq list), the next start of hermes publishes them"
+            )
+        })
     }
 
     /// The book of the limits, to be read like those of the strategies. The ledger has it.
@@ -205,4 +219,45 @@ async fn mirror(bus: &BusRef, key: &Key, payload: Bytes) -> Result<(), BusError>
         return Ok(());
     }
     bus.set(key, payload).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::memory::MemoryBus;
+    use crate::domain::{DeadLetterReason, DeadLetterState};
+
+    fn letter(number: usize) -> Box<DeadLetter> {
+        Box::new(DeadLetter {
+            id: format!("{number}-0.expired"),
+            entry: format!("{number}-0"),
+            intent: None,
+            attempt: 0,
+            reason: DeadLetterReason::Expired,
+            first_error: "late".into(),
+            last_error: "late".into(),
+            original: String::new(),
+            posts: 0,
+            first_at: clock::now(),
+            last_at: clock::now(),
+            build: "test".into(),
+            state: DeadLetterState::Waiting,
+        })
+    }
+
+    #[tokio::test]
+    async fn letters_that_find_no_room_are_told() {
+        let (bus, tasks): (BusRef, _) = (MemoryBus::new(), TaskTracker::new());
+        let (asks, _asked) = mpsc::channel(1);
+        // Nothing is published while this test does not wait.
+        let mut outbox = Outbox::start(&bus, &asks, "boot", &tasks, &CancellationToken::new());
+        for number in 0..DEAD_LETTERS {
+            outbox.dead_letter(letter(number));
+        }
+        assert_eq!(outbox.concern(), None);
+        outbox.dead_letter(letter(DEAD_LETTERS));
+        outbox.dead_letter(letter(DEAD_LETTERS + 1));
+        let told = outbox.concern().expect("a concern");
+        assert!(told.starts_with("2 dead letters are not on trade.dlq: more than 1024 waited"), "{told}");
+    }
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::super::desk::{Desk, Step};
 use super::super::kill::KillSwitch;
@@ -15,6 +14,7 @@ use super::commands::Asked;
 use super::consumer::{Acks, Consumed};
 use super::feed::Feed;
 use super::lease::{Pulse, Tenure};
+use super::news::{Inputs, News, Open};
 use super::outbox::Outbox;
 use super::passage;
 use super::scribe::{Outcome, Scribe};
@@ -25,14 +25,13 @@ use crate::domain::{KillStep, TradeEvent};
 use crate::failpoint::{self, Failpoint};
 use crate::store::ledger::{LedgerError, Write};
 
-const TICK: Duration = Duration::from_millis(50);
 /// A snapshot follows a change within this, and is renewed at least every second.
 const STATE_AFTER: Duration = Duration::from_millis(200);
 const STATE_EVERY: Duration = Duration::from_secs(1);
 /// Orders being sent at one time; more wait in the stream.
 const IN_FLIGHT: usize = 32;
 /// How long what is decided may take to become durable at the end.
-const LAST_COMMITS: Duration = Duration::from_secs(5);
+pub(super) const LAST_COMMITS: Duration = Duration::from_secs(5);
 
 /// What the loop works with.
 pub(super) struct Hands {
@@ -48,14 +47,6 @@ pub(super) struct Hands {
     pub(super) feed: Feed,
     pub(super) bus: BusRef,
     pub(super) link: watch::Receiver<BusLink>,
-}
-
-/// Where news comes from.
-pub(super) struct Inputs {
-    pub(super) entries: mpsc::Receiver<Consumed>,
-    pub(super) reports: mpsc::Receiver<Report>,
-    pub(super) events: mpsc::Receiver<UserEvent>,
-    pub(super) asked: mpsc::Receiver<Asked>,
 }
 
 /// How a turn at the account ended.
@@ -80,47 +71,32 @@ impl Runner {
 
     /// Works until shutdown, then brings what is under way to an end within `drain`; or until another has the account, and then
     /// leaves everything as it is.
-    pub(super) async fn run(
-        mut self,
-        recovery: Step,
-        mut inputs: Inputs,
-        drain: Duration,
-        shutdown: CancellationToken,
-    ) -> Ended {
+    pub(super) async fn run(mut self, recovery: Step, mut inputs: Inputs, drain: Duration) -> Ended {
         self.perform(recovery, None);
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut kills = self.hands.switch.changes();
-        let tenure = Arc::clone(&self.hands.tenure);
         let mut drain_until: Option<Instant> = None;
         let mut last_look = false;
         self.tell_kill();
         loop {
-            let room = self.has_room(drain_until.is_some());
-            let listens = !self.hands.scribe.is_full();
-            tokio::select! {
-                biased;
-                () = tenure.lost() => {
+            let ending = drain_until.is_some();
+            let (room, listens) = (self.has_room(ending), !self.hands.scribe.is_full());
+            match inputs.next(&mut self.hands.scribe, Open { listens, room, lasts: !ending }).await {
+                News::Displaced => {
                     tracing::warn!(unwritten = self.hands.scribe.len(), "another hermes has the account");
                     return Ended::Displaced;
                 }
-                () = shutdown.cancelled(), if drain_until.is_none() => {
+                News::Stop => {
                     drain_until = Some(Instant::now() + drain);
                     self.hands.desk.health.stopping = Some("hermes is ending".into());
                     let step = self.hands.desk.cancel_resting(clock::now());
                     self.perform(step, None);
                 }
-                Ok(()) = kills.changed() => self.on_kill(),
-                outcome = self.hands.scribe.next() => self.on_commit(outcome),
-                Some(report) = inputs.reports.recv(), if listens => self.on_report(report),
-                Some(event) = inputs.events.recv(), if listens => {
-                    failpoint::hit_any(|| matches!(event, UserEvent::Fill(_)).then_some(Failpoint::FillSeen));
-                    let step = self.hands.desk.on_user_event(event, clock::now());
-                    self.perform(step, None);
-                }
-                Some(asked) = inputs.asked.recv() => self.on_asked(asked),
-                _ = ticks.tick() => self.on_tick(),
-                Some(consumed) = inputs.entries.recv(), if room => self.on_consumed(consumed),
+                News::Kill => self.on_kill(),
+                News::Tick => self.on_tick(),
+                News::Commit(outcome) => self.on_commit(outcome),
+                News::Report(report) => self.on_report(report),
+                News::Event(event) => self.on_event(event),
+                News::Asked(asked) => self.on_asked(asked),
+                News::Entry(consumed) => self.on_consumed(consumed),
             }
             let (open, unknown) = self.hands.desk.open_and_unknown();
             self.hands.switch.set_orders(open, unknown);
@@ -138,8 +114,9 @@ impl Runner {
         if ending || self.hands.scribe.is_full() {
             return false;
         }
-        let desk = &self.hands.desk;
-        !self.hands.switch.is_armed() || (desk.sending() < IN_FLIGHT && desk.trouble(clock::now()).is_none())
+        let (desk, now) = (&self.hands.desk, clock::now());
+        let ready = || desk.sending() < IN_FLIGHT && desk.trouble(now).is_none() && !desk.awaits_funds(now);
+        !self.hands.switch.is_armed() || ready()
     }
 
     /// Nothing is under way, and the books were compared with the venue once more after that.
@@ -215,6 +192,10 @@ impl Runner {
     fn on_report(&mut self, report: Report) {
         failpoint::hit_any(|| passage::arrival(&report));
         let now = clock::now();
+        if let Report::Snapshot { unreadable, .. } = &report {
+            let told = self.hands.desk.on_holes(unreadable, now);
+            self.perform(told, None);
+        }
         let desk = &mut self.hands.desk;
         let step = match report {
             Report::Posted { key, answer, begun } => desk.on_posted(&key, answer, begun, now),
@@ -222,11 +203,17 @@ impl Runner {
             Report::Recalled { order, result } => desk.on_recalled(&order, result.map(|known| *known), now),
             Report::History { token, result } => desk.on_history(&token, result.map(|history| *history), now),
             Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
-            Report::Snapshot { begun, result } => desk.on_snapshot(begun, result, now),
+            Report::Snapshot { begun, result, .. } => desk.on_snapshot(begun, result, now),
             Report::Balances(result) => desk.on_balances(result, now),
             Report::Heartbeat(result) => desk.on_heartbeat(result.map_err(|error| error.to_string()), now),
         };
         self.dirty = true;
+        self.perform(step, None);
+    }
+
+    fn on_event(&mut self, event: UserEvent) {
+        failpoint::hit_any(|| matches!(event, UserEvent::Fill(_)).then_some(Failpoint::FillSeen));
+        let step = self.hands.desk.on_user_event(event, clock::now());
         self.perform(step, None);
     }
 
@@ -277,11 +264,13 @@ impl Runner {
         match asked {
             Asked::Question { command, reply } => self.command(command, reply),
             Asked::Answered { command, verdict } => self.record(&command, &verdict),
-            Asked::Published(id) => {
-                let writes = vec![Write::DeadLetterPublished { id }];
-                self.perform(Step { writes, ..Step::default() }, None);
-            }
+            Asked::Published(id) => self.write(Write::DeadLetterPublished { id }),
+            Asked::Params(book) => self.write(Write::Params(book)),
         }
+    }
+
+    fn write(&mut self, write: Write) {
+        self.perform(Step { writes: vec![write], ..Step::default() }, None);
     }
 
     fn tell_state(&mut self) {
@@ -290,16 +279,10 @@ impl Runner {
             return;
         }
         self.hands.desk.bus_concerns = self.hands.bus.concerns();
+        self.hands.desk.bus_concerns.extend(self.hands.outbox.concern());
         let (report, seq) = (self.hands.switch.report(), self.hands.outbox.seq());
         self.hands.outbox.state(&self.hands.desk.snapshot(report, seq, clock::now()));
         self.dirty = false;
         self.told_at = Some(Instant::now());
-    }
-}
-
-/// Tells who asked; he may have gone.
-pub(super) fn answer(reply: oneshot::Sender<crate::domain::Ack>, ack: crate::domain::Ack) {
-    if reply.send(ack).is_err() {
-        tracing::warn!("a command was answered after its sender had gone");
     }
 }

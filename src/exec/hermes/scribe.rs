@@ -3,6 +3,10 @@
 //! lingers a moment for company, so that an order is seldom held up behind the commit of what an earlier one led to. While the ledger is away
 //! everything waits in its place and the loop goes on: cancels, the kill and what was heard need no ledger.
 //!
+//! A batch of thousands of writes, which a list of the venue may bring, is cut where its maker allows it: each commit is small enough to
+//! end in time on a ledger that is far away, and the next try begins behind what is durable already. What is to follow, the
+//! acknowledgement above all, follows the last piece.
+//!
 //! Bounded: when [`Scribe::is_full`], the loop stops listening to the account's events and to answers. The adapter's socket then
 //! breaks off by its own bound, and what was missed is asked for again once the ledger is back: the venue is the authority.
 
@@ -12,10 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::super::desk::Effect;
+use super::super::desk::{Effect, pieces};
+use super::commands::Reply;
 use super::passage;
 use crate::bus::Entry;
 use crate::domain::Ack;
@@ -25,6 +29,9 @@ use crate::store::ledger::{Ledger, LedgerError, Write};
 const AGAIN: Duration = Duration::from_millis(500);
 /// Batches that become durable together at most.
 const TOGETHER: usize = 64;
+/// Writes that become durable together at most, unless one batch that may not be cut has more. It is what the store takes in one
+/// exchange.
+const WRITES: usize = 512;
 /// How long news may wait for company.
 const LINGER: Duration = Duration::from_millis(10);
 
@@ -33,12 +40,14 @@ const LINGER: Duration = Duration::from_millis(10);
 pub(super) struct Waiting {
     /// To be durable.
     pub(super) writes: Arc<Vec<Write>>,
+    /// Where these may be cut in pieces.
+    pub(super) cuts: Vec<usize>,
     /// To be done then.
     pub(super) after: Vec<Effect>,
     /// The stream entry that it came from.
     pub(super) entry: Option<Entry>,
     /// Who is to be told then.
-    pub(super) reply: Option<(oneshot::Sender<Ack>, Ack)>,
+    pub(super) reply: Option<(Reply, Ack)>,
 }
 
 impl Waiting {
@@ -74,6 +83,9 @@ pub(super) struct Scribe {
     under_way: Option<UnderWay>,
     /// One of the oldest so many was refused for itself: each is committed alone, so that only that one falls out.
     alone: usize,
+    /// So many of the oldest were in a try that failed, and may be in the ledger all the same: the next try is of the same ones, so that
+    /// the ledger knows it again.
+    tried: usize,
     again_at: Option<Instant>,
     /// Until then what came since the last commit began may wait, as long as nothing presses.
     linger_until: Option<Instant>,
@@ -89,16 +101,24 @@ impl fmt::Debug for Scribe {
 impl Scribe {
     /// At most about `most` batches wait.
     pub(super) fn new(ledger: Arc<dyn Ledger>, most: usize) -> Self {
-        Self { ledger, queue: VecDeque::new(), under_way: None, alone: 0, again_at: None, linger_until: None, most }
+        let queue = VecDeque::new();
+        Self { ledger, queue, under_way: None, alone: 0, tried: 0, again_at: None, linger_until: None, most }
     }
 
     /// Takes a batch in; gives it back at once when there is nothing to write and nothing before it.
-    pub(super) fn push(&mut self, waiting: Waiting) -> Option<Waiting> {
+    pub(super) fn push(&mut self, mut waiting: Waiting) -> Option<Waiting> {
         if waiting.writes.is_empty() && self.queue.is_empty() {
             return Some(waiting);
         }
         let idle = waiting.writes.is_empty() && waiting.after.is_empty() && waiting.reply.is_none();
         if !idle && !self.merge(&waiting) {
+            if waiting.writes.len() > WRITES {
+                let writes = Arc::unwrap_or_clone(std::mem::take(&mut waiting.writes));
+                let mut pieces = pieces(writes, &waiting.cuts, WRITES);
+                waiting.writes = Arc::new(pieces.pop().unwrap_or_default());
+                let alone = |piece| Waiting { writes: Arc::new(piece), ..Waiting::default() };
+                self.queue.extend(pieces.into_iter().map(alone));
+            }
             self.queue.push_back(waiting);
             self.linger_until.get_or_insert_with(|| Instant::now() + LINGER);
         }
@@ -112,7 +132,7 @@ impl Scribe {
             let value = |write: &Write| matches!(write, Write::Mark { .. } | Write::Day { .. } | Write::Equity { .. });
             batch.after.is_empty() && batch.reply.is_none() && batch.writes.iter().all(value)
         };
-        if self.queue.len() <= self.under_way.as_ref().map_or(0, |under_way| under_way.batches) {
+        if self.queue.len() <= self.under_way.as_ref().map_or(self.tried, |under_way| under_way.batches) {
             return false;
         }
         let Some(last) = self.queue.back_mut() else { return false };
@@ -163,15 +183,21 @@ impl Scribe {
             if let Some(at) = self.begins_at() {
                 tokio::time::sleep_until(at).await;
             }
-            let (ledger, queue, alone, linger_until) = (&self.ledger, &self.queue, self.alone, &mut self.linger_until);
+            let batches = match (self.alone, self.tried) {
+                (0, 0) => together(&self.queue),
+                (0, tried) => tried,
+                (_, _) => 1,
+            };
+            let (ledger, queue, linger_until) = (&self.ledger, &self.queue, &mut self.linger_until);
             let under_way = self.under_way.get_or_insert_with(|| {
                 *linger_until = None;
-                begin(ledger, queue, alone)
+                begin(ledger, queue, batches)
             });
             let result = (&mut under_way.commit).await;
             let batches = under_way.batches;
             self.under_way = None;
             self.again_at = None;
+            self.tried = 0;
             match result {
                 Ok(()) => {
                     self.alone = self.alone.saturating_sub(batches);
@@ -186,6 +212,7 @@ impl Scribe {
                     }
                 }
                 Err(error) => {
+                    self.tried = batches;
                     self.again_at = Some(Instant::now() + AGAIN);
                     return Outcome::Failed(error);
                 }
@@ -194,14 +221,22 @@ impl Scribe {
     }
 }
 
-fn begin(ledger: &Arc<dyn Ledger>, queue: &VecDeque<Waiting>, alone: usize) -> UnderWay {
-    let batches = if alone > 0 { 1 } else { queue.len().min(TOGETHER) };
+fn begin(ledger: &Arc<dyn Ledger>, queue: &VecDeque<Waiting>, batches: usize) -> UnderWay {
     let mut gathered = queue.iter().take(batches).map(|waiting| &waiting.writes);
     let writes = match (batches, gathered.next()) {
         (1, Some(only)) => Arc::clone(only),
         (_, first) => Arc::new(first.into_iter().chain(gathered).flat_map(|writes| writes.iter().cloned()).collect()),
     };
     UnderWay { batches, commit: Box::pin(commit(Arc::clone(ledger), writes)) }
+}
+
+/// How many of the oldest batches go together.
+fn together(queue: &VecDeque<Waiting>) -> usize {
+    let total = queue.iter().take(TOGETHER).scan(0, |total, waiting| {
+        *total += waiting.writes.len();
+        Some(*total)
+    });
+    total.take_while(|total| *total <= WRITES).count().max(1)
 }
 
 async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), LedgerError> {
@@ -214,7 +249,7 @@ async fn commit(ledger: Arc<dyn Ledger>, writes: Arc<Vec<Write>>) -> Result<(), 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
@@ -226,15 +261,21 @@ mod tests {
 
     /// Keeps what it is given, after as many failures as it is told.
     #[derive(Debug, Default)]
-    struct Paper {
+    pub(in crate::exec::hermes) struct Paper {
         failures: Mutex<u32>,
         kept: Mutex<Vec<Write>>,
+        tries: Mutex<Vec<Vec<Write>>>,
     }
 
     #[async_trait]
     impl Ledger for Paper {
         async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError> {
+            self.tries.lock().expect("lock").push(writes.to_vec());
             let mut failures = self.failures.lock().expect("lock");
+            if writes.len() > WRITES {
+                // As a ledger that is far away.
+                return Err(LedgerError::Unavailable("no commit in time".into()));
+            }
             if *failures > 0 {
                 *failures -= 1;
                 return Err(LedgerError::Unavailable("scripted".into()));
@@ -300,6 +341,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_try_of_unknown_outcome_is_repeated_as_it_was() {
+        let paper = Arc::new(Paper { failures: Mutex::new(1), ..Paper::default() });
+        let mut scribe = Scribe::new(paper.clone(), 10);
+        scribe.push(batch(vec![mark("a", 1)]));
+        scribe.push(Waiting { after: vec![Effect::Heartbeat], ..Waiting::default() });
+        scribe.push(batch(vec![mark("b", 1)]));
+        assert!(matches!(scribe.next().await, Outcome::Failed(_)));
+        scribe.push(batch(vec![mark("b", 2)]));
+        scribe.push(batch(vec![meta("later")]));
+        let Outcome::Durable(done) = scribe.next().await else { panic!("durable") };
+        assert_eq!(done.len(), 3, "what came since waits");
+        let tries = paper.tries.lock().expect("lock").clone();
+        assert_eq!(tries, [[mark("a", 1), mark("b", 1)], [mark("a", 1), mark("b", 1)]]);
+        let Outcome::Durable(done) = scribe.next().await else { panic!("durable") };
+        assert_eq!(done.iter().map(|batch| batch.writes.len()).sum::<usize>(), 2, "then that, together");
+    }
+
+    #[tokio::test]
     async fn a_call_that_is_given_up_in_the_middle_goes_on_where_it_was() {
         let mut scribe = Scribe::new(Arc::new(Paper { failures: Mutex::new(1), ..Paper::default() }), 10);
         scribe.push(batch(vec![meta("1")]));
@@ -320,6 +379,37 @@ mod tests {
         assert!(matches!(done, Some(Outcome::Durable(done)) if done.len() == 2), "together, at once");
         scribe.push(batch(vec![meta("3")]));
         assert!(matches!(scribe.next().await, Outcome::Durable(done) if done.len() == 1), "alone in the end");
+    }
+
+    #[tokio::test]
+    async fn a_batch_of_many_thousand_writes_becomes_durable_in_pieces_and_what_follows_follows_the_last() {
+        let paper = Arc::new(Paper { failures: Mutex::new(3), ..Paper::default() });
+        let mut scribe = Scribe::new(paper.clone(), 4_096);
+        let number = |n: usize| meta(&n.to_string());
+        scribe.push(batch(vec![number(0)]));
+        let writes: Vec<Write> = (1..50_000).map(number).collect();
+        let cuts = (3..writes.len()).step_by(3).collect();
+        let many = Waiting { writes: Arc::new(writes), cuts, after: vec![Effect::Heartbeat], ..Waiting::default() };
+        scribe.push(many);
+        scribe.push(batch(vec![number(50_000)]));
+        let (mut failed, mut followed_at) = (0, Vec::new());
+        while !scribe.is_empty() {
+            match scribe.next().await {
+                Outcome::Durable(done) if done.iter().any(|batch| !batch.after.is_empty()) => {
+                    followed_at.push(paper.kept.lock().expect("lock").len());
+                }
+                Outcome::Durable(_) => {}
+                Outcome::Failed(error) => {
+                    failed += 1;
+                    assert!(failed <= 3, "{error}");
+                }
+                Outcome::Taken(..) | Outcome::Refused(..) => panic!("nothing was taken before, nothing is refused"),
+            }
+        }
+        let kept = paper.kept.lock().expect("lock");
+        assert_eq!(kept.len(), 50_001);
+        assert!(kept.iter().enumerate().all(|(n, write)| *write == number(n)), "in their order");
+        assert!(matches!(followed_at[..], [50_000 | 50_001]), "{followed_at:?}");
     }
 
     #[test]

@@ -42,9 +42,9 @@ struct Other {
 }
 
 impl Standby {
-    /// Waits until the lease is ours; nothing at shutdown. Whatever is wrong with the ledger, a standby that asks again may
-    /// still be of use, and one that has ended never is.
-    pub(super) async fn wait(&self, holder: &str, end: &CancellationToken) -> Option<Tenure> {
+    /// Waits until the lease is ours, and says whether another one was seen at work meanwhile; nothing at shutdown. Whatever is wrong
+    /// with the ledger, a standby that asks again may still be of use, and one that has ended never is.
+    pub(super) async fn wait(&self, holder: &str, end: &CancellationToken) -> Option<(Tenure, bool)> {
         let follow = CancellationToken::new();
         let _ends_with_us = follow.clone().drop_guard();
         let mut other: Option<Other> = None;
@@ -52,7 +52,10 @@ impl Standby {
         loop {
             let asked = Mark::now();
             let pause = match lease::ask(self.ledger.as_ref(), holder, self.times.ttl).await {
-                Ok(Lease::Ours { token }) => return Some(Tenure::new(token, asked, self.times)),
+                Ok(Lease::Ours { token }) => {
+                    let lived = other.as_ref().is_some_and(|other| other.lives);
+                    return Some((Tenure::new(token, asked, self.times), lived));
+                }
                 Ok(Lease::Theirs { holder, expires_in }) => {
                     self.say(&mut told, format!("{holder} has the lease of the account"));
                     if self.sees(&mut other, holder, expires_in) {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::venue::{ExecutionVenue, VenueError, VenueFill};
+use super::super::venue::{ExecutionVenue, TradeList, VenueError};
 use super::venue_calls::within;
 use crate::domain::Timestamp;
 
@@ -34,7 +34,7 @@ struct Queue {
 #[derive(Debug)]
 struct Asked {
     since: Timestamp,
-    reply: oneshot::Sender<Result<Arc<[VenueFill]>, VenueError>>,
+    reply: oneshot::Sender<Result<Arc<TradeList>, VenueError>>,
 }
 
 impl Trades {
@@ -44,7 +44,7 @@ impl Trades {
 
     /// At least every fill that was matched at or after `since`, by a read that begins after this call; bounded in time by the
     /// read before it and its own.
-    pub(super) async fn since(self: &Arc<Self>, since: Timestamp) -> Result<Arc<[VenueFill]>, VenueError> {
+    pub(super) async fn since(self: &Arc<Self>, since: Timestamp) -> Result<Arc<TradeList>, VenueError> {
         let (reply, answer) = oneshot::channel();
         let is_first = {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +68,7 @@ impl Trades {
                 read = read => read.unwrap_or_else(|error| Err(VenueError::Unreachable(error.to_string()))),
                 () = self.end.cancelled() => Err(VenueError::Unreachable("hermes is ending".into())),
             };
-            let read: Result<Arc<[VenueFill]>, VenueError> = read.map(Into::into);
+            let read: Result<Arc<TradeList>, VenueError> = read.map(Arc::new);
             for asked in batch {
                 // Whoever has given up meanwhile asks again.
                 let _gone = asked.reply.send(read.clone());

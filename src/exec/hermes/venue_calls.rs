@@ -11,7 +11,8 @@ use tokio_util::task::TaskTracker;
 use super::super::desk::{Key, Lookup, Snapshot};
 use super::super::kill::KillSwitch;
 use super::super::venue::{
-    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueFill, VenueOrderStatus,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UnreadableTrade, UserEvent, VenueError, VenueFill,
+    VenueOrderStatus,
 };
 use super::lease::Tenure;
 use super::trades::Trades;
@@ -23,6 +24,8 @@ use crate::store::ledger::{History, Known, Ledger, LedgerError};
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// The same for a heartbeat, of which the venue wants to have one every ten seconds: one that is lost leaves time for others.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Results that wait for the loop. A call waits with its result when there is no room: nothing is lost.
 const REPORTS: usize = 256;
 const EVENTS: usize = 256;
@@ -46,7 +49,7 @@ pub(super) enum Report {
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
-    Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError> },
+    Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError>, unreadable: Vec<UnreadableTrade> },
     /// pUSD and shares.
     Balances(Result<Balances, VenueError>),
     /// A heartbeat.
@@ -154,8 +157,10 @@ impl Calls {
             let begun = clock::now();
             let lists = async { tokio::try_join!(bounded(venue.open_orders()), trades.since(since)) };
             let (lists, older) = tokio::join!(lists, by_id(venue.as_ref(), &older));
-            let result = lists.map(|(orders, fills)| Snapshot { orders, fills: [fills.to_vec(), older].concat() });
-            Report::Snapshot { begun, result }
+            let unreadable = lists.as_ref().map_or_else(|_| Vec::new(), |(_, trades)| trades.unreadable.clone());
+            let result =
+                lists.map(|(orders, trades)| Snapshot { orders, fills: [trades.fills.clone(), older].concat() });
+            Report::Snapshot { begun, result, unreadable }
         });
     }
 
@@ -200,7 +205,7 @@ impl Calls {
                 // Whoever has the account now answers for its orders.
                 Err(VenueError::Unreachable(why))
             } else {
-                bounded(venue.heartbeat()).await
+                within(HEARTBEAT_TIMEOUT, venue.heartbeat()).await
             };
             Report::Heartbeat(result)
         });
@@ -271,7 +276,7 @@ fn unsent(answer: PostAnswer) -> PostAnswer {
 }
 
 /// The order, and its trades too when the order alone does not tell what became of it.
-async fn look(
+pub(super) async fn look(
     venue: &dyn ExecutionVenue,
     trades: &Arc<Trades>,
     order: &OrderId,
@@ -284,8 +289,12 @@ async fn look(
     if resting {
         return Ok(Lookup { order: found, fills: Vec::new() });
     }
-    let fills = trades.since(since).await?;
-    Ok(Lookup { order: found, fills: fills.iter().filter(|fill| fill.order == *order).cloned().collect() })
+    let list = trades.since(since).await?;
+    if let Some(hole) = list.unreadable.iter().find(|hole| found.is_none() && hole.names(order)) {
+        // Somebody traded with it: it is not absent.
+        return Err(VenueError::Unreadable(format!("a trade of order {order}: {}", hole.reason)));
+    }
+    Ok(Lookup { order: found, fills: list.fills.iter().filter(|fill| fill.order == *order).cloned().collect() })
 }
 
 /// What became of trades that are too old for the list. One that cannot be read spoils no comparison: it is asked for again.

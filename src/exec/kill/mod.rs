@@ -1,10 +1,11 @@
 //! The kill switch: easy to stop, hard to start.
 //!
-//! The gate in memory is flipped by [`KillSwitch::trip`], from any task, without waiting for anything; everything else that
-//! stopping needs is done by the kill procedure in a task of its own. Nothing arms the switch but [`KillSwitch::arm`], which
-//! only an accepted command of a person reaches.
+//! The gate in memory is flipped by [`KillSwitch::trip`], from any task, without waiting for I/O or for another task's await;
+//! everything else that stopping needs is done by the kill procedure in a task of its own. Nothing arms the switch but
+//! [`KillSwitch::arm`], which only an accepted command of a person reaches.
 //!
-//! Invariant: once `trip` has returned, [`KillSwitch::may_send`] refuses until a higher epoch is armed.
+//! Invariants: the gate is open exactly when the report's latch is armed, since one lock is held whenever either changes; once
+//! `trip` has returned, [`KillSwitch::may_send`] refuses until a higher epoch is armed.
 
 mod changes;
 mod file;
@@ -26,6 +27,7 @@ use crate::domain::{KillLatch, KillProof, KillReport, KillState, KillStep, Times
 /// The latch in memory, and what is known about the POSTs that it must outlive.
 #[derive(Debug)]
 pub struct KillSwitch {
+    /// The report's latch once more, for whoever asks right before a byte: changed by [`KillSwitch::put`] alone.
     armed: AtomicBool,
     epoch: AtomicU64,
     /// The latch on the bus has been read, or written by us: until then nothing may be sent.
@@ -99,7 +101,6 @@ impl KillSwitch {
     /// Closes the gate. Returns whether that changed anything; a switch that is killed stays as it is, but a kill that was asked for
     /// later than the ones before overrules an arming that is under way.
     pub fn trip(&self, latch: KillLatch) -> bool {
-        self.armed.store(false, Ordering::SeqCst);
         let tripped = {
             let mut inner = self.lock();
             let was_armed = inner.report.latch.is_armed();
@@ -107,10 +108,10 @@ impl KillSwitch {
             inner.killed_at = inner.killed_at.max(latch.at);
             if was_armed {
                 let epoch = inner.report.latch.epoch.max(latch.epoch);
-                self.epoch.store(epoch, Ordering::SeqCst);
                 inner.tripped_at = clock::monotonic();
-                inner.report = opened(KillLatch { epoch, state: KillState::Killed, ..latch });
-                inner.report.orders_open = self.open.load(Ordering::SeqCst);
+                let orders_open = self.open.load(Ordering::SeqCst);
+                let opened = opened(KillLatch { epoch, state: KillState::Killed, ..latch });
+                self.put(&mut inner, KillReport { orders_open, ..opened });
             }
             was_armed
         };
@@ -130,9 +131,7 @@ impl KillSwitch {
             if inner.trips != trips {
                 return Err("killed again meanwhile".into());
             }
-            self.epoch.store(latch.epoch, Ordering::SeqCst);
-            inner.report = KillReport::idle(latch);
-            self.armed.store(true, Ordering::SeqCst);
+            self.put(&mut inner, KillReport::idle(latch));
         }
         self.notify();
         Ok(())
@@ -140,15 +139,23 @@ impl KillSwitch {
 
     /// An arming that could not be written everywhere: killed in its epoch, so that what was written of it is overruled.
     pub fn refuse_arming(&self, latch: KillLatch) {
-        self.armed.store(false, Ordering::SeqCst);
         {
             let mut inner = self.lock();
-            self.epoch.store(latch.epoch, Ordering::SeqCst);
             inner.tripped_at = clock::monotonic();
             inner.trips += 1;
-            inner.report = opened(KillLatch { state: KillState::Killed, ..latch });
+            inner.killed_at = inner.killed_at.max(latch.at);
+            self.put(&mut inner, opened(KillLatch { state: KillState::Killed, ..latch }));
         }
         self.notify();
+    }
+
+    /// Puts a report in force, and the gate where its latch has it; closed before and opened after everything else.
+    fn put(&self, inner: &mut Inner, report: KillReport) {
+        let armed = report.latch.is_armed();
+        self.armed.fetch_and(armed, Ordering::SeqCst);
+        self.epoch.store(report.latch.epoch, Ordering::SeqCst);
+        inner.report = report;
+        self.armed.store(armed, Ordering::SeqCst);
     }
 
     /// The latch in force.
@@ -339,6 +346,51 @@ mod tests {
         switch.trip(first);
         switch.trip(later);
         switch.arm(latch(4, KillState::Armed), trips).expect("nothing new was asked for");
+    }
+
+    #[test]
+    fn a_kill_that_crosses_an_arming_leaves_the_gate_closed_whichever_comes_first() {
+        const CROSSINGS: u64 = 50_000;
+        let switch = KillSwitch::new(latch(0, KillState::Killed));
+        switch.bus_is_known();
+        let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+        // Both sides spin, so that they leave within nanoseconds of each other.
+        let until = |counter: &AtomicU64, turn: u64| {
+            let mut spins = 0_u32;
+            while counter.load(Ordering::SeqCst) < turn {
+                spins += 1;
+                if spins.is_multiple_of(1_000) {
+                    std::thread::yield_now();
+                } else {
+                    std::hint::spin_loop();
+                }
+            }
+        };
+        let killed = |turn: u64| {
+            let at = Timestamp::from_secs(i64::try_from(turn).expect("small") + 1);
+            KillLatch { at, ..latch(0, KillState::Killed) }
+        };
+        let mut left_open = Vec::new();
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                for turn in 1..=CROSSINGS {
+                    until(&begun, turn);
+                    switch.trip(killed(turn));
+                    ended.store(turn, Ordering::SeqCst);
+                }
+            });
+            for turn in 1..=CROSSINGS {
+                let (epoch, trips) = (switch.latch().epoch + 1, switch.trips());
+                begun.store(turn, Ordering::SeqCst);
+                let armed = switch.arm(latch(epoch, KillState::Armed), trips);
+                until(&ended, turn);
+                let latch = switch.latch();
+                if latch.is_armed() || switch.may_send(latch.epoch) != Err("killed".into()) {
+                    left_open.push((turn, armed));
+                }
+            }
+        });
+        assert_eq!(left_open, [], "of {CROSSINGS} crossings");
     }
 
     #[test]

@@ -12,12 +12,24 @@ pub struct Sources {
     pub ledger: Option<KillLatch>,
 }
 
-/// The strictest of them. Without any trace of an earlier run only the simulation starts armed, in epoch 1.
+/// The strictest of them: armed only when both say so of the same epoch. An arming is in the ledger first and in the file last, so one
+/// that a crash or a kill has interrupted is none. Without any trace of an earlier run only the simulation starts armed, in epoch 1.
 #[must_use]
 pub fn start_latch(mode: Mode, sources: Sources, now: Timestamp) -> KillLatch {
     let latch = |epoch, state, why: String| KillLatch { epoch, state, by: "hermes".into(), why, at: now };
     match (sources.file, sources.ledger) {
-        (FileLatch::Present(file), Some(ledger)) => file.stricter(ledger),
+        (FileLatch::Present(file), Some(ledger)) => {
+            let epoch = file.epoch.max(ledger.epoch);
+            match (file.is_armed(), ledger.is_armed()) {
+                (true, true) if file.epoch != ledger.epoch => {
+                    let why = format!("armed in epoch {} by the file, in {} by the ledger", file.epoch, ledger.epoch);
+                    latch(epoch, KillState::Killed, why)
+                }
+                (true, true) | (false, false) => file.stricter(ledger),
+                (false, true) => KillLatch { epoch, ..file },
+                (true, false) => KillLatch { epoch, ..ledger },
+            }
+        }
         (FileLatch::Present(file), None) if file.is_armed() => {
             latch(file.epoch, KillState::Killed, "the ledger knows no latch: was it replaced?".into())
         }
@@ -65,6 +77,11 @@ mod tests {
         assert_eq!(start(Mode::Sim, file(killed()), Some(armed())), (3, false));
         assert_eq!(start(Mode::Sim, file(armed()), Some(killed())), (3, false));
         assert_eq!(start(Mode::Sim, FileLatch::Absent, Some(armed())), (3, false));
+        let next = || latch(4, KillState::Armed, 30);
+        assert_eq!(start(Mode::Sim, file(killed()), Some(next())), (4, false), "an arming that did not reach the file");
+        assert_eq!(start(Mode::Sim, file(armed()), Some(next())), (4, false));
+        assert_eq!(start(Mode::Sim, file(next()), Some(killed())), (4, false));
+        assert_eq!(start(Mode::Sim, file(next()), Some(next())), (4, true));
         assert_eq!(start(Mode::Sim, file(armed()), None), (3, false));
         assert_eq!(start(Mode::Sim, FileLatch::Unreadable("x".into()), Some(armed())), (3, false));
     }

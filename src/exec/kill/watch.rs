@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::{FileLatch, KillSwitch, LatchFile};
-use crate::bus::{BusError, BusRef, Channel, Delivery, Envelope, Origin, control, decode};
+use crate::bus::{BusError, BusRef, Channel, Delivery, Envelope, Key, Origin, control, decode};
 use crate::clock;
 use crate::domain::{KillLatch, KillState};
 
@@ -112,14 +112,14 @@ pub(in crate::exec) async fn polls_key(
 }
 
 async fn poll_key(switch: &KillSwitch, bus: &BusRef, origin: &Origin, may_speak: &(impl Fn() -> bool + Sync)) {
-    let found = match control::latch(bus).await {
+    // An unreachable bus is shown as such by the runner; it brings no orders either.
+    let Ok(lying) = bus.get(&Key::Kill).await else { return };
+    let found = match lying.as_deref().map(control::read_latch).transpose() {
         Ok(found) => found,
-        Err(control::ControlError::Codec(error)) => {
+        Err(error) => {
             doubt(switch, &format!("the latch on the bus cannot be read: {error}"));
             None
         }
-        // An unreachable bus is shown as such by the runner; it brings no orders either.
-        Err(control::ControlError::Bus(_)) => return,
     };
     if let Some(latch) = &found {
         obey(switch, latch.clone());
@@ -131,17 +131,19 @@ async fn poll_key(switch: &KillSwitch, bus: &BusRef, origin: &Origin, may_speak:
     if !may_speak() {
         return;
     }
-    match control::put_latch(bus, origin, &ours, clock::now()).await {
+    match control::replace_latch(bus, origin, lying.as_deref(), &ours, clock::now()).await {
         // Written while a kill came: the next poll puts that one.
-        Ok(()) => switch.bus_is_known(),
+        Ok(true) => switch.bus_is_known(),
+        // Somebody else was quicker: the next poll obeys him.
+        Ok(false) => {}
         Err(error) => tracing::warn!(%error, "the latch could not be put on the bus"),
     }
 }
 
-/// A latch from elsewhere can only make ours stricter.
+/// A latch from elsewhere can only make ours stricter. While ours is killed, one that was killed later overrules an arming that is
+/// under way.
 fn obey(switch: &KillSwitch, seen: KillLatch) {
-    let ours = switch.latch();
-    if ours.is_armed() && !ours.stricter(seen.clone()).is_armed() {
+    if !seen.is_armed() && !switch.latch().stricter(seen.clone()).is_armed() {
         switch.trip(seen);
     }
 }

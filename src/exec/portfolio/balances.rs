@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Portfolio, journals};
+use super::{Portfolio, journals, turn};
 use crate::domain::{Fill, Side, Timestamp, TokenId};
 
 /// What a balance at the venue may be: every value between the ends can be explained by fills that are not settled, or that
@@ -72,16 +72,15 @@ impl Expected {
 }
 
 impl Portfolio {
-    /// Tokens whose balance is worth asking for: what is held and not resolved, and what changed within the lag of the last
-    /// comparison; at most `most`, those behind `after` first, so that all have their turn.
+    /// Tokens whose balance is worth asking for: what is held and what changed within the lag of the last comparison, as long as
+    /// its market is open; at most `most`, those behind `after` first, so that all have their turn. From its close on shares may
+    /// be paid out, and what for is known with the result.
     #[must_use]
-    pub fn countable(&self, most: usize, after: Option<&TokenId>) -> Vec<TokenId> {
+    pub fn countable(&self, most: usize, after: Option<&TokenId>, now: Timestamp) -> Vec<TokenId> {
         let recent: HashSet<&TokenId> = self.changed_at.values().map(|(changed, _)| changed).collect();
-        let open =
-            |token: &&TokenId| !self.payouts.contains_key(*token) && (self.holds(token) || recent.contains(token));
-        let (begun, behind): (Vec<&TokenId>, Vec<&TokenId>) =
-            self.tokens.keys().filter(open).partition(|token| after.is_some_and(|after| *token <= after));
-        behind.into_iter().chain(begun).take(most).cloned().collect()
+        let over = |token: &TokenId| self.payouts.contains_key(token) || self.is_resolving(token, now);
+        let open = |token: &&TokenId| !over(token) && (self.holds(token) || recent.contains(token));
+        turn(self.tokens.keys().filter(open), most, after)
     }
 
     /// What the balances of these tokens, and the pUSD, may be at `now` when the venue's cache lags by up to `lag`.
@@ -105,12 +104,23 @@ impl Portfolio {
                     shares.doubt(moved);
                 }
             }
+            cash.may_show(self.payable(id, token.holding(id).shares, now).0);
             if tokens.contains(id) {
                 expected.tokens.insert(id.clone(), shares);
             }
         }
-        expected.cash = self.opened.then_some(cash);
+        expected.cash = self.opened_at.map(|_| cash);
         expected
+    }
+
+    /// pUSD in purchases that have not settled, or whose settlement was told after `since`.
+    #[must_use]
+    pub fn bought_since(&self, since: Timestamp) -> crate::domain::Usd {
+        let settled = self.changed_at.iter().filter(|(_, (_, at))| *at > since);
+        let settled = settled.filter_map(|(leg, (id, _))| self.tokens.get(id)?.fills.get(leg));
+        let settled = settled.filter(|fill| fill.status == crate::domain::FillStatus::Confirmed);
+        let bought = self.unsettled().chain(settled).filter(|fill| fill.side == Side::Buy);
+        bought.map(|fill| -journals::cash_of(fill)).sum()
     }
 
     /// Whether a balance could be explained in more than one way: something is not settled, or was only just.
@@ -124,7 +134,7 @@ impl Portfolio {
     /// taken over.
     #[must_use]
     pub fn free(&self) -> Option<crate::domain::Usd> {
-        self.opened.then(|| self.cash - self.unsettled)
+        self.opened_at.map(|_| self.cash - self.unsettled)
     }
 
     /// pUSD over everything that was booked.
@@ -134,6 +144,6 @@ impl Portfolio {
     }
 }
 
-fn shares_of(fill: &Fill) -> Decimal {
+pub(super) fn shares_of(fill: &Fill) -> Decimal {
     if fill.side == Side::Buy { fill.size.0 } else { -fill.size.0 }
 }

@@ -15,9 +15,9 @@ use super::{Leg, Portfolio, differ, join, journals};
 use crate::domain::{Checkpoint, Fill, Holding, Retired, Timestamp, TokenId};
 use crate::store::ledger::History;
 
-/// How long a position is shown after its market has ended when it is flat or worthless, and when it can be redeemed.
+/// How long a position is kept after its market has ended when it is flat or worthless. One that is worth something is kept until it
+/// was redeemed: what is paid out for it is told by nobody.
 const SHOWN_ENDED: Duration = Duration::from_hours(24);
-const SHOWN_REDEEMABLE: Duration = Duration::from_hours(7 * 24);
 /// How long after its close a market that was never resolved in our hearing counts as ended.
 const CLOSED_FOR_GOOD: Duration = Duration::from_hours(7 * 24);
 
@@ -31,8 +31,7 @@ impl Portfolio {
             retired: checkpoint.retired,
             folded_to: checkpoint.to,
             cash: checkpoint.cash,
-            opened: checkpoint.opened,
-            opening_folded: checkpoint.opened,
+            opened_at: checkpoint.opened_at,
             count: checkpoint.fills,
             newest: checkpoint.to,
             ..Self::default()
@@ -50,7 +49,7 @@ impl Portfolio {
             to: self.folded_to,
             fills: self.folded_fills(),
             cash: self.cash - moved_since,
-            opened: self.opening_folded,
+            opened_at: self.opened_at.filter(|at| *at < self.folded_to),
             retired: self.retired,
             tokens: self.tokens.iter().map(|(id, token)| token.folded(id)).collect(),
         }
@@ -96,17 +95,18 @@ impl Portfolio {
         Retired::of(holding, self.payouts.get(id).copied())
     }
 
-    /// Folds up what is settled and was matched before `horizon`, before which every trade must be in the books.
+    /// Folds up what was matched before `horizon`, before which every trade must be in the books, and was settled before it: what is news
+    /// since may still be missing in the balances that the venue shows.
     pub fn fold_up(&mut self, horizon: Timestamp) {
         if horizon <= self.folded_to {
             return;
         }
         self.folded_to = horizon;
-        let corrections = self.cash_corrected.len();
         self.cash_corrected.retain(|(at, _)| *at >= horizon);
-        self.opening_folded |= self.cash_corrected.len() < corrections;
+        let changed_at = &self.changed_at;
+        let is_news = |leg: &Leg| changed_at.get(leg).is_some_and(|(_, at)| *at >= horizon);
         for token in self.tokens.values_mut() {
-            for leg in token.fold_up(horizon) {
+            for leg in token.fold_up(horizon, is_news) {
                 self.conflicts.remove(&leg);
             }
         }
@@ -135,8 +135,7 @@ impl Portfolio {
         let ended =
             self.payouts.contains_key(id) || (self.closes.contains_key(id) && now.since(closed_at) > CLOSED_FOR_GOOD);
         let worth = self.payouts.get(id).is_some_and(|payout| !payout.notional(holding.shares).is_zero());
-        let shown = if worth { SHOWN_REDEEMABLE } else { SHOWN_ENDED };
-        ended && !self.at_work.contains(id) && now.since(closed_at.max(holding.touched_at)) > shown
+        ended && !worth && !self.at_work.contains(id) && now.since(closed_at.max(holding.touched_at)) > SHOWN_ENDED
     }
 
     /// Whether a fill may be among those that are folded up, or change their sum: then it must not be applied before the ledger
@@ -158,14 +157,15 @@ impl Portfolio {
 
     /// The ledger has told a token's history because of a fill. Unfolds the token, unless the fill is known and says nothing new: gives
     /// whether it is to be applied.
-    pub fn reopen(&mut self, seen: &Fill, history: &History) -> bool {
-        let known = history.fills.iter().find(|known| known.trade == seen.trade && known.order == seen.order);
-        if known.is_some_and(|known| !differ(known, seen) && join(known, seen) == *known) {
+    pub fn reopen(&mut self, seen: &Fill, history: &History, now: Timestamp) -> bool {
+        if history.fill(seen).is_some_and(|known| !differ(known, seen) && join(known, seen) == *known) {
             return false;
         }
         let id = &seen.token;
         if let Some(market) = &history.market {
-            self.on_market(market);
+            if !self.slugs.contains_key(id) {
+                self.on_market(market, now);
+            }
             if let Some(payout) = market.payout_of(id).filter(|_| !self.tokens.contains_key(id)) {
                 // The first result stands; who was retired had forgotten it.
                 self.payouts.insert(id.clone(), payout);

@@ -6,7 +6,8 @@
 use rust_decimal::Decimal;
 
 use crate::domain::{
-    Account, Asset, Fill, FillStatus, Journal, JournalKind, MarketId, Posting, Side, StrategyId, Timestamp, Usd,
+    Account, Asset, Fill, FillStatus, Journal, JournalKind, MarketId, Posting, Price, Side, Size, StrategyId,
+    Timestamp, TokenId, Usd,
 };
 
 /// What has to be booked when a fill is known as `after`, having been known as `before`.
@@ -101,6 +102,45 @@ pub fn correction(asset: Asset, market: MarketId, more: Decimal, note: String, a
         postings: vec![posting(account, asset.clone(), more), posting(Account::Venue, asset, -more)],
         note: Some(note),
     }
+}
+
+/// What the account had of an asset before the books began, and what that cost: beyond what is booked already, negative when the
+/// books have more.
+#[must_use]
+pub fn opening(asset: Asset, market: MarketId, (more, cost): (Decimal, Usd), at: Timestamp) -> Journal {
+    let note = "what the account had before the books began".to_owned();
+    let mut journal = Journal { kind: JournalKind::Opening, ..correction(asset, market, more, note, at) };
+    journal.id = journal.id.replacen("correction", "opening", 1);
+    journal.postings.extend(paid(cost));
+    journal
+}
+
+/// Shares of a resolved market that were paid out.
+pub(super) fn redemption(
+    token: &TokenId,
+    market: &MarketId,
+    strategy: Option<StrategyId>,
+    (shares, payout): (Size, Price),
+    at: Timestamp,
+) -> Journal {
+    let owner = strategy.as_ref().map_or("", StrategyId::as_str);
+    let note = format!("paid out at {payout} a share");
+    let id = format!("redemption/{token}/{owner}/{}", at.micros());
+    let asset = || Asset::Token(token.clone());
+    let mut journal = Journal { id, ..correction(asset(), market.clone(), -shares.0, note, at) };
+    journal.kind = JournalKind::Redemption;
+    journal.postings =
+        vec![posting(Account::Position(strategy), asset(), -shares.0), posting(Account::Venue, asset(), shares.0)];
+    journal.postings.extend(paid(-payout.notional(shares)));
+    journal
+}
+
+/// pUSD that went to the other side; negative when it came from there.
+fn paid(amount: Usd) -> Vec<Posting> {
+    if amount.is_zero() {
+        return Vec::new();
+    }
+    vec![posting(Account::Cash, Asset::Usd, -amount.0), posting(Account::Venue, Asset::Usd, amount.0)]
 }
 
 /// What a fill moves of the desk's pUSD.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Leg;
-use crate::domain::{Fill, FoldedToken, Holding, Journal, Lot, MarketId, Running, Side, Size, Timestamp, TokenId, Usd};
+use crate::domain::{
+    Fill, FoldedToken, Holding, Journal, Lot, MarketId, Running, Side, Size, StrategyId, Timestamp, TokenId, Usd,
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Token {
@@ -101,10 +103,11 @@ impl Token {
         self.booked.journals().filter(|journal| journal.trade.is_none())
     }
 
-    /// Folds up what is settled for good and was matched before `horizon`, as far as nothing unsettled comes before it. Gives the
-    /// fills that are forgotten.
-    pub(super) fn fold_up(&mut self, horizon: Timestamp) -> Vec<Leg> {
-        let cut = self.unsettled().map(|fill| fill.matched_at).min().map_or(horizon, |first| first.min(horizon));
+    /// Folds up what is settled for good and was matched before `horizon`, as far as nothing that is unsettled or news comes before it.
+    /// Gives the fills that are forgotten.
+    pub(super) fn fold_up(&mut self, horizon: Timestamp, is_news: impl Fn(&Leg) -> bool) -> Vec<Leg> {
+        let stay = self.fills.iter().filter(|(leg, fill)| !fill.status.is_final() || is_news(leg));
+        let cut = stay.map(|(_, fill)| fill.matched_at).min().map_or(horizon, |first| first.min(horizon));
         if cut <= self.to {
             return Vec::new();
         }
@@ -145,6 +148,11 @@ impl Token {
         self.pending[0]
     }
 
+    pub(super) fn bought_by(&self, strategy: Option<&StrategyId>) -> Size {
+        let own = self.unsettled().filter(|fill| fill.side == Side::Buy && fill.strategy.as_ref() == strategy);
+        own.map(|fill| fill.size).fold(Size::ZERO, |all, size| all + size)
+    }
+
     pub(super) const fn sold(&self) -> Size {
         self.pending[1]
     }
@@ -161,6 +169,7 @@ impl Token {
 
     /// Fills that may still fail.
     pub(super) fn lots(&self) -> Vec<Lot> {
-        self.unsettled().map(|fill| Lot { side: fill.side, price: fill.price, size: fill.size }).collect()
+        let lot = |fill: &Fill| Lot { side: fill.side, price: fill.price, size: fill.size, fee: fill.fee };
+        self.unsettled().map(lot).collect()
     }
 }

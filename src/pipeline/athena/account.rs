@@ -1,26 +1,29 @@
 //! What is at stake as Athena sees it: Hermes' snapshot, then his events, and what Athena has sent that he has not taken yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::markets::Markets;
 use crate::domain::{
-    EquityState, Funds, HermesState, IntentId, Order, OrderIntent, Position, Size, StrategyHalt, StrategyId, Timestamp,
-    TokenId, TradeEvent,
+    EquityState, FeeSchedule, Funds, HermesState, IntentId, Order, OrderIntent, Position, Size, StrategyHalt,
+    StrategyId, Timestamp, TokenId, TradeEvent,
 };
 use crate::risk::{Equity, Holdings};
 
 /// How long past its deadline an intent that was never seen as an order still counts: Hermes may have sent it at the last moment and not
 /// told yet.
 const GRACE: Duration = Duration::from_secs(5);
+/// So many runs of Hermes are remembered, so that none of them speaks up again.
+const RETIRED: usize = 8;
 
 /// The fold. Counts rather too much than too little: shares stay counted with their order until a trade of them is told, and then
 /// until a position is told. Hermes tells an order's trade and books it in one step, so that every position after it has it.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     boot: Option<Arc<str>>,
-    retired: Option<Arc<str>>,
+    /// Runs before this one, the newest last.
+    retired: VecDeque<Arc<str>>,
     seq: u64,
     gaps: u64,
     orders: HashMap<IntentId, Order>,
@@ -40,7 +43,7 @@ impl Account {
     /// Takes Hermes' snapshot. One that is behind the events folded already changes equity only. Intents that it does not
     /// list stay counted until they expire.
     pub(super) fn snapshot(&mut self, state: &HermesState) {
-        if self.retired.as_deref() == Some(state.boot.as_str()) {
+        if self.retired.iter().any(|boot| **boot == *state.boot) {
             return;
         }
         self.equity = equity(state);
@@ -74,7 +77,7 @@ impl Account {
     /// Folds an event of Hermes. What the snapshot includes already is skipped; a jump in the numbers is counted and heals with the
     /// next snapshot.
     pub(super) fn event(&mut self, boot: &Arc<str>, seq: u64, event: &TradeEvent) {
-        if self.retired.as_ref() == Some(boot) {
+        if self.retired.contains(boot) {
             return;
         }
         if self.boot.as_ref() == Some(boot) {
@@ -99,7 +102,10 @@ impl Account {
 
     /// A restart of Hermes: what the run before it still has in the pipe is out of date.
     fn begin_run(&mut self, boot: Arc<str>) {
-        self.retired = self.boot.replace(boot);
+        self.retired.extend(self.boot.replace(boot));
+        if self.retired.len() > RETIRED {
+            self.retired.pop_front();
+        }
     }
 
     fn order(&mut self, order: &Order) {
@@ -140,6 +146,16 @@ impl Account {
         self.dirty = true;
     }
 
+    /// The same for one that was approved just now; the holdings stay up to date.
+    pub(super) fn approved(&mut self, intent: &OrderIntent, markets: &Markets) {
+        let stale = self.dirty || self.on_their_way.contains_key(&intent.intent);
+        self.reserve(intent);
+        if !stale && self.on_their_way.contains_key(&intent.intent) {
+            self.holdings.add_intent(intent, fees(intent, markets));
+            self.dirty = false;
+        }
+    }
+
     /// Brings the holdings up to date: expired intents go, changes are summed. Costs nothing when nothing changed.
     pub(super) fn refresh(&mut self, markets: &Markets, now: Timestamp) {
         if self.next_expiry.is_some_and(|at| now > at) {
@@ -158,13 +174,13 @@ impl Account {
         let mut holdings = Holdings::new();
         self.positions.values().for_each(|position| holdings.add_position(position));
         let counts = |id: &IntentId| Some(id) != without;
+        let fees = |intent| fees(intent, markets);
         let orders = self.orders.iter().filter(|(id, _)| counts(id));
-        orders.for_each(|(_, order)| holdings.add_order(order));
+        orders.for_each(|(_, order)| holdings.add_order(order, fees(&order.intent)));
         let on_their_way = self.on_their_way.iter().filter(|(id, _)| counts(id));
-        on_their_way.for_each(|(_, intent)| holdings.add_intent(intent));
+        on_their_way.for_each(|(_, intent)| holdings.add_intent(intent, fees(intent)));
         let unbooked = self.unbooked.iter().filter(|(id, _)| counts(id));
-        unbooked.for_each(|(_, (intent, shares))| holdings.add_traded(intent, *shares));
-        holdings.charge(|market| markets.market(market).map(|market| market.fee));
+        unbooked.for_each(|(_, (intent, shares))| holdings.add_traded(intent, *shares, fees(intent)));
         holdings
     }
 
@@ -203,6 +219,11 @@ impl Account {
     pub(super) const fn gaps(&self) -> u64 {
         self.gaps
     }
+}
+
+/// What its market charges; the most that any does while it is not known.
+fn fees(intent: &OrderIntent, markets: &Markets) -> FeeSchedule {
+    markets.market(&intent.market).map_or(FeeSchedule::DEAREST, |market| market.fee)
 }
 
 fn equity(state: &HermesState) -> Option<Result<Equity, String>> {

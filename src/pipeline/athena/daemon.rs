@@ -12,7 +12,6 @@ mod shelf;
 mod tests;
 mod together;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -34,7 +33,7 @@ use crate::domain::params::Table;
 use crate::domain::params::book::Values;
 use crate::domain::{
     AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
-    SignalEntry, StrategyId, Symbol, Tick, Timestamp, TradeEvent, TradingState, WeatherData,
+    SignalEntry, StrategyId, Tick, Timestamp, TradeEvent, TradingState, WeatherData,
 };
 use crate::risk::{Denied, Limits};
 
@@ -52,8 +51,7 @@ const SLOWEST_MICROS: u64 = 60_000_000;
 /// What Athena runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The strategies on their instruments, each with the configuration file's parameters; those that are not enabled do not run. A
-    /// strategy on several instruments has the same parameters on all, but for the fixed ones.
+    /// The strategies with the configuration file's parameters, each once; those that are not enabled do not run.
     pub strategies: Vec<StrategySettings>,
     /// Which instruments are this Athena's.
     pub shard: Shard,
@@ -65,8 +63,8 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum AthenaError {
     /// Two would share one state.
-    #[error("strategy '{0}' is configured twice for {1}")]
-    Twice(StrategyId, Symbol),
+    #[error("strategy '{0}' is configured twice")]
+    Twice(StrategyId),
     /// Its parameters do not fit its table.
     #[error("strategy '{strategy}': {}", in_words(.problems))]
     Params {
@@ -161,23 +159,18 @@ struct Prepared {
 }
 
 fn prepare(strategies: &[StrategySettings], shard: Shard, limits: Limits) -> Result<Prepared, AthenaError> {
-    let runner = |settings: &StrategySettings| {
+    let (mut runners, mut books) = (Vec::new(), Vec::<(StrategyId, Table, Values)>::new());
+    for settings in strategies.iter().filter(|settings| settings.is_enabled()) {
         let strategy = StrategyId::new(settings.kind().name());
-        settings.runner().map_err(|problems| AthenaError::Params { strategy, problems })
-    };
-    let enabled = strategies.iter().filter(|settings| settings.is_enabled());
-    let mut runners = enabled.map(runner).collect::<Result<Vec<_>, _>>()?;
-    let (mut seen, mut books) = (HashSet::new(), Vec::<(StrategyId, Table, Values)>::new());
-    for runner in &runners {
-        let (strategy, symbol) = runner.key();
-        if books.iter().all(|(known, ..)| *known != strategy) {
-            books.push((strategy.clone(), runner.table(), runner.values()));
+        if books.iter().any(|(known, ..)| *known == strategy) {
+            return Err(AthenaError::Twice(strategy));
         }
-        if !seen.insert((strategy.clone(), symbol.clone())) {
-            return Err(AthenaError::Twice(strategy, symbol));
+        match settings.runners() {
+            Ok(own) => runners.extend(own.into_iter().filter(|runner| shard.owns(&runner.key().1))),
+            Err(problems) => return Err(AthenaError::Params { strategy, problems }),
         }
+        books.push((strategy, settings.kind().table(), settings.values().clone()));
     }
-    runners.retain(|runner| shard.owns(&runner.key().1));
     if runners.is_empty() {
         warn!(%shard, "none of the instruments belongs to this athena");
     }

@@ -1,10 +1,9 @@
 //! The engine: events in, effects out. It owns the strategies, the view of the desk, and the gate between them and the stream.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
+use super::audience::Audience;
 use super::authority::{Authority, Heard};
 use super::event::{Effect, Emission, Event, Refusal};
 use super::intent::{intent, skip_identity};
@@ -16,8 +15,8 @@ use super::window::{ChunkDoc, Gap};
 use super::wishes::{News, Wishes};
 use crate::domain::params::RISK;
 use crate::domain::{
-    ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip, StrategyId, StrategyState, Symbol,
-    Timestamp, TradeEvent, TradingState,
+    Market, ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip, StrategyId, StrategyState,
+    Symbol, Timestamp, TradeEvent, TradingState,
 };
 use crate::risk::{Group, Limits, Recent, RiskGate, RiskView};
 
@@ -85,9 +84,7 @@ impl Slot {
 pub struct Engine {
     gate: RiskGate,
     slots: Vec<Slot>,
-    /// The slots that watch an instrument: a tick costs the same however many others there are.
-    watching: HashMap<Symbol, Arc<[usize]>>,
-    everyone: Arc<[usize]>,
+    audience: Audience,
     markets: Markets,
     account: Account,
     standing: Standing,
@@ -100,14 +97,9 @@ impl Engine {
     #[must_use]
     pub fn new(strategies: Vec<Box<dyn Runner>>, limits: Limits) -> Self {
         let slots: Vec<_> = strategies.into_iter().map(Slot::new).collect();
-        let mut watching = HashMap::<Symbol, Vec<usize>>::new();
-        for (index, slot) in slots.iter().enumerate() {
-            watching.entry(slot.runner.key().1).or_default().push(index);
-        }
         Self {
             gate: RiskGate::new(limits),
-            everyone: (0..slots.len()).collect(),
-            watching: watching.into_iter().map(|(symbol, slots)| (symbol, slots.into())).collect(),
+            audience: Audience::new(runners(&slots)),
             slots,
             markets: Markets::default(),
             account: Account::default(),
@@ -120,12 +112,7 @@ impl Engine {
     /// Takes an event; what is to be done is added to `effects`.
     pub fn on_event(&mut self, event: &Event, now: Timestamp, effects: &mut Vec<Effect>) {
         self.fold(event, now);
-        let concerned = match event {
-            Event::Tick(tick) => self.watching.get(&tick.symbol),
-            _ => Some(&self.everyone),
-        };
-        let Some(concerned) = concerned.map(Arc::clone) else { return };
-        for index in concerned.iter().copied() {
+        for index in self.audience.of(event).iter().copied() {
             self.account.refresh(&self.markets, now);
             let desk = desk(&self.markets, &self.account, &self.gate);
             let state = self.trading_state(now);
@@ -152,8 +139,8 @@ impl Engine {
             Event::Tick(_) | Event::Weather(_) => {}
             Event::Polymarket(PolymarketData::Book(book)) => self.markets.put_book(book),
             Event::Polymarket(PolymarketData::Market(market)) => {
-                self.markets.put_market(market);
-                self.markets.purge(now);
+                self.describe(market);
+                self.purge(now);
             }
             Event::Trade { boot, seq, event } => {
                 match event.as_ref() {
@@ -185,8 +172,22 @@ impl Engine {
             Event::LatchAbsent => self.standing.readable(),
             Event::LatchUnreadable(why) => self.standing.unreadable(why),
             Event::Gap => self.markets.forget_books(),
-            Event::Timer => self.markets.purge(now),
+            Event::Timer => self.purge(now),
         }
+    }
+
+    fn describe(&mut self, market: &Market) {
+        let described = |known: &Market| known.slug == market.slug && known.question == market.question;
+        let known = self.markets.market(&market.market).is_some_and(described);
+        self.markets.put_market(market);
+        if !known && self.markets.market(&market.market).is_some() {
+            self.audience.describe(market, runners(&self.slots));
+        }
+    }
+
+    fn purge(&mut self, now: Timestamp) {
+        self.markets.purge(now);
+        self.audience.forget(&self.markets);
     }
 
     /// Hermes has other limits in force: the gate goes by them from the next wish on.
@@ -227,7 +228,7 @@ impl Engine {
         let rationale = Rationale { params, ..wish.signal.rationale };
         match self.gate.check(intent, &view, now) {
             Ok(approved) => {
-                self.account.reserve(approved.inner());
+                self.account.approved(approved.inner(), &self.markets);
                 self.recent.note(approved.inner(), now);
                 Effect::Emit(Box::new(Emission { approved, rationale }))
             }
@@ -340,7 +341,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), String> {
         let of_key = |index: &&usize| self.slots[**index].runner.key().0 == key.0;
-        match self.watching.get(&key.1).and_then(|slots| slots.iter().find(of_key)) {
+        match self.audience.watching(&key.1).iter().find(of_key) {
             Some(index) => self.slots[*index].runner.restore(kept, chunks, now),
             None => Err(format!("no strategy {} on {}", key.0, key.1)),
         }
@@ -351,6 +352,10 @@ impl Engine {
     pub const fn lost(&self) -> u64 {
         self.account.gaps() + self.markets.refused()
     }
+}
+
+fn runners(slots: &[Slot]) -> impl Iterator<Item = &dyn Runner> {
+    slots.iter().map(|slot| slot.runner.as_ref())
 }
 
 fn desk<'a>(markets: &'a Markets, account: &'a Account, gate: &RiskGate) -> Desk<'a> {

@@ -68,5 +68,6 @@ mod tests {
         let mut market = market();
         market.fee = FeeSchedule { rate: dec!(0.07), exponent: 1 };
         assert_eq!(edge(dec!(0.6), Price(dec!(0.5)), Size(dec!(20)), &market), dec!(0.0825));
+        assert_eq!(sale_edge(dec!(0.4), Price(dec!(0.5)), Size(dec!(20)), &market), dec!(0.0825));
     }
 }

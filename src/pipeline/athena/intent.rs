@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::strategy::{Cause, Wish};
 use crate::domain::{IntentId, OrderIntent, Side, StrategyId, TimeInForce, Timestamp};
 
-/// The intent of a wish. `closes_at` bounds how long it may rest.
+/// The intent of a wish. `closes_at` bounds how long it may rest, unless the market takes orders beyond it.
 pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now: Timestamp) -> OrderIntent {
     let (signal, cause) = (&wish.signal, &wish.cause);
     let rest_until = now.plus(wish.rest_for);
@@ -24,7 +24,7 @@ pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now:
         tick_received_at: cause.received_at,
         created_at: now,
         deadline: cause.received_at.plus(wish.send_within),
-        rest_until: closes_at.map_or(rest_until, |at| rest_until.min(at)),
+        rest_until: closes_at.filter(|at| *at > now).map_or(rest_until, |at| rest_until.min(at)),
         epoch,
         attempt: 1,
     }
@@ -86,6 +86,7 @@ mod tests {
                     source: "BTC/USD".into(),
                     change: Decimal::ZERO,
                     threshold: Decimal::ZERO,
+                    measure: crate::domain::Measure::Relative,
                     window_ms: 15_000,
                     window_ticks: 10,
                     first: Price::ZERO,

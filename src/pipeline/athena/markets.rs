@@ -72,18 +72,26 @@ impl Markets {
         }
     }
 
-    /// Forgets markets that closed a while ago, with their books.
+    /// Forgets markets that closed a while ago, with their books; not those that take orders beyond the end that they name.
     pub fn purge(&mut self, now: Timestamp) {
-        self.listed.retain(|listed| listed.market.closes_at.is_none_or(|at| now.since(at) <= KEEP_CLOSED));
+        let lately = |at: Timestamp| now.since(at) <= KEEP_CLOSED;
+        self.listed.retain(|listed| {
+            let trades = || listed.books.iter().flatten().any(|book| lately(book.known_at()));
+            listed.market.closes_at.is_none_or(lately) || (listed.market.accepting_orders && trades())
+        });
     }
 
-    /// The market that the selector means now: begun, not closed, the latest begun.
+    /// The market that the selector means now: begun, not closed, the latest begun. A fixed one is closed when it takes no orders,
+    /// whatever end it names; of rolling ones the next takes its place at that end.
     #[must_use]
     pub fn current(&self, selector: &Selector, now: Timestamp) -> Option<&Market> {
         self.listed
             .iter()
             .map(|listed| &listed.market)
-            .filter(|market| market.closes_at.is_none_or(|at| now < at))
+            .filter(|market| {
+                let fixed = matches!(selector, Selector::Fixed(_));
+                market.closes_at.is_none_or(|at| now < at) || (fixed && market.accepting_orders)
+            })
             .filter_map(|market| Some((selector.start_of(market)?, market)))
             .filter(|(start, _)| *start <= now)
             .max_by_key(|(start, _)| *start)
@@ -180,6 +188,24 @@ mod tests {
         assert!(markets.is_empty());
         markets.put_market(&market());
         assert!(markets.is_empty(), "an older description that comes late");
+    }
+
+    #[test]
+    fn a_fixed_market_that_takes_orders_beyond_its_named_end_stays_as_long_as_its_books_are_told() {
+        let mut markets = Markets::default();
+        markets.put_market(&market());
+        let (fixed, late) = (Selector::new("btc-updown-5m-1795348800"), Timestamp::from_secs(START + 3_600));
+        markets.put_book(&book("up", "0.40", "0.60", late));
+        markets.purge(late);
+        assert!(markets.current(&fixed, late).is_some());
+        assert!(markets.current(&Selector::new("btc-updown-5m-{start}"), late).is_none());
+        markets.purge(late.plus(KEEP_CLOSED * 2));
+        assert!(markets.is_empty());
+        markets.put_market(&Market { accepting_orders: false, ..market() });
+        markets.put_book(&book("up", "0.40", "0.60", late));
+        assert!(markets.current(&fixed, late).is_none());
+        markets.purge(late);
+        assert!(markets.is_empty());
     }
 
     #[test]

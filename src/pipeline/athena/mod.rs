@@ -6,6 +6,7 @@
 //! Invariant: the same events at the same times give the same effects, intent ids included.
 
 mod account;
+mod audience;
 mod authority;
 mod daemon;
 mod engine;

@@ -14,18 +14,17 @@ use super::updown::{self, LastWish, Obstacle, Terms, View, figure, percent, whol
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{ParamKind, Size, StrategyState, Symbol, Timestamp};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp, text};
 
 parameters! {
     /// Thresholds of crypto momentum.
     pub struct MomentumParams {
-        /// The pair that is watched.
-        symbol: Symbol = ParamKind::Pair, "symbol", "";
-        /// The market that is traded: a slug, or a rolling pattern such as `btc-updown-5m-{start}`.
-        market: String = ParamKind::Market, "market", "";
+        /// The pairs that are watched, and the market that is traded on each: a slug, or a rolling pattern such as
+        /// `btc-updown-5m-{start}`.
+        on: Instruments = ParamKind::Instruments, "on", "";
         /// Length of the rolling window.
         window: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "window_s", "s";
-        /// Relative change over the window that makes a signal, either way.
+        /// Relative change over the window that makes a signal, either way; 0.0005 is usual.
         threshold: Decimal = ParamKind::Decimal { low: "0.00001", high: "0.5" }, "threshold", "";
         /// Fewest ticks that the window must hold.
         min_ticks: usize = ParamKind::Integer { low: 2, high: 10_000 }, "min_ticks", "ticks";
@@ -38,7 +37,8 @@ parameters! {
         hysteresis: Decimal = ParamKind::Decimal { low: "0", high: "1" }, "hysteresis", "of threshold";
         /// How much of the move is expected to be repeated until the close. With the volatility this makes the fair value.
         persistence: Decimal = ParamKind::Decimal { low: "0", high: "10" }, "persistence", "of the move";
-        /// What fair value must exceed price and fee by for a buy, as a price difference. Below zero it buys at a loss to itself.
+        /// What fair value must exceed price and fee by for a buy, and a bid fair value and fee by for a sale, as a price difference. Below
+        /// zero it trades at a loss to itself.
         min_edge: Decimal = ParamKind::Decimal { low: "-1", high: "1" }, "min_edge", "price";
         /// Shares per signal.
         size: Size = ParamKind::Decimal { low: "0.01", high: "1000000000" }, "size", "shares";
@@ -60,6 +60,7 @@ pub struct Momentum;
 /// What it remembers.
 #[derive(Debug)]
 pub struct State {
+    instrument: Instrument,
     selector: Selector,
     window: Window,
     last_wish: LastWish,
@@ -75,11 +76,10 @@ pub struct Saved {
 }
 
 impl MomentumParams {
-    const fn terms(&self) -> Terms<'_> {
+    const fn terms<'a>(&self, instrument: &'a Instrument) -> Terms<'a> {
         Terms {
             strategy: Momentum::NAME,
-            symbol: &self.symbol,
-            pattern: self.market.as_str(),
+            instrument,
             span: self.window,
             min_ticks: self.min_ticks,
             min_volume: self.min_volume,
@@ -104,10 +104,9 @@ impl Strategy for Momentum {
 
     fn defaults() -> MomentumParams {
         MomentumParams {
-            symbol: Symbol::new("BTC/USD"),
-            market: "btc-updown-5m-{start}".to_owned(),
+            on: Instruments::one("BTC/USD", "btc-updown-5m-{start}"),
             window: Duration::from_secs(15),
-            threshold: dec!(0.0001),
+            threshold: dec!(0.0005),
             min_ticks: 10,
             min_volume: Size(dec!(0.001)),
             cooldown: Duration::from_secs(5),
@@ -122,13 +121,19 @@ impl Strategy for Momentum {
         }
     }
 
-    fn source(params: &MomentumParams) -> Symbol {
-        params.symbol.clone()
+    /// The recording that it plays is calm: it would seldom move by the usual threshold.
+    fn embedded() -> MomentumParams {
+        MomentumParams { threshold: dec!(0.0001), ..Self::defaults() }
     }
 
-    fn start(params: &MomentumParams) -> State {
+    fn instruments(params: &MomentumParams) -> Vec<Instrument> {
+        params.on.iter().cloned().collect()
+    }
+
+    fn start(params: &MomentumParams, instrument: &Instrument) -> State {
         State {
-            selector: Selector::new(&params.market),
+            instrument: instrument.clone(),
+            selector: Selector::new(&instrument.market),
             window: Window::new(params.window, params.min_ticks),
             last_wish: LastWish::default(),
             spent: None,
@@ -143,7 +148,7 @@ impl Strategy for Momentum {
         now: Timestamp,
         wishes: &mut Wishes,
     ) {
-        let Some(trade) = updown::trade(event, &params.symbol) else { return };
+        let Some(trade) = updown::trade(event, &state.instrument.symbol) else { return };
         let market = desk.markets.current(&state.selector, now);
         if let Some(opens_at) = market.and_then(|market| state.selector.start_of(market)) {
             state.window.keep_from(opens_at);
@@ -156,8 +161,14 @@ impl Strategy for Momentum {
         }
         recover(state, params);
         let Some(direction) = state.window.crossing(params.threshold) else { return };
-        let view =
-            View { window: &state.window, market, wished_at: state.last_wish.at, terms: params.terms(), desk, now };
+        let view = View {
+            window: &state.window,
+            market,
+            wished_at: state.last_wish.at,
+            terms: params.terms(&state.instrument),
+            desk,
+            now,
+        };
         let change = state.window.change().unwrap_or_default();
         let drift = (change.abs() * params.persistence).to_f64();
         let decided = view.open_market().and_then(|market| {
@@ -168,7 +179,8 @@ impl Strategy for Momentum {
             view.choose(market, direction, drift)
         });
         let figures = || {
-            let crossed = format!("{} % (threshold {} %)", percent(change), percent(params.threshold));
+            let threshold = params.threshold;
+            let crossed = text!("{} % (threshold {} %)", percent(change), percent(threshold));
             view.figures(figure("change", crossed), direction, drift, &trade.cause)
         };
         match decided {
@@ -193,16 +205,23 @@ impl Strategy for Momentum {
 
     fn report(state: &State, params: &MomentumParams, desk: &Desk<'_>, now: Timestamp) -> StrategyState {
         let market = desk.markets.current(&state.selector, now);
-        let view =
-            View { window: &state.window, market, wished_at: state.last_wish.at, terms: params.terms(), desk, now };
+        let view = View {
+            window: &state.window,
+            market,
+            wished_at: state.last_wish.at,
+            terms: params.terms(&state.instrument),
+            desk,
+            now,
+        };
         let waits = || state.spent.filter(|spent| state.window.crossing(params.threshold) == Some(*spent));
         let ready = view.ready().and_then(|()| waits().map_or(Ok(()), |spent| Err(Obstacle::Spent(spent))));
         StrategyState {
             strategy: Self::id(),
-            symbol: params.symbol.clone(),
+            symbol: state.instrument.symbol.clone(),
             slug: market.map(|market| market.slug.clone()),
             change: state.window.change().map(|change| change.round_dp(8)),
             threshold: params.threshold,
+            measure: Measure::Relative,
             window_ms: whole_millis(params.window),
             window_ticks: state.window.len() as u64,
             last: state.window.last().map(|sample| sample.price),

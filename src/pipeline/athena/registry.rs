@@ -7,8 +7,8 @@ use super::momentum::Momentum;
 use super::reversion::Reversion;
 use super::strategy::{Runner, Running, Strategy};
 use super::weather::Weather;
-use crate::domain::params::Params;
 use crate::domain::params::book::Values;
+use crate::domain::params::{Params, Table};
 use crate::domain::{ParamProblem, ParamSpec};
 
 /// All of them, in the order of `config.toml`.
@@ -16,15 +16,18 @@ pub const KINDS: [Kind; 3] = [Kind::of::<Momentum>(), Kind::of::<Reversion>(), K
 
 /// Something made of parameters, or everything that is wrong with them.
 type Made<T> = Result<T, Vec<ParamProblem>>;
+/// A strategy on each of its instruments.
+type Runners = Vec<Box<dyn Runner>>;
 
 /// A strategy without its types.
 #[derive(Clone, Copy)]
 pub struct Kind {
     name: &'static str,
     specs: &'static [ParamSpec],
-    defaults: fn() -> StrategySettings,
+    embedded: fn() -> StrategySettings,
     check: fn(&Values) -> Made<Values>,
-    runner: fn(&Values) -> Made<Box<dyn Runner>>,
+    runners: fn(&Values) -> Made<Runners>,
+    table: fn() -> Table,
 }
 
 impl Kind {
@@ -34,9 +37,10 @@ impl Kind {
         Self {
             name: S::NAME,
             specs: S::Params::TABLE,
-            defaults: || StrategySettings::of::<S>(S::ENABLED, &S::defaults()),
+            embedded: || StrategySettings::of::<S>(S::ENABLED, &S::embedded()),
             check: |values| S::Params::from_texts(values).map(|params| params.texts()),
-            runner: |values| Ok(Box::new(Running::<S>::new(S::Params::from_texts(values)?))),
+            runners: |values| Ok(Running::<S>::all(&S::Params::from_texts(values)?)),
+            table: Table::of::<S::Params>,
         }
     }
 
@@ -52,10 +56,16 @@ impl Kind {
         self.specs
     }
 
+    /// Its parameters, as a book judges them.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        (self.table)()
+    }
+
     /// As the embedded desk has it.
     #[must_use]
-    pub fn defaults(&self) -> StrategySettings {
-        (self.defaults)()
+    pub fn embedded(&self) -> StrategySettings {
+        (self.embedded)()
     }
 
     /// With these parameters.
@@ -100,12 +110,12 @@ impl StrategySettings {
         &self.values
     }
 
-    /// The strategy before its first event.
+    /// The strategy before its first event, on each of its instruments.
     ///
     /// # Errors
     /// Everything that is wrong with the parameters.
-    pub(super) fn runner(&self) -> Result<Box<dyn Runner>, Vec<ParamProblem>> {
-        (self.kind.runner)(&self.values)
+    pub(super) fn runners(&self) -> Result<Runners, Vec<ParamProblem>> {
+        (self.kind.runners)(&self.values)
     }
 }
 
@@ -140,18 +150,18 @@ mod tests {
     use crate::domain::params::RISK;
 
     #[test]
-    fn every_strategy_has_a_name_of_its_own_and_starts_with_its_defaults() {
+    fn every_strategy_has_a_name_of_its_own_and_starts_as_the_embedded_desk_has_it() {
         let names: std::collections::BTreeSet<_> = KINDS.iter().map(Kind::name).collect();
         assert_eq!(names.len(), KINDS.len());
         assert!(!names.contains(RISK), "the limits have that name");
         for kind in KINDS {
-            let defaults = kind.defaults();
-            let runner = defaults.runner().expect("its own defaults fit");
+            let settings = kind.embedded();
+            let runners = settings.runners().expect("its own parameters fit");
+            let [runner] = &runners[..] else { panic!("one instrument was expected: {runners:?}") };
             assert_eq!(runner.key().0.as_str(), kind.name());
-            assert_eq!(runner.values(), *defaults.values());
-            let table: crate::domain::params::Table = runner.table();
+            assert_eq!(runner.values(), *settings.values());
             assert_eq!(
-                table.names().collect::<Vec<_>>(),
+                kind.table().names().collect::<Vec<_>>(),
                 kind.specs().iter().map(|spec| spec.name).collect::<Vec<_>>()
             );
         }
@@ -160,7 +170,7 @@ mod tests {
     #[test]
     fn wrong_parameters_are_named() {
         let kind = Kind::of::<Momentum>();
-        let mut values = kind.defaults().values().clone();
+        let mut values = kind.embedded().values().clone();
         values.insert("size".into(), "lots".into());
         let problems = kind.settings(true, &values).expect_err("no number");
         assert_eq!(problems[0].name, "size");

@@ -14,15 +14,14 @@ use super::updown::{self, LastWish, Terms, View, figure, percent, whole_millis};
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{ParamKind, Size, StrategyState, Symbol, Timestamp};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp, text};
 
 parameters! {
     /// Thresholds of mean reversion.
     pub struct ReversionParams {
-        /// The pair that is watched.
-        symbol: Symbol = ParamKind::Pair, "symbol", "";
-        /// The market that is traded: a slug, or a rolling pattern such as `btc-updown-5m-{start}`.
-        market: String = ParamKind::Market, "market", "";
+        /// The pairs that are watched, and the market that is traded on each: a slug, or a rolling pattern such as
+        /// `btc-updown-5m-{start}`.
+        on: Instruments = ParamKind::Instruments, "on", "";
         /// Length of the rolling window.
         window: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "window_s", "s";
         /// How many deviations the move over the window must be away from none: 1 is what the window's own volatility makes usual.
@@ -37,7 +36,8 @@ parameters! {
         cooldown: Duration = ParamKind::Seconds { low: 0, high: 3_600 }, "cooldown_s", "s";
         /// How much of the move is expected to be undone until the close. With the volatility this makes the fair value.
         reversion: Decimal = ParamKind::Decimal { low: "0", high: "1" }, "reversion", "of the move";
-        /// What fair value must exceed price and fee by for a buy, as a price difference. Below zero it buys at a loss to itself.
+        /// What fair value must exceed price and fee by for a buy, and a bid fair value and fee by for a sale, as a price difference. Below
+        /// zero it trades at a loss to itself.
         min_edge: Decimal = ParamKind::Decimal { low: "-1", high: "1" }, "min_edge", "price";
         /// Shares per signal.
         size: Size = ParamKind::Decimal { low: "0.01", high: "1000000000" }, "size", "shares";
@@ -59,6 +59,7 @@ pub struct Reversion;
 /// What it remembers.
 #[derive(Debug)]
 pub struct State {
+    instrument: Instrument,
     selector: Selector,
     window: Window,
     last_wish: LastWish,
@@ -71,11 +72,10 @@ pub struct Saved {
 }
 
 impl ReversionParams {
-    const fn terms(&self) -> Terms<'_> {
+    const fn terms<'a>(&self, instrument: &'a Instrument) -> Terms<'a> {
         Terms {
             strategy: Reversion::NAME,
-            symbol: &self.symbol,
-            pattern: self.market.as_str(),
+            instrument,
             span: self.window,
             min_ticks: self.min_ticks,
             min_volume: self.min_volume,
@@ -99,8 +99,7 @@ impl Strategy for Reversion {
 
     fn defaults() -> ReversionParams {
         ReversionParams {
-            symbol: Symbol::new("BTC/USD"),
-            market: "btc-updown-5m-{start}".to_owned(),
+            on: Instruments::one("BTC/USD", "btc-updown-5m-{start}"),
             window: Duration::from_secs(30),
             deviations: dec!(2),
             min_change: dec!(0.0002),
@@ -117,13 +116,14 @@ impl Strategy for Reversion {
         }
     }
 
-    fn source(params: &ReversionParams) -> Symbol {
-        params.symbol.clone()
+    fn instruments(params: &ReversionParams) -> Vec<Instrument> {
+        params.on.iter().cloned().collect()
     }
 
-    fn start(params: &ReversionParams) -> State {
+    fn start(params: &ReversionParams, instrument: &Instrument) -> State {
         State {
-            selector: Selector::new(&params.market),
+            instrument: instrument.clone(),
+            selector: Selector::new(&instrument.market),
             window: Window::new(params.window, params.min_ticks),
             last_wish: LastWish::default(),
         }
@@ -137,7 +137,7 @@ impl Strategy for Reversion {
         now: Timestamp,
         wishes: &mut Wishes,
     ) {
-        let Some(trade) = updown::trade(event, &params.symbol) else { return };
+        let Some(trade) = updown::trade(event, &state.instrument.symbol) else { return };
         let market = desk.markets.current(&state.selector, now);
         if let Some(opens_at) = market.and_then(|market| state.selector.start_of(market)) {
             state.window.keep_from(opens_at);
@@ -152,7 +152,7 @@ impl Strategy for Reversion {
             Direction::Down => Direction::Up,
         };
         let wished_at = state.last_wish.at;
-        let view = View { window: &state.window, market, wished_at, terms: params.terms(), desk, now };
+        let view = View { window: &state.window, market, wished_at, terms: params.terms(&state.instrument), desk, now };
         let change = state.window.change().unwrap_or_default();
         let drift = (change.abs() * params.reversion).to_f64();
         let decided = view.open_market().and_then(|market| {
@@ -160,7 +160,8 @@ impl Strategy for Reversion {
             view.choose(market, direction, drift)
         });
         let figures = || {
-            let crossed = format!("{stretch} deviations (at least {}), {} %", params.deviations, percent(change));
+            let least = params.deviations;
+            let crossed = text!("{stretch} deviations (at least {least}), {} %", percent(change));
             view.figures(figure("stretch", crossed), direction, drift, &trade.cause)
         };
         match decided {
@@ -182,13 +183,14 @@ impl Strategy for Reversion {
     fn report(state: &State, params: &ReversionParams, desk: &Desk<'_>, now: Timestamp) -> StrategyState {
         let market = desk.markets.current(&state.selector, now);
         let wished_at = state.last_wish.at;
-        let view = View { window: &state.window, market, wished_at, terms: params.terms(), desk, now };
+        let view = View { window: &state.window, market, wished_at, terms: params.terms(&state.instrument), desk, now };
         StrategyState {
             strategy: Self::id(),
-            symbol: params.symbol.clone(),
+            symbol: state.instrument.symbol.clone(),
             slug: market.map(|market| market.slug.clone()),
             change: state.window.change().map(|change| change.round_dp(8)),
             threshold: params.min_change,
+            measure: Measure::Relative,
             window_ms: whole_millis(params.window),
             window_ticks: state.window.len() as u64,
             last: state.window.last().map(|sample| sample.price),

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rust_decimal::{Decimal, dec};
 
-use super::{Effect, Engine, Event, Momentum, MomentumParams, Runner, Running};
+use super::{Effect, Engine, Event, Momentum, MomentumParams, Running};
 use crate::domain::{
-    EquityState, Exposure, Funds, HermesState, KillLatch, KillReport, KillState, Latency, Market, Mode, Order,
-    OrderCounts, Pnl, PolymarketData, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp, TradeEvent,
-    TradingState, Usd,
+    EquityState, Exposure, Funds, HermesState, Instruments, KillLatch, KillReport, KillState, Latency, Market, Mode,
+    Order, OrderCounts, Pnl, PolymarketData, Position, Price, Side, Size, Skip, Symbol, Tick, TickKind, Timestamp,
+    TradeEvent, TradingState, Usd,
 };
 use crate::risk::checks::bench;
 
@@ -22,8 +22,7 @@ pub(super) const OPENS: i64 = 1_795_348_800;
 
 pub(super) fn params() -> MomentumParams {
     MomentumParams {
-        symbol: Symbol::new("BTC/USD"),
-        market: "btc-updown-5m-{start}".into(),
+        on: Instruments::one("BTC/USD", "btc-updown-5m-{start}"),
         window: Duration::from_secs(15),
         threshold: dec!(0.0001),
         min_ticks: 10,
@@ -90,6 +89,7 @@ pub(super) fn hermes(seq: u64, at: Timestamp) -> HermesState {
         fencing_token: None,
         venue_skew_ms: None,
         bus_concerns: Vec::new(),
+        limit_concerns: Vec::new(),
         tick_to_order: Latency::default(),
     }
 }
@@ -118,9 +118,8 @@ impl Scene {
     /// A minute into the market, with both books fresh, Hermes active and nothing held.
     pub(super) fn new() -> Self {
         let now = Timestamp::from_secs(OPENS + 60);
-        let runner: Box<dyn Runner> = Box::new(Running::<Momentum>::new(params()));
         let mut scene = Self {
-            engine: Engine::new(vec![runner], bench::limits()),
+            engine: Engine::new(Running::<Momentum>::all(&params()), bench::limits()),
             now,
             trades: 0,
             start: OPENS,
@@ -165,7 +164,9 @@ impl Scene {
 
     pub(super) fn hold(&mut self, outcome: &str, size: &str) {
         let token = format!("{outcome}-{}", self.start);
-        self.hermes.positions.push(bench::position(&token, size, "0.50"));
+        let position = bench::position(&token, size, "0.50");
+        let parts = vec![bench::part(self.engine.params()[0].strategy.as_str(), position.size, Usd::ZERO)];
+        self.hermes.positions.push(Position { parts, ..position });
         self.refresh();
     }
 

@@ -13,9 +13,10 @@ use super::kept::{KeptState, SavedState};
 use super::markets::Markets;
 use super::window::{ChunkDoc, Gap, Window};
 use super::wishes::Wishes;
-use crate::domain::params::{Params, Table};
+use crate::domain::params::Params;
 use crate::domain::{
-    Book, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp, TokenId,
+    Book, Instrument, Market, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp,
+    TokenId,
 };
 use crate::risk::Holdings;
 
@@ -88,16 +89,29 @@ pub trait Strategy: 'static {
         StrategyId::new(Self::NAME)
     }
 
-    /// Its parameters on the embedded desk.
+    /// Its usual parameters.
     fn defaults() -> Self::Params;
 
-    /// The instrument that it watches.
-    fn source(params: &Self::Params) -> Symbol;
+    /// Its parameters on the embedded desk: those of `config.toml`.
+    #[must_use]
+    fn embedded() -> Self::Params {
+        Self::defaults()
+    }
 
-    /// Its state before the first event.
-    fn start(params: &Self::Params) -> Self::State;
+    /// What it watches and trades. Each has a state of its own; the parameters are the same for all.
+    fn instruments(params: &Self::Params) -> Vec<Instrument>;
 
-    /// Takes an event and adds what it wants, or why it skips a crossing, to `wishes`. Wishing starts its cool-down, whatever the gate
+    /// Its state on one of them before the first event.
+    fn start(params: &Self::Params, instrument: &Instrument) -> Self::State;
+
+    /// Whether descriptions and books of a market may by themselves lead to a wish: only then it is told of them. Asked when a market is
+    /// described, so what can change while it runs must not count. Without it, books are looked at when the instrument moves.
+    #[must_use]
+    fn follows(_params: &Self::Params, _market: &Market) -> bool {
+        false
+    }
+
+    /// Takes an event of its instrument or of a market that it follows, or one that concerns everybody, and adds what it wants, or why it skips a crossing, to `wishes`. Wishing starts its cool-down, whatever the gate
     /// says.
     fn on_event(
         state: &mut Self::State,
@@ -139,13 +153,13 @@ pub trait Strategy: 'static {
 pub trait Runner: fmt::Debug + Send {
     /// Name and instrument: under which its state is kept.
     fn key(&self) -> (StrategyId, Symbol);
+    /// See [`Strategy::follows`].
+    fn follows(&self, market: &Market) -> bool;
     /// See [`Strategy::on_event`].
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes);
-    /// Its parameter table.
-    fn table(&self) -> Table;
     /// Its parameters as text.
     fn values(&self) -> BTreeMap<String, String>;
-    /// Takes other parameters, all or none.
+    /// Takes other parameters, all or none; what is fixed stays its own.
     ///
     /// # Errors
     /// Everything that is wrong with them.
@@ -171,50 +185,51 @@ pub trait Runner: fmt::Debug + Send {
 
 /// Makes a [`Runner`] of any [`Strategy`].
 pub struct Running<S: Strategy> {
+    instrument: Instrument,
     params: S::Params,
     state: S::State,
 }
 
 impl<S: Strategy> fmt::Debug for Running<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("params", &self.params).field("state", &self.state).finish()
+        let Self { instrument, params, state } = self;
+        f.debug_struct("Running").field("instrument", instrument).field("params", params).field("state", state).finish()
     }
 }
 
 impl<S: Strategy> Running<S> {
-    /// A strategy before its first event.
+    /// A strategy before its first event, on each of its instruments.
     #[must_use]
-    pub fn new(params: S::Params) -> Self {
-        let state = S::start(&params);
-        Self { params, state }
+    pub fn all(params: &S::Params) -> Vec<Box<dyn Runner>> {
+        let on = |instrument| Box::new(Self::on(instrument, params.clone())) as Box<dyn Runner>;
+        S::instruments(params).into_iter().map(on).collect()
+    }
+
+    fn on(instrument: Instrument, params: S::Params) -> Self {
+        let state = S::start(&params, &instrument);
+        Self { instrument, params, state }
     }
 }
 
 impl<S: Strategy> Runner for Running<S> {
     fn key(&self) -> (StrategyId, Symbol) {
-        (S::id(), S::source(&self.params))
+        (S::id(), self.instrument.symbol.clone())
+    }
+
+    fn follows(&self, market: &Market) -> bool {
+        S::follows(&self.params, market)
     }
 
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes) {
         S::on_event(&mut self.state, event, &self.params, desk, now, wishes);
     }
 
-    fn table(&self) -> Table {
-        Table::of::<S::Params>()
-    }
-
     fn values(&self) -> BTreeMap<String, String> {
         self.params.texts()
     }
 
-    /// What is fixed stays its own: instruments of one strategy share everything else.
     fn set_params(&mut self, values: &BTreeMap<String, String>) -> Result<(), Vec<ParamProblem>> {
-        let mut values = values.clone();
-        let mut own = self.params.texts();
-        for spec in S::Params::TABLE.iter().filter(|spec| spec.is_fixed()) {
-            values.extend(own.remove_entry(spec.name));
-        }
-        self.params = S::Params::from_texts(&values)?;
+        self.params = self.params.retuned(values)?;
         S::retune(&mut self.state, &self.params);
         Ok(())
     }
@@ -234,7 +249,7 @@ impl<S: Strategy> Runner for Running<S> {
 
     fn restore(&mut self, kept: &KeptState, chunks: &[Option<ChunkDoc>], now: Timestamp) -> Result<(), String> {
         let saved = serde_json::from_str(kept.state.get()).map_err(|error| format!("it cannot be read: {error}"))?;
-        let mut state = S::start(&self.params);
+        let mut state = S::start(&self.params, &self.instrument);
         match (S::window(&mut state), &kept.window) {
             (Some(window), Some(kept)) => window.restore(kept, chunks).map_err(|error| error.to_string())?,
             (None, None) => {}

@@ -1,5 +1,5 @@
 //! What strategies on an up/down market of a crypto pair have in common: they watch its trades in a rolling window, expect a direction,
-//! buy the outcome on that side, and sell shares of the other outcome first. Why they expect it is theirs.
+//! buy the outcome on that side, and sell shares of the other outcome first, each only for an edge. Why they expect it is theirs.
 
 mod figures;
 
@@ -15,7 +15,8 @@ use super::strategy::{Cause, Desk, Wish};
 use super::window::{Direction, Sample, Window};
 use super::wishes::Skipped;
 use crate::domain::{
-    Figure, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol, TickKind, Timestamp,
+    Book, Figure, Instrument, Market, Measure, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol,
+    TickKind, Timestamp,
 };
 
 /// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
@@ -27,9 +28,8 @@ pub(super) const SIZE_DECIMALS: u32 = 2;
 /// The parameters that they share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms<'a> {
-    pub(super) strategy: &'a str,
-    pub(super) symbol: &'a Symbol,
-    pub(super) pattern: &'a str,
+    pub(super) strategy: &'static str,
+    pub(super) instrument: &'a Instrument,
     pub(super) span: Duration,
     pub(super) min_ticks: usize,
     pub(super) min_volume: Size,
@@ -104,6 +104,7 @@ pub(super) enum Obstacle {
     NobodyOn(Side),
     NoFairValue,
     NoEdge {
+        side: Side,
         edge: Decimal,
         least: Decimal,
     },
@@ -126,7 +127,8 @@ impl Obstacle {
             Self::NoFreshBook => "no_fresh_book",
             Self::NobodyOn(_) => "one_sided_book",
             Self::NoFairValue => "no_fair_value",
-            Self::NoEdge { .. } => "no_edge",
+            Self::NoEdge { side: Side::Buy, .. } => "no_edge",
+            Self::NoEdge { side: Side::Sell, .. } => "no_edge_to_sell",
         }
     }
 }
@@ -153,7 +155,8 @@ impl fmt::Display for Obstacle {
             Self::NobodyOn(Side::Buy) => f.write_str("nobody buys"),
             Self::NobodyOn(Side::Sell) => f.write_str("nobody sells"),
             Self::NoFairValue => f.write_str("no fair value: a two-sided book and a moving price are needed"),
-            Self::NoEdge { edge, least } => write!(f, "edge {edge} is below {least}"),
+            Self::NoEdge { side: Side::Buy, edge, least } => write!(f, "edge {edge} is below {least}"),
+            Self::NoEdge { side: Side::Sell, edge, least } => write!(f, "edge {edge} of a sale is below {least}"),
         }
     }
 }
@@ -185,12 +188,21 @@ pub(super) struct Choice<'a> {
     pub(super) market: &'a Market,
     pub(super) outcome: &'a OutcomeToken,
     pub(super) side: Side,
+    pub(super) offer: Offer,
+}
+
+/// What an outcome can be bought or sold for, and what that is worth.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
     pub(super) size: Size,
+    /// The worst price that is still taken.
     pub(super) price: Price,
     /// The best price of the book that it was priced against.
     pub(super) reference: Price,
-    /// What the outcome that is bought is worth, and what of that price and fee leave.
-    pub(super) fair: Option<(Decimal, Decimal)>,
+    /// What a share of the outcome is worth.
+    pub(super) fair: Decimal,
+    /// What the worst price leaves of that after the taker's fee; for a sale, what it brings beyond it.
+    pub(super) edge: Decimal,
 }
 
 impl fmt::Display for Choice<'_> {
@@ -199,12 +211,10 @@ impl fmt::Display for Choice<'_> {
             Side::Buy => "asked",
             Side::Sell => "bid",
         };
-        let (side, size, outcome) = (self.side, self.size, &self.outcome.outcome);
-        write!(f, "{side} {size} {outcome} at {} or better, {against} {}", self.price, self.reference)?;
-        if let Some((fair, edge)) = self.fair {
-            write!(f, ", worth {fair}, edge {}", edge.round_dp(4))?;
-        }
-        Ok(())
+        let (side, outcome) = (self.side, &self.outcome.outcome);
+        let Offer { size, price, reference, fair, edge } = self.offer;
+        write!(f, "{side} {size} {outcome} at {price} or better, {against} {reference}")?;
+        write!(f, ", worth {fair}, edge {}", edge.round_dp(4))
     }
 }
 
@@ -229,7 +239,7 @@ impl<'a> View<'a> {
                 return Err(Obstacle::CoolingDown { left: terms.cooldown.saturating_sub(since) });
             }
         }
-        let market = self.market.ok_or_else(|| Obstacle::NoMarket { pattern: terms.pattern.to_owned() })?;
+        let market = self.market.ok_or_else(|| Obstacle::NoMarket { pattern: terms.instrument.market.clone() })?;
         if !market.accepting_orders {
             return Err(Obstacle::NotAccepting);
         }
@@ -278,44 +288,61 @@ impl<'a> View<'a> {
     }
 
     /// What to do about a market whose price is expected to go on in `direction` by `drift`, relative. Shares of the other outcome are
-    /// sold first: that lowers what is at stake. Only without any is the outcome bought, and not shortly before the close, and only below
-    /// its fair value.
+    /// sold first: that lowers what is at stake. Only without any is the outcome bought, and not shortly before the close. Neither without
+    /// an edge over what the outcome is worth.
     pub(super) fn choose(
         &self,
         market: &'a Market,
         direction: Direction,
         drift: Option<f64>,
     ) -> Result<Choice<'a>, Obstacle> {
-        let terms = self.terms;
         let (wanted, other) = sides(market, direction);
-        let slippage = Price(terms.slippage);
-        let book = |outcome: &OutcomeToken| {
-            self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)
+        let (outcome, side, offer) = if self.free(other) >= market.min_size {
+            (other, Side::Sell, self.sale(market, other, drift)?)
+        } else {
+            self.before_cutoff(market)?;
+            (wanted, Side::Buy, self.purchase(market, wanted, drift)?)
         };
-        let free = self.desk.holdings.token(&other.token).sellable().floor_dp(SIZE_DECIMALS);
-        if free >= market.min_size {
-            let reference = book(other)?.best_bid().ok_or(Obstacle::NobodyOn(Side::Buy))?.price;
-            let price = (reference - slippage).ceil_to(market.tick_size);
-            let size = part_to_sell(free, terms.size, market.min_size);
-            return Ok(Choice { market, outcome: other, side: Side::Sell, size, price, reference, fair: None });
+        let (edge, least) = (offer.edge, self.terms.min_edge);
+        if edge < least {
+            return Err(Obstacle::NoEdge { side, edge: edge.round_dp(4), least });
         }
-        self.before_cutoff(market)?;
-        let reference = book(wanted)?.best_ask().ok_or(Obstacle::NobodyOn(Side::Sell))?.price;
-        let price = (reference + slippage).floor_to(market.tick_size);
+        Ok(Choice { market, outcome, side, offer })
+    }
+
+    /// Shares of an outcome that the strategy can sell, on the venue's grid.
+    fn free(&self, outcome: &OutcomeToken) -> Size {
+        self.desk.holdings.sellable_by(self.terms.strategy, &outcome.token).floor_dp(SIZE_DECIMALS)
+    }
+
+    fn book(&self, market: &Market, outcome: &OutcomeToken) -> Result<&'a Book, Obstacle> {
+        self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)
+    }
+
+    /// Buying an outcome that the price moves towards by `drift`.
+    fn purchase(&self, market: &Market, outcome: &OutcomeToken, drift: Option<f64>) -> Result<Offer, Obstacle> {
+        let (book, terms) = (self.book(market, outcome)?, self.terms);
+        let reference = book.best_ask().ok_or(Obstacle::NobodyOn(Side::Sell))?.price;
+        let price = (reference + Price(terms.slippage)).floor_to(market.tick_size);
         let size = terms.size.floor_dp(SIZE_DECIMALS);
-        let middle = book(wanted)?.mid().ok_or(Obstacle::NoFairValue)?;
-        let fair = self.fair(market, middle, drift).ok_or(Obstacle::NoFairValue)?;
-        let edge = fair::edge(fair, price, size, market);
-        if edge < terms.min_edge {
-            return Err(Obstacle::NoEdge { edge: edge.round_dp(4), least: terms.min_edge });
-        }
-        Ok(Choice { market, outcome: wanted, side: Side::Buy, size, price, reference, fair: Some((fair, edge)) })
+        let fair = self.fair(market, book, drift).ok_or(Obstacle::NoFairValue)?;
+        Ok(Offer { size, price, reference, fair, edge: fair::edge(fair, price, size, market) })
+    }
+
+    /// Selling what is held of an outcome that the price moves away from by `drift`.
+    fn sale(&self, market: &Market, outcome: &OutcomeToken, drift: Option<f64>) -> Result<Offer, Obstacle> {
+        let (book, terms) = (self.book(market, outcome)?, self.terms);
+        let reference = book.best_bid().ok_or(Obstacle::NobodyOn(Side::Buy))?.price;
+        let price = (reference - Price(terms.slippage)).ceil_to(market.tick_size);
+        let size = part_to_sell(self.free(outcome), terms.size, market.min_size);
+        let fair = self.fair(market, book, drift.map(|drift| -drift)).ok_or(Obstacle::NoFairValue)?;
+        Ok(Offer { size, price, reference, fair, edge: fair::sale_edge(fair, price, size, market) })
     }
 
     /// The book's own middle, shifted by the drift that is expected until the close.
-    fn fair(&self, market: &Market, middle: Price, drift: Option<f64>) -> Option<Decimal> {
+    fn fair(&self, market: &Market, book: &Book, drift: Option<f64>) -> Option<Decimal> {
         let left = market.closes_at.map_or(self.terms.span, |at| at.since(self.now));
-        fair::shifted(middle, drift?, self.window.volatility()?, left)
+        fair::shifted(book.mid()?, drift?, self.window.volatility()?, left)
     }
 
     /// The wish, with `told` as the beginning of its sentence.
@@ -329,17 +356,18 @@ impl<'a> View<'a> {
     ) -> Wish {
         let terms = self.terms;
         let rationale = Rationale {
-            source: terms.symbol.clone(),
+            source: terms.instrument.symbol.clone(),
             change: self.window.change().unwrap_or_default().round_dp(8),
             threshold,
+            measure: Measure::Relative,
             window_ms: whole_millis(terms.span),
             window_ticks: self.window.len() as u64,
             first: self.window.first().map_or(Price::ZERO, |sample| sample.price),
             last: cause.price,
-            reference: choice.reference,
-            fair: choice.fair.map(|(fair, _)| Price(fair)),
-            edge: choice.fair.map(|(_, edge)| Price(edge.round_dp(4))),
-            note: format!("{} {told}: {choice}", terms.symbol),
+            reference: choice.offer.reference,
+            fair: Some(Price(choice.offer.fair)),
+            edge: Some(Price(choice.offer.edge.round_dp(4))),
+            note: format!("{} {told}: {choice}", terms.instrument.symbol),
             params: 0,
             inputs,
         };
@@ -351,8 +379,8 @@ impl<'a> View<'a> {
                 token: choice.outcome.token.clone(),
                 outcome: choice.outcome.outcome.clone(),
                 side: choice.side,
-                size: choice.size,
-                price: choice.price,
+                size: choice.offer.size,
+                price: choice.offer.price,
                 rationale,
             },
             cause,

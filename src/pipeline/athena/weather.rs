@@ -22,8 +22,8 @@ use super::strategy::{Cause, Desk, Strategy};
 use super::wishes::{Skipped, Wishes};
 use crate::domain::params::{choice, parameters};
 use crate::domain::{
-    ForecastModel, Market, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId, StrategyState, Symbol,
-    TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
+    ForecastModel, Instrument, Market, Measure, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId,
+    StrategyState, Symbol, TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
 };
 
 /// A report that claims to be this much later than its receipt is not believed.
@@ -99,6 +99,14 @@ parameters! {
 }
 
 impl WeatherParams {
+    /// What makes a signal, and in what it is measured.
+    fn threshold(&self) -> (Decimal, Measure) {
+        match self.mode {
+            Mode::Edge => (self.min_edge, Measure::Probability),
+            Mode::Alert => (self.alert_at, self.unit.into()),
+        }
+    }
+
     /// Standard deviation of the error of a forecast for `lead` ahead.
     fn error(&self, lead: Duration) -> Decimal {
         let hours = Decimal::from(lead.as_secs()) / dec!(3600);
@@ -227,12 +235,16 @@ impl Strategy for Weather {
         }
     }
 
-    fn source(params: &WeatherParams) -> Symbol {
-        Symbol::new(params.station.as_str())
+    fn instruments(params: &WeatherParams) -> Vec<Instrument> {
+        vec![Instrument { symbol: source(params), market: params.event.clone() }]
     }
 
-    fn start(_params: &WeatherParams) -> Memory {
+    fn start(_params: &WeatherParams, _instrument: &Instrument) -> Memory {
         Memory::default()
+    }
+
+    fn follows(params: &WeatherParams, market: &Market) -> bool {
+        rung(&params.event, market).is_some()
     }
 
     fn on_event(
@@ -279,13 +291,15 @@ impl Strategy for Weather {
             Err((slug, _)) => slug.clone(),
         };
         let today = params.zone.day_of(now);
+        let (threshold, measure) = params.threshold();
         let high = state.outlook.high(today).map(|high| high.degrees(params.unit));
         StrategyState {
             strategy: Self::id(),
-            symbol: Self::source(params),
+            symbol: source(params),
             slug,
             change: None,
-            threshold: if params.mode == Mode::Edge { params.min_edge } else { params.alert_at },
+            threshold,
+            measure,
             window_ms: 0,
             window_ticks: state.outlook.reports(today),
             last: high.map(Price),
@@ -336,10 +350,14 @@ impl Memory {
     }
 }
 
+fn source(params: &WeatherParams) -> Symbol {
+    Symbol::new(params.station.as_str())
+}
+
 /// Whether the event may lead to a wish: the wish's cause, and the market that it is about when it is about one only.
 fn concern<'a>(event: &'a Event, params: &WeatherParams) -> Option<(Cause, Option<&'a crate::domain::MarketId>)> {
     let cause = |event_at, received_at, trade_id| Cause {
-        source: Weather::source(params),
+        source: source(params),
         event_at,
         received_at,
         trade_id,

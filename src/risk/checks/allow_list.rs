@@ -1,7 +1,7 @@
 //! Which markets may be traded at all.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use super::{unknown, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// The market's slug is on the list, or follows a pattern of it whose `{start}` stands for digits. By the description of the market,
@@ -9,9 +9,21 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let slug = view.market.map(|market| market.slug.as_str());
-    let passed = slug.is_some_and(|slug| limits.markets.iter().any(|pattern| fits(pattern, slug)));
-    let value = slug.map_or_else(|| format!("market {} is not known", intent.market), str::to_owned);
+    let passed = slug.is_some_and(|slug| lists(limits, slug));
+    let value = view.market.map_or_else(
+        || unknown(intent),
+        |market| {
+            let slug = market.slug.clone();
+            text!("{slug}")
+        },
+    );
     verdict(Control::AllowList, value, format!("one of {}", limits.markets.join(", ")), passed)
+}
+
+/// Whether the list has this market: by its slug, or as a pattern that is on the list itself.
+#[must_use]
+pub fn lists(limits: &Limits, market: &str) -> bool {
+    limits.markets.iter().any(|pattern| pattern == market || fits(pattern, market))
 }
 
 fn fits(pattern: &str, slug: &str) -> bool {
@@ -38,6 +50,14 @@ mod tests {
             bench.limits.markets = list.iter().map(|&pattern| pattern.to_owned()).collect();
             assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "{list:?}");
         }
+    }
+
+    #[test]
+    fn a_pattern_is_listed_as_it_is() {
+        let mut limits = Bench::new().limits;
+        limits.markets = vec!["btc-updown-5m-{start}".to_owned(), "eth-0".to_owned()];
+        assert!(lists(&limits, "btc-updown-5m-{start}") && lists(&limits, "btc-updown-5m-1795348800"));
+        assert!(!lists(&limits, "btc-updown-15m-{start}") && !lists(&limits, "eth-{start}"));
     }
 
     #[test]

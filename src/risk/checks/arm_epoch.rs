@@ -1,14 +1,15 @@
 //! The arm epoch that the intent was made in.
 
 use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// An intent is worthless in any epoch but its own: what was queued before a kill can never run after the next arming.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, _now: Timestamp) -> CheckResult {
     let passed = intent.epoch == view.epoch;
-    verdict(Control::ArmEpoch, format!("epoch {}", intent.epoch), format!("epoch {}", view.epoch), passed)
+    let (ours, theirs) = (view.epoch, intent.epoch);
+    verdict(Control::ArmEpoch, text!("epoch {theirs}"), text!("epoch {ours}"), passed)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! pUSD at the venue, and how much of it the exchange may take.
 
 use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp, Usd};
+use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp, Usd, text};
 use crate::risk::{Limits, RiskView};
 
 /// The buy with its taker fee and everything that open buys have reserved, at most what is free and allowed. Funds that are not
@@ -14,14 +14,13 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, _now: 
     let Some(funds) = view.funds else {
         return verdict(Control::Balance, "the balance is not known yet", "free pUSD for buys", false);
     };
-    let fee = view.market.map_or(Usd::ZERO, |market| market.fee.taker_fee(intent.price, intent.size));
-    let (cost, reserved) = (intent.price.notional(intent.size) + fee, view.holdings.reserved());
+    let (cost, reserved) = (view.cost(intent), view.holdings.reserved());
     let needed = cost + reserved;
     let shown = |amount: Usd| amount.decimal().normalize();
-    let value = format!("{} pUSD: {} with its fee, {} reserved", shown(needed), shown(cost), shown(reserved));
+    let value = text!("{} pUSD: {} with its fee, {} reserved", shown(needed), shown(cost), shown(reserved));
     let (limit, most) = match funds.allowance.filter(|allowance| *allowance < funds.free) {
-        Some(allowance) => (format!("{} pUSD allowed", shown(allowance)), allowance),
-        None => (format!("{} pUSD free", shown(funds.free)), funds.free),
+        Some(allowance) => (text!("{} pUSD allowed", shown(allowance)), allowance),
+        None => (text!("{} pUSD free", shown(funds.free)), funds.free),
     };
     verdict(Control::Balance, value, limit, needed <= most)
 }
@@ -38,8 +37,7 @@ mod tests {
         let mut bench = Bench::new();
         let fee = FeeSchedule { rate: dec!(0.07), exponent: 1 };
         bench.market = Some(Market { fee, ..market() });
-        bench.holdings.add_intent(&buy("0.50", "20"));
-        bench.holdings.charge(|_| Some(fee));
+        bench.reserve(&buy("0.50", "20"));
         bench.funds = Some(Funds { free, allowance });
         bench.run(check, &buy("0.50", "40"))
     }
@@ -51,10 +49,10 @@ mod tests {
         let less = needed - Usd(dec!(0.000001));
         assert!(run(needed, None).passed && run(needed, Some(needed)).passed);
         let poor = run(less, None);
-        assert_eq!((poor.passed, poor.limit.as_str()), (false, "31.049999 pUSD free"));
+        assert_eq!((poor.passed, &*poor.limit.to_string()), (false, "31.049999 pUSD free"));
         assert_eq!(poor.value, "31.05 pUSD: 20.7 with its fee, 10.35 reserved");
         let revoked = run(needed, Some(less));
-        assert_eq!((revoked.passed, revoked.limit.as_str()), (false, "31.049999 pUSD allowed"));
+        assert_eq!((revoked.passed, &*revoked.limit.to_string()), (false, "31.049999 pUSD allowed"));
     }
 
     #[test]

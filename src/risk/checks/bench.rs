@@ -6,8 +6,8 @@ use rust_decimal::dec;
 
 use super::Check;
 use crate::domain::{
-    Book, CheckResult, FeeSchedule, Funds, Level, Market, OrderIntent, OutcomeToken, Position, Price, Protocol, Side,
-    Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
+    Book, CheckResult, FeeSchedule, Funds, Level, Market, OrderIntent, OutcomeToken, Position, PositionPart, Price,
+    Protocol, Side, Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use crate::risk::{Equity, Group, Holdings, Limits, Recent, RiskView};
 
@@ -55,6 +55,11 @@ impl Bench {
         self.holdings.add_position(&position(token, size, avg_price));
     }
 
+    /// Counts an intent that is on its way, by what the market charges.
+    pub(crate) fn reserve(&mut self, intent: &OrderIntent) {
+        self.holdings.add_intent(intent, self.market.as_ref().map_or(FeeSchedule::DEAREST, |market| market.fee));
+    }
+
     pub(crate) fn group(&self) -> Option<Group<'_>> {
         let market = self.market.as_ref()?;
         Group::of(market, &self.others.iter().chain([market]), &self.holdings)
@@ -90,6 +95,7 @@ pub(crate) fn limits() -> Limits {
         order_notional: Usd(dec!(100)),
         price_collar: dec!(0.05),
         position_cap: Size(dec!(200)),
+        market_cap: Size(dec!(300)),
         gross_exposure: Usd(dec!(500)),
         market_loss: Usd(dec!(300)),
         group_loss: Usd(dec!(300)),
@@ -120,6 +126,7 @@ pub(crate) fn wide() -> Limits {
         order_notional: Usd(most),
         price_collar: dec!(0.5),
         position_cap: Size(most),
+        market_cap: Size(most),
         gross_exposure: Usd(most),
         market_loss: Usd(most),
         group_loss: Usd(most),
@@ -157,6 +164,11 @@ pub(crate) fn market() -> Market {
     }
 }
 
+/// The same market with a taker fee of 0.07 times p (1 - p) a share.
+pub(crate) fn charging() -> Market {
+    Market { fee: FeeSchedule { rate: dec!(0.07), exponent: 1 }, ..market() }
+}
+
 pub(crate) fn book(token: &str, bid: &str, ask: &str, at: Timestamp) -> Book {
     let level = |price: &str| Level { price: price.parse().expect("a price"), size: Size(dec!(100)) };
     Book {
@@ -192,7 +204,20 @@ pub(crate) fn position(token: &str, size: &str, avg_price: &str) -> Position {
         realised_confirmed: Usd::ZERO,
         unrealised: None,
         fees: Usd::ZERO,
-        parts: Vec::new(),
+        parts: vec![part("momentum", shares, Usd::ZERO)],
+    }
+}
+
+/// A strategy's part in a position.
+pub(crate) fn part(strategy: &str, size: Size, at_stake: Usd) -> PositionPart {
+    PositionPart {
+        strategy: Some(strategy.into()),
+        size,
+        pending_buys: Size::ZERO,
+        at_stake,
+        avg_price: Price(dec!(0.50)),
+        realised: Usd::ZERO,
+        fees: Usd::ZERO,
     }
 }
 

@@ -1,7 +1,7 @@
 //! How close to its end a market may still be entered.
 
 use super::{is_reducing, millis, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// Time left until the market closes, at least the limit. A sale of shares held passes at any time; a market without a known end
@@ -10,8 +10,9 @@ use crate::risk::{Limits, RiskView};
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Timestamp) -> CheckResult {
     let left = view.market.and_then(|market| market.closes_at).map(|closes_at| closes_at.since(now));
     let within = left.is_none_or(|left| left >= limits.blackout);
-    let value = left.map_or_else(|| "no end is known".into(), |left| format!("{} before it closes", millis(left)));
-    let limit = format!("not within {} of its end", millis(limits.blackout));
+    let value = left.map_or_else(|| "no end is known".into(), |left| text!("{} before it closes", millis(left)));
+    let blackout = limits.blackout;
+    let limit = text!("not within {} of its end", millis(blackout));
     verdict(Control::Blackout, value, limit, within || is_reducing(intent, view))
 }
 

@@ -1,7 +1,7 @@
 //! Loss from the day's peak equity.
 
 use super::{is_reducing, of_equity, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// How far equity lies below the UTC day's peak, at most the limit. Equity that is not known denies. Neither holds back a
@@ -9,7 +9,8 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let (value, within) = of_equity(view, limits.daily_drawdown, |equity| equity.drawdown());
-    let limit = format!("{} pUSD below the day's peak", limits.daily_drawdown);
+    let most = limits.daily_drawdown;
+    let limit = text!("{most} pUSD below the day's peak");
     verdict(Control::DailyDrawdown, value, limit, within || is_reducing(intent, view))
 }
 
@@ -39,7 +40,7 @@ mod tests {
         bench.hold("up", "5", "0.50");
         bench.equity = Err("no mark of token 7");
         let denied = bench.run(check, &buy("0.50", "5"));
-        assert_eq!((denied.passed, denied.value.as_str()), (false, "equity is not known: no mark of token 7"));
+        assert_eq!((denied.passed, &*denied.value.to_string()), (false, "equity is not known: no mark of token 7"));
         assert!(bench.run(check, &sell("0.50", "5")).passed);
     }
 }

@@ -1,13 +1,14 @@
 //! The time by which the intent must be sent.
 
 use super::{millis, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// Passes until the deadline, itself included. Measured from the tick that caused the intent.
 #[must_use]
 pub fn check(intent: &OrderIntent, _view: &RiskView<'_>, _limits: &Limits, now: Timestamp) -> CheckResult {
-    let value = format!("{} after its tick", millis(now.since(intent.tick_received_at)));
+    let after = now.since(intent.tick_received_at);
+    let value = text!("{} after its tick", millis(after));
     let limit = millis(intent.deadline.since(intent.tick_received_at));
     verdict(Control::Deadline, value, limit, now <= intent.deadline)
 }
@@ -26,6 +27,6 @@ mod tests {
         bench.now = Timestamp::from_micros(intent.deadline.micros() + 1);
         let late = bench.run(check, &intent);
         assert!(!late.passed);
-        assert_eq!((late.value.as_str(), late.limit.as_str()), ("2000.001 ms after its tick", "2000 ms"));
+        assert_eq!((&*late.value.to_string(), &*late.limit.to_string()), ("2000.001 ms after its tick", "2000 ms"));
     }
 }

@@ -1,7 +1,7 @@
 //! The same order twice.
 
 use super::{millis, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// No other intent of the same strategy with the same token, side, price and size was let through within the limit: whoever wants
@@ -10,8 +10,9 @@ use crate::risk::{Limits, RiskView};
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Timestamp) -> CheckResult {
     let twin = view.recent.twin(intent, now);
     let passed = twin.is_none_or(|ago| ago >= limits.duplicate_within);
-    let value = twin.map_or_else(|| "no other like it".into(), |ago| format!("the same {} ago", millis(ago)));
-    verdict(Control::Duplicate, value, format!("none within {}", millis(limits.duplicate_within)), passed)
+    let value = twin.map_or_else(|| "no other like it".into(), |ago| text!("the same {} ago", millis(ago)));
+    let within = limits.duplicate_within;
+    verdict(Control::Duplicate, value, text!("none within {}", millis(within)), passed)
 }
 
 #[cfg(test)]

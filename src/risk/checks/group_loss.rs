@@ -1,22 +1,21 @@
-//! What the markets of one event can lose together in their worst outcome, open orders included.
+//! What the markets of one event can lose together in their worst outcome, open orders and fees included.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use super::{pusd, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// The group's worst loss after this intent, at most the limit. What adds nothing to it passes also beyond the limit. A market
 /// that is in no group has its own limit alone.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let limit = format!("{} pUSD", limits.group_loss);
+    let limit = pusd(limits.group_loss);
     let Some(group) = view.group else {
         return verdict(Control::GroupLoss, "in no event group", limit, true);
     };
-    let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
-    let loss = group.worst_loss(view.holdings, wanted);
+    let loss = group.worst_loss(view.holdings, Some(intent));
     let adds = loss > group.worst_loss(view.holdings, None);
-    let shown = loss.decimal().normalize();
-    let value = format!("{shown} pUSD in the worst outcome of {} known markets", group.len());
+    let markets = group.len();
+    let value = text!("{} in the worst outcome of {markets} known markets", pusd(loss));
     verdict(Control::GroupLoss, value, limit, loss <= limits.group_loss || !adds)
 }
 

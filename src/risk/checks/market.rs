@@ -1,27 +1,29 @@
 //! Whether the market is known, open and takes an order of this price and size.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, Market, OrderIntent, Timestamp};
+use super::{is_reducing, unknown, verdict};
+use crate::domain::{CheckResult, Control, Market, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
-/// Names the first thing that is wrong with the market or with the intent on it.
+/// Names the first thing that is wrong with the market or with the intent on it. The end that a market names is no proof that it takes
+/// no orders any more: from then on nothing is bought, and a sale of shares held passes as long as it does.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, now: Timestamp) -> CheckResult {
     let Some(market) = view.market else {
-        return verdict(Control::Market, format!("market {} is not known", intent.market), "a known market", false);
+        return verdict(Control::Market, unknown(intent), "a known market", false);
     };
-    match fault(intent, market, now) {
+    let (price, size, tick, least) = (intent.price, intent.size, market.tick_size, market.min_size);
+    match fault(intent, market, view, now) {
         Some((value, limit)) => verdict(Control::Market, value, limit, false),
         None => verdict(
             Control::Market,
-            format!("open, price {}, {} shares", intent.price, intent.size),
-            format!("open, tick {}, at least {} shares", market.tick_size, market.min_size),
+            text!("open, price {price}, {size} shares"),
+            text!("open, tick {tick}, at least {least} shares"),
             true,
         ),
     }
 }
 
-fn fault(intent: &OrderIntent, market: &Market, now: Timestamp) -> Option<(String, String)> {
+fn fault(intent: &OrderIntent, market: &Market, view: &RiskView<'_>, now: Timestamp) -> Option<(String, String)> {
     let slug = &market.slug;
     if market.market != intent.market || market.outcome_of(&intent.token).is_none() {
         return Some((format!("token {} of {}", intent.token, intent.market), format!("a token of {slug}")));
@@ -35,8 +37,8 @@ fn fault(intent: &OrderIntent, market: &Market, now: Timestamp) -> Option<(Strin
     if let Some(opens_at) = market.opens_at.filter(|at| now < *at) {
         return Some((format!("{now}"), format!("not before it opens at {opens_at}")));
     }
-    if let Some(closes_at) = market.closes_at.filter(|at| now >= *at) {
-        return Some((format!("{now}"), format!("before it closes at {closes_at}")));
+    if let Some(closes_at) = market.closes_at.filter(|at| now >= *at && !is_reducing(intent, view)) {
+        return Some((format!("{now}"), format!("before it closes at {closes_at}, or a sale of shares held")));
     }
     if !intent.price.is_on_tick(market.tick_size) {
         let tick = market.tick_size;
@@ -50,9 +52,11 @@ fn fault(intent: &OrderIntent, market: &Market, now: Timestamp) -> Option<(Strin
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::domain::{Price, TokenId};
-    use crate::risk::checks::bench::{Bench, buy};
+    use crate::risk::checks::bench::{Bench, buy, market, sell};
 
     fn passes(bench: &Bench, intent: &OrderIntent) -> bool {
         bench.run(check, intent).passed
@@ -89,6 +93,17 @@ mod tests {
             bench.now = Timestamp::from_micros(at);
             assert_eq!(passes(&bench, &buy("0.50", "5")), open, "at {at}");
         }
+    }
+
+    #[test]
+    fn beyond_its_named_end_what_is_held_is_sold_for_as_long_as_it_takes_orders() {
+        let mut bench = Bench::new();
+        bench.hold("up", "10", "0.50");
+        bench.now = market().closes_at.expect("closes").plus(Duration::from_hours(3));
+        assert!(passes(&bench, &sell("0.50", "10")) && !passes(&bench, &buy("0.50", "10")));
+        assert!(!passes(&bench, &sell("0.50", "10.01")), "more than is held");
+        bench.market = Some(Market { accepting_orders: false, ..market() });
+        assert!(!passes(&bench, &sell("0.50", "10")));
     }
 
     #[test]

@@ -1,22 +1,21 @@
-//! What one market can lose in its worst outcome, open orders included.
+//! What one market can lose in its worst outcome, open orders and fees included.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use super::{pusd, unknown, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView, worst_loss};
 
 /// The worst loss after this intent, at most the limit. What adds nothing to it, a hedge or a sale of shares that hedge nothing,
 /// passes also beyond the limit. Without the market its outcomes are not known, so nothing can be said and the intent is refused.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let limit = format!("{} pUSD", limits.market_loss);
+    let limit = pusd(limits.market_loss);
     let Some(market) = view.market else {
-        return verdict(Control::MarketLoss, format!("market {} is not known", intent.market), limit, false);
+        return verdict(Control::MarketLoss, unknown(intent), limit, false);
     };
-    let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
-    let loss = worst_loss(market, view.holdings, wanted);
+    let loss = worst_loss(market, view.holdings, Some(intent));
     let adds = loss > worst_loss(market, view.holdings, None);
     let passed = loss <= limits.market_loss || !adds;
-    verdict(Control::MarketLoss, format!("{} pUSD in the worst outcome", loss.decimal().normalize()), limit, passed)
+    verdict(Control::MarketLoss, text!("{} in the worst outcome", pusd(loss)), limit, passed)
 }
 
 #[cfg(test)]
@@ -25,16 +24,33 @@ mod tests {
 
     use super::*;
     use crate::domain::Usd;
-    use crate::risk::checks::bench::{Bench, buy, sell};
+    use crate::risk::checks::bench::{Bench, buy, charging, sell};
 
     #[test]
     fn the_limit_passes_and_a_cent_beyond_it_fails() {
         let mut bench = Bench::new();
         bench.limits.market_loss = Usd(dec!(60));
         bench.hold("up", "80", "0.50");
-        bench.holdings.add_intent(&buy("0.50", "20"));
+        bench.reserve(&buy("0.50", "20"));
         assert!(bench.run(check, &buy("0.50", "20")).passed);
         assert!(!bench.run(check, &buy("0.50", "20.02")).passed);
+    }
+
+    #[test]
+    fn fees_count_in_both_directions() {
+        let mut bench = Bench::new();
+        bench.market = Some(charging());
+        bench.limits.market_loss = Usd(dec!(20.7));
+        assert!(bench.run(check, &buy("0.50", "40")).passed, "20 and the fee");
+        assert!(!bench.run(check, &buy("0.50", "40.01")).passed);
+        bench.hold("down", "100", "0.20");
+        bench.hold("up", "100", "0.20");
+        assert!(
+            bench.run(check, &sell("0.40", "97.90")).passed,
+            "58.74 less when Up wins, 1.64472 of fee, and 60 gained before"
+        );
+        bench.limits.market_loss = Usd(dec!(0.38));
+        assert!(!bench.run(check, &sell("0.40", "97.90")).passed);
     }
 
     #[test]

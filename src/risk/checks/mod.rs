@@ -11,6 +11,7 @@ pub mod duplicate;
 pub mod gross_exposure;
 pub mod group_loss;
 pub mod market;
+pub mod market_cap;
 pub mod market_loss;
 pub mod open_orders;
 pub mod order_notional;
@@ -29,7 +30,7 @@ pub mod trading_state;
 use std::time::Duration;
 
 use super::{Equity, Limits, RiskView, worst_loss};
-use crate::domain::{CheckResult, Control, Market, OrderIntent, Side, Size, Timestamp, Usd};
+use crate::domain::{CheckResult, Control, Market, OrderIntent, Side, Size, Text, Timestamp, Usd, text};
 
 /// The shape of every check.
 pub type Check = fn(&OrderIntent, &RiskView<'_>, &Limits, Timestamp) -> CheckResult;
@@ -39,7 +40,7 @@ pub type Check = fn(&OrderIntent, &RiskView<'_>, &Limits, Timestamp) -> CheckRes
 #[must_use]
 pub fn is_reducing(intent: &OrderIntent, view: &RiskView<'_>) -> bool {
     let held = intent.side == Side::Sell && intent.size <= view.holdings.token(&intent.token).sellable();
-    let wanted = Some((&intent.token, intent.side, intent.price, intent.size));
+    let wanted = Some(intent);
     let hedge = |market: &Market| {
         worst_loss(market, view.holdings, wanted) > worst_loss(market, view.holdings, None)
             || view
@@ -50,29 +51,34 @@ pub fn is_reducing(intent: &OrderIntent, view: &RiskView<'_>) -> bool {
 }
 
 /// Equity as a check measures it: the figure as text, and whether it is within the limit. What is not known is not within.
-fn of_equity(view: &RiskView<'_>, limit: Usd, measure: impl Fn(Equity) -> Usd) -> (String, bool) {
+fn of_equity(view: &RiskView<'_>, limit: Usd, measure: impl Fn(Equity) -> Usd) -> (Text, bool) {
     match view.equity {
-        Ok(equity) => (format!("{} pUSD", measure(equity).decimal().normalize()), measure(equity) <= limit),
-        Err(why) => (format!("equity is not known: {why}"), false),
+        Ok(equity) => (pusd(measure(equity)), measure(equity) <= limit),
+        Err(why) => (format!("equity is not known: {why}").into(), false),
     }
 }
 
-fn verdict(control: Control, value: impl Into<String>, limit: impl Into<String>, passed: bool) -> CheckResult {
+fn verdict(control: Control, value: impl Into<Text>, limit: impl Into<Text>, passed: bool) -> CheckResult {
     CheckResult { control, value: value.into(), limit: limit.into(), passed }
 }
 
-fn shares(size: Size) -> String {
-    format!("{} shares", size.decimal().normalize())
+fn shares(size: Size) -> Text {
+    text!("{} shares", size.decimal().normalize())
+}
+
+fn unknown(intent: &OrderIntent) -> Text {
+    format!("market {} is not known", intent.market).into()
+}
+
+fn pusd(amount: Usd) -> Text {
+    text!("{} pUSD", amount.decimal().normalize())
 }
 
 /// Milliseconds to the microsecond, so that a limit missed by one microsecond is seen to be missed.
-fn millis(duration: Duration) -> String {
+fn millis(duration: Duration) -> Text {
     let micros = duration.as_micros();
-    if micros.is_multiple_of(1_000) {
-        format!("{} ms", micros / 1_000)
-    } else {
-        format!("{}.{:03} ms", micros / 1_000, micros % 1_000)
-    }
+    let (whole, rest) = (micros / 1_000, micros % 1_000);
+    if rest == 0 { text!("{whole} ms") } else { text!("{whole}.{rest:03} ms") }
 }
 
 /// Distance in time either way: data from the future is as doubtful as data from the past.

@@ -1,7 +1,7 @@
 //! How many orders are open at one time.
 
 use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// Orders open, unknown or on their way, this one included, at most the limit.
@@ -9,7 +9,8 @@ use crate::risk::{Limits, RiskView};
 pub fn check(_intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let after = view.holdings.open().count() + 1;
     let passed = u32::try_from(after).is_ok_and(|after| after <= limits.open_orders);
-    verdict(Control::OpenOrders, format!("{after} orders"), format!("{} orders", limits.open_orders), passed)
+    let most = limits.open_orders;
+    verdict(Control::OpenOrders, text!("{after} orders"), text!("{most} orders"), passed)
 }
 
 #[cfg(test)]
@@ -21,9 +22,9 @@ mod tests {
     fn the_last_place_can_be_taken_and_no_further() {
         let mut bench = Bench::new();
         bench.limits.open_orders = 2;
-        bench.holdings.add_intent(&sell("0.60", "5"));
+        bench.reserve(&sell("0.60", "5"));
         assert!(bench.run(check, &buy("0.50", "5")).passed);
-        bench.holdings.add_intent(&buy("0.40", "5"));
+        bench.reserve(&buy("0.40", "5"));
         assert!(!bench.run(check, &buy("0.50", "5")).passed);
     }
 }

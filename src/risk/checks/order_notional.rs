@@ -1,6 +1,6 @@
 //! pUSD in one order.
 
-use super::verdict;
+use super::{pusd, verdict};
 use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
 use crate::risk::{Limits, RiskView};
 
@@ -8,12 +8,7 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, _view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let notional = intent.price.notional(intent.size);
-    verdict(
-        Control::OrderNotional,
-        format!("{} pUSD", notional.decimal().normalize()),
-        format!("{} pUSD", limits.order_notional),
-        notional <= limits.order_notional,
-    )
+    verdict(Control::OrderNotional, pusd(notional), pusd(limits.order_notional), notional <= limits.order_notional)
 }
 
 #[cfg(test)]

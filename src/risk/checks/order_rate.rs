@@ -1,7 +1,7 @@
 //! How many orders a minute.
 
 use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// Orders let through within the last minute, this one included: of its strategy and of the account, each at most its limit. A
@@ -11,8 +11,10 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Ti
     let (strategy, account) = view.recent.rates(intent, now);
     let (strategy, account) = (strategy + 1, account + 1);
     let passed = strategy <= limits.strategy_rate && account <= limits.account_rate;
-    let value = format!("{strategy} of {} in a minute, {account} of all", intent.strategy);
-    let limit = format!("{} of a strategy, {} of all", limits.strategy_rate, limits.account_rate);
+    let name = intent.strategy.clone();
+    let value = text!("{strategy} of {name} in a minute, {account} of all");
+    let (of_strategy, of_all) = (limits.strategy_rate, limits.account_rate);
+    let limit = text!("{of_strategy} of a strategy, {of_all} of all");
     verdict(Control::OrderRate, value, limit, passed)
 }
 

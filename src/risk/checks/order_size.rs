@@ -1,14 +1,15 @@
 //! Shares in one order.
 
 use super::{shares, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Size, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Size, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// More than nothing, and at most the limit.
 #[must_use]
 pub fn check(intent: &OrderIntent, _view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let passed = intent.size > Size::ZERO && intent.size <= limits.order_size;
-    verdict(Control::OrderSize, shares(intent.size), format!("above 0, up to {}", shares(limits.order_size)), passed)
+    let most = limits.order_size;
+    verdict(Control::OrderSize, shares(intent.size), text!("above 0, up to {}", shares(most)), passed)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::{is_reducing, verdict};
-use crate::domain::{Book, CheckResult, Control, OrderIntent, Price, Side, Timestamp};
+use crate::domain::{Book, CheckResult, Control, OrderIntent, Price, Side, Text, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// A buy may pay at most the best ask plus the collar, a sale must bring at least the best bid less the collar, and the
@@ -11,24 +11,25 @@ use crate::risk::{Limits, RiskView};
 /// shares held may be held against the best ask, which is stricter.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let result = |value: String, limit: String, passed| verdict(Control::PriceCollar, value, limit, passed);
+    let result = |value: Text, limit: Text, passed| verdict(Control::PriceCollar, value, limit, passed);
     let price = intent.price;
     if price.decimal() <= Decimal::ZERO || price.decimal() >= Decimal::ONE {
-        return result(format!("price {price}"), "above 0, below 1".into(), false);
+        return result(text!("price {price}"), "above 0, below 1".into(), false);
     }
     let book = view.book.filter(|book| book.token == intent.token);
     let Some(reference) = book.and_then(|book| reference(intent, book, is_reducing(intent, view))) else {
-        return result(format!("price {price} against no {}", opposite(intent.side)), "a two-sided book".into(), false);
+        let missing = opposite(intent.side);
+        return result(text!("price {price} against no {missing}"), "a two-sided book".into(), false);
     };
     let collar = Price(limits.price_collar);
     match intent.side {
         Side::Buy => {
             let most = reference + collar;
-            result(format!("price {price}"), format!("at most {most}, {collar} above {reference}"), price <= most)
+            result(text!("price {price}"), text!("at most {most}, {collar} above {reference}"), price <= most)
         }
         Side::Sell => {
             let least = reference - collar;
-            result(format!("price {price}"), format!("at least {least}, {collar} below {reference}"), price >= least)
+            result(text!("price {price}"), text!("at least {least}, {collar} below {reference}"), price >= least)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The same thing over and over without a person's word.
 
 use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// Orders of the strategy on this token and side within the window, this one included, at most the limit. Sales count like any
@@ -9,9 +9,10 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let after = view.repeats.saturating_add(1);
-    let (outcome, window) = (&intent.outcome, limits.repeated_window.as_secs());
-    let value = format!("{after} of {} to {} {outcome} in {window} s", intent.strategy, intent.side);
-    let limit = format!("{} without a person's word", limits.repeated_executions);
+    let (strategy, side, outcome) = (intent.strategy.clone(), intent.side, intent.outcome.clone());
+    let (window, most) = (limits.repeated_window.as_secs(), limits.repeated_executions);
+    let value = text!("{after} of {strategy} to {side} {outcome} in {window} s");
+    let limit = text!("{most} without a person's word");
     verdict(Control::RepeatedExecution, value, limit, after <= limits.repeated_executions)
 }
 

@@ -1,7 +1,7 @@
 //! Loss from the highest equity of a rolling window.
 
 use super::{is_reducing, of_equity, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// How far equity lies below the highest of the window, at most the limit, across midnight too. Equity that is not known
@@ -10,7 +10,8 @@ use crate::risk::{Limits, RiskView};
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let (value, within) = of_equity(view, limits.rolling_loss, |equity| equity.rolling_loss());
     let hours = limits.rolling_window().as_secs() / 3600;
-    let limit = format!("{} pUSD below the highest of {hours} h", limits.rolling_loss);
+    let most = limits.rolling_loss;
+    let limit = text!("{most} pUSD below the highest of {hours} h");
     verdict(Control::RollingLoss, value, limit, within || is_reducing(intent, view))
 }
 

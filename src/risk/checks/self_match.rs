@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Side, Timestamp};
+use crate::domain::{CheckResult, Control, OrderIntent, Side, Text, Timestamp};
 use crate::risk::{Commitment, Limits, RiskView};
 
 /// The intent crosses no open order of ours. The venue matches the two outcomes of a market with each other, so two buys of
@@ -24,8 +24,8 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, _limits: &Limits, _now: 
     };
     let crossed = view.holdings.open().find(crosses);
     let value = crossed.map_or_else(
-        || "crosses none of ours".into(),
-        |order| format!("crosses {}: {} {} at {}", order.intent, order.side, order.token, order.price),
+        || Text::from("crosses none of ours"),
+        |order| format!("crosses {}: {} {} at {}", order.intent, order.side, order.token, order.price).into(),
     );
     verdict(Control::SelfMatch, value, "no open order of ours crossed", crossed.is_none())
 }
@@ -37,7 +37,7 @@ mod tests {
 
     fn passes(resting: &OrderIntent, wanted: &OrderIntent) -> bool {
         let mut bench = Bench::new();
-        bench.holdings.add_intent(resting);
+        bench.reserve(resting);
         bench.run(check, wanted).passed
     }
 

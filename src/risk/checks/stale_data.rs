@@ -1,7 +1,7 @@
 //! Age of the data that the intent rests on.
 
 use super::{age, is_reducing, millis, verdict};
-use crate::domain::{Book, CheckResult, Control, OrderIntent, Timestamp};
+use crate::domain::{Book, CheckResult, Control, OrderIntent, Text, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
 /// The book must be known to be true, and the source heard, within `data_age`, itself included. A missing one counts as stale, and so
@@ -12,16 +12,17 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Ti
     let (book_fresh, book_text) = measure("book", book, limits, now);
     let (source_fresh, source_text) = measure("source", view.source_at, limits, now);
     let passed = (book_fresh && source_fresh) || is_reducing(intent, view);
-    let limit = format!("{}, or a sale of shares held", millis(limits.data_age));
-    verdict(Control::StaleData, format!("{book_text}, {source_text}"), limit, passed)
+    let most = limits.data_age;
+    let limit = text!("{}, or a sale of shares held", millis(most));
+    verdict(Control::StaleData, text!("{book_text}, {source_text}"), limit, passed)
 }
 
-fn measure(what: &str, at: Option<Timestamp>, limits: &Limits, now: Timestamp) -> (bool, String) {
+fn measure(what: &'static str, at: Option<Timestamp>, limits: &Limits, now: Timestamp) -> (bool, Text) {
     at.map_or_else(
-        || (false, format!("no {what}")),
+        || (false, text!("no {what}")),
         |at| {
             let age = age(at, now);
-            (age <= limits.data_age, format!("{what} {} old", millis(age)))
+            (age <= limits.data_age, text!("{what} {} old", millis(age)))
         },
     )
 }

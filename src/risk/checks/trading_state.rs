@@ -1,7 +1,7 @@
 //! The kill latch and the trading state.
 
 use super::{is_reducing, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, TradingState};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, TradingState, text};
 use crate::risk::{Limits, RiskView, reducing};
 
 /// Active lets everything on, Reducing only what lowers exposure, Halted nothing. The limit `reduce_only` counts at once, whether the
@@ -18,7 +18,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
         TradingState::Halted => ("active", false),
     };
     let why = (state == TradingState::Reducing).then(|| reducing(limits, view.equity.ok())).flatten();
-    let value = why.map_or_else(|| state.to_string(), |why| format!("{state}: {why}"));
+    let value = why.map_or_else(|| text!("{state}"), |why| text!("{state}: {why}"));
     verdict(Control::TradingState, value, limit, passed)
 }
 
@@ -49,7 +49,7 @@ mod tests {
         bench.limits.reduce_only = true;
         bench.hold("up", "20", "0.50");
         let denied = bench.run(check, &buy("0.50", "5"));
-        assert_eq!((denied.value.as_str(), denied.passed), ("reducing: the limit reduce_only is set", false));
+        assert_eq!((&*denied.value.to_string(), denied.passed), ("reducing: the limit reduce_only is set", false));
         assert!(bench.run(check, &sell("0.50", "20")).passed);
         bench.trading_state = TradingState::Halted;
         assert!(!bench.run(check, &sell("0.50", "20")).passed);

@@ -5,7 +5,9 @@ use rust_decimal::{Decimal, dec};
 
 use super::*;
 use crate::domain::{Control, Order, OrderState, Price, Side, Size, Usd};
-use crate::risk::checks::bench::{Bench, book, buy, position, sell};
+
+const CRYPTO: FeeSchedule = FeeSchedule { rate: dec!(0.07), exponent: 1 };
+use crate::risk::checks::bench::{Bench, book, buy, market, position, sell};
 
 fn denied_by(bench: &Bench, intent: OrderIntent) -> Option<Control> {
     let gate = RiskGate::new(bench.limits.clone());
@@ -39,6 +41,7 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::RepeatedExecution,
             Control::OpenOrders,
             Control::PositionCap,
+            Control::MarketCap,
             Control::MarketLoss,
             Control::GroupLoss,
             Control::StrategyExposure,
@@ -49,7 +52,7 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::RollingLoss,
         ]
     );
-    assert!(approved.checks().iter().all(|check| check.passed && !check.value.is_empty() && !check.limit.is_empty()));
+    assert!(approved.checks().iter().all(|check| check.passed && check.value != "" && check.limit != ""));
 }
 
 #[test]
@@ -68,7 +71,7 @@ type Spoil = fn(&mut Bench, &mut OrderIntent);
 #[test]
 fn each_control_refuses_when_it_alone_is_broken() {
     let far = dec!(1000);
-    let cases: [(Control, Spoil); 25] = [
+    let cases: [(Control, Spoil); 26] = [
         (Control::TradingState, |bench, _| bench.trading_state = TradingState::Halted),
         (Control::ArmEpoch, |bench, _| bench.epoch = 4),
         (Control::StrategyHalt, |bench, _| bench.halted = Some("an order of unknown outcome")),
@@ -83,11 +86,12 @@ fn each_control_refuses_when_it_alone_is_broken() {
         (Control::Duplicate, |bench, intent| {
             bench.recent.note(&OrderIntent { intent: "another".into(), ..intent.clone() }, bench.now);
         }),
-        (Control::SelfMatch, |bench, _| bench.holdings.add_intent(&sell("0.51", "5"))),
+        (Control::SelfMatch, |bench, _| bench.reserve(&sell("0.51", "5"))),
         (Control::OrderRate, |bench, _| bench.limits.account_rate = 0),
         (Control::RepeatedExecution, |bench, _| bench.repeats = 1_000),
         (Control::OpenOrders, |bench, _| bench.limits.open_orders = 0),
         (Control::PositionCap, |bench, _| bench.limits.position_cap = Size(dec!(19))),
+        (Control::MarketCap, |bench, _| bench.limits.market_cap = Size(dec!(19))),
         (Control::MarketLoss, |bench, _| bench.limits.market_loss = Usd(dec!(10))),
         (Control::GrossExposure, |bench, _| bench.limits.gross_exposure = Usd(dec!(10))),
         (Control::GroupLoss, |bench, _| {
@@ -106,6 +110,12 @@ fn each_control_refuses_when_it_alone_is_broken() {
             bench.equity = Ok(Equity { peak: at(201), ..Equity::default() });
         }),
     ];
+    let told: Vec<Control> = cases.iter().map(|(control, _)| *control).collect();
+    let bench = Bench::new();
+    let approved = RiskGate::new(bench.limits.clone()).check(buy("0.51", "20"), &bench.view(None), bench.now);
+    for check in approved.expect("nothing is wrong").checks() {
+        assert!(told.contains(&check.control), "{} is refused by nothing here", check.control);
+    }
     for (control, spoil) in cases {
         let mut bench = Bench::new();
         bench.limits.order_notional = Usd(far);
@@ -137,7 +147,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A venue that matches at the limit price, so that cost and notional agree to the cent.
+/// A venue that matches at the limit price, so that what was reserved is what it costs.
 #[derive(Default)]
 struct World {
     on_their_way: Vec<OrderIntent>,
@@ -159,8 +169,8 @@ impl World {
                 holdings.add_position(&position);
             }
         }
-        self.orders.iter().for_each(|order| holdings.add_order(order));
-        self.on_their_way.iter().for_each(|intent| holdings.add_intent(intent));
+        self.orders.iter().for_each(|order| holdings.add_order(order, CRYPTO));
+        self.on_their_way.iter().for_each(|intent| holdings.add_intent(intent, CRYPTO));
         holdings
     }
 
@@ -172,7 +182,7 @@ impl World {
         let index = usize::from(order.intent.token.as_str() == "down");
         if order.intent.side == Side::Buy {
             self.shares[index] += size;
-            self.cost[index] += size * order.intent.price.0;
+            self.cost[index] += order.intent.cost(Size(size), CRYPTO).0;
         } else if !self.shares[index].is_zero() {
             self.cost[index] -= self.cost[index] * size / self.shares[index];
             self.shares[index] -= size;
@@ -183,10 +193,10 @@ impl World {
     fn at_stake(&self) -> Decimal {
         let buys = |intent: &OrderIntent| intent.side == Side::Buy;
         let resting: Decimal = (self.orders.iter().filter(|order| order.state.reserves() && buys(&order.intent)))
-            .map(|order| order.remaining().0 * order.intent.price.0)
+            .map(|order| order.intent.cost(order.remaining(), CRYPTO).0)
             .sum();
-        let queued: Decimal =
-            self.on_their_way.iter().filter(|intent| buys(intent)).map(|intent| intent.price.0 * intent.size.0).sum();
+        let queued = self.on_their_way.iter().filter(|intent| buys(intent));
+        let queued: Decimal = queued.map(|intent| intent.cost(intent.size, CRYPTO).0).sum();
         self.cost[0] + self.cost[1] + resting + queued
     }
 
@@ -218,11 +228,14 @@ proptest! {
     #[test]
     fn nothing_approved_ever_exceeds_a_limit(steps in proptest::collection::vec(step(), 1..120)) {
         let mut bench = Bench::new();
+        bench.market = Some(Market { fee: CRYPTO, ..market() });
+        bench.limits.gross_exposure = Usd(dec!(120));
         let limits = bench.limits.clone();
         let gate = RiskGate::new(limits.clone());
         let mut world = World::default();
         let mut heard = bench.now;
-        let slack = dec!(0.000001);
+        // Each fill's fee is rounded by itself.
+        let slack = dec!(0.001);
         for step in steps {
             match step {
                 Step::Want { buy: buying, down, cents, size } => {
@@ -262,6 +275,7 @@ proptest! {
                 Step::Refresh => heard = bench.now,
             }
             prop_assert!(world.at_stake() <= limits.gross_exposure.0 + slack, "{} at stake", world.at_stake());
+            prop_assert!(world.most_shares(0) + world.most_shares(1) <= limits.market_cap.0 + slack);
             for token in 0..2 {
                 prop_assert!(world.most_shares(token) <= limits.position_cap.0 + slack);
                 prop_assert!(world.shares[token] >= -slack, "sold short: {}", world.shares[token]);

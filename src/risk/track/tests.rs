@@ -22,11 +22,21 @@ fn usd(amount: i64) -> Usd {
     Usd(Decimal::from(amount))
 }
 
+/// A total that is known, or not at all.
+fn total(known: Option<Usd>) -> Total {
+    Total { known, for_losses: known.unwrap_or(usd(1_000_000)) }
+}
+
+/// Nothing is known but that it is not more than this.
+fn at_most(for_losses: i64) -> Total {
+    Total { known: None, for_losses: usd(for_losses) }
+}
+
 /// One measurement a second; which controls broke when.
 fn play(track: &mut Track, from: i64, totals: &[Option<i64>]) -> Vec<(i64, Control)> {
     let mut broke = Vec::new();
-    for (secs, total) in (from..).zip(totals) {
-        let found = track.observe(at(secs), total.map(usd), &limits());
+    for (secs, known) in (from..).zip(totals) {
+        let found = track.observe(at(secs), total(known.map(usd)), &limits());
         broke.extend(found.into_iter().map(|breach| (secs, breach.control)));
     }
     broke
@@ -59,10 +69,21 @@ fn a_true_fall_trips_each_control_exactly_once() {
 }
 
 #[test]
+fn fewer_confirmations_count_for_a_loss_that_is_beyond_its_limit_already() {
+    let mut track = steady(100);
+    let asking = |drawdown_confirmations| Limits { drawdown_confirmations, ..limits() };
+    let mut seen = |secs, confirmations| track.observe(at(secs), total(Some(usd(10))), &asking(confirmations)).len();
+    assert!((5..15).all(|secs| seen(secs, 60) == 0));
+    assert_eq!(seen(15, 3), 2, "both are beyond for longer than is asked for now");
+    assert!((16..30).all(|secs| seen(secs, 3) == 0), "told once");
+    assert!((30..100).all(|secs| seen(secs, 60) == 0), "more confirmations do not tell it again");
+}
+
+#[test]
 fn a_breach_says_control_value_and_limit() {
     let mut track = steady(100);
     let found: Vec<Denial> =
-        (5..9).flat_map(|secs| track.observe(at(secs), Some(Usd(dec!(49.5))), &limits())).collect();
+        (5..9).flat_map(|secs| track.observe(at(secs), total(Some(Usd(dec!(49.5)))), &limits())).collect();
     let words: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(words, ["daily_drawdown: 50.5 pUSD (limit 50 pUSD below the day's peak)"]);
 }
@@ -77,6 +98,39 @@ fn what_is_not_known_moves_nothing() {
     assert_eq!(track.day().map(|day| day.peak), Some(usd(100)));
     play(&mut track, 8, &[Some(300)]);
     assert_eq!(track.day().map(|day| day.peak), Some(usd(300)));
+}
+
+#[test]
+fn a_loss_that_is_certain_trips_although_equity_is_not_known_and_no_reference_moves() {
+    let mut track = steady(100);
+    let before = (track.day(), track.rolling_high(at(5), limits().rolling_window()));
+    let mut seen = |secs, total| -> Vec<String> {
+        track.observe(at(secs), total, &limits()).iter().map(ToString::to_string).collect()
+    };
+    assert!(seen(5, at_most(49)).is_empty() && seen(6, at_most(49)).is_empty());
+    assert!(seen(7, at_most(500)).is_empty(), "as much as anything may be paid out: no proof either way");
+    assert_eq!(seen(8, at_most(49)), ["daily_drawdown: at least 51 pUSD (limit 50 pUSD below the day's peak)"]);
+    assert_eq!((track.day(), track.rolling_high(at(9), limits().rolling_window())), before);
+}
+
+#[test]
+fn what_was_known_last_forbids_arming_until_it_is_known_better() {
+    let mut track = steady(100);
+    play(&mut track, 5, &[Some(40)]);
+    let beyond = |track: &Track, total, limits: &Limits| track.beyond(at(7), total, limits).count();
+    assert_eq!(beyond(&track, at_most(500), &limits()), 1);
+    assert_eq!(beyond(&track, at_most(500), &Limits { daily_drawdown: usd(60), ..limits() }), 0, "widened");
+    play(&mut track, 6, &[Some(50)]);
+    assert_eq!(beyond(&track, at_most(500), &limits()), 0);
+}
+
+#[test]
+fn a_day_that_nothing_was_measured_of_is_not_held_against_yesterdays_peak() {
+    let mut track = Track::restore(Some(Day { day: 20_000, start: usd(0), peak: usd(300) }), []);
+    let today = at(86_400);
+    let broke: Vec<_> = (0..9).flat_map(|_| track.observe(today, at_most(100), &limits())).collect();
+    assert_eq!(broke, []);
+    assert_eq!(track.equity(today, usd(100), &limits()).map(|equity| equity.peak), Some(usd(100)));
 }
 
 #[test]
@@ -131,6 +185,30 @@ fn what_has_left_the_window_counts_no_more() {
     assert_eq!(high(&track, two_hours + 304), Some(usd(60)));
 }
 
+#[test]
+fn a_window_that_is_narrowed_and_widened_again_knows_what_it_knew() {
+    let mut track = steady(100);
+    let hours = |rolling_hours| Limits { rolling_hours, ..limits() };
+    for secs in 0..3 {
+        track.observe(at(7_200 + secs), total(Some(usd(60))), &hours(1));
+    }
+    let high = |hours: u64| track.rolling_high(at(7_203), Duration::from_hours(hours));
+    assert_eq!((high(1), high(24)), (Some(usd(60)), Some(usd(100))));
+}
+
+#[test]
+fn a_rise_of_the_windows_highest_is_news_until_it_is_taken() {
+    let mut track = steady(100);
+    assert!(track.has_risen());
+    track.take_highs();
+    play(&mut track, 5, &[Some(100), Some(90), Some(130), Some(130)]);
+    assert!(!track.has_risen(), "not confirmed yet");
+    play(&mut track, 9, &[Some(120)]);
+    assert!(track.has_risen());
+    assert_eq!(track.take_highs().last().map(|(_, high)| *high), Some(usd(120)));
+    assert!(!track.has_risen());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -139,9 +217,9 @@ proptest! {
     fn it_equals_the_definition_at_every_step(totals in prop::collection::vec(prop::option::weighted(0.9, -100_i64..100), 1..60)) {
         let (limits, mut track, mut known) = (limits(), Track::default(), Vec::new());
         let (mut beyond, needed) = (0, 3);
-        for (secs, total) in (0_i64..).zip(&totals) {
-            let broke = track.observe(at(secs), total.map(usd), &limits);
-            let Some(total) = *total else {
+        for (secs, told) in (0_i64..).zip(&totals) {
+            let broke = track.observe(at(secs), total(told.map(usd)), &limits);
+            let Some(total) = *told else {
                 prop_assert!(broke.is_empty());
                 continue;
             };

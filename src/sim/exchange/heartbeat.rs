@@ -71,7 +71,7 @@ impl State {
         let is_keys = |id: &&OrderId| self.orders.get(*id).is_some_and(|order| *order.owner == *key);
         let ids: Vec<OrderId> =
             account.into_iter().flat_map(|account| account.open.values()).filter(is_keys).cloned().collect();
-        self.end(&ids, CancelReason::Request, now);
+        self.end(&ids, CancelReason::Swept, now);
     }
 
     /// Expects another id of this key from now on, as after a restart of the venue.

@@ -6,6 +6,7 @@ use super::book::OrderBook;
 use super::event::ExchangeEvent;
 use super::order::CancelReason;
 use super::state::{Listing, State};
+use super::units::{cost_floor, micros};
 use crate::domain::{Market, MarketId, Price, Timestamp, TokenId};
 use crate::sim::faults::MarketFault;
 
@@ -59,6 +60,24 @@ impl State {
         let resolved = Arc::new(resolved);
         listing.market = Arc::clone(&resolved);
         self.tell(ExchangeEvent::Resolved(resolved, now));
+    }
+
+    /// Pays out what everybody holds of a resolved market; the shares are gone, also the worthless ones. Gives the pUSD that clients
+    /// got, in millionths; nothing when the market is not known or not resolved.
+    pub(super) fn redeem(&mut self, market: &MarketId) -> Option<i64> {
+        let listing = self.markets.get(market)?;
+        let payouts = listing.market.payouts?;
+        let tokens = listing.market.tokens.clone();
+        let mut paid = 0;
+        for account in self.accounts.values_mut() {
+            for (outcome, payout) in tokens.iter().zip(payouts) {
+                let shares = account.shares.remove(&outcome.token).unwrap_or(0);
+                let worth = cost_floor(micros(payout.0)?, shares);
+                account.collateral += worth;
+                paid += if account.is_client() { worth } else { 0 };
+            }
+        }
+        Some(paid)
     }
 
     /// Drops the market and what the house holds of it. Clients keep their tokens and their history.

@@ -105,6 +105,12 @@ impl Exchange {
         self.state().resolve(market, payouts, now);
     }
 
+    /// Pays out what everybody holds of a resolved market, and gives the pUSD that clients got, in millionths; nothing when the market
+    /// is not known or not resolved. Nobody is told, as at the venue.
+    pub fn redeem(&self, market: &MarketId) -> Option<i64> {
+        self.state().redeem(market)
+    }
+
     /// Drops a market. Its clients keep their tokens, orders and trades.
     pub fn forget_market(&self, market: &MarketId) {
         let mut state = self.state();

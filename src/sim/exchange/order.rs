@@ -173,8 +173,10 @@ pub enum Refusal {
 /// Why an order ended without being matched in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelReason {
-    /// By its owner, the dead man's switch, or as the rest of a FAK order.
+    /// By its owner, or as the rest of a FAK order.
     Request,
+    /// By the dead man's switch, which the venue tells like a request.
+    Swept,
     /// The market closed.
     MarketResolved,
     /// Its time was over.
@@ -205,7 +207,7 @@ impl OrderStatus {
         match self {
             Self::Live => "LIVE",
             Self::Matched => "MATCHED",
-            Self::Cancelled(CancelReason::Request) => "CANCELED",
+            Self::Cancelled(CancelReason::Request | CancelReason::Swept) => "CANCELED",
             Self::Cancelled(CancelReason::MarketResolved) => "CANCELED_MARKET_RESOLVED",
             Self::Cancelled(CancelReason::Expired) => "CANCELED_EXPIRED_ORDER",
             Self::Cancelled(CancelReason::NotEnoughBalance) => "CANCELED_NOT_ENOUGH_BALANCE",

@@ -285,6 +285,18 @@ fn a_closed_market_cancels_and_a_forgotten_one_leaves_the_history() {
 }
 
 #[test]
+fn a_resolved_market_pays_out_what_is_held_and_the_shares_are_gone() {
+    let bench = bench();
+    bench.place(gtc("a", "111", Side::Buy, dec!(0.6), dec!(5))).expect("matched");
+    let (id, before) = (market().market, bench.exchange.balance(&bench.client, None));
+    assert_eq!(bench.exchange.redeem(&id), None, "not resolved");
+    bench.exchange.resolve_market(&id, [Price(dec!(0.5)), Price(dec!(0.5))], T0);
+    assert_eq!(bench.exchange.redeem(&id), Some(2_500_000));
+    assert_eq!((bench.shares("111"), bench.exchange.balance(&bench.client, None)), (0, before + 2_500_000));
+    assert_eq!(bench.exchange.redeem(&id), Some(0), "once");
+}
+
+#[test]
 fn events_tell_what_happened_in_order() {
     let bench = bench();
     let mut events = bench.exchange.subscribe();

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::order::AccountKind;
+use super::order::{AccountKind, CancelReason, OrderStatus};
 use super::state::State;
 use super::units::decimal;
 use crate::domain::{Price, Side, Size, Usd};
@@ -26,6 +26,8 @@ pub struct TruthOrder {
     pub matched: Size,
     /// The venue's word.
     pub status: &'static str,
+    /// Whether the dead man's switch has cancelled it.
+    pub swept: bool,
 }
 
 /// A trade as the venue knows it.
@@ -83,6 +85,7 @@ impl State {
             size: Size(decimal(order.size)),
             matched: Size(decimal(order.matched)),
             status: order.status.text(),
+            swept: order.status == OrderStatus::Cancelled(CancelReason::Swept),
         });
         let trades = self.trades.values().map(|trade| TruthTrade {
             id: trade.id.to_string(),

@@ -152,15 +152,16 @@ async fn tail(
         return Ok(Tail { fills, corrections, markets, marks });
     }
     let since = || fills.iter().filter(|fill| fill.matched_at >= to);
+    let apart = || corrections.iter().filter(|journal: &&Journal| journal.at >= to);
     let open = orders.iter().filter(|row| !row.order.state.is_terminal()).map(|row| &row.order.intent.market);
-    let of: BTreeSet<&MarketId> =
-        tokens.iter().map(|token| &token.market).chain(since().map(|fill| &fill.market)).chain(open).collect();
+    let traded = since().map(|fill| &fill.market).chain(apart().map(|journal| &journal.market));
+    let of: BTreeSet<&MarketId> = tokens.iter().map(|token| &token.market).chain(traded).chain(open).collect();
     let mut markets = Vec::new();
     for market in of {
         markets.extend(fact(session, "market", market.as_str()).await?);
     }
-    let of: BTreeSet<&TokenId> =
-        tokens.iter().map(|token| &token.token).chain(since().map(|fill| &fill.token)).collect();
+    let traded = since().map(|fill| &fill.token).chain(apart().filter_map(Journal::token));
+    let of: BTreeSet<&TokenId> = tokens.iter().map(|token| &token.token).chain(traded).collect();
     let mut marks = Vec::new();
     for token in of {
         let mark: Option<Marked> = fact(session, "mark", token.as_str()).await?;
@@ -182,7 +183,8 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
     let latches = facts::<KillLatch>(session, "latch").await?;
     let days = facts::<DayRow>(session, "day").await?;
     let modes = facts::<String>(session, "meta").await?;
-    let books = facts::<ParamBook>(session, "params").await?;
+    let books = facts::<ParamBook>(session, "params").await?.into_iter().map(|(_, book)| book);
+    let (limits, params): (Vec<_>, Vec<_>) = books.partition(|book| book.strategy.as_str() == RISK);
     let highs = facts::<Highest>(session, "equity").await?;
     let mut highs: Vec<_> = highs.into_iter().map(|(_, span)| (span.start, span.high)).collect();
     highs.sort_unstable();
@@ -203,7 +205,8 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
         dead_letters: waiting.cast_unsigned(),
         letters: letters.iter().map(letter).collect::<Result<_, _>>()?,
         unpublished: unpublished.iter().map(letter).collect::<Result<_, _>>()?,
-        limits: books.into_iter().find(|(name, _)| name == RISK).map(|(_, book)| book),
+        limits: limits.into_iter().next(),
+        params,
         mode: modes.into_iter().find(|(key, _)| key == "mode").map(|(_, mode)| mode),
     })
 }

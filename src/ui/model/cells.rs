@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 
 use crate::domain::{
-    Denial, Fill, FillStatus, IntentId, Market, MarketId, Order, OrderIntent, OrderState, Position, Rationale,
+    Denial, Fill, FillStatus, IntentId, Market, MarketId, Measure, Order, OrderIntent, OrderState, Position, Rationale,
     Role as Liquidity, Side, SignalEntry, Skip, Slug, StrategyState, Timestamp,
 };
 use crate::ui::format;
@@ -272,9 +272,15 @@ pub(crate) fn strategy(state: StrategyState) -> Row<StrategyState, 7> {
             let role = if passed { Role::Warn } else { gain(change) };
             Cell::of(format!("{} {}", format::arrow(change), format::percent(change, 3)), role)
         }
-        None => Cell::of("warming", Role::Dim),
+        None if state.has_window() => Cell::of("warming", Role::Dim),
+        None => Cell::of("-", Role::Dim),
     };
-    let threshold = state.threshold.saturating_mul(Decimal::ONE_HUNDRED).normalize();
+    let threshold = match state.measure {
+        Measure::Relative => format!("±{}", Measure::Relative.show(state.threshold).replace(' ', "")),
+        Measure::Probability => state.threshold.normalize().to_string(),
+        measure => measure.show(state.threshold),
+    };
+    let window = if state.has_window() { format::span_ms(state.window_ms) } else { "-".to_owned() };
     let now = match &state.idle {
         Some(idle) => Cell::of(format::clean(idle), Role::Warn),
         None => Cell::of("ready", Role::Good),
@@ -282,8 +288,8 @@ pub(crate) fn strategy(state: StrategyState) -> Row<StrategyState, 7> {
     let cells = [
         Cell::text(format::clean(state.symbol.as_str())),
         change,
-        Cell::of(format!("±{threshold}%"), Role::Dim),
-        Cell::of(format::span_ms(state.window_ms), Role::Dim),
+        Cell::of(threshold, Role::Dim),
+        Cell::of(window, Role::Dim),
         Cell::of(state.window_ticks.to_string(), Role::Dim),
         Cell::text(state.slug.as_ref().map_or_else(|| "no market".to_owned(), label_of)),
         now,
@@ -294,6 +300,40 @@ pub(crate) fn strategy(state: StrategyState) -> Row<StrategyState, 7> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_strategy_without_a_window_shows_its_threshold_in_its_own_unit() {
+        let state = StrategyState {
+            strategy: "weather".into(),
+            symbol: "KLGA".into(),
+            slug: None,
+            change: None,
+            threshold: rust_decimal::dec!(90),
+            measure: Measure::Fahrenheit,
+            window_ms: 0,
+            window_ticks: 3,
+            last: None,
+            signal_at: None,
+            idle: None,
+        };
+        let texts = |state: StrategyState| {
+            strategy(state).cells.map(|cell| match cell {
+                Cell::Text(text, _) => text.into_owned(),
+                Cell::Age(at) => panic!("text was expected: {at:?}"),
+            })
+        };
+        assert_eq!(texts(state.clone())[1..4], ["-", "90 °F", "-"]);
+        let edge =
+            StrategyState { threshold: rust_decimal::dec!(0.05), measure: Measure::Probability, ..state.clone() };
+        assert_eq!(texts(edge)[2], "0.05");
+        let momentum = StrategyState {
+            threshold: rust_decimal::dec!(0.0005),
+            measure: Measure::Relative,
+            window_ms: 15_000,
+            ..state
+        };
+        assert_eq!(texts(momentum)[1..3], ["warming", "±0.05%"]);
+    }
 
     #[test]
     fn a_rolling_windows_name_shows_its_time() {

@@ -84,6 +84,8 @@ pub(crate) struct Books {
     pub(crate) venue_skew_ms: Option<i64>,
     /// What to know of the bus although it works.
     pub(crate) bus_concerns: Vec<String>,
+    /// What of the limits waits for a person.
+    pub(crate) limit_concerns: Vec<String>,
     /// Strategies that are halted although the desk trades.
     pub(crate) halted: Vec<StrategyHalt>,
 }
@@ -253,6 +255,7 @@ impl Desk {
             fencing_token: state.fencing_token,
             venue_skew_ms: state.venue_skew_ms,
             bus_concerns: state.bus_concerns,
+            limit_concerns: state.limit_concerns,
             halted: state.halted,
         });
         if !self.sequence.snapshot("hermes", &state.boot, state.seq) {
@@ -306,6 +309,7 @@ impl Desk {
             | TradeEvent::Kill(_)
             | TradeEvent::Mismatch(_)
             | TradeEvent::Alert(_)
+            | TradeEvent::Withdrawn(_)
             | TradeEvent::DeadLetter(_)
             | TradeEvent::Params(_) => {}
         }

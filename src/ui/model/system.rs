@@ -125,6 +125,8 @@ fn hermes(state: &HermesState) -> Vec<Fact> {
     if state.bus_concerns.is_empty() {
         facts.push(Fact::new("bus concerns", "none", Role::Good));
     }
+    let concerns = state.limit_concerns.iter().zip(1..);
+    facts.extend(concerns.map(|(concern, number)| Fact::new(format!("limit concern {number}"), concern, Role::Warn)));
     facts.push(Fact::new("tick to order", latency(state.tick_to_order), Role::Text));
     facts
 }

@@ -1,7 +1,7 @@
 //! News of the desk.
 
 use crate::bus::BusLink;
-use crate::domain::{Alert, HermesState, TradeEvent};
+use crate::domain::{Alert, HermesState, TradeEvent, Withdrawal};
 use crate::ui::effect::Effect;
 use crate::ui::format;
 use crate::ui::model::{Link, Model};
@@ -43,7 +43,7 @@ pub(super) fn feed(model: &mut Model, feed: Feed) -> Vec<Effect> {
 }
 
 /// Tells of what a trader must not miss between two snapshots: another Hermes at work, a new concern about the
-/// bus, a strategy that was halted.
+/// bus or the limits, a strategy that was halted.
 fn changes(model: &mut Model, state: &HermesState) {
     let Some(books) = &model.desk.books else { return };
     if let (Some(before), Some(token)) = (books.fencing_token, state.fencing_token)
@@ -53,10 +53,12 @@ fn changes(model: &mut Model, state: &HermesState) {
         model.notices.bad(&text, model.now);
     }
     let concerns = state.bus_concerns.iter().filter(|concern| !books.bus_concerns.contains(concern));
+    let limits = state.limit_concerns.iter().filter(|concern| !books.limit_concerns.contains(concern));
     let halted = |strategy| books.halted.iter().any(|known| known.strategy == strategy);
     let halts = state.halted.iter().filter(|halt| !halted(halt.strategy.clone()));
     for text in concerns
         .map(|concern| format!("bus: {concern}"))
+        .chain(limits.map(|concern| format!("limits: {concern}")))
         .chain(halts.map(|halt| format!("{} halted: {}", halt.strategy, halt.why)))
     {
         model.notices.bad(&text, model.now);
@@ -96,6 +98,9 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
             let Alert { control, subject, level, value, limit, unit, .. } = alert;
             let text = format!("{level} % of {control} reached: {value} of {limit} {unit} ({subject})");
             if *level < 95 { model.notices.warn(&text, now) } else { model.notices.bad(&text, now) }
+        }
+        TradeEvent::Withdrawn(Withdrawal { intent, denial, .. }) if fresh => {
+            model.notices.warn(&format!("{intent} is cancelled, a tightened limit does not admit it: {denial}"), now);
         }
         TradeEvent::DeadLetter(letter) if fresh => letters::news(&mut model.notices, letter, now),
         TradeEvent::Params(version) if fresh => {

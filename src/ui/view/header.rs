@@ -276,5 +276,5 @@ fn troubles(model: &Model, class: Class) -> Vec<Segment> {
 fn concerns(books: &Books) -> usize {
     let lease = usize::from(books.fencing_token.is_none());
     let clock = usize::from(books.venue_skew_ms.and_then(skew_words).is_some());
-    books.halted.len() + books.bus_concerns.len() + lease + clock
+    books.halted.len() + books.bus_concerns.len() + books.limit_concerns.len() + lease + clock
 }

@@ -4,13 +4,16 @@ use alloy_primitives::{Address, B256, U256};
 use rust_decimal::Decimal;
 
 use super::signing::{self, AmountError, Amounts, MARKET_TAKER_DECIMALS, Order, SignatureType, TickGrid, derive_salt};
-use crate::domain::{Market, OrderIntent, Protocol, Side, TimeInForce};
+use crate::domain::{Market, OrderIntent, Protocol, Side, Size, TimeInForce};
 use crate::exec::venue::SignError;
 
 /// The venue ends a GTD order this long before its stated expiry.
 const GTD_EARLY_SECS: i64 = 60;
 /// And refuses one whose expiry is nearer than this.
 const GTD_LEAST_SECS: i64 = 180;
+
+/// The venue's number for an order that buys.
+const BUY: u8 = 0;
 
 /// Who gives the order and who signs it.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +50,7 @@ pub(super) fn order_of(intent: &OrderIntent, market: &Market, by: &Signatory) ->
         tokenId: token,
         makerAmount: U256::from(amounts.maker),
         takerAmount: U256::from(amounts.taker),
-        side: u8::from(intent.side == Side::Sell),
+        side: if intent.side == Side::Buy { BUY } else { 1 },
         signatureType: by.signature_type.code(),
         timestamp: U256::from(millis),
         metadata: B256::ZERO,
@@ -118,6 +121,13 @@ fn check_bought(intent: &OrderIntent, market: &Market, amounts: Amounts) -> Resu
     let (spent, price, min) = (millionths(amounts.maker), intent.price, market.min_size);
     let reason = format!("{spent} pUSD, in whole cents, buys {bought} shares at {price}; the minimum is {min}");
     Err(SignError::Size { size: intent.size, reason })
+}
+
+/// Shares that an order gives or wants.
+pub(super) fn shares_of(order: &Order) -> Size {
+    let units = if order.side == BUY { order.takerAmount } else { order.makerAmount };
+    // Made from amounts of 64 bits.
+    Size((Decimal::from(units.saturating_to::<u64>()) / Decimal::from(1_000_000)).normalize())
 }
 
 /// Expiry in Unix seconds; none but for GTD. We cancel at `rest_until` ourselves, so the venue's expiry is the backstop:

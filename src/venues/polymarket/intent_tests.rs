@@ -190,6 +190,7 @@ proptest! {
         let exact = price.notional(size).0;
         let (gives, wants) = (millionths(order.makerAmount), millionths(order.takerAmount));
         let (money, shares) = if is_buy { (gives, wants) } else { (wants, gives) };
+        prop_assert_eq!(shares_of(&order).0, shares);
         prop_assert!(shares <= size.0 && money <= exact, "never more than was approved");
         if takes {
             prop_assert!(decimals(order.makerAmount) <= 2 && decimals(order.takerAmount) <= 4);

@@ -180,7 +180,7 @@ pub(super) fn fills(json: &str, account: &Account) -> Result<Vec<VenueFill>, Par
         price: Price::ZERO,
         met: Vec::new(),
         role: Role::Taker,
-        status: fill_status(&wire.status)?,
+        status: fill_status(&wire.status),
         matched_at: matched_at(&wire)?,
     };
     let makers = wire.maker_orders.as_deref().unwrap_or_default();
@@ -191,8 +191,10 @@ pub(super) fn fills(json: &str, account: &Account) -> Result<Vec<VenueFill>, Par
     let is_taker = match wire.trader_side.get() {
         Some(word) if word.eq_ignore_ascii_case("TAKER") => true,
         Some(word) if word.eq_ignore_ascii_case("MAKER") => false,
-        Some(_) => return Err(field(WHAT, "trader_side", &wire.trader_side, "TAKER or MAKER")),
-        None => ours.is_empty() && (account.owns(&wire.owner, &wire.maker_address) || owns_trade(account, &wire)),
+        // A word that we do not know says no more than none.
+        Some(_) | None => {
+            ours.is_empty() && (account.owns(&wire.owner, &wire.maker_address) || owns_trade(account, &wire))
+        }
     };
     if is_taker {
         ours.push(taker_leg(&wire, makers, common)?);
@@ -261,15 +263,28 @@ fn average(met: &[Level]) -> Option<Price> {
     paid.checked_div(shares).map(|price| Price(price.normalize()))
 }
 
-fn fill_status(text: &Text) -> Result<FillStatus, ParseError> {
+/// The id of a trade that cannot be read otherwise.
+pub(super) fn trade_id(json: &str) -> Option<TradeId> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Text,
+    }
+    serde_json::from_str::<Named>(json).ok()?.id.get().map(TradeId::new)
+}
+
+/// A word that we do not know says no more than that the trade is there: nothing of it is certain until another word comes.
+fn fill_status(text: &Text) -> FillStatus {
     let word = text.get().unwrap_or_default().to_ascii_uppercase();
     match word.strip_prefix("TRADE_STATUS_").unwrap_or(&word) {
-        "MATCHED" | "MATCHED_NOT_BROADCASTED" => Ok(FillStatus::Matched),
-        "MINED" => Ok(FillStatus::Mined),
-        "RETRYING" => Ok(FillStatus::Retrying),
-        "CONFIRMED" => Ok(FillStatus::Confirmed),
-        "FAILED" => Ok(FillStatus::Failed),
-        _ => Err(field("trade", "status", text, "a settlement status of the venue")),
+        "MINED" => FillStatus::Mined,
+        "RETRYING" => FillStatus::Retrying,
+        "CONFIRMED" => FillStatus::Confirmed,
+        "FAILED" => FillStatus::Failed,
+        "MATCHED" | "MATCHED_NOT_BROADCASTED" => FillStatus::Matched,
+        other => {
+            tracing::warn!(status = other, "a settlement status that we do not know; the trade counts as matched");
+            FillStatus::Matched
+        }
     }
 }
 

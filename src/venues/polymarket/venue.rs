@@ -19,8 +19,8 @@ use super::user_ws::{Timing, UserStream};
 use crate::clock;
 use crate::domain::{CallLimit, ClockSkew, Market, OrderId, OrderIntent, Timestamp, TokenId, TradeId, TransientCode};
 use crate::exec::venue::{
-    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, UserEvent, VenueError, VenueFill,
-    VenueOrder,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, TradeList, UserEvent, VenueError,
+    VenueFill, VenueOrder,
 };
 use crate::risk::Approved;
 
@@ -106,7 +106,8 @@ impl ExecutionVenue for PolymarketVenue {
         let body = signing::post_body(&order, &signature, &terms)
             .map_err(|error| SignError::Signer(format!("order body: {error}")))?;
         let digest = hex::encode(Sha256::digest(&body));
-        Ok(SignedOrder::new(approved, hash_id(&order, &exchange), body.into(), digest))
+        let shares = intent::shares_of(&order);
+        Ok(SignedOrder::new(approved, hash_id(&order, &exchange), shares, body.into(), digest))
     }
 
     fn identify(&self, intent: &OrderIntent, market: &Market) -> Result<OrderId, SignError> {
@@ -153,7 +154,7 @@ impl ExecutionVenue for PolymarketVenue {
         self.rest.order(order).await
     }
 
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {
+    async fn fills(&self, since: Timestamp) -> Result<TradeList, VenueError> {
         self.rest.fills(since).await
     }
 
@@ -189,7 +190,9 @@ impl ExecutionVenue for PolymarketVenue {
             timing: Timing::default(),
         };
         let rest = Arc::clone(&self.rest);
-        stream.spawn(async move { rest.keep_time(MEASURE_EVERY).await })
+        stream.spawn(async move {
+            tokio::join!(rest.keep_time(MEASURE_EVERY), rest.keep_authorized());
+        })
     }
 }
 

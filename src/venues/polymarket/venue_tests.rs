@@ -1,3 +1,6 @@
+#[path = "trades_tests.rs"]
+mod trades;
+
 use rust_decimal::dec;
 use serde_json::{Value, json};
 
@@ -255,6 +258,29 @@ async fn a_key_that_was_revoked_is_asked_for_anew() {
 }
 
 #[tokio::test]
+async fn credentials_that_are_refused_in_the_middle_of_a_run_are_renewed_without_a_restart() {
+    let revoked = || (401, r#"{"error":"Unauthorized/Invalid api key"}"#.to_owned());
+    let (server, venue) = connected(move |seen, before| match (seen.path.as_str(), before) {
+        ("/v1/heartbeats", 0) | ("/auth/api-keys", 1) => revoked(),
+        ("/v1/heartbeats", _) => (200, r#"{"heartbeat_id":"a"}"#.into()),
+        _ => (0, String::new()),
+    })
+    .await;
+    let _events = venue.user_events();
+    venue.heartbeat().await.expect_err("refused");
+    let market = market();
+    let renewed = async {
+        while server.seen("/auth/derive-api-key").len() < 2
+            || venue.sign(&approved(intent(), &market), &market).is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), renewed).await.expect("with new ones");
+    venue.heartbeat().await.expect("taken");
+}
+
+#[tokio::test]
 async fn nothing_is_signed_for_an_exchange_that_the_venue_does_not_name() {
     let (_server, venue) = connected(|seen, _| match seen.path.as_str() {
         "/balance-allowance" => (200, collateral("1", &EXCHANGES[..2])),
@@ -466,32 +492,6 @@ async fn a_list_with_a_hole_or_without_an_end_is_no_list() {
 }
 
 #[tokio::test]
-async fn fills_with_a_hole_are_no_fills() {
-    let trade = |id: &str, market: &str| {
-        json!({ "id": id, "taker_order_id": "0xt", "market": market, "asset_id": UP, "side": "BUY", "size": "4",
-            "price": "0.5", "status": "CONFIRMED", "match_time": NOW.to_string(), "owner": API_KEY,
-            "trader_side": "TAKER", "maker_orders": [] })
-    };
-    let fails = async |second: (u16, String), said: &str| {
-        let first = page(&[trade("t-1", "0xm")], "Mg==");
-        let (server, venue) = connected(move |seen, before| match (seen.path.as_str(), before) {
-            ("/data/trades", 0) => first.clone(),
-            ("/data/trades", _) => second.clone(),
-            _ => (0, String::new()),
-        })
-        .await;
-        let error = venue.fills(Timestamp::from_secs(NOW)).await.expect_err(said).to_string();
-        assert!(error.contains(said), "{error}");
-        assert_eq!(server.seen("/data/trades").len(), 2);
-        assert!(server.seen("/data/trades").iter().all(|seen| !seen.query.contains("asset_id")));
-    };
-    fails(page(&[trade("t-2", "")], "LTE="), "trade.market is 'absent'").await;
-    fails(page(&[trade("t-2", "0xm")], "MA=="), "leads nowhere").await;
-    fails((200, r#"{"data":[{"id":"t-2""#.into()), "/data/trades").await;
-    fails((500, r#"{"error":"Internal server error"}"#.into()), "500").await;
-}
-
-#[tokio::test]
 async fn an_order_that_the_venue_does_not_know_is_nothing() {
     let ask =
         async |status: u16, body: String| {
@@ -511,31 +511,6 @@ async fn an_order_that_the_venue_does_not_know_is_nothing() {
     assert_eq!(found.status, VenueOrderStatus::Cancelled);
     assert!(matches!(ask(200, row(2).to_string()).await, Err(VenueError::Unreadable(_))));
     assert!(matches!(ask(500, String::new()).await, Err(VenueError::Refused { status: 500, .. })));
-}
-
-#[tokio::test]
-async fn fills_are_asked_from_a_second_before_and_kept_from_the_second_itself() {
-    let trade = |id: &str, secs: i64, owner: &str| {
-        json!({ "id": id, "taker_order_id": "0xt", "market": "0xm", "asset_id": UP, "side": "SELL", "size": "4",
-            "price": "0.5", "status": "TRADE_STATUS_MINED", "match_time": secs.to_string(), "outcome": "Up",
-            "owner": "other", "maker_address": "0x0", "trader_side": "MAKER", "maker_orders": [
-                { "order_id": "0xA", "owner": owner, "maker_address": "0x1", "matched_amount": "4", "price": "0.5",
-                  "fee_rate_bps": "0", "asset_id": UP, "outcome": "Up", "side": "BUY" }] })
-    };
-    let rows = [trade("t-0", NOW - 1, API_KEY), trade("t-1", NOW, API_KEY), trade("t-2", NOW + 1, "stranger")];
-    let (server, venue) = connected(move |seen, _| match seen.path.as_str() {
-        "/data/trades" => page(&rows, "LTE="),
-        _ => (0, String::new()),
-    })
-    .await;
-    let since = Timestamp::from_secs(NOW).plus(Duration::from_millis(900));
-    let fills = venue.fills(since).await.expect("fills");
-    let [fill] = &fills[..] else { panic!("{fills:?}") };
-    assert_eq!((fill.trade.as_str(), fill.order.as_str(), fill.side), ("t-1", "0xa", Side::Buy));
-    assert_eq!(server.seen("/data/trades")[0].query, format!("after={}&next_cursor=MA%3D%3D", NOW - 1));
-    let old = venue.trade(&"t-0".into()).await.expect("a trade");
-    assert_eq!(old.iter().map(|fill| fill.trade.as_str()).collect::<Vec<_>>(), ["t-0"], "nothing else, however old");
-    assert_eq!(server.seen("/data/trades")[1].query, "id=t-0&next_cursor=MA%3D%3D");
 }
 
 #[tokio::test]

@@ -1,12 +1,27 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 use super::*;
+use crate::domain::ParamKind;
+use crate::domain::params::parameters;
 use crate::domain::params::sample::{Sample, params};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_348_800);
 
 fn table() -> Table {
     Table::of::<Sample>()
+}
+
+fn book_at_start(
+    stored: Option<ParamBook>,
+    strategy: &StrategyId,
+    file: &Values,
+    table: &Table,
+    now: Timestamp,
+) -> ParamBook {
+    open(stored, strategy, file, table, now).book
 }
 
 fn file() -> Values {
@@ -22,7 +37,7 @@ fn alice() -> Author<'static> {
 }
 
 fn first() -> ParamBook {
-    open(None, &"momentum".into(), &file(), &table(), NOW)
+    book_at_start(None, &"momentum".into(), &file(), &table(), NOW)
 }
 
 fn changed(book: &ParamBook, pairs: &[(&str, &str)]) -> ParamBook {
@@ -89,24 +104,24 @@ fn a_rollback_is_a_new_version_with_the_old_values() {
 #[test]
 fn at_a_start_what_was_said_last_about_each_parameter_counts() {
     let live = changed(&first(), &[("threshold", "0.0005")]);
-    let again = open(Some(live.clone()), &"momentum".into(), &file(), &table(), NOW);
+    let again = book_at_start(Some(live.clone()), &"momentum".into(), &file(), &table(), NOW);
     assert_eq!(again, live, "the same file changes nothing");
 
     let mut edited = file();
     edited.insert("cooldown_s".into(), "9".into());
-    let merged = open(Some(live.clone()), &"momentum".into(), &edited, &table(), NOW);
+    let merged = book_at_start(Some(live.clone()), &"momentum".into(), &edited, &table(), NOW);
     let version = latest(&merged);
     assert_eq!((version.version, version.by.as_str()), (3, "config file"));
     assert_eq!(version.changed.iter().map(ToString::to_string).collect::<Vec<_>>(), ["cooldown_s 5 -> 9"]);
     assert_eq!(version.values["threshold"], "0.0005", "set while running, and the file says nothing new of it");
-    assert_eq!(open(Some(merged.clone()), &"momentum".into(), &edited, &table(), NOW), merged);
+    assert_eq!(book_at_start(Some(merged.clone()), &"momentum".into(), &edited, &table(), NOW), merged);
 }
 
 #[test]
 fn what_is_fixed_is_always_the_files() {
     let mut other = first();
-    other.versions[0].values.insert("symbol".into(), "ETH/USD".into());
-    let opened = open(Some(other), &"momentum".into(), &file(), &table(), NOW);
+    other.versions[0].values.insert("on".into(), "ETH/USD eth-updown-5m-{start}".into());
+    let opened = book_at_start(Some(other), &"momentum".into(), &file(), &table(), NOW);
     assert_eq!((latest(&opened).version, &latest(&opened).values), (2, &file()));
 }
 
@@ -114,7 +129,7 @@ fn what_is_fixed_is_always_the_files() {
 fn a_version_that_no_longer_fits_gives_way_to_the_file() {
     let mut old = changed(&first(), &[("size", "10")]);
     old.versions[1].values.insert("threshold".into(), "9".into());
-    let opened = open(Some(old), &"momentum".into(), &file(), &table(), NOW);
+    let opened = book_at_start(Some(old), &"momentum".into(), &file(), &table(), NOW);
     let version = latest(&opened);
     assert_eq!((version.version, &version.values), (3, &file()));
     assert!(version.why.starts_with("version 2 does not fit any more: threshold = 9"), "{}", version.why);
@@ -123,8 +138,69 @@ fn a_version_that_no_longer_fits_gives_way_to_the_file() {
     older.versions[0].values.insert("gone".into(), "1".into());
     older.versions[0].values.remove("min_edge");
     older.file.remove("min_edge");
-    let opened = open(Some(older), &"momentum".into(), &file(), &table(), NOW);
+    let opened = book_at_start(Some(older), &"momentum".into(), &file(), &table(), NOW);
     assert_eq!(latest(&opened).values, file(), "parameters that came or went with an upgrade do no harm");
+}
+
+parameters! {
+    /// Limits of a test.
+    struct Bounds {
+        /// Lower is tighter.
+        most: Decimal = ParamKind::Decimal { low: "0", high: "1000" }, "most", "", Lower;
+        /// Higher is tighter.
+        pause: Duration = ParamKind::Seconds { low: 0, high: 100 }, "pause_s", "s", Higher;
+        /// Fewer are tighter.
+        markets: Vec<String> = ParamKind::Markets, "markets", "", Fewer;
+    }
+}
+
+fn bounds(most: &str, pause: &str) -> Values {
+    changes(&[("most", most), ("pause_s", pause), ("markets", "a,b")])
+}
+
+fn bounds_opened(stored: Option<ParamBook>, file: &Values) -> (ParamBook, Vec<String>) {
+    let opened = open(stored, &"risk".into(), file, &Table::of::<Bounds>(), NOW);
+    (opened.book, opened.unconfirmed.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn of_a_file_only_what_tightens_is_taken_and_what_widens_is_told_until_it_is_allowed() {
+    let (book, _) = bounds_opened(None, &bounds("500", "10"));
+    let (again, told) = bounds_opened(Some(book.clone()), &bounds("500.0", "10"));
+    assert_eq!((again.versions.len(), told.len()), (1, 0), "the same in other digits");
+    let (tighter, told) = bounds_opened(Some(book.clone()), &bounds("800", "20"));
+    assert_eq!((&latest(&tighter).values, told), (&bounds("500", "20"), vec!["most 500 -> 800".to_owned()]));
+    let (still, told) = bounds_opened(Some(tighter.clone()), &bounds("800", "20"));
+    assert_eq!((&still, told.len()), (&tighter, 1), "at every start");
+    let confirmed = set(&tighter, &Table::of::<Bounds>(), None, &changes(&[("most", "800")]), &alice());
+    let Ok(Outcome::New(confirmed)) = confirmed else { panic!("a new version") };
+    let (allowed, told) = bounds_opened(Some(confirmed), &bounds("800", "20"));
+    assert_eq!((latest(&allowed).values["most"].as_str(), told.len()), ("800", 0));
+    assert_eq!(allowed.file["most"], "800", "and is heeded from now on");
+    let live = set(&allowed, &Table::of::<Bounds>(), None, &changes(&[("most", "100")]), &alice());
+    let Ok(Outcome::New(live)) = live else { panic!("a new version") };
+    let (kept, told) = bounds_opened(Some(live), &bounds("800", "20"));
+    assert_eq!((latest(&kept).values["most"].as_str(), told.len()), ("100", 0), "nobody edited the file");
+}
+
+#[test]
+fn of_a_list_in_the_file_what_is_gone_is_gone_and_what_is_new_waits() {
+    let (book, _) = bounds_opened(None, &bounds("500", "10"));
+    let mut file = bounds("500", "10");
+    file.insert("markets".into(), "b,c".into());
+    let (opened, told) = bounds_opened(Some(book), &file);
+    assert_eq!((latest(&opened).values["markets"].as_str(), told), ("b", vec!["markets a,b -> b,c".to_owned()]));
+    let (again, told) = bounds_opened(Some(opened.clone()), &file);
+    assert_eq!((&again, told), (&opened, vec!["markets b -> b,c".to_owned()]));
+}
+
+#[test]
+fn limits_that_no_longer_fit_give_way_without_widening_the_others() {
+    let (mut book, _) = bounds_opened(None, &bounds("500", "10"));
+    book.versions[0].values.insert("pause_s".into(), "4000".into());
+    book.versions[0].values.insert("most".into(), "100".into());
+    let (opened, _) = bounds_opened(Some(book), &bounds("500", "10"));
+    assert_eq!(latest(&opened).values, bounds("100", "10"));
 }
 
 proptest! {

@@ -104,6 +104,6 @@ fn a_checkpoint_is_written_after_so_many_fills_and_at_the_turn_of_the_day_and_no
     assert_eq!(at_hour(&mut desk, 32), 0);
     assert_eq!(at_hour(&mut desk, 54), 1, "another day");
     assert_eq!(at_hour(&mut desk, 55), 0);
-    desk.on_set_aside(&[], hours(55));
+    desk.on_set_aside(None, &[], hours(55));
     assert_eq!(at_hour(&mut desk, 80), 0, "the ledger lacks something");
 }

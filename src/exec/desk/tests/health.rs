@@ -40,6 +40,23 @@ fn it_is_fed_every_interval_while_all_is_well() {
 }
 
 #[test]
+fn nothing_is_sent_before_the_event_socket_was_ever_connected() {
+    let (mut desk, _) = restored(Memory::default());
+    desk.on_tick(at(0));
+    desk.on_snapshot(at(0), nothing(), at(1));
+    desk.on_data(PolymarketData::Market(market()), at(1));
+    desk.on_data(PolymarketData::Book(book(at(1))), at(1));
+    assert!(desk.trouble(at(2)).expect("closed").contains("never connected"));
+    let step = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    assert_eq!(posts(&step), []);
+    desk.on_user_event(UserEvent::Connected, at(3));
+    assert!(desk.trouble(at(3)).expect("closed").contains("reconciling"), "and the books are compared after that");
+    desk.on_tick(at(4));
+    desk.on_snapshot(at(4), nothing(), at(5));
+    assert_eq!(desk.trouble(at(5)), None);
+}
+
+#[test]
 fn each_part_of_the_health_predicate_withholds_it() {
     type Spoil = fn(&mut Desk);
     let spoil: [(&str, Spoil); 6] = [
@@ -75,12 +92,41 @@ fn a_failed_one_is_tried_again_soon_and_the_books_are_compared_before_anything_i
     assert_eq!(beats(&desk.on_tick(at(1_000))), 0, "one at a time");
     desk.on_heartbeat(Err("lost".into()), at(1_000));
     assert!(desk.trouble(at(1_000)).expect("halted").contains("lost"));
-    assert_eq!(run(&mut desk, 1_500, 3_500), 1);
-    assert!(desk.trouble(at(3_520)).expect("compare").contains("reconciling"));
-    let step = desk.on_tick(at(4_000));
+    assert_eq!(beats(&desk.on_tick(at(1_200))), 0);
+    assert_eq!(run(&mut desk, 1_250, 1_250), 1);
+    assert!(desk.trouble(at(1_270)).expect("compare").contains("reconciling"));
+    let step = desk.on_tick(at(1_300));
     assert_eq!(snapshots(&step), 1);
-    desk.on_snapshot(at(4_000), nothing(), at(4_100));
-    assert_eq!(desk.trouble(at(4_100)), None);
+    desk.on_snapshot(at(1_300), nothing(), at(1_400));
+    assert_eq!(desk.trouble(at(1_400)), None);
+}
+
+#[test]
+fn one_request_that_is_lost_leaves_the_venue_no_reason_to_sweep() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    let (mut under_way, mut taken) = (None, Vec::new());
+    for now in (500..=25_000).step_by(50) {
+        let step = desk.on_tick(at(now));
+        for _ in 0..beats(&step) {
+            // The second gets no answer and is given up after two seconds, the others are taken.
+            let lost = taken.len() == 1 && desk.health.heartbeat.is_none();
+            under_way = Some((now + if lost { 2_000 } else { 10 }, lost));
+        }
+        if let Some((_, lost)) = under_way.take_if(|(ends, _)| *ends <= now) {
+            if !lost {
+                taken.push(now);
+            }
+            desk.on_heartbeat(if lost { Err("no answer".into()) } else { Ok(()) }, at(now));
+        }
+        if snapshots(&step) > 0 {
+            let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+            desk.on_snapshot(at(now), Ok(Snapshot { orders, fills: Vec::new() }), at(now));
+        }
+    }
+    assert!(taken.len() >= 4, "{taken:?}");
+    assert!(taken.windows(2).all(|pair| pair[1] - pair[0] < 8_000), "the venue waits for ten seconds: {taken:?}");
 }
 
 #[test]
@@ -107,7 +153,7 @@ fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
     assert_eq!([state(&desk, "a"), state(&desk, "b")], [OrderState::Unknown; 2]);
     assert_eq!((desk.counts.unknown, desk.counts.open), (2, 0));
     assert!(desk.trouble(at(10_501)).expect("halted").contains("heartbeat"));
-    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.00)), "reserved whole");
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.35)), "reserved whole");
     desk.on_heartbeat(Ok(()), at(10_600));
     let step = desk.on_tick(at(10_700));
     let asked = snapshots(&step);

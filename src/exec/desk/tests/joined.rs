@@ -149,3 +149,23 @@ fn the_trades_of_an_order_that_rested_for_hours_are_not_read_from_its_beginning(
     });
     assert!(since.expect("looked up") > at(7_000_000), "{since:?}");
 }
+
+#[test]
+fn a_match_whose_trade_is_hours_old_is_looked_for_from_the_beginning_of_its_order_now_and_then() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)))), at(10));
+    let mut asked = |now: i64| {
+        let _asked = asks(&mut desk, now);
+        let step = desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        let since = step.effects().find_map(|effect| match effect {
+            Effect::Lookup { since, .. } => Some(*since),
+            _ => None,
+        });
+        desk.on_lookup(&"0xa".into(), at(now), absent(), at(now + 1));
+        since.expect("looked up each time") < at(0)
+    };
+    let deep: Vec<bool> = [7_200_000, 7_230_000, 7_290_000, 7_500_000, 7_530_000].into_iter().map(&mut asked).collect();
+    assert_eq!(deep, [true, false, false, true, false], "older than an hour, and not in every list");
+}

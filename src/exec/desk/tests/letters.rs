@@ -117,7 +117,7 @@ fn a_retry_is_refused_while_the_earlier_attempt_may_live() {
     let id = buried(&mut desk, "a", RejectCode::Other);
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Live, None)), at(20));
     assert!(refusal(desk.retry_dead_letter(&id, "a", &sign, at(21))).contains("not proven dead"));
-    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.00)), "at stake while it lives");
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.175)), "at stake while it lives");
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(22));
     assert_eq!(desk.holdings(None).gross(), Usd::ZERO);
     desk.retry_dead_letter(&id, "a", &sign, at(23)).expect("dead now");
@@ -158,7 +158,7 @@ fn a_window_for_post_only_orders_lets_those_through_and_buries_what_cannot_wait(
     let mut desk = desk();
     sent(&mut desk, "a", TimeInForce::Gtc);
     let step = answered(&mut desk, "a", transient(TransientCode::PostOnlyMode, None), 5);
-    assert_eq!(letters(&step), [DeadLetterReason::Exhausted]);
+    assert_eq!(letters(&step), [], "not before it was looked up");
     let step = desk.on_entry(&entry(7, intent("b", TimeInForce::Gtc)), &sign, at(10));
     assert_eq!((letters(&step), posts(&step).len()), (vec![DeadLetterReason::Exhausted], 0), "without asking again");
     let patient = OrderIntent { deadline: at(200_000), ..intent("c", TimeInForce::Gtc) };
@@ -190,6 +190,46 @@ fn a_rate_limit_or_maintenance_closes_the_gate_for_its_time_and_cancels_go_on() 
     assert!(desk.trouble(at(10_000)).expect("closed").contains("cancel_only"));
     let step = desk.on_tick(at(10_000));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(_))));
+}
+
+#[test]
+fn what_was_sent_is_not_given_up_before_a_lookup_that_does_not_find_it() {
+    let mut desk = desk();
+    let maintenance = || transient(TransientCode::CancelOnly, Some(Duration::from_mins(1)));
+    for name in ["a", "b"] {
+        sent(&mut desk, name, TimeInForce::Gtc);
+    }
+    for name in ["a", "b"] {
+        let step = answered(&mut desk, name, maintenance(), 5);
+        assert_eq!((letters(&step), acks(&step)), (vec![], 0));
+    }
+    assert_eq!(lookups(&desk.on_tick(at(2_000))), 0, "inside its deadline");
+    assert_eq!(lookups(&desk.on_tick(at(2_001))), 2);
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(10.35)), "reserved until it is proved");
+    let unreadable = Err(VenueError::Unreachable("reset".into()));
+    let step = desk.on_lookup(&"0xb".into(), at(2_001), unreadable, at(2_010));
+    assert_eq!((letters(&step), acks(&step)), (vec![], 0), "no answer proves nothing");
+    // The venue has taken one of them against its word.
+    let found = Lookup { order: Some(venue_order("a", VenueOrderStatus::Live, None)), fills: Vec::new() };
+    desk.on_lookup(&"0xa".into(), at(2_001), Ok(found), at(2_010));
+    assert_eq!((state(&desk, "a"), shown(&desk).dlq), (OrderState::Live, 0));
+    let step = desk.on_tick(at(4_010));
+    assert_eq!((lookups(&step), posts(&step).len()), (1, 0), "asked again, not sent again");
+    let step = desk.on_lookup(&"0xb".into(), at(4_010), absent(), at(4_020));
+    assert_eq!((letters(&step), acks(&step)), (vec![DeadLetterReason::Exhausted], 1));
+    let letter = &shown(&desk).dead_letters[0];
+    assert_eq!((letter.last_error.as_str(), letter.posts), ("cancel_only", 1));
+}
+
+#[test]
+fn what_was_sent_and_meets_a_kill_is_looked_up_before_it_is_buried() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", transient(TransientCode::Restarting, None), 5);
+    let step = desk.on_latch(latch(1, KillState::Killed), at(10));
+    assert_eq!((lookups(&step), letters(&step)), (1, vec![]));
+    let step = desk.on_lookup(&"0xa".into(), at(10), absent(), at(20));
+    assert_eq!((letters(&step), acks(&step), posts(&step).len()), (vec![DeadLetterReason::Killed], 1, 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::params::RISK;
+use crate::exec::desk::limits::LimitBook;
 
 fn command(action: Action) -> Command {
     Command { id: "c1".into(), actor: "cli:alice".into(), issued_at: at(0), expires_at: at(10_000), action }
@@ -108,6 +109,38 @@ fn of_several_that_wait_the_strictest_counts() {
 }
 
 #[test]
+fn a_version_that_the_ledger_refuses_for_good_is_none_and_nothing_is_built_on_it() {
+    let mut desk = desk();
+    changed(&mut desk, "open_orders", "50", false).expect("tighter");
+    desk.limits_durable(2);
+    let refused = changed(&mut desk, "order_size", "2000", true).expect("confirmed");
+    let step = desk.limits_refused(&refused.after, at(6));
+    assert!(step.writes.is_empty() && step.after.is_empty(), "nothing waits behind it");
+    assert_eq!(desk.limits_version(), 2);
+    let step = changed(&mut desk, "open_orders", "40", false).expect("tighter");
+    let version = book_of(&step).in_force().cloned().expect("a version");
+    assert_eq!((version.version, version.values["order_size"].as_str()), (3, "1000"));
+    desk.limits_durable(3);
+    assert_eq!((in_force(&desk, "order_size"), in_force(&desk, "open_orders").1), ((3, "1000".into()), "40".into()));
+    changed(&mut desk, "order_size", "2000", false).expect_err("it still widens");
+}
+
+#[test]
+fn what_waits_behind_a_version_that_is_refused_does_not_bring_it_into_force() {
+    let mut desk = desk();
+    let refused = changed(&mut desk, "order_size", "2000", true).expect("confirmed");
+    changed(&mut desk, "open_orders", "40", false).expect("tighter");
+    let step = desk.limits_refused(&refused.after, at(6));
+    let version = book_of(&step).in_force().cloned().expect("a version");
+    assert_eq!((version.version, version.by.as_str(), version.values["order_size"].as_str()), (4, "hermes", "1000"));
+    assert!(version.why.contains("refused version 2"), "{}", version.why);
+    desk.limits_durable(3);
+    assert_eq!(in_force(&desk, "order_size"), (3, "1000".into()), "the next one waits, and the strictest counts");
+    desk.limits_durable(4);
+    assert_eq!(in_force(&desk, "order_size"), (4, "1000".into()));
+}
+
+#[test]
 fn the_same_command_twice_is_one_version_and_another_version_in_force_refuses() {
     let mut desk = desk();
     let tighter = set(&[("open_orders", "5")], false);
@@ -156,15 +189,45 @@ fn what_was_said_last_counts_after_a_restart() {
     let told = |step: &Step| step.after.iter().any(|effect| matches!(effect, Effect::Emit(_)));
     let mut edited = book_of(&step);
     edited.file.insert("open_orders".into(), "9".into());
-    let (desk, recovery) = restored(Memory { limits: Some(edited), ..Memory::default() });
+    let (mut desk, recovery) = restored(Memory { limits: Some(edited), ..Memory::default() });
     assert_eq!(
         (in_force(&desk, "open_orders"), told(&recovery)),
-        ((3, "10000".into()), true),
-        "the file says otherwise since"
+        ((2, "5".into()), false),
+        "the file says otherwise since, and would widen"
     );
+    let shown = |desk: &Desk| desk.snapshot(KillReport::idle(desk.latch.clone()), 1, at(5)).limit_concerns;
+    let waits = "the configuration file widens open_orders from 5 to 10000: to have it, cockpit params set risk open_orders=10000 --confirm";
+    assert_eq!(shown(&desk), [waits]);
+    changed(&mut desk, "open_orders", "10000", true).expect("confirmed");
+    desk.limits_durable(3);
+    assert_eq!((in_force(&desk, "open_orders").1.as_str(), shown(&desk).len()), ("10000", 0));
+    let mut edited = book_of(&step);
+    edited.file.insert("order_size".into(), "9999".into());
+    edited.versions[1].values.insert("order_size".into(), "9999".into());
+    let (tightened, recovery) = restored(Memory { limits: Some(edited), ..Memory::default() });
+    assert_eq!((in_force(&tightened, "order_size"), told(&recovery)), ((3, "1000".into()), true));
     let (_, first) = restored(Memory::default());
     assert!(!told(&first), "there was nothing before");
     assert_eq!(book_of(&first).in_force().map(|version| version.by.clone()).as_deref(), Some("config file"));
+}
+
+#[test]
+fn who_takes_over_goes_by_the_limits_of_the_one_before_whatever_its_own_file_says() {
+    let mut gate = RiskGate::new(limits());
+    let mut step = Step::default();
+    let tighter = Limits { order_size: Size(dec!(7)), open_orders: 9_999, ..limits() };
+    LimitBook::open(None, false, &mut RiskGate::new(tighter), at(0), &mut step);
+    let stored = book_of(&step);
+    for (takeover, size, concerns) in [(true, dec!(7), 0), (false, dec!(7), 2)] {
+        let mut step = Step::default();
+        let book = LimitBook::open(Some(&stored), takeover, &mut gate, at(1), &mut step);
+        assert_eq!((gate.limits().order_size, book.concerns().len()), (Size(size), concerns));
+        assert!(!step.after.iter().any(|effect| matches!(effect, Effect::Emit(_))));
+        gate = RiskGate::new(limits());
+    }
+    let mut tight = RiskGate::new(Limits { order_size: Size(dec!(3)), ..limits() });
+    LimitBook::open(Some(&stored), true, &mut tight, at(1), &mut Step::default());
+    assert_eq!(tight.limits().order_size, Size(dec!(7)), "no file is merged, a tighter one neither");
 }
 
 fn sale(name: &str) -> OrderIntent {
@@ -178,6 +241,8 @@ fn while_reducing_only_sales_of_what_is_held_pass() {
         ("reducing: daily_loss: 0.375 pUSD (limit 0.3 pUSD)", "daily_loss", "0.3"),
     ] {
         let mut desk = desk();
+        sent(&mut desk, "x", TimeInForce::Gtc);
+        answered(&mut desk, "x", accepted(), 5);
         desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));
         desk.on_data(PolymarketData::Book(book(at(101))), at(101));
         changed(&mut desk, name, value, false).expect("tighter");
@@ -186,9 +251,12 @@ fn while_reducing_only_sales_of_what_is_held_pass() {
             (shown.trading_state, shown.trouble),
             (TradingState::Reducing, Some(why["reducing: ".len()..].into()))
         );
-        let denied = desk.on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(103));
+        let denied = desk.on_entry(&entry(2, intent("a", TimeInForce::Gtc)), &sign, at(103));
         assert_eq!((denials(&denied)[0].control, denials(&denied)[0].value.as_str()), (Control::TradingState, why));
-        assert_eq!(posts(&desk.on_entry(&entry(2, sale("b")), &sign, at(104))), [key("b")]);
+        let others = OrderIntent { strategy: "weather".into(), ..sale("c") };
+        let denied = desk.on_entry(&entry(3, others), &sign, at(104));
+        assert_eq!(denials(&denied)[0].control, Control::PositionCap, "it holds none of these");
+        assert_eq!(posts(&desk.on_entry(&entry(4, sale("b")), &sign, at(105))), [key("b")]);
     }
 }
 
@@ -207,7 +275,7 @@ fn a_level_of_a_limit_is_written_and_told_once_and_the_snapshot_shows_the_use() 
     let nearest = &shown[0];
     assert_eq!(
         (nearest.control, nearest.value, nearest.limit, nearest.percent),
-        (Control::GrossExposure, dec!(5), dec!(10), 50)
+        (Control::GrossExposure, dec!(5.175), dec!(10), 51)
     );
     assert!(shown.windows(2).all(|pair| pair[0].percent >= pair[1].percent));
 }
@@ -219,7 +287,7 @@ fn a_drawdown_kills_with_control_value_and_limit_and_cannot_be_armed_while_it_la
         desk.on_tick(at(second * 1_000));
     }
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(3_100));
-    let bids = vec![Level { price: Price(dec!(0.01)), size: Size(dec!(1)) }];
+    let bids = vec![Level { price: Price(dec!(0.01)), size: Size(dec!(1000)) }];
     desk.on_data(PolymarketData::Book(Book { bids, ..book(at(3_101)) }), at(3_101));
     let why = (4..=8).find_map(|second| {
         let step = desk.on_tick(at(second * 1_000));
@@ -234,4 +302,63 @@ fn a_drawdown_kills_with_control_value_and_limit_and_cannot_be_armed_while_it_la
     changed(&mut desk, "daily_drawdown", "200", true).expect("confirmed");
     desk.limits_durable(2);
     assert!(!desk.objections(at(9_000)).join("; ").contains("drawdown"));
+}
+
+fn withdrawn(step: &Step) -> Vec<String> {
+    let told = |effect: &Effect| match effect {
+        Effect::Emit(event) => match event.as_ref() {
+            TradeEvent::Withdrawn(taken) => Some(format!("{} {}", taken.intent, taken.denial)),
+            _ => None,
+        },
+        _ => None,
+    };
+    step.effects().filter_map(told).collect()
+}
+
+fn cancels(step: &Step) -> Vec<OrderId> {
+    let orders = |effect: &Effect| if let Effect::Cancel(orders) = effect { Some(orders.clone()) } else { None };
+    step.urgent.iter().filter_map(orders).flatten().collect()
+}
+
+#[test]
+fn a_tightening_cancels_the_newest_resting_buys_until_the_rest_fits_and_never_a_sale() {
+    let mut desk = desk();
+    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(1));
+    for name in ["a", "b", "c"] {
+        sent(&mut desk, name, TimeInForce::Gtc);
+        answered(&mut desk, name, accepted(), 5);
+    }
+    desk.on_user_event(UserEvent::Order(venue_order("c", VenueOrderStatus::Live, Some(dec!(4)))), at(6));
+    desk.on_entry(&entry(9, OrderIntent { price: Price(dec!(0.60)), ..sale("s") }), &sign, at(7));
+    desk.clear_to_send(&key("s"), at(7)).expect("clear");
+    answered(&mut desk, "s", accepted(), 8);
+    // 5.175 are held, 2.07 of c are matched, and 3.105 of it and 5.175 of each of the others may be.
+    let step = changed(&mut desk, "gross_exposure", "17.595", false).expect("tighter");
+    assert_eq!(withdrawn(&step), ["c gross_exposure: 20.7 pUSD (limit 17.595 pUSD)"]);
+    assert_eq!((cancels(&step), state(&desk, "c")), (vec!["0xc".into()], OrderState::CancelPending));
+    let reason = desk.orders[&key("c")].row.order.reason.clone().unwrap_or_default();
+    assert!(reason.starts_with("withdrawn, the limit was tightened: gross_exposure: 20.7 pUSD"), "{reason}");
+    let step = changed(&mut desk, "gross_exposure", "12.42", false).expect("tighter");
+    assert_eq!(cancels(&step), ["0xb".into()], "what is on its way out makes room already");
+    let step = changed(&mut desk, "position_cap", "1", false).expect("tighter");
+    assert_eq!((cancels(&step), state(&desk, "s")), (vec!["0xa".into()], OrderState::Live));
+    assert!(cancels(&desk.on_tick(at(1_000))).is_empty());
+}
+
+#[test]
+fn a_buy_that_was_on_the_wire_is_withdrawn_once_it_rests() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    sent(&mut desk, "b", TimeInForce::Gtc);
+    answered(&mut desk, "b", unknown(), 6);
+    let step = changed(&mut desk, "open_orders", "1", false).expect("tighter");
+    assert_eq!(withdrawn(&step), ["a open_orders: 2 orders (limit 1 orders)"]);
+    let step = changed(&mut desk, "order_size", "9", false).expect("tighter");
+    assert!(cancels(&step).is_empty());
+    changed(&mut desk, "gross_exposure", "1", false).expect("tighter");
+    assert!(withdrawn(&desk.on_tick(at(100))).is_empty(), "of unknown outcome");
+    desk.on_user_event(UserEvent::Order(venue_order("b", VenueOrderStatus::Live, None)), at(200));
+    assert_eq!(withdrawn(&desk.on_tick(at(300))), ["b gross_exposure: 5.175 pUSD (limit 1 pUSD)"]);
+    assert!(withdrawn(&desk.on_tick(at(400))).is_empty());
 }

@@ -44,7 +44,16 @@ fn after_a_restart_what_was_denied_counts_as_no_order() {
     let row = |name: &str, digest: Option<&str>| {
         let mut order = Order::new(intent(name, TimeInForce::Gtc), at(0));
         order.state = if digest.is_some() { OrderState::Cancelled } else { OrderState::Denied };
-        OrderRow { order, digest: digest.map(Into::into), accepted: false, adopted: false, posts: 0, token: 0 }
+        OrderRow {
+            order,
+            digest: digest.map(Into::into),
+            accepted: false,
+            adopted: false,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        }
     };
     let orders = vec![row("sent", Some("digest")), row("denied", None)];
     let (desk, _) = restored(Memory { orders, ..Memory::default() });

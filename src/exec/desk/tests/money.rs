@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{Account, Asset, Journal, JournalKind, fold};
 use crate::exec::venue::{AssetBalance, Balances};
 
-fn journals(step: &Step) -> Vec<Journal> {
+pub(super) fn journals(step: &Step) -> Vec<Journal> {
     let journal = |write: &Write| if let Write::Journal(journal) = write { Some((**journal).clone()) } else { None };
     step.writes.iter().filter_map(journal).collect()
 }
@@ -20,12 +20,12 @@ fn counts(step: &Step) -> Vec<bool> {
     step.urgent.iter().filter_map(asked).collect()
 }
 
-fn kills(step: &Step) -> usize {
+pub(super) fn kills(step: &Step) -> usize {
     step.urgent.iter().filter(|effect| matches!(effect, Effect::Kill(_))).count()
 }
 
 /// Compared with the venue at `now`, nothing open there, and the balances asked for.
-fn counted(desk: &mut Desk, now: i64, cash: Decimal, shares: Decimal) -> Step {
+pub(super) fn counted(desk: &mut Desk, now: i64, cash: Decimal, shares: Decimal) -> Step {
     let step = desk.on_tick(at(now));
     if step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })) {
         desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
@@ -122,7 +122,7 @@ fn the_first_balance_opens_the_account_and_equal_books_stay_quiet() {
     let mut desk = unopened();
     let step = counted(&mut desk, 2, dec!(1000), dec!(0));
     let opening = journals(&step);
-    assert_eq!((opening.len(), opening[0].kind, fold(&opening).cash), (1, JournalKind::Correction, Usd(dec!(1000))));
+    assert_eq!((opening.len(), opening[0].kind, fold(&opening).cash), (1, JournalKind::Opening, Usd(dec!(1000))));
     assert_eq!((mismatches(&step), desk.portfolio.pnl()), (0, Pnl::default()));
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));
     let step = counted(&mut desk, 40_000, dec!(995) - FEE, dec!(10));
@@ -153,9 +153,9 @@ fn a_difference_that_lasts_is_told_corrected_and_kills_only_beyond_the_limit() {
         assert_eq!(mismatches(&counted(&mut desk, 40_000, cash, dec!(10))), 0);
         let step = desk.on_tick(at(45_000));
         assert_eq!(counts(&step), [true], "the venue is made to look at the chain again");
+        desk.on_snapshot(at(45_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(45_000));
         desk.on_balances(balances(cash, dec!(10)), at(45_000));
-        desk.on_tick(at(50_000));
-        let step = desk.on_balances(balances(cash, dec!(10)), at(50_000));
+        let step = counted(&mut desk, 50_000, cash, dec!(10));
         assert_eq!((mismatches(&step), kills(&step), journals(&step).len()), (1, kill, 1), "{missing}");
         assert_eq!(journals(&step)[0].postings[0].asset, Asset::Usd);
         let step = counted(&mut desk, 80_100, cash, dec!(10));
@@ -170,7 +170,7 @@ fn a_difference_that_goes_away_is_forgotten() {
     counted(&mut desk, 45_000, dec!(900), dec!(10));
     counted(&mut desk, 50_000, dec!(995) - FEE, dec!(10));
     let step = counted(&mut desk, 80_100, dec!(900), dec!(10));
-    assert_eq!((mismatches(&step), desk.counting.seen.values().map(|(_, times)| *times).max()), (0, Some(1)));
+    assert_eq!((mismatches(&step), desk.counting.seen.values().map(|differs| differs.times).max()), (0, Some(1)));
 }
 
 #[test]
@@ -181,9 +181,18 @@ fn missing_shares_count_at_their_mark_and_vanish_from_the_position() {
     for now in [40_000, 45_000, 50_000] {
         last = counted(&mut desk, now, dec!(995) - FEE, dec!(0));
     }
-    assert_eq!((mismatches(&last), kills(&last)), (1, 0), "10 at 0.48 are 4.80");
+    assert_eq!((mismatches(&last), kills(&last)), (1, 0), "10 at the 0.50 that was paid");
     assert_eq!(desk.portfolio.position(&"1".into()).expect("traded").size, Size::ZERO);
     assert_eq!(desk.portfolio.pnl().realised, Usd(dec!(-5.0)), "shares that vanish bring nothing");
+}
+
+#[test]
+fn shares_that_nobody_buys_are_missed_at_what_was_paid_for_them() {
+    let mut desk = settled();
+    desk.on_data(PolymarketData::Book(Book { bids: Vec::new(), ..book(at(39_000)) }), at(39_000));
+    counted(&mut desk, 40_000, dec!(995) - FEE, dec!(0));
+    assert_eq!(desk.portfolio.position(&"1".into()).and_then(|position| position.mark), Some(Price(dec!(0))));
+    assert_eq!(desk.differing(at(40_000)), Usd(dec!(5)));
 }
 
 #[test]
@@ -278,7 +287,7 @@ fn every_token_has_its_turn_and_what_differs_is_looked_at_again_at_once() {
 fn differences_that_are_small_each_kill_together() {
     let mut desk = settled();
     let mut cash = dec!(995) - FEE;
-    let mut killed = Vec::new();
+    let (mut killed, mut used) = (Vec::new(), Vec::new());
     let mut now = 40_000;
     for _ in 0..2 {
         cash -= dec!(3);
@@ -286,8 +295,13 @@ fn differences_that_are_small_each_kill_together() {
             killed.push(kills(&counted(&mut desk, now, cash, dec!(10))));
             now += 31_000;
         }
+        let mut step = Step::default();
+        desk.measure(at(now - 30_000), &mut step);
+        let uses = desk.limit_uses();
+        used.push(uses.iter().find(|used| used.control == Control::Mismatch).expect("measured").percent);
     }
     assert_eq!(killed, [0, 0, 0, 0, 0, 1], "6 pUSD within a day, 5 are allowed");
+    assert_eq!(used, [60, 120], "what is told of is what kills");
     desk.on_latch(latch(2, KillState::Armed), at(now));
     desk.reconcile_now(at(now));
     cash -= dec!(3);
@@ -399,4 +413,55 @@ fn the_fee_of_a_sweep_is_the_sum_of_what_each_match_costs() {
     };
     desk.on_user_event(UserEvent::Fill(sweep), at(10));
     assert_eq!(desk.portfolio.pnl().fees, Usd(dec!(3.43)), "at 7 %: 1.75 and 1.68, not 3.465");
+}
+
+#[test]
+fn a_difference_is_corrected_only_after_trades_were_asked_for_and_a_fill_that_nobody_told_is_a_fill() {
+    let mut desk = settled();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    // It rests for a minute, the socket is mute, and its fill shows in the balances first.
+    let resting = || vec![venue_order("a", VenueOrderStatus::Live, Some(dec!(0)))];
+    let (mut corrections, mut told, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+    desk.on_tick(at(60_000));
+    desk.on_snapshot(at(60_000), Ok(Snapshot { orders: resting(), fills: Vec::new() }), at(60_000));
+    let cash = dec!(990) - FEE;
+    desk.on_balances(balances(cash, dec!(20)), at(60_001));
+    for n in 0..8 {
+        let now = 65_001 + n * 5_000;
+        let step = desk.on_tick(at(now));
+        asked.push(step.effects().any(|effect| matches!(effect, Effect::Snapshot { .. })));
+        if !counts(&step).is_empty() {
+            let step = desk.on_balances(balances(cash, dec!(20)), at(now));
+            corrections.extend(journals(&step));
+            told.push(kills(&step) + mismatches(&step));
+        }
+        // The first list takes its time: four looks are answered before it is.
+        if n == 4 {
+            let fills = vec![VenueFill { role: Role::Maker, ..venue_fill("a", "t2", dec!(10), FillStatus::Confirmed) }];
+            let step = desk.on_snapshot(at(65_001), Ok(Snapshot { orders: Vec::new(), fills }), at(now));
+            let kinds: Vec<JournalKind> = journals(&step).iter().map(|journal| journal.kind).collect();
+            assert_eq!(kinds, [JournalKind::Fill]);
+        }
+    }
+    assert!(asked[0], "trades are asked for at the first sight of a difference");
+    assert!(corrections.is_empty() && told.iter().sum::<usize>() == 0, "{corrections:#?}");
+    assert_eq!((desk.portfolio.cash().0, desk.portfolio.position(&"1".into()).expect("held").size.0), (cash, dec!(20)));
+}
+
+#[test]
+fn corrections_that_a_person_has_accepted_count_no_more_after_a_restart() {
+    let corrected = |now: i64| correction(Asset::Usd, "account".into(), dec!(-6), "differed".into(), at(now));
+    for (corrected_at, kill) in [(-20, 0), (20, 1)] {
+        // Armed at 0, see `latch`.
+        let opening = opening(Asset::Usd, "account".into(), (dec!(1_006), Usd::ZERO), at(-30));
+        let corrections = vec![opening, corrected(corrected_at)];
+        let (mut desk, _) = restored(Memory { corrections, ..Memory::default() });
+        ready(&mut desk);
+        let mut killed = 0;
+        for now in [40_000, 45_000, 50_000] {
+            killed += kills(&counted(&mut desk, now, dec!(999.98), dec!(0)));
+        }
+        assert_eq!(killed, kill, "corrected at {corrected_at}");
+    }
 }

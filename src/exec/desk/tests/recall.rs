@@ -11,7 +11,7 @@ fn crowd(desk: &mut Desk, name: &str) {
         row.order.intent.intent = IntentId::new(format!("n{n}"));
         row.order.order = Some(OrderId::new(format!("0xn{n}")));
         row.order.state = OrderState::Cancelled;
-        let standing = Standing::restore(&row.order, true, []);
+        let standing = Standing::restore(&row.order, row.shares(), true, []);
         desk.track(&key(&format!("n{n}")), Tracked::new(row, standing));
     }
 }

@@ -262,6 +262,7 @@ fn two_hundred_open_orders_twenty_positions_and_fifty_missed_fills_are_right_at_
     let name = |n: usize| format!("o{n}");
     let fills = (0..50).map(|n| venue_fill(&name(n), &format!("m{n}"), dec!(10), FillStatus::Matched)).collect();
     let open = (50..200).map(|n| venue_order(&name(n), VenueOrderStatus::Live, None)).collect();
+    desk.on_user_event(UserEvent::Connected, at(9));
     desk.on_tick(at(10));
     let step = desk.on_snapshot(at(10), Ok(Snapshot { orders: open, fills }), at(11));
     assert_eq!((lookups(&step), mismatches(&step), desk.trouble(at(11))), (0, 0, None));

@@ -25,7 +25,7 @@ fn wish(desk: &mut Desk, name: &str, now: i64) -> Step {
 }
 
 fn heard(desk: &mut Desk, bid: Decimal, now: i64) {
-    let bids = vec![Level { price: Price(bid), size: Size(dec!(100)) }];
+    let bids = vec![Level { price: Price(bid), size: Size(dec!(1000)) }];
     desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
 }
 
@@ -129,12 +129,16 @@ fn with_funds(cash: Decimal, allowances: Vec<Allowance>) -> Desk {
     let step = desk.on_tick(at(2));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Balances { .. })), "asked for at once");
     desk.on_balances(balances(cash, allowances), at(3));
+    assert!(!desk.awaits_funds(at(3)));
     desk
 }
 
 #[test]
 fn nothing_is_bought_before_the_balance_is_known_and_never_more_than_it_pays_for() {
     let mut unknown = unopened();
+    unknown.on_tick(at(2));
+    assert!(unknown.awaits_funds(at(30_001)), "new entries wait for it");
+    assert!(!unknown.awaits_funds(at(30_002)), "but not for ever");
     wish(&mut unknown, "a", 10);
     assert!(reason(&unknown, "a").starts_with("balance: the balance is not known yet"), "{}", reason(&unknown, "a"));
     // Two orders of 5 with a fee of 0.175 each.
@@ -166,6 +170,31 @@ fn the_least_allowance_counts_and_what_was_bought_since_is_taken_off_it() {
 }
 
 #[test]
+fn what_was_bought_counts_against_the_allowance_until_a_figure_that_must_show_it() {
+    let allowed = || vec![Allowance { spender: "other".into(), amount: Some(dec!(100)) }];
+    let mut desk = with_funds(dec!(1000), allowed());
+    let left = |desk: &Desk| desk.funds().and_then(|funds| funds.allowance).expect("bounded");
+    let fill = |status| UserEvent::Fill(VenueFill { role: Role::Maker, ..venue_fill("x", "t1", dec!(10), status) });
+    let looked = |desk: &mut Desk, now: i64| {
+        desk.counting.recount(at(now));
+        desk.reconcile_now(at(now));
+        desk.on_tick(at(now));
+        desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        desk.on_tick(at(now));
+        desk.on_balances(balances(dec!(995), allowed()), at(now + 10));
+    };
+    desk.on_user_event(fill(FillStatus::Matched), at(1_000));
+    assert_eq!(left(&desk), Usd(dec!(95)));
+    looked(&mut desk, 11_000);
+    assert_eq!(left(&desk), Usd(dec!(95)), "the venue takes it off at settlement");
+    desk.on_user_event(fill(FillStatus::Confirmed), at(20_000));
+    looked(&mut desk, 45_000);
+    assert_eq!(left(&desk), Usd(dec!(95)), "its figure may be older than the settlement");
+    looked(&mut desk, 60_000);
+    assert_eq!(left(&desk), Usd(dec!(100)), "as low as it will be");
+}
+
+#[test]
 fn proceeds_of_a_sale_are_not_spent_before_they_are_settled() {
     let mut desk = with_funds(dec!(100), vec![unbounded()]);
     let sale = |status| VenueFill { side: Side::Sell, role: Role::Maker, ..venue_fill("y", "t2", dec!(10), status) };
@@ -187,14 +216,14 @@ fn what_was_matched_and_has_no_trade_yet_is_at_stake() {
         let holdings = desk.holdings(None);
         (holdings.gross(), holdings.of_strategy(&"momentum".into()), holdings.token(&"1".into()).buying)
     };
-    let whole = (Usd(dec!(5)), Usd(dec!(5)), Size(dec!(10)));
+    let whole = (Usd(dec!(5.175)), Usd(dec!(5.175)), Size(dec!(10)));
     assert_eq!(at_stake(&desk), whole);
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Live, Some(dec!(4)))), at(10));
     assert_eq!(at_stake(&desk), whole, "the trade of the four is not known");
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)))), at(11));
     assert_eq!((state(&desk, "a"), at_stake(&desk)), (OrderState::Filled, whole));
     desk.on_user_event(UserEvent::Fill(venue_fill("a", "t1", dec!(10), FillStatus::Matched)), at(12));
-    assert_eq!(at_stake(&desk), (Usd(dec!(5)), Usd(dec!(5)), Size::ZERO), "held now, and counted once");
+    assert_eq!(at_stake(&desk), (Usd(dec!(5.175)), Usd(dec!(5.175)), Size::ZERO), "held now, and counted once");
 }
 
 #[test]
@@ -235,9 +264,10 @@ fn between_close_and_result_the_last_mark_stands_and_the_result_is_final() {
     hold(&mut desk, dec!(10), 100);
     let told = |desk: &mut Desk, payouts: Option<[i64; 2]>| {
         let payouts = payouts.map(|payouts| payouts.map(|payout| Price(payout.into())));
-        let market = Market { closes_at: Some(at(20_000)), payouts, ..market() };
+        let market = Market { closes_at: Some(at(20_000)), accepting_orders: false, payouts, ..market() };
         desk.on_data(PolymarketData::Market(market), at(60_000))
     };
+    heard(&mut desk, dec!(0.48), 15_000);
     told(&mut desk, None);
     let total = |desk: &Desk| desk.equity(at(3_600_000)).map(|equity| equity.current);
     desk.on_tick(at(1_500));
@@ -249,6 +279,53 @@ fn between_close_and_result_the_last_mark_stands_and_the_result_is_final() {
     assert_eq!(mismatches(&told(&mut desk, Some([0, 1]))), 1, "another result is a disagreement");
     assert_eq!(total(&desk), Ok(Usd(dec!(5) - fee)));
     assert!(desk.markets[&MarketId::new("0xm")].payouts.is_some(), "nor does it open again");
+}
+
+#[test]
+fn a_mark_that_was_too_old_at_the_end_of_trading_is_not_known_afterwards_and_the_named_end_is_none() {
+    let mut desk = with(|limits| limits.mark_age = Duration::from_secs(30));
+    hold(&mut desk, dec!(10), 100);
+    let told = |desk: &mut Desk, accepting_orders: bool, now: i64| {
+        let market = Market { closes_at: Some(at(600_000)), accepting_orders, ..market() };
+        desk.on_data(PolymarketData::Market(market), at(now));
+    };
+    heard(&mut desk, dec!(0.90), 1_000);
+    told(&mut desk, true, 2_000);
+    assert!(desk.equity(at(100_000)).is_err());
+    assert!(desk.equity(at(601_000)).is_err(), "it names its end and goes on");
+    told(&mut desk, false, 602_000);
+    let words =
+        "the price of token 1 of btc-updown-5m-0 was, when its trading ended, 599 s old, at most 30 s are allowed";
+    assert_eq!(desk.equity(at(603_000)), Err(words.to_owned()));
+    // Trading goes on beyond the named end: what ends it is that no order is taken.
+    heard(&mut desk, dec!(0.80), 650_000);
+    told(&mut desk, true, 660_000);
+    assert!(desk.equity(at(681_000)).is_err());
+    told(&mut desk, false, 690_000);
+    assert!(desk.equity(at(3_600_000)).is_ok(), "fresh when it was last seen to trade");
+}
+
+#[test]
+fn a_new_highest_of_the_window_is_written_at_once_and_an_orderly_end_writes_the_rest() {
+    let mut desk = desk();
+    hold(&mut desk, dec!(200), 100);
+    let highs = |step: &Step| -> Vec<Usd> {
+        let high = |write: &Write| if let Write::Equity { high, .. } = write { Some(*high) } else { None };
+        step.writes.iter().filter_map(high).collect()
+    };
+    let mut written = Vec::new();
+    for second in 1..10 {
+        heard(&mut desk, dec!(0.90), second * 1_000);
+        written.extend(highs(&desk.on_tick(at(second * 1_000))));
+    }
+    assert_eq!(written.last(), Some(&Usd(dec!(76.5))), "within the minute: {written:?}");
+    // A new span begins lower: no rise, and still kept at the end.
+    let later = 10 * 60_000;
+    for second in 0..4 {
+        heard(&mut desk, dec!(0.80), later + second * 1_000);
+        desk.track.observe(at(later + second * 1_000), desk.total(at(later + second * 1_000)), desk.gate.limits());
+    }
+    assert_eq!(highs(&desk.cancel_resting(at(later + 5_000))), [Usd(dec!(56.5))]);
 }
 
 /// A tick a second, each with this bid; the kills of all of them.
@@ -278,6 +355,71 @@ fn a_rolling_loss_kills_once_with_its_words_and_arming_is_refused_while_it_lasts
     assert!(objections.iter().any(|why| why.starts_with("rolling_loss: 52 pUSD")), "{objections:?}");
     limit(&mut desk, |limits| limits.rolling_loss = Usd(dec!(60)));
     assert_eq!(desk.objections(at(21_000)), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_without_a_price_hides_no_loss_that_is_certain() {
+    let mut desk = with(|limits| {
+        limits.mark_age = Duration::from_secs(30);
+        limits.daily_loss = Usd(dec!(40));
+    });
+    hold(&mut desk, dec!(200), 100);
+    let stranger = VenueFill {
+        token: "2".into(),
+        outcome: "Down".into(),
+        role: Role::Maker,
+        ..venue_fill("y", "t2", dec!(1), FillStatus::Confirmed)
+    };
+    desk.on_user_event(UserEvent::Fill(stranger), at(101));
+    assert!(play(&mut desk, 1, &[dec!(0.40); 5]).is_empty());
+    assert!(desk.equity(at(5_000)).is_err(), "nobody knows what the one share is worth");
+    assert_eq!(desk.trading_state(at(5_000)), TradingState::Active);
+    // 200 at 0.20 instead of 0.50, their fee of 3.5, and the one share at most half a pUSD better than it cost.
+    let killed = play(&mut desk, 6, &[dec!(0.20); 6]);
+    assert_eq!(killed, ["daily_drawdown: at least 63 pUSD (limit 50 pUSD below the day's peak)"]);
+    assert_eq!(desk.trading_state(at(11_000)), TradingState::Reducing);
+    let loss = desk.limit_uses().into_iter().find(|used| used.control == Control::DailyDrawdown).expect("measured");
+    assert_eq!(loss.value, dec!(63));
+    let objections = desk.objections(at(11_000)).join("; ");
+    assert!(objections.contains("daily_drawdown: at least 63 pUSD"), "{objections}");
+}
+
+#[test]
+fn shares_that_nobody_bids_for_count_as_nothing_for_losses_and_one_such_book_proves_nothing() {
+    let mut desk = desk();
+    hold(&mut desk, dec!(200), 100);
+    assert!(play(&mut desk, 1, &[dec!(0.50); 4]).is_empty());
+    let without_bids = |desk: &mut Desk, now: i64| {
+        desk.on_data(PolymarketData::Book(Book { bids: Vec::new(), ..book(at(now)) }), at(now));
+        kills(&desk.on_tick(at(now)))
+    };
+    for second in [5, 6] {
+        assert!(without_bids(&mut desk, second * 1_000).is_empty());
+    }
+    assert!(play(&mut desk, 7, &[dec!(0.50)]).is_empty());
+    let emptied = |desk: &mut Desk, now: i64| {
+        let book = Book { bids: Vec::new(), asks: Vec::new(), ..book(at(now)) };
+        desk.on_data(PolymarketData::Book(book), at(now));
+        kills(&desk.on_tick(at(now)))
+    };
+    assert!((8..14).all(|second| emptied(&mut desk, second * 1_000).is_empty()), "an empty book says nothing");
+    let killed: Vec<String> = (14..20).flat_map(|second| without_bids(&mut desk, second * 1_000)).collect();
+    assert_eq!(killed, ["daily_drawdown: 100 pUSD (limit 50 pUSD below the day's peak)"]);
+    let ended = Market { accepting_orders: false, closes_at: Some(at(20_000)), ..market() };
+    desk.on_data(PolymarketData::Market(ended), at(20_000));
+    assert!(
+        desk.losses_beyond(at(21_000)).is_empty(),
+        "after the end there are no bids anywhere: the last mark stands"
+    );
+}
+
+#[test]
+fn a_loss_of_before_the_start_kills_with_a_single_confirmation_as_well() {
+    let (mut desk, _) =
+        restored(Memory { day: Some((at(0).utc_day(), Usd::ZERO, Usd(dec!(80)))), ..Memory::default() });
+    limit(&mut desk, |limits| limits.drawdown_confirmations = 1);
+    desk.on_tick(at(500));
+    assert_eq!(kills(&desk.on_tick(at(1_000))).len(), 1);
 }
 
 #[test]
@@ -312,7 +454,7 @@ fn a_drawdown_must_last_to_kill() {
     let mut desk = desk();
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
     let crash = |desk: &mut Desk, bid: Decimal, now: i64| {
-        let bids = vec![Level { price: Price(bid), size: Size(dec!(1)) }];
+        let bids = vec![Level { price: Price(bid), size: Size(dec!(1000)) }];
         desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
         let step = desk.on_tick(at(now));
         step.urgent.iter().any(|effect| matches!(effect, Effect::Kill(_)))

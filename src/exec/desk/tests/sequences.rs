@@ -1,7 +1,12 @@
-//! No sequence of signals, fills, failures, cancels and price moves exceeds a limit. The desk is asked, since it is the authority; what
+//! No sequence of signals, fills, failures, cancels, price moves and tightenings exceeds a limit. The desk is asked, since it is the authority; what
 //! it may have at stake is counted from the venue's own record, from scratch, after every step.
 
 use super::*;
+mod measured;
+
+use std::collections::BTreeMap;
+
+use crate::domain::params::{Params, RISK};
 
 const TOKENS: [&str; 4] = ["1", "2", "3", "4"];
 const STRATEGIES: [&str; 2] = ["momentum", "weather"];
@@ -13,10 +18,11 @@ fn tight() -> Limits {
         order_notional: Usd(dec!(40)),
         price_collar: dec!(0.30),
         position_cap: Size(dec!(90)),
-        market_loss: Usd(dec!(50)),
-        group_loss: Usd(dec!(70)),
-        strategy_exposure: Usd(dec!(60)),
-        gross_exposure: Usd(dec!(90)),
+        market_cap: Size(dec!(120)),
+        market_loss: Usd(dec!(40)),
+        group_loss: Usd(dec!(55)),
+        strategy_exposure: Usd(dec!(45)),
+        gross_exposure: Usd(dec!(65)),
         open_orders: 4,
         strategy_rate: 5,
         account_rate: 8,
@@ -26,9 +32,28 @@ fn tight() -> Limits {
         daily_drawdown: Usd(dec!(20)),
         rolling_loss: Usd(dec!(18)),
         data_age: AGE,
-        mark_age: AGE,
+        mark_age: Duration::from_secs(5),
         ..limits()
     }
+}
+
+/// Each fill's fee is rounded by itself.
+const SLACK: Decimal = dec!(0.001);
+
+/// Puts limits in force, as a person does.
+fn set(desk: &mut Desk, limits: &Limits, now: i64) -> Step {
+    let action = Action::SetParams {
+        strategy: RISK.into(),
+        expected: None,
+        changes: limits.texts(),
+        why: "a quiet night".into(),
+        confirm: true,
+    };
+    let id = format!("limits {}", desk.limits_version());
+    let command = Command { id, actor: "cli:alice".into(), issued_at: at(now), expires_at: at(now), action };
+    let step = desk.change_limits(&command, at(now)).expect("tighter");
+    desk.limits_durable(desk.limits_version());
+    step
 }
 
 /// What the account has.
@@ -59,10 +84,11 @@ enum Move {
     Tell(usize),
     Settle { trade: usize, fails: bool },
     Cancel(usize),
-    Price { token: usize, cents: i64 },
+    Price { token: usize, cents: i64, depth: i64 },
     Wait(i64),
     Hear,
     Arm,
+    Tighten { which: usize, percent: i64 },
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -75,10 +101,12 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => any::<usize>().prop_map(Move::Tell),
         5 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(trade, fails)| Move::Settle { trade, fails }),
         2 => any::<usize>().prop_map(Move::Cancel),
-        3 => (0..4_usize, 5_i64..90).prop_map(|(token, cents)| Move::Price { token, cents }),
+        3 => (0..4_usize, 5_i64..90, prop_oneof![4 => Just(1_000_i64), 1 => 0_i64..60])
+            .prop_map(|(token, cents, depth)| Move::Price { token, cents, depth }),
         2 => (0..5_000_i64).prop_map(Move::Wait),
         5 => Just(Move::Hear),
         1 => Just(Move::Arm),
+        1 => (0..7_usize, 30_i64..100).prop_map(|(which, percent)| Move::Tighten { which, percent }),
     ];
     prop::collection::vec(one, 1..26)
 }
@@ -107,35 +135,41 @@ struct Known {
 struct World {
     desk: Desk,
     now: i64,
-    bids: [i64; 4],
+    /// Each token's best bid in cents, and the shares that are wanted at it and, three cents below, at the next one.
+    bids: [(i64, i64); 4],
     /// When each token's book was heard last.
     priced: [i64; 4],
     orders: Vec<Known>,
     trades: Vec<Trade>,
     approved: Vec<(Timestamp, OrderIntent)>,
     wishes: u64,
+    limits: Limits,
+    /// What was beyond its limit when that was tightened, and may only fall.
+    beyond: BTreeMap<String, Decimal>,
     epoch: u64,
     armed_at: Timestamp,
 }
 
 impl World {
     fn new() -> Self {
-        let opening = correction(Asset::Usd, "account".into(), CASH, "opened".into(), at(0));
+        let opening = opening(Asset::Usd, "account".into(), (CASH, Usd::ZERO), at(0));
         let (mut desk, _) = restored(Memory { corrections: vec![opening], ..Memory::default() });
-        desk.gate = RiskGate::new(tight());
         ready(&mut desk);
+        set(&mut desk, &tight(), 0);
         for market in event() {
             desk.on_data(PolymarketData::Market(market), at(1));
         }
         let mut world = Self {
             desk,
             now: 1_000,
-            bids: [48; 4],
+            bids: [(48, 1_000); 4],
             priced: [0; 4],
             orders: Vec::new(),
             trades: Vec::new(),
             approved: Vec::new(),
             wishes: 0,
+            limits: tight(),
+            beyond: BTreeMap::new(),
             epoch: 1,
             armed_at: at(0),
         };
@@ -151,13 +185,15 @@ impl World {
     }
 
     fn publish(&mut self, token: usize) {
-        let level = |cents| vec![Level { price: Price(Decimal::new(cents, 2)), size: Size(dec!(1000)) }];
+        let (bid, depth) = self.bids[token];
+        let level = |cents, size: i64| Level { price: Price(Decimal::new(cents, 2)), size: Size(size.into()) };
+        let bids = [level(bid, depth), level(bid - 3, depth)];
         let book = Book {
             heard_at: None,
             market: event()[token / 2].market.clone(),
             token: TOKENS[token].into(),
-            bids: level(self.bids[token]),
-            asks: level(self.bids[token] + 2),
+            bids: bids.into_iter().filter(|level| !level.size.is_zero()).collect(),
+            asks: vec![level(bid + 2, 1_000)],
             event_at: at(self.now),
             received_at: at(self.now),
         };
@@ -185,13 +221,14 @@ impl World {
                     self.show(order, VenueOrderStatus::Cancelled);
                 }
             }
-            Move::Price { token, cents } => {
-                self.bids[token] = cents;
+            Move::Price { token, cents, depth } => {
+                self.bids[token] = (cents, depth);
                 self.publish(token);
             }
             Move::Wait(millis) => {
                 self.now += millis;
-                self.desk.on_tick(at(self.now));
+                let step = self.desk.on_tick(at(self.now));
+                self.cancelled(&step);
             }
             Move::Hear => self.hear(),
             Move::Arm => {
@@ -199,7 +236,57 @@ impl World {
                 self.armed_at = at(self.now);
                 self.desk.on_latch(latch(self.epoch, KillState::Armed), at(self.now));
             }
+            Move::Tighten { which, percent } => self.tighten(which, percent),
             Move::Tell(_) | Move::Settle { .. } | Move::Cancel(_) => {}
+        }
+    }
+
+    fn tighten(&mut self, which: usize, percent: i64) {
+        let part = |value: Decimal| (value * Decimal::new(percent, 2)).round_dp(2);
+        let limits = &mut self.limits;
+        match which {
+            0 => limits.position_cap = Size(part(limits.position_cap.0)),
+            1 => limits.market_cap = Size(part(limits.market_cap.0)),
+            2 => limits.market_loss = Usd(part(limits.market_loss.0)),
+            3 => limits.group_loss = Usd(part(limits.group_loss.0)),
+            4 => limits.strategy_exposure = Usd(part(limits.strategy_exposure.0)),
+            5 => limits.gross_exposure = Usd(part(limits.gross_exposure.0)),
+            _ => limits.open_orders = (limits.open_orders - 1).max(1),
+        }
+        let step = set(&mut self.desk, &self.limits, self.now);
+        self.cancelled(&step);
+        let measured = self.measured();
+        let mut bare = self.orders.clone();
+        for order in &mut bare {
+            let known = self.desk.orders.get(&(order.intent.intent.clone(), 1)).map(Tracked::state);
+            let rests = matches!(known, Some(OrderState::Live | OrderState::PartiallyFilled));
+            order.alive &= !(rests && order.intent.side == Side::Buy);
+        }
+        let all = std::mem::replace(&mut self.orders, bare);
+        let without = self.measured();
+        self.orders = all;
+        for ((what, value, limit), (_, bare, _)) in measured.into_iter().zip(without) {
+            if value > limit + SLACK {
+                assert!(
+                    value <= bare + SLACK,
+                    "{what}: {value} of {limit}, and {bare} without what a cancel takes back"
+                );
+                self.beyond.insert(what, value);
+            }
+        }
+    }
+
+    /// The venue does what it was asked to.
+    fn cancelled(&mut self, step: &Step) {
+        let asked = |effect: &Effect| if let Effect::Cancel(orders) = effect { Some(orders.clone()) } else { None };
+        for id in step.urgent.iter().filter_map(asked).flatten() {
+            let of = |order: &Known| id.as_str() == format!("0x{}", order.intent.intent);
+            let order = self.orders.iter().position(of).expect("one of ours");
+            if self.orders[order].alive {
+                assert_eq!(self.orders[order].intent.side, Side::Buy, "a sale is left alone");
+                self.orders[order].alive = false;
+                self.show(order, VenueOrderStatus::Cancelled);
+            }
         }
     }
 
@@ -329,184 +416,6 @@ impl World {
                 || equity.drawdown() > limits.daily_drawdown
                 || equity.rolling_loss() > limits.rolling_loss
         })
-    }
-
-    /// The trades of a token that count, in the order in which they happened.
-    fn lots(&self, token: &str, counts: impl Fn(&Trade, Side) -> bool) -> Vec<(Side, Decimal, Decimal)> {
-        let of_token = self.trades.iter().filter(|trade| self.orders[trade.order].intent.token.as_str() == token);
-        let lot = |trade: &Trade| {
-            let side = self.orders[trade.order].intent.side;
-            counts(trade, side).then_some((side, trade.size, trade.price))
-        };
-        of_token.filter_map(lot).collect()
-    }
-
-    /// Shares and their cost at average, from scratch.
-    fn average_cost(lots: &[(Side, Decimal, Decimal)]) -> (Decimal, Decimal) {
-        lots.iter().fold((Decimal::ZERO, Decimal::ZERO), |(shares, cost), (side, size, price)| match side {
-            Side::Buy => (shares + size, cost + size * price),
-            Side::Sell => (shares - size, cost - cost * size / shares),
-        })
-    }
-
-    /// What could be lost by this order or fill if `winner` pays, when it comes to be and it hurts.
-    fn hurts(side: Side, size: Decimal, price: Decimal, pays: bool) -> Decimal {
-        let bought = size * price - if pays { size } else { Decimal::ZERO };
-        (if side == Side::Buy { bought } else { -bought }).max(Decimal::ZERO)
-    }
-
-    fn loss_of(&self, token: usize, pays: bool) -> Decimal {
-        let settled = self.lots(TOKENS[token], |trade, _| trade.status == FillStatus::Confirmed);
-        let firm: Decimal = settled
-            .iter()
-            .map(|(side, size, price)| {
-                let bought = size * price - if pays { *size } else { Decimal::ZERO };
-                if *side == Side::Buy { bought } else { -bought }
-            })
-            .sum();
-        let provisional = self.lots(TOKENS[token], |trade, _| !trade.status.is_final());
-        let maybe: Decimal =
-            provisional.iter().map(|(side, size, price)| Self::hurts(*side, *size, *price, pays)).sum();
-        firm + maybe
-            + self.open(
-                |intent| intent.token.as_str() == TOKENS[token],
-                |side, size, price| Self::hurts(side, size, price, pays),
-            )
-    }
-
-    fn open(&self, of: impl Fn(&OrderIntent) -> bool, what: impl Fn(Side, Decimal, Decimal) -> Decimal) -> Decimal {
-        let open = self.orders.iter().filter(|order| order.alive && of(&order.intent));
-        open.map(|order| what(order.intent.side, order.intent.size.0 - order.matched, order.intent.price.0)).sum()
-    }
-
-    fn notional(&self, of: impl Fn(&OrderIntent) -> bool) -> Decimal {
-        self.open(of, |side, size, price| if side == Side::Buy { size * price } else { Decimal::ZERO })
-    }
-
-    /// Every limit against the venue's record.
-    fn audit(&self) {
-        let (limits, slack) = (tight(), dec!(0.00001));
-        let within =
-            |what: &str, value: Decimal, limit: Decimal| assert!(value <= limit + slack, "{what}: {value} of {limit}");
-        let mut gross = self.notional(|_| true);
-        let mut of_strategy = STRATEGIES.map(|name| self.notional(|intent| intent.strategy.as_str() == name));
-        for token in TOKENS {
-            let held = self.lots(token, |trade, side| {
-                trade.status == FillStatus::Confirmed || (side == Side::Buy && trade.status != FillStatus::Failed)
-            });
-            let (shares, cost) = Self::average_cost(&held);
-            gross += cost;
-            let buying = self.open(
-                |intent| intent.token.as_str() == token,
-                |side, size, _| {
-                    if side == Side::Buy { size } else { Decimal::ZERO }
-                },
-            );
-            within("position", shares + buying, limits.position_cap.0);
-            let certain = self.lots(token, |trade, side| {
-                trade.status == FillStatus::Confirmed || (side == Side::Sell && trade.status != FillStatus::Failed)
-            });
-            let certain: Decimal =
-                certain.iter().map(|(side, size, _)| if *side == Side::Buy { *size } else { -*size }).sum();
-            let selling = self.open(
-                |intent| intent.token.as_str() == token,
-                |side, size, _| {
-                    if side == Side::Sell { size } else { Decimal::ZERO }
-                },
-            );
-            assert!(certain - selling >= -slack, "{selling} of {token} on sale, {certain} certain");
-            for (index, name) in STRATEGIES.iter().enumerate() {
-                let bought = self.trades.iter().filter(|trade| {
-                    let intent = &self.orders[trade.order].intent;
-                    let own = intent.strategy.as_str() == *name && intent.token.as_str() == token;
-                    own && intent.side == Side::Buy && trade.status != FillStatus::Failed
-                });
-                // Without its sales: an upper bound that is exact while nobody sells.
-                let sold = self.trades.iter().any(|trade| {
-                    let intent = &self.orders[trade.order].intent;
-                    intent.token.as_str() == token && intent.side == Side::Sell
-                });
-                if !sold {
-                    of_strategy[index] += bought.map(|trade| trade.size * trade.price).sum::<Decimal>();
-                }
-            }
-        }
-        within("gross", gross, limits.gross_exposure.0);
-        for exposure in of_strategy {
-            within("strategy", exposure, limits.strategy_exposure.0);
-        }
-        // Of each market the first or the second outcome pays; of the event at most one market's first.
-        let market = |index: usize, yes: bool| self.loss_of(2 * index, yes) + self.loss_of(2 * index + 1, !yes);
-        for index in 0..2 {
-            within("market", market(index, true).max(market(index, false)), limits.market_loss.0);
-        }
-        for winners in [[false, false], [true, false], [false, true]] {
-            within("group", market(0, winners[0]) + market(1, winners[1]), limits.group_loss.0);
-        }
-        let alive = self.orders.iter().filter(|order| order.alive).count();
-        assert!(alive <= limits.open_orders as usize, "{alive} orders are open");
-        within("cash", self.spent(), CASH);
-        self.rates(&limits);
-        self.equity();
-    }
-
-    fn rates(&self, limits: &Limits) {
-        let lately =
-            |(passed_at, _): &&(Timestamp, OrderIntent)| at(self.now).since(*passed_at) <= Duration::from_mins(1);
-        let all: Vec<_> = self.approved.iter().filter(lately).collect();
-        assert!(all.len() <= limits.account_rate as usize);
-        for name in STRATEGIES {
-            let own = all.iter().filter(|(_, intent)| intent.strategy.as_str() == name).count();
-            assert!(own <= limits.strategy_rate as usize);
-        }
-    }
-
-    fn fee(price: Decimal, size: Decimal) -> Decimal {
-        market_of_tests().fee.taker_fee(Price(price), Size(size)).0
-    }
-
-    /// pUSD gone or bound, when no sale that is provisional settles.
-    fn spent(&self) -> Decimal {
-        let paid = |trade: &Trade| {
-            let (value, fee) = (trade.size * trade.price, Self::fee(trade.price, trade.size));
-            match (self.orders[trade.order].intent.side, trade.status) {
-                (_, FillStatus::Failed) => Decimal::ZERO,
-                (Side::Buy, _) => value + fee,
-                (Side::Sell, FillStatus::Confirmed) => fee - value,
-                (Side::Sell, _) => Decimal::ZERO,
-            }
-        };
-        let open = self.open(
-            |_| true,
-            |side, size, price| {
-                if side == Side::Buy { size * price + Self::fee(price, size) } else { Decimal::ZERO }
-            },
-        );
-        self.trades.iter().map(paid).sum::<Decimal>() + open
-    }
-
-    /// Equity from scratch: the cash that moved, and what is held at its bid; or not known, when a bid is missing or too old.
-    fn equity(&self) {
-        let told: Vec<&Trade> =
-            self.trades.iter().filter(|trade| trade.told && trade.status != FillStatus::Failed).collect();
-        let mut total = Decimal::ZERO;
-        let mut known = true;
-        for (index, token) in TOKENS.iter().enumerate() {
-            let of_token = told.iter().filter(|trade| self.orders[trade.order].intent.token.as_str() == *token);
-            let mut shares = Decimal::ZERO;
-            for trade in of_token {
-                let sign = if self.orders[trade.order].intent.side == Side::Buy { dec!(1) } else { dec!(-1) };
-                total -= sign * trade.size * trade.price + Self::fee(trade.price, trade.size);
-                shares += sign * trade.size;
-            }
-            known &= shares.is_zero() || self.now - self.priced[index] <= 3_000;
-            total += shares * Decimal::new(self.bids[index], 2);
-        }
-        let desk = self.desk.equity(at(self.now));
-        assert_eq!(desk.is_ok(), known, "{desk:?}");
-        if let Ok(equity) = desk {
-            assert!((equity.current.0 - total).abs() < dec!(0.000001), "{} is {total}", equity.current);
-        }
     }
 }
 

@@ -14,15 +14,18 @@ fn up(desk: &Desk) -> crate::risk::TokenHolding {
 fn both_sides() -> Desk {
     let mut desk = desk();
     desk.on_data(PolymarketData::Book(Book { token: "2".into(), ..book(at(1)) }), at(1));
-    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t0", dec!(30), FillStatus::Confirmed)), at(1));
+    let first = OrderIntent { size: Size(dec!(30)), ..intent("x", TimeInForce::Gtc) };
     let buy = OrderIntent { token: "2".into(), ..intent("b", TimeInForce::Gtc) };
     let (price, size) = (Price(dec!(0.51)), Size(dec!(20)));
     let sale = OrderIntent { side: Side::Sell, price, size, ..intent("s", TimeInForce::Gtc) };
-    for (n, intent) in [(1, buy), (2, sale)] {
+    for (n, intent) in [(1, first), (2, buy), (3, sale)] {
         let key = (intent.intent.clone(), 1);
         assert_eq!(posts(&desk.on_entry(&entry(n, intent), &sign, at(2))), std::slice::from_ref(&key));
         desk.clear_to_send(&key, at(3)).expect("clear to send");
         desk.on_posted(&key, accepted(), Some(at(4)), at(5));
+        if n == 1 {
+            desk.on_user_event(UserEvent::Fill(venue_fill("x", "t0", dec!(30), FillStatus::Confirmed)), at(1));
+        }
     }
     desk
 }
@@ -34,20 +37,20 @@ fn matched_shares_are_at_stake_until_their_trade_is_booked() {
     answered(&mut desk, "a", accepted(), 5);
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)))), at(10));
     assert_eq!((state(&desk, "a"), desk.portfolio.holds(&"1".into())), (OrderState::Filled, false));
-    assert_eq!((desk.holdings(None).gross(), up(&desk).buying), (Usd(dec!(5)), Size(dec!(10))));
+    assert_eq!((desk.holdings(None).gross(), up(&desk).buying), (Usd(dec!(5.175)), Size(dec!(10))));
     assert_eq!(desk.holdings(None).open().count(), 0, "nothing is open any more");
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(11));
-    assert_eq!((shown.exposure.gross, shown.recent_orders.len()), (Usd(dec!(5)), 1));
+    assert_eq!((shown.exposure.gross, shown.recent_orders.len()), (Usd(dec!(5.175)), 1));
     assert_eq!(shown.recent_orders[0].at_stake(), Size(dec!(10)));
     desk.on_user_event(UserEvent::Fill(venue_fill("a", "t1", dec!(4), FillStatus::Matched)), at(12));
     assert_eq!(
         (desk.holdings(None).gross(), up(&desk).held, up(&desk).buying),
-        (Usd(dec!(5)), Size(dec!(4)), Size(dec!(6)))
+        (Usd(dec!(5.175)), Size(dec!(4)), Size(dec!(6)))
     );
     desk.on_user_event(UserEvent::Fill(venue_fill("a", "t2", dec!(6), FillStatus::Matched)), at(13));
     assert_eq!(
         (desk.holdings(None).gross(), up(&desk).held, up(&desk).buying),
-        (Usd(dec!(5)), Size(dec!(10)), Size::ZERO)
+        (Usd(dec!(5.175)), Size(dec!(10)), Size::ZERO)
     );
 }
 
@@ -61,8 +64,18 @@ fn what_is_at_stake_is_never_forgotten_with_the_oldest_orders() {
         let mut order =
             Order::new(OrderIntent { intent: format!("e{n}").into(), ..intent("e", TimeInForce::Gtc) }, at(2));
         order.state = OrderState::Cancelled;
-        let row = OrderRow { order, digest: None, accepted: false, adopted: false, posts: 0, token: 0 };
-        let (key, standing) = ((row.order.intent.intent.clone(), 1), Standing::restore(&row.order, false, []));
+        let row = OrderRow {
+            order,
+            digest: None,
+            accepted: false,
+            adopted: false,
+            posts: 0,
+            first_error: None,
+            shares: None,
+            token: 0,
+        };
+        let (key, standing) =
+            ((row.order.intent.intent.clone(), 1), Standing::restore(&row.order, row.shares(), false, []));
         desk.track(&key, Tracked::new(row, standing));
     }
     assert_eq!(desk.ended.len(), ENDED_KEPT);
@@ -73,9 +86,18 @@ fn what_is_at_stake_is_never_forgotten_with_the_oldest_orders() {
 fn a_restart_counts_matched_shares_without_a_trade() {
     let mut order = Order::new(intent("a", TimeInForce::Gtc), at(2));
     (order.state, order.matched, order.order) = (OrderState::Filled, Size(dec!(10)), Some("0xa".into()));
-    let row = OrderRow { order, digest: None, accepted: true, adopted: false, posts: 0, token: 0 };
+    let row = OrderRow {
+        order,
+        digest: None,
+        accepted: true,
+        adopted: false,
+        posts: 0,
+        first_error: None,
+        shares: None,
+        token: 0,
+    };
     let (desk, _) = restored(Memory { orders: vec![row], ..Memory::default() });
-    assert_eq!((up(&desk).buying, desk.holdings(None).gross()), (Size(dec!(10)), Usd(dec!(5))));
+    assert_eq!((up(&desk).buying, desk.holdings(None).gross()), (Size(dec!(10)), Usd(dec!(5.175))));
 }
 
 /// How the venue ended an order: matched in full, or cancelled after a part.

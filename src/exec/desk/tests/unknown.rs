@@ -59,7 +59,7 @@ fn a_refusal_of_an_order_that_is_live_is_a_contradiction_and_it_is_cancelled() {
     let step = answered(&mut desk, "a", no, 5);
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(orders) if orders == &["0xa".into()])));
     assert_eq!((state(&desk, "a"), mismatches(&step)), (OrderState::Rejected, 1));
-    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.00)), "it may still be matched");
+    assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.175)), "it may still be matched");
     desk.on_tick(at(30_000));
     desk.on_snapshot(at(30_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(30_010));
     assert_eq!(desk.holdings(None).gross(), Usd::ZERO, "the venue lists it no more");

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::bus::memory::MemoryBus;
 use crate::bus::*;
@@ -21,13 +21,26 @@ pub(super) struct TestBus {
     acknowledged: AtomicU64,
     /// The kill key cannot be written.
     pub(super) refuse_latch: AtomicBool,
+    /// Right before the next exchange of the latch somebody kills.
+    pub(super) kill_first: AtomicBool,
+    /// The next exchange of the latch begins and does not go on before `released`.
+    pub(super) hold_latch: AtomicBool,
+    pub(super) released: Notify,
 }
 
 impl TestBus {
     pub(super) fn new() -> Self {
         let signals = Mutex::new(MemoryBus::new());
         let acknowledged = AtomicU64::new(0);
-        Self { inner: MemoryBus::new(), signals, acknowledged, refuse_latch: AtomicBool::new(false) }
+        Self {
+            inner: MemoryBus::new(),
+            signals,
+            acknowledged,
+            refuse_latch: AtomicBool::new(false),
+            kill_first: AtomicBool::new(false),
+            hold_latch: AtomicBool::new(false),
+            released: Notify::new(),
+        }
     }
 
     pub(super) fn bodies<T: DeserializeOwned>(&self, stream: Stream) -> Vec<Envelope<T>> {
@@ -151,6 +164,19 @@ impl Bus for TestBus {
     }
 
     async fn replace(&self, key: &Key, before: Option<&[u8]>, after: Bytes) -> Result<bool, BusError> {
+        if *key == Key::Kill {
+            if self.refuse_latch.load(Ordering::SeqCst) {
+                return Err(BusError::Refused("scripted".into()));
+            }
+            if self.hold_latch.swap(false, Ordering::SeqCst) {
+                self.released.notified().await;
+            }
+            if self.kill_first.swap(false, Ordering::SeqCst) {
+                let bus: BusRef = self.inner.clone();
+                let origin = Origin::new("cockpit", "b");
+                control::kill(&bus, &origin, "cockpit:bob", "no", crate::clock::now()).await.expect("written");
+            }
+        }
         self.inner.replace(key, before, after).await
     }
 

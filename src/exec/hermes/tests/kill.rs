@@ -52,6 +52,64 @@ async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_a
     hermes.stop().await;
 }
 
+/// Kills, and waits until arming is possible.
+async fn killed_and_proved(world: &World) {
+    assert_eq!(world.command(Action::Kill { why: "test".into() }).await, AckVerdict::Applied);
+    let done = |state: &HermesState| {
+        let written = |step| state.kill.steps.iter().any(|(known, _)| *known == step);
+        matches!(state.kill.proof, KillProof::Proved { .. })
+            && [KillStep::LatchFile, KillStep::LatchLedger, KillStep::LatchBus].into_iter().all(written)
+            && state.trouble.as_ref().is_some_and(|why| why.contains("killed by"))
+    };
+    world.until("proved", done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_on_the_bus_in_the_middle_of_an_arming_is_not_overwritten() {
+    let world = World::new();
+    let hermes = world.start().await;
+    killed_and_proved(&world).await;
+    world.bus.kill_first.store(true, Ordering::SeqCst);
+    let AckVerdict::Denied { reasons } = world.command(Action::Arm { why: "go".into() }).await else {
+        panic!("armed over a kill");
+    };
+    assert!(reasons.iter().any(|reason| reason.contains("meanwhile")), "{reasons:?}");
+    assert!(!world.bus.kill_first.load(Ordering::SeqCst), "the kill came in the middle");
+    let state = world.until("killed in the epoch of the arming", |state| state.kill.latch.epoch == 2).await;
+    assert!(!state.kill.latch.is_armed());
+    let latch = control::latch(&(world.bus.clone() as BusRef)).await.expect("readable").expect("there");
+    assert!(!latch.is_armed());
+    world.arm().await;
+    hermes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_in_the_middle_of_an_arming_starts_killed() {
+    let world = World::new();
+    let hermes = world.start().await;
+    killed_and_proved(&world).await;
+    world.bus.hold_latch.store(true, Ordering::SeqCst);
+    let arming = world.command(Action::Arm { why: "go".into() });
+    let interrupted = async {
+        world.until("the arming is in the ledger", |_| !world.bus.hold_latch.load(Ordering::SeqCst)).await;
+        // A kill that reaches the memory of this process only, which could end here.
+        assert_eq!(world.command(Action::Kill { why: "no".into() }).await, AckVerdict::Applied);
+        let ledger = SqliteLedger::open(&world.path().join("ledger.db")).await.expect("opens");
+        let in_ledger = ledger.load(1).await.expect("reads").latch.expect("a latch");
+        ledger.close().await;
+        assert!(in_ledger.is_armed(), "{in_ledger:?}");
+        let sources = Sources { file: LatchFile::in_dir(world.path()).read(), ledger: Some(in_ledger) };
+        let latch = start_latch(Mode::Sim, sources, clock::now());
+        assert!(!latch.is_armed(), "{latch:?}");
+        world.bus.released.notify_one();
+    };
+    let (verdict, ()) = tokio::join!(arming, interrupted);
+    let AckVerdict::Denied { reasons } = verdict else { panic!("armed over a kill") };
+    assert!(reasons.iter().any(|reason| reason.contains("killed again")), "{reasons:?}");
+    world.until("everything says killed", |state| !state.kill.latch.is_armed() && state.kill.latch.epoch == 2).await;
+    hermes.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_survives_a_restart_and_a_push_on_the_bus_kills() {
     let world = World::new();

@@ -48,6 +48,34 @@ async fn while_the_ledger_does_not_answer_cancels_and_the_kill_go_on_and_heartbe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_limits_is_accepted_at_once_and_applied_when_the_ledger_has_it() {
+    let world = World::new();
+    let hermes = world.start().await;
+    world.ledger.off.store(true, Ordering::SeqCst);
+    let changes = [("order_size".to_owned(), "5".to_owned())].into();
+    let (strategy, why) = (crate::domain::params::RISK.into(), "trouble".to_owned());
+    let tighter = Action::SetParams { strategy, expected: None, changes, why, confirm: false };
+    let told = |verdict: &AckVerdict| {
+        let acks = world.bus.bodies::<Ack>(Stream::Acks);
+        acks.into_iter().filter(|ack| ack.body.verdict == *verdict && ack.body.version == Some(2)).count()
+    };
+    let answer = world.command(tighter);
+    tokio::pin!(answer);
+    tokio::select! {
+        verdict = &mut answer => assert_eq!(verdict, AckVerdict::Accepted),
+        _ = world.until("told before it is durable", |_| told(&AckVerdict::Accepted) == 1) => {
+            assert_eq!(answer.await, AckVerdict::Accepted, "it is in force, so it is not denied");
+        }
+    }
+    let in_force = |state: &HermesState| state.risk.as_ref().is_some_and(|risk| risk.values["order_size"] == "5");
+    world.until("in force all the same", in_force).await;
+    assert_eq!(told(&AckVerdict::Applied), 0);
+    world.ledger.off.store(false, Ordering::SeqCst);
+    world.until("told when it is durable", |_| told(&AckVerdict::Applied) == 1).await;
+    hermes.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_the_ledger_is_bounded_and_afterwards_nothing_is_missing() {
     let mut world = World::new();
     world.backlog = 4;

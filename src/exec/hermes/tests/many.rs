@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::exec::hermes::trades::Trades;
+use crate::exec::hermes::venue_calls::look;
 use crate::exec::venue::VenueOrderStatus;
 
 const ORDERS: u32 = 1_000;
@@ -108,4 +109,16 @@ async fn many_who_ask_for_trades_at_one_time_share_a_read_that_begins_after_they
     assert_eq!(venue.reads.load(Ordering::SeqCst), 2, "one that was under way, and one for all of them");
     assert!(trades.since(since).await.is_ok());
     assert_eq!(venue.reads.load(Ordering::SeqCst), 3, "nothing is remembered");
+}
+
+#[tokio::test]
+async fn an_order_that_is_named_by_a_trade_which_cannot_be_read_is_not_absent() {
+    let venue = Arc::new(TestVenue::default());
+    venue.spoil("bad", r#"{"taker_order_id":"0xlost"}"#);
+    let trades = Trades::new(venue.clone(), TaskTracker::new(), CancellationToken::new());
+    let (venue, since) = (venue.as_ref(), Timestamp::default());
+    let error = look(venue, &trades, &"0xLOST".into(), since).await.expect_err("nobody knows");
+    assert!(error.to_string().contains("trade.market"), "{error}");
+    let other = look(venue, &trades, &"0xother".into(), since).await.expect("an answer");
+    assert!(other.order.is_none() && other.fills.is_empty());
 }

@@ -1,5 +1,6 @@
 //! The runner with a scripted venue, a bus in memory and a real `SQLite` file.
 
+mod beats;
 mod bus;
 mod house;
 mod kill;
@@ -331,7 +332,7 @@ fn market() -> Market {
 }
 
 fn book() -> Book {
-    let level = |price| vec![Level { price: Price(price), size: Size(dec!(100)) }];
+    let level = |price| vec![Level { price: Price(price), size: Size(dec!(10_000)) }];
     Book {
         market: "0xm".into(),
         token: "1".into(),
@@ -371,6 +372,7 @@ fn rationale() -> Rationale {
         source: "BTC/USD".into(),
         change: dec!(0.001),
         threshold: dec!(0.0005),
+        measure: crate::domain::Measure::Relative,
         window_ms: 1000,
         window_ticks: 3,
         first: Price(dec!(1)),

@@ -121,3 +121,19 @@ async fn while_the_venues_clock_is_not_ours_nothing_is_sent() {
     world.until("within its bound it is sent", |state| state.orders.open == 1).await;
     hermes.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_waits_for_the_first_balance_of_a_run() {
+    let world = World::new();
+    world.venue.holds_balances.store(true, Ordering::SeqCst);
+    let hermes = world.start().await;
+    world.signal("a").await;
+    let begun = clock::now();
+    let waiting = world.until("a later look", |state| state.at.since(begun) > Duration::from_secs(1)).await;
+    assert_eq!((waiting.orders.denied, waiting.dlq, world.venue.posts().len()), (0, 0, 0));
+    world.venue.holds_balances.store(false, Ordering::SeqCst);
+    world.venue.released.notify_waiters();
+    let state = world.until("it rests", |state| state.orders.open == 1).await;
+    assert_eq!(state.orders.denied, 0);
+    hermes.stop().await;
+}

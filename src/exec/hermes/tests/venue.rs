@@ -39,6 +39,7 @@ struct Inner {
     script: VecDeque<Script>,
     orders: BTreeMap<OrderId, VenueOrder>,
     fills: Vec<VenueFill>,
+    unreadable: Vec<UnreadableTrade>,
     posts: Vec<OrderId>,
     bodies: Vec<bytes::Bytes>,
     late: Vec<(std::time::Instant, VenueOrder)>,
@@ -52,6 +53,8 @@ pub(super) struct TestVenue {
     pub(super) refuse_cancel_all: AtomicU32,
     pub(super) cancel_alls: AtomicU32,
     pub(super) beats: AtomicU64,
+    /// The next heartbeat gets no answer.
+    pub(super) swallow_beat: AtomicBool,
     pub(super) posted: Notify,
     /// Its contracts are not those that we know.
     pub(super) foreign: AtomicBool,
@@ -59,6 +62,8 @@ pub(super) struct TestVenue {
     /// Reads of its trades, and whether they wait for `released`.
     pub(super) reads: AtomicU32,
     pub(super) holds_reads: AtomicBool,
+    /// Whether reads of its balances wait for `released`.
+    pub(super) holds_balances: AtomicBool,
     pub(super) released: Notify,
     /// How far its clock is ahead of ours, in microseconds.
     pub(super) ahead_us: AtomicI64,
@@ -86,6 +91,13 @@ impl TestVenue {
     pub(super) fn open(&self) -> usize {
         let inner = self.inner.lock().expect("lock");
         inner.orders.values().filter(|order| order.status == VenueOrderStatus::Live).count()
+    }
+
+    /// From now on its trades have one that cannot be read, with this text.
+    pub(super) fn spoil(&self, trade: &str, text: &str) {
+        let hole =
+            UnreadableTrade { trade: Some(trade.into()), reason: "trade.market is 'absent'".into(), text: text.into() };
+        self.inner.lock().expect("lock").unreadable.push(hole);
     }
 
     /// Somebody fills what rests.
@@ -167,7 +179,7 @@ impl ExecutionVenue for TestVenue {
     fn sign(&self, approved: &Approved<OrderIntent>, market: &Market) -> Result<SignedOrder, SignError> {
         let order = self.identify(approved.inner(), market)?;
         let body = bytes::Bytes::from(format!("body of {order}"));
-        Ok(SignedOrder::new(approved, order, body, "digest".into()))
+        Ok(SignedOrder::new(approved, order, approved.inner().size, body, "digest".into()))
     }
 
     fn identify(&self, intent: &OrderIntent, _: &Market) -> Result<OrderId, SignError> {
@@ -245,13 +257,14 @@ impl ExecutionVenue for TestVenue {
         Ok(self.now().orders.get(order).cloned())
     }
 
-    async fn fills(&self, since: Timestamp) -> Result<Vec<VenueFill>, VenueError> {
+    async fn fills(&self, since: Timestamp) -> Result<TradeList, VenueError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         while self.holds_reads.load(Ordering::SeqCst) {
             self.released.notified().await;
         }
         let inner = self.inner.lock().expect("lock");
-        Ok(inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect())
+        let fills = inner.fills.iter().filter(|fill| fill.matched_at >= since).cloned().collect();
+        Ok(TradeList { fills, unreadable: inner.unreadable.clone() })
     }
 
     async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError> {
@@ -260,6 +273,9 @@ impl ExecutionVenue for TestVenue {
     }
 
     async fn balances(&self, tokens: &[TokenId]) -> Result<Balances, VenueError> {
+        while self.holds_balances.load(Ordering::SeqCst) {
+            self.released.notified().await;
+        }
         let of = |balance| AssetBalance {
             balance,
             allowances: vec![Allowance { spender: "exchange".into(), amount: None }],
@@ -274,6 +290,9 @@ impl ExecutionVenue for TestVenue {
 
     async fn heartbeat(&self) -> Result<(), VenueError> {
         self.beats.fetch_add(1, Ordering::SeqCst);
+        if self.swallow_beat.swap(false, Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         Ok(())
     }
 

@@ -54,7 +54,7 @@ impl Paper {
 
 fn restored(memory: &Memory) -> Portfolio {
     let mut portfolio = memory.checkpoint.as_ref().map(Portfolio::from_checkpoint).unwrap_or_default();
-    memory.markets.iter().for_each(|market| drop(portfolio.on_market(market)));
+    memory.markets.iter().for_each(|market| drop(portfolio.on_market(market, Timestamp::default())));
     memory.fills.iter().for_each(|fill| portfolio.restore(fill));
     memory.corrections.iter().for_each(|journal| portfolio.restore_correction(journal.clone()));
     portfolio
@@ -76,11 +76,12 @@ impl Books {
         let asked = self.portfolio.must_ask(fill, now);
         if asked {
             self.asked += 1;
-            if !self.portfolio.reopen(fill, &self.paper.history(&fill.token)) {
+            if !self.portfolio.reopen(fill, &self.paper.history(&fill.token), now) {
                 return FillChange::Same;
             }
         }
-        let change = self.portfolio.apply(fill, now);
+        // News would not be folded up.
+        let change = self.portfolio.apply(fill, fill.matched_at);
         if let FillChange::New(fill, journal) | FillChange::Moved(fill, journal) = &change {
             self.paper.fills.insert((fill.trade.clone(), fill.order.clone()), fill.clone());
             self.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
@@ -98,14 +99,32 @@ impl Books {
 
     fn correct(&mut self, asset: Asset, market: MarketId, more: Decimal, now: Timestamp) {
         let journal = correction(asset, market, more, "counted".into(), now);
+        self.portfolio.correct(journal.clone());
+        self.keep(journal);
+    }
+
+    fn open(&mut self, asset: Asset, market: MarketId, more: Decimal, now: Timestamp) {
+        let journal = opening(asset, market, (more, Usd(more * dec!(0.3))), now);
+        self.portfolio.correct(journal.clone());
+        self.keep(journal);
+    }
+
+    fn redeem(&mut self, token: &TokenId, now: Timestamp) {
+        let held = self.portfolio.holding(token).map(|holding| holding.shares).filter(|shares| *shares > Size::ZERO);
+        let Some((shares, payout)) = held.zip(self.portfolio.payout(token)) else { return };
+        for journal in self.portfolio.redeem(token, shares, payout, now) {
+            self.keep(journal);
+        }
+    }
+
+    fn keep(&mut self, journal: Journal) {
         self.paper.corrections.push(journal.clone());
-        self.writes.push(Write::Journal(Box::new(journal.clone())));
-        self.portfolio.correct(journal);
+        self.writes.push(Write::Journal(Box::new(journal)));
     }
 
     fn resolve(&mut self, token: usize, payouts: [Price; 2]) {
         let market = market_of(token, Some(payouts));
-        self.portfolio.on_market(&market);
+        self.portfolio.on_market(&market, Timestamp::default());
         if !self.paper.markets.contains_key(&market.market) {
             self.writes.push(Write::Market(Box::new(market.clone())));
             self.paper.markets.insert(market.market.clone(), market);
@@ -129,6 +148,8 @@ enum Event {
     Retire,
     Resolve(usize, bool),
     Shares(usize, i64),
+    Open(usize, i64),
+    Redeem(usize),
     Cash(i64),
     Reload,
 }
@@ -147,6 +168,8 @@ fn events() -> impl proptest::strategy::Strategy<Value = Vec<Event>> {
         1 => Just(Event::Retire),
         1 => (0..TOKENS.len(), any::<bool>()).prop_map(|(token, up)| Event::Resolve(token, up)),
         1 => (0..TOKENS.len(), -5..5_i64).prop_map(|(token, shares)| Event::Shares(token, shares)),
+        1 => (0..TOKENS.len(), -5..5_i64).prop_map(|(token, shares)| Event::Open(token, shares)),
+        2 => (0..TOKENS.len()).prop_map(Event::Redeem),
         1 => (-5..50_i64).prop_map(Event::Cash),
         2 => Just(Event::Reload),
     ];
@@ -184,14 +207,16 @@ fn play(books: &mut Books, fills: &[Fill], event: &Event, now: Timestamp) {
             let sides = if *up { [dec!(1), dec!(0)] } else { [dec!(0), dec!(1)] };
             books.resolve(*token, sides.map(Price));
         }
-        Event::Shares(token, more) => {
+        Event::Shares(number, more) | Event::Open(number, more) => {
             // What is retired is not compared with the venue any more.
-            let (token, market) = (TokenId::from(TOKENS[*token]), market_of(*token, None).market);
+            let (token, market) = (TokenId::from(TOKENS[*number]), market_of(*number, None).market);
             let history = books.paper.history(&token);
-            if books.portfolio.knows(&token) || (history.fills.is_empty() && history.corrections.is_empty()) {
-                books.correct(Asset::Token(token), market, Decimal::from(*more), now);
+            if books.portfolio.keeps(&token) || (history.fills.is_empty() && history.corrections.is_empty()) {
+                let book = if matches!(event, Event::Open(..)) { Books::open } else { Books::correct };
+                book(books, Asset::Token(token), market, Decimal::from(*more), now);
             }
         }
+        Event::Redeem(token) => books.redeem(&TOKENS[*token].into(), now),
         Event::Cash(more) => books.correct(Asset::Usd, "account".into(), Decimal::from(*more), now),
         Event::Reload => books.reload(),
     }
@@ -213,7 +238,7 @@ proptest! {
                 (scratch.cash(), scratch.free(), scratch.count())
             );
             for token in TOKENS.map(TokenId::from) {
-                if books.portfolio.knows(&token) {
+                if books.portfolio.keeps(&token) {
                     prop_assert_eq!(books.portfolio.position(&token), scratch.position(&token), "{:?}", event);
                 }
             }
@@ -258,7 +283,7 @@ proptest! {
             (again.pnl(), again.cash(), again.free(), again.count()),
             (scratch.pnl(), scratch.cash(), scratch.free(), scratch.count())
         );
-        for token in TOKENS.map(TokenId::from).iter().filter(|token| again.knows(token)) {
+        for token in TOKENS.map(TokenId::from).iter().filter(|token| again.keeps(token)) {
             prop_assert_eq!(again.position(token), scratch.position(token));
         }
     }
@@ -281,14 +306,14 @@ fn fifty_thousand_fills_leave_no_more_in_memory_than_an_hour_of_them() {
         assert!(matches!(books.portfolio.apply(&one(n), now), FillChange::New(..)));
         if n % 300 == 299 {
             let outcome = |token| OutcomeToken { token, outcome: "Up".into() };
-            let payouts = Some([Price(dec!(1)), Price(dec!(0))]);
+            let payouts = Some([Price(dec!(0)), Price(dec!(1))]);
             let tokens = [outcome(name(n)), outcome("other".into())];
-            books.portfolio.on_market(&Market { tokens, market: one(n).market, ..market(payouts) });
+            books.portfolio.on_market(&Market { tokens, market: one(n).market, ..market(payouts) }, now);
         }
         if n % 60 == 0 {
             books.portfolio.fold_up(now.minus(Duration::from_hours(1)));
-            // Windows of five minutes are over a week later: here as many hours later.
-            books.portfolio.retire(now.plus(Duration::from_hours(7 * 24 - 3)));
+            // Windows of five minutes are over a day later: here three hours later.
+            books.portfolio.retire(now.plus(Duration::from_hours(24 - 3)));
         }
         most = most.max(books.portfolio.count() - books.portfolio.folded_fills());
         tokens = tokens.max(books.portfolio.tokens.len());
@@ -298,7 +323,7 @@ fn fifty_thousand_fills_leave_no_more_in_memory_than_an_hour_of_them() {
     assert!(most <= 3_600 + 60, "{most} fills were kept");
     assert!(tokens <= 3 * 12 + 2, "{tokens} tokens were kept");
     assert!(walked <= 2, "{walked} tokens were walked for an order");
-    assert_eq!(books.portfolio.pnl().total, Usd(dec!(60_000) - Decimal::from(50_000 % 300 * 2) * dec!(0.6)));
+    assert_eq!(books.portfolio.pnl().total, Usd(Decimal::from(50_000 % 300 - 50_000) * dec!(0.8)));
     let before = books.portfolio.pnl();
     let late = Timestamp::from_secs(50_000);
     assert!(books.portfolio.must_ask(&one(7), late), "it may be booked already");
@@ -306,4 +331,40 @@ fn fifty_thousand_fills_leave_no_more_in_memory_than_an_hour_of_them() {
     books.paper.fills.insert((one(7).trade, one(7).order), one(7));
     assert_eq!((books.see(&one(7), late), books.asked), (FillChange::Same, 1));
     assert_eq!(books.portfolio.pnl(), before, "it is not booked twice");
+}
+
+#[test]
+fn what_can_be_redeemed_is_kept_until_it_was_and_counts_the_same_before_and_after() {
+    let mut books = Books::default();
+    let at = |hours: i64| Timestamp::from_secs(hours * HOUR);
+    books.open(Asset::Usd, "account".into(), dec!(100), at(0));
+    books.open(Asset::Token("1".into()), "0xm".into(), dec!(5), at(0));
+    books.see(&Fill { status: FillStatus::Confirmed, ..fill(1, Side::Buy, dec!(10), dec!(0.40), HOUR) }, at(1));
+    books.resolve(0, [Price(dec!(1)), Price(dec!(0))]);
+    books.portfolio.fold_up(at(1_000));
+    books.portfolio.retire(at(2_000));
+    assert_eq!(books.portfolio.redeemable(9, None), ["1".into()], "its shares may be paid out at any time");
+    let before = books.portfolio.pnl().total;
+    books.redeem(&"1".into(), at(2_000));
+    books.portfolio.retire(at(4_000));
+    assert!(books.portfolio.keeps(&"1".into()), "it was not folded up yet");
+    books.reload();
+    books.portfolio.fold_up(at(2_001));
+    books.portfolio.retire(at(4_000));
+    assert!(!books.portfolio.keeps(&"1".into()));
+    books.reload();
+    assert_eq!((books.portfolio.pnl().total, books.portfolio.for_losses(at(4_000), Duration::ZERO)), (before, before));
+    assert_eq!(books.portfolio.pnl(), books.paper.restored(None).pnl());
+    assert_eq!((books.portfolio.opened_at(), books.portfolio.cash()), (Some(at(0)), books.paper.restored(None).cash()));
+}
+
+#[test]
+fn what_was_settled_only_just_is_not_folded_up_however_old() {
+    let mut portfolio = Portfolio::new();
+    let settled = Fill { status: FillStatus::Confirmed, ..fill(1, Side::Buy, dec!(10), dec!(0.40), 0) };
+    portfolio.apply(&settled, Timestamp::from_secs(9 * HOUR));
+    portfolio.fold_up(Timestamp::from_secs(8 * HOUR));
+    assert_eq!(portfolio.folded_fills(), 0, "the venue's balances may not have it yet");
+    portfolio.fold_up(Timestamp::from_secs(10 * HOUR));
+    assert_eq!(portfolio.folded_fills(), 1);
 }

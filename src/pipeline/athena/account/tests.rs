@@ -167,4 +167,13 @@ fn the_run_before_a_restart_has_no_say_any_more() {
     account.event(&h1(), 51, &TradeEvent::Position(position("up", "99", "0.50")));
     account.snapshot(&hermes(52, NOW));
     assert_eq!((up(&mut account, NOW), account.gaps()), (sizes(20, 0, 0), 0));
+    // Two takeovers within the delay of what the first one told last.
+    let mut third = hermes(1, NOW);
+    third.boot = "h3".into();
+    account.snapshot(&third);
+    account.event(&h1(), 53, &TradeEvent::Position(position("up", "99", "0.50")));
+    third.seq = 2;
+    third.positions.push(position("up", "7", "0.50"));
+    account.snapshot(&third);
+    assert_eq!(up(&mut account, NOW), sizes(7, 0, 0));
 }

@@ -2,7 +2,8 @@
 //!
 //! A command is judged here, kept under `params.<strategy>`, put in force between two events of the engine, told, and only then
 //! acknowledged. One task does it, so that no two changes overlap. Another writer of the same key is noticed by the compare-and-set:
-//! its newer version is taken over; an older one, or none, means that the bus has lost something, and ours is written again.
+//! its newer version is taken over; an older one, or none, means that the bus has lost something, and ours is written again. Hermes is
+//! such a writer: he puts back from the ledger what a bus lost while no Athena was there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub(super) struct Change {
 struct Shelved {
     strategy: StrategyId,
     table: Table,
+    /// What the configuration file says.
+    file: Values,
     book: ParamBook,
     /// What lies on the bus, as far as is known.
     raw: Option<Bytes>,
@@ -107,34 +110,34 @@ impl Shelf {
             shard,
         };
         for (strategy, table, file) in strategies {
-            let shelved = shelf.opened(strategy, table, &file).await;
+            let shelved = shelf.opened(strategy, table, file).await;
             shelf.shelved.push(shelved);
         }
         shelf
     }
 
-    async fn opened(&self, strategy: StrategyId, table: Table, file: &Values) -> Shelved {
+    async fn opened(&self, strategy: StrategyId, table: Table, file: Values) -> Shelved {
         let key = Key::Params(strategy.clone());
         loop {
             let raw = retry("parameters", || self.bus.get(&key)).await;
             let stored = raw.as_ref().and_then(|raw| readable(&strategy, raw));
-            let book = book::open(stored.clone(), &strategy, file, &table, clock::now());
+            let book = book::open(stored.clone(), &strategy, &file, &table, clock::now()).book;
             if stored.as_ref() == Some(&book) {
-                return Shelved { strategy, table, book, raw };
+                return Shelved { strategy, table, file, book, raw };
             }
             match self.keep(&strategy, raw.as_deref(), &book).await {
                 Ok((raw, Kept::Yes)) => {
                     tell(&strategy, &book);
-                    return Shelved { strategy, table, book, raw: Some(raw) };
+                    return Shelved { strategy, table, file, book, raw: Some(raw) };
                 }
                 Ok((_, Kept::No(_))) => {}
                 Ok((_, Kept::Refused(error))) => {
                     warn!(%key, %error, "the parameters are in force, but not kept");
-                    return Shelved { strategy, table, book, raw };
+                    return Shelved { strategy, table, file, book, raw };
                 }
                 Err(error) => {
                     warn!(%key, error, "the parameters are in force, but not kept");
-                    return Shelved { strategy, table, book, raw };
+                    return Shelved { strategy, table, file, book, raw };
                 }
             }
         }
@@ -189,6 +192,42 @@ impl Shelf {
                     Err(error) => warn!(entry = %entry.id, %error, "a command cannot be read"),
                 }
             }
+            for index in 0..self.shelved.len() {
+                self.look(index, &engine).await;
+            }
+        }
+    }
+
+    /// Whether what lies on the bus is what was left there.
+    async fn look(&mut self, index: usize, engine: &mpsc::Sender<Change>) {
+        let key = Key::Params(self.shelved[index].strategy.clone());
+        // A bus that does not answer is asked again with the next commands.
+        let Ok(found) = self.bus.get(&key).await else { return };
+        if found == self.shelved[index].raw {
+            return;
+        }
+        if let Err(reasons) = self.take_over(index, found, engine).await {
+            warn!(%key, ?reasons, "the parameters on the bus cannot be put in force");
+        }
+        self.join_the_file(index, engine).await;
+    }
+
+    /// A history that was put back knows the configuration file of its time: what the file says anew counts.
+    async fn join_the_file(&mut self, index: usize, engine: &mpsc::Sender<Change>) {
+        let Shelved { strategy, table, file, book, raw } = &self.shelved[index];
+        if raw.is_none() || book.file == *file {
+            return;
+        }
+        let opened = book::open(Some(book.clone()), strategy, file, table, clock::now()).book;
+        match self.keep(strategy, raw.as_deref(), &opened).await {
+            Ok((raw, Kept::Yes)) => {
+                if let Err(reasons) = self.put_in_force(index, opened, Some(raw), engine).await {
+                    warn!(?reasons, "what the configuration file says cannot be put in force");
+                }
+            }
+            Ok((_, Kept::No(_))) => {}
+            Ok((_, Kept::Refused(error))) => warn!(%strategy, %error, "what the configuration file says is not kept"),
+            Err(error) => warn!(%strategy, error, "what the configuration file says is not kept"),
         }
     }
 

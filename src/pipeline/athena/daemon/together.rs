@@ -49,6 +49,7 @@ mod tests {
             slug: None,
             change: None,
             threshold: rust_decimal::Decimal::ZERO,
+            measure: crate::domain::Measure::Relative,
             window_ms: 0,
             window_ticks: 0,
             last: Some(Price::ZERO),

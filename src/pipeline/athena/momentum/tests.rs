@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::{Control, Market, OrderIntent, PolymarketData, Price, Side, TickKind, TradingState};
 use crate::pipeline::athena::Gap;
 use crate::pipeline::athena::scene::{OPENS, Scene, market, params, trade};
-use crate::pipeline::athena::{Effect, Engine, Runner, Running};
+use crate::pipeline::athena::{Effect, Engine, Running};
 use crate::risk::checks::bench;
 
 const UP: Decimal = dec!(87_008.70);
@@ -55,6 +55,7 @@ fn the_rationale_holds_every_input_and_one_sentence() {
     let why = &emission.rationale;
     assert_eq!((why.first, why.last), (Price(dec!(87_000)), Price(UP)));
     assert_eq!((why.change, why.threshold), (dec!(0.0001), dec!(0.0001)));
+    assert_eq!(why.crossing(), ("change", "0.01 % (threshold 0.01 %)".to_owned()));
     assert_eq!((why.window_ms, why.window_ticks, why.reference), (15_000, 13, Price(dec!(0.51))));
     assert_eq!(
         why.note,
@@ -183,7 +184,7 @@ fn quotes_other_pairs_and_ticks_from_the_future_are_ignored() {
     let mut scene = Scene::new();
     scene.warm();
     let mut other = trade(100, UP, scene.now);
-    other.symbol = Symbol::new("ETH/USD");
+    other.symbol = crate::domain::Symbol::new("ETH/USD");
     let mut future = trade(100, UP, scene.now);
     future.event_at = scene.now.plus(Duration::from_secs(6));
     let mut quote = trade(100, UP, scene.now);
@@ -205,7 +206,7 @@ fn a_kept_window_goes_on_where_it_was() {
     assert_eq!(chunks, [], "no chunk is full yet");
     let text = serde_json::to_string(&saved).expect("serialises");
     let revive = |params: MomentumParams| {
-        let mut runner = Running::<Momentum>::new(params);
+        let mut runner = Running::<Momentum>::all(&params).remove(0);
         runner.restore(&saved, &[], scene.now).map(|()| {
             let (kept, _) = runner.save(false)().expect("serialises");
             serde_json::to_string(&kept).expect("serialises")
@@ -233,7 +234,7 @@ fn with(change: impl FnOnce(&mut MomentumParams)) -> Scene {
     let mut changed = params();
     change(&mut changed);
     let mut scene = Scene::new();
-    scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(changed))], bench::limits());
+    scene.engine = Engine::new(Running::<Momentum>::all(&changed), bench::limits());
     scene.list(OPENS);
     scene.refresh();
     scene.warm();
@@ -251,9 +252,54 @@ fn it_does_not_buy_at_any_price() {
     taxed.fee = crate::domain::FeeSchedule { rate: dec!(0.07), exponent: 1 };
     costly.play(&Event::Polymarket(PolymarketData::Market(taxed)));
     assert!(costly.tick(UP).is_empty(), "the fee counts");
-    let mut scene = with(|params| params.min_edge = dec!(1));
+}
+
+#[test]
+fn it_does_not_sell_at_any_price_either() {
+    let holding = |change: fn(&mut MomentumParams), fee: Decimal| {
+        let mut scene = with(change);
+        let mut taxed = market(OPENS);
+        taxed.fee = crate::domain::FeeSchedule { rate: fee, exponent: 1 };
+        scene.play(&Event::Polymarket(PolymarketData::Market(taxed)));
+        scene.hold("down", "20");
+        let effects = scene.tick(UP);
+        (emitted(&effects), std::mem::take(&mut scene.skips), effects)
+    };
+    let (sold, skips, effects) = holding(|params| params.min_edge = dec!(0.0685), Decimal::ZERO);
+    assert_eq!((sold[0].side, sold[0].price, skips.len()), (Side::Sell, Price(dec!(0.48)), 0));
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    let why = &emission.rationale;
+    assert!(why.note.ends_with("sell 20 Down at 0.48 or better, bid 0.49, worth 0.4115, edge 0.0685"), "{}", why.note);
+    assert_eq!((why.fair, why.edge), (Some(Price(dec!(0.4115))), Some(Price(dec!(0.0685)))));
+
+    let (sold, skips, _) = holding(|params| params.min_edge = dec!(0.0686), Decimal::ZERO);
+    assert!(sold.is_empty(), "nor is the rising side bought on top of it: {sold:?}");
+    let [skip] = &skips[..] else { panic!("{skips:?}") };
+    assert_eq!(
+        (skip.reason.as_str(), skip.note.as_str()),
+        ("no_edge_to_sell", "edge 0.0685 of a sale is below 0.0686")
+    );
+    assert_eq!(input(skip, "fair Down"), "0.4115");
+    assert_eq!(input(skip, "to sell Down"), "20 shares");
+    assert_eq!(input(skip, "edge Down"), "0.0685 at 0.48 after fee (at least 0.0686)");
+
+    let fee = dec!(0.07);
+    // 0.07 * 0.48 * 0.52 a share.
+    assert_eq!(holding(|params| params.min_edge = dec!(0.051), fee).0.len(), 1);
+    assert!(holding(|params| params.min_edge = dec!(0.0511), fee).0.is_empty(), "the fee counts");
+    assert!(holding(|params| (params.persistence, params.min_edge) = (dec!(0), dec!(0)), Decimal::ZERO).0.is_empty());
+}
+
+#[test]
+fn without_a_fair_value_nothing_is_sold() {
+    let mut scene = with(|_| ());
     scene.hold("down", "20");
-    assert_eq!(only(&scene.tick(UP)).side, Side::Sell, "what lowers the stake needs no edge");
+    let mut book = bench::book(&format!("down-{OPENS}"), "0.49", "0.51", scene.now);
+    book.market = format!("0x{OPENS}").into();
+    book.asks.clear();
+    scene.play(&Event::Polymarket(PolymarketData::Book(book)));
+    assert!(scene.tick(UP).is_empty());
+    assert_eq!(scene.skips[0].reason, "no_fair_value");
 }
 
 #[test]
@@ -337,8 +383,8 @@ fn what_does_not_fit_changes_nothing() {
     assert_eq!(scene.engine.params(), before);
 }
 
-fn input<'a>(skip: &'a crate::domain::Skip, name: &str) -> &'a str {
-    skip.inputs.iter().find(|figure| figure.name == name).map_or("", |figure| figure.value.as_str())
+fn input(skip: &crate::domain::Skip, name: &str) -> String {
+    skip.inputs.iter().find(|figure| figure.name == name).map(|figure| figure.value.to_string()).unwrap_or_default()
 }
 
 #[test]
@@ -347,7 +393,8 @@ fn a_crossing_that_is_skipped_says_why_with_its_figures_once() {
     assert!(scene.tick(UP).is_empty());
     let [skip] = &scene.skips[..] else { panic!("{:?}", scene.skips) };
     assert_eq!((skip.reason.as_str(), skip.note.as_str()), ("no_edge", "edge 0.0685 is below 0.0686"));
-    assert_eq!((input(skip, "fair Up"), input(skip, "change")), ("0.5885", "0.01 % (threshold 0.01 %)"));
+    assert_eq!(input(skip, "fair Up"), "0.5885");
+    assert_eq!(input(skip, "change"), "0.01 % (threshold 0.01 %)");
     assert_eq!(input(skip, "edge Up"), "0.0685 at 0.52 after fee (at least 0.0686)");
     assert_eq!(input(skip, "book Up"), "bid 0.49, ask 0.51, 0 ms old (at most 3000)");
     assert_eq!((skip.at, skip.received_at), (scene.now, scene.now));
@@ -406,7 +453,7 @@ fn an_intent_that_is_derived_again_does_not_stand_in_its_own_way() {
     let tight = || {
         let mut scene = Scene::new();
         let limits = crate::risk::Limits { position_cap: Size(dec!(20)), ..bench::limits() };
-        scene.engine = Engine::new(vec![Box::new(Running::<Momentum>::new(params()))], limits);
+        scene.engine = Engine::new(Running::<Momentum>::all(&params()), limits);
         scene.list(scene.start);
         scene.refresh();
         scene.warm();

@@ -17,7 +17,7 @@ fn with(change: impl FnOnce(&mut ReversionParams)) -> Scene {
     };
     change(&mut params);
     let mut scene = Scene::new();
-    scene.engine = Engine::new(vec![Box::new(Running::<Reversion>::new(params))], bench::limits());
+    scene.engine = Engine::new(Running::<Reversion>::all(&params), bench::limits());
     scene.list(OPENS);
     scene.refresh();
     scene
@@ -100,6 +100,19 @@ fn it_does_not_buy_without_an_edge_and_says_so() {
     let mut scene = with(|params| params.min_edge = dec!(0.5));
     assert!(climb(&mut scene, dec!(4)).is_empty());
     assert_eq!(scene.skips.first().map(|skip| skip.reason.as_str()), Some("no_edge"));
+}
+
+#[test]
+fn it_does_not_sell_without_an_edge_either() {
+    let mut scene = with(|params| params.min_edge = dec!(0.5));
+    scene.hold("up", "20");
+    assert!(climb(&mut scene, dec!(4)).is_empty());
+    let skip = scene.skips.first().expect("told");
+    assert_eq!(skip.reason, "no_edge_to_sell");
+    let mut scene = with(|_| ());
+    scene.hold("up", "20");
+    let intent = emitted(&climb(&mut scene, dec!(4))).expect("an edge");
+    assert_eq!((intent.side, intent.token.as_str()), (Side::Sell, format!("up-{OPENS}").as_str()));
 }
 
 #[test]

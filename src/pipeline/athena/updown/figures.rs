@@ -1,11 +1,13 @@
 //! Everything that was looked at when a price moved as a strategy waits for, for whoever asks why.
 
-use super::super::fair;
-use super::{Cause, SIZE_DECIMALS, View, sides};
-use crate::domain::{Figure, Level, Market, OutcomeToken, Price};
-use crate::pipeline::athena::{Direction, Sample};
+use super::{Cause, Offer, View, sides};
+use crate::domain::{Figure, Level, Market, OutcomeToken, Price, Text, text};
+use crate::pipeline::athena::Direction;
 
-pub(in super::super) fn figure(name: impl Into<String>, value: impl Into<String>) -> Figure {
+/// As many as there are at most for a market of two outcomes.
+const MOST: usize = 16;
+
+pub(in super::super) fn figure(name: impl Into<Text>, value: impl Into<Text>) -> Figure {
     Figure { name: name.into(), value: value.into() }
 }
 
@@ -20,26 +22,22 @@ impl View<'_> {
         cause: &Cause,
     ) -> Vec<Figure> {
         let (window, terms) = (self.window, self.terms);
-        let price = |at: Option<Sample>| at.map_or_else(|| "-".to_owned(), |sample| sample.price.to_string());
-        let mut figures = vec![
-            figure("tick", format!("{} {}, trade {}", cause.source, cause.price, cause.trade_id)),
-            figure(
-                "window",
-                format!(
-                    "{} ticks (at least {}) in {} s, {} to {}",
-                    window.len(),
-                    terms.min_ticks,
-                    terms.span.as_secs(),
-                    price(window.first()),
-                    price(window.last())
-                ),
-            ),
+        let (source, price, trade) = (cause.source.clone(), cause.price, cause.trade_id);
+        let (ticks, least, secs) = (window.len(), terms.min_ticks, terms.span.as_secs());
+        let (first, last) =
+            (at(window.first().map(|sample| sample.price)), at(window.last().map(|sample| sample.price)));
+        let (volume, least_volume) = (window.volume(), terms.min_volume);
+        let mut figures = Vec::with_capacity(MOST);
+        figures.extend([
+            figure("tick", text!("{source} {price}, trade {trade}")),
+            figure("window", text!("{ticks} ticks (at least {least}) in {secs} s, {first} to {last}")),
             trigger,
-            figure("volume", format!("{} (at least {})", window.volume(), terms.min_volume)),
+            figure("volume", text!("{volume} (at least {least_volume})")),
             figure("volatility", volatility(window.volatility())),
-        ];
-        if !window.unseen().is_zero() {
-            figures.push(figure("not seen", format!("{:.1} s of the window", window.unseen().as_secs_f64())));
+        ]);
+        let unseen = window.unseen();
+        if !unseen.is_zero() {
+            figures.push(figure("not seen", text!("{:.1} s of the window", unseen.as_secs_f64())));
         }
         if let Some(market) = self.market {
             self.of_market(market, direction, drift, &mut figures);
@@ -48,50 +46,55 @@ impl View<'_> {
     }
 
     fn of_market(&self, market: &Market, direction: Direction, drift: Option<f64>, figures: &mut Vec<Figure>) {
-        figures.push(figure("market", market.slug.as_str()));
+        let (slug, rate) = (market.slug.clone(), market.fee.rate);
+        figures.push(figure("market", text!("{slug}")));
         if let Some(closes_at) = market.closes_at {
             let (left, cutoff) = (closes_at.since(self.now).as_secs_f64(), self.terms.cutoff.as_secs());
-            figures.push(figure("closes in", format!("{left:.1} s (no purchase below {cutoff} s)")));
+            figures.push(figure("closes in", text!("{left:.1} s (no purchase below {cutoff} s)")));
         }
         for outcome in &market.tokens {
-            figures.push(figure(format!("book {}", outcome.outcome), self.book(market, outcome)));
+            figures.push(figure(named("book", outcome), self.best(market, outcome)));
         }
         for outcome in &market.tokens {
-            let free = self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS);
-            figures.push(figure(format!("to sell {}", outcome.outcome), format!("{free} shares")));
+            let free = self.free(outcome);
+            figures.push(figure(named("to sell", outcome), text!("{free} shares")));
         }
-        figures.push(figure("fee rate", market.fee.rate.to_string()));
-        self.worth(market, sides(market, direction).0, drift, figures);
+        figures.push(figure("fee rate", text!("{rate}")));
+        self.worth(market, direction, drift, figures);
     }
 
-    /// What the outcome is worth, also when something else stood in the way of buying it.
-    fn worth(&self, market: &Market, wanted: &OutcomeToken, drift: Option<f64>, figures: &mut Vec<Figure>) {
-        let terms = self.terms;
-        let Some(book) = self.desk.fresh_book(&market.market, &wanted.token, self.now) else { return };
-        let (Some(middle), Some(ask)) = (book.mid(), book.best_ask()) else { return };
-        let Some(fair) = self.fair(market, middle, drift) else { return };
-        let price = (ask.price + Price(terms.slippage)).floor_to(market.tick_size);
-        let edge = fair::edge(fair, price, terms.size.floor_dp(SIZE_DECIMALS), market).round_dp(4);
-        figures.push(figure(format!("fair {}", wanted.outcome), fair.to_string()));
-        figures.push(figure(
-            format!("edge {}", wanted.outcome),
-            format!("{edge} at {price} after fee (at least {})", terms.min_edge),
-        ));
+    /// What the outcomes are worth, also when something else stood in the way of trading them.
+    fn worth(&self, market: &Market, direction: Direction, drift: Option<f64>, figures: &mut Vec<Figure>) {
+        let (wanted, other) = sides(market, direction);
+        let sale = (self.free(other) >= market.min_size).then(|| (other, self.sale(market, other, drift)));
+        let purchase = (wanted, self.purchase(market, wanted, drift));
+        for (outcome, offer) in sale.into_iter().chain([purchase]) {
+            let Ok(Offer { price, fair, edge, .. }) = offer else { continue };
+            let (edge, least) = (edge.round_dp(4), self.terms.min_edge);
+            figures.push(figure(named("fair", outcome), text!("{fair}")));
+            figures.push(figure(named("edge", outcome), text!("{edge} at {price} after fee (at least {least})")));
+        }
     }
 
-    fn book(&self, market: &Market, outcome: &OutcomeToken) -> String {
-        let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".to_owned() };
-        let price = |level: Option<Level>| level.map_or_else(|| "-".to_owned(), |l| l.price.to_string());
-        let age = self.now.since(book.known_at()).as_millis();
-        format!(
-            "bid {}, ask {}, {age} ms old (at most {})",
-            price(book.best_bid()),
-            price(book.best_ask()),
-            self.desk.data_age.as_millis()
-        )
+    fn best(&self, market: &Market, outcome: &OutcomeToken) -> Text {
+        let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".into() };
+        let price = |level: Option<Level>| at(level.map(|level| level.price));
+        let (bid, ask) = (price(book.best_bid()), price(book.best_ask()));
+        let (age, most) = (self.now.since(book.known_at()).as_millis(), self.desk.data_age.as_millis());
+        text!("bid {bid}, ask {ask}, {age} ms old (at most {most})")
     }
 }
 
-fn volatility(of: Option<f64>) -> String {
-    of.map_or_else(|| "none".to_owned(), |of| format!("{:.4} % a root second", of * 100.0))
+/// A price, or that there is none.
+fn at(price: Option<Price>) -> Text {
+    price.map_or_else(|| "-".into(), |price| text!("{price}"))
+}
+
+fn named(what: &'static str, outcome: &OutcomeToken) -> Text {
+    let outcome = outcome.outcome.clone();
+    text!("{what} {outcome}")
+}
+
+fn volatility(of: Option<f64>) -> Text {
+    of.map_or_else(|| "none".into(), |of| text!("{:.4} % a root second", of * 100.0))
 }

@@ -24,7 +24,9 @@ fn strategies() -> Vec<Box<dyn Runner>> {
         cutoff: Duration::from_secs(10),
         ..Reversion::defaults()
     };
-    vec![Box::new(Running::<Momentum>::new(momentum)), Box::new(Running::<Reversion>::new(reversion))]
+    let mut all = Running::<Momentum>::all(&momentum);
+    all.extend(Running::<Reversion>::all(&reversion));
+    all
 }
 
 fn desk() -> Scene {

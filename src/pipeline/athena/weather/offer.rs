@@ -147,7 +147,7 @@ impl<'a> Scene<'a> {
 
     fn sale(&self, worth: &Worth<'a>) -> Judged<'a> {
         let (market, outcome) = (worth.market, worth.outcome);
-        let free = self.desk.holdings.token(&outcome.token).sellable().floor_dp(SIZE_DECIMALS);
+        let free = self.desk.holdings.sellable_by(Weather::NAME, &outcome.token).floor_dp(SIZE_DECIMALS);
         let book = self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)?;
         let (Some(bid), true) = (book.best_bid(), free >= market.min_size) else { return Err(Obstacle::NoFreshBook) };
         let price = (bid.price - Price(self.params.slippage)).ceil_to(market.tick_size);
@@ -224,10 +224,12 @@ impl<'a> Scene<'a> {
     /// The wish to take an offer.
     pub(super) fn wish(&self, offer: &Offer<'_>, cause: Cause) -> Wish {
         let params = self.params;
+        let (threshold, measure) = params.threshold();
         let rationale = Rationale {
             source: cause.source.clone(),
             change: Decimal::ZERO,
-            threshold: if params.mode == Mode::Edge { params.min_edge } else { params.alert_at },
+            threshold,
+            measure,
             window_ms: 0,
             window_ticks: self.memory.outlook.reports(offer.rung.day),
             first: Price::ZERO,

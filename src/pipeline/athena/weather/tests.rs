@@ -46,7 +46,7 @@ impl Desk {
         let mut scene = scene::Scene::new();
         let limits =
             Limits { markets: BUCKETS.iter().map(|bucket| format!("{EVENT}-{bucket}")).collect(), ..bench::limits() };
-        scene.engine = Engine::new(vec![Box::new(Running::<Weather>::new(params))], limits);
+        scene.engine = Engine::new(Running::<Weather>::all(&params), limits);
         let zone = Zone::named("America/New_York").expect("known");
         let mut desk = Self { scene, day: LocalDay::new(2026, 7, 10).expect("a day"), zone };
         desk.clock(9, 0);
@@ -139,8 +139,11 @@ fn a_bucket_that_is_offered_below_its_worth_is_bought() {
         "{}",
         why.note
     );
-    let names: Vec<_> = why.inputs.iter().map(|figure| figure.name.as_str()).collect();
-    assert!(names.contains(&"probability") && names.contains(&"forecast age") && names.contains(&"still to come"));
+    assert_eq!(why.crossing(), ("threshold", "0.05 of probability".to_owned()));
+    let names: Vec<_> = why.inputs.iter().map(|figure| figure.name.to_string()).collect();
+    assert!(
+        ["probability", "forecast age", "still to come"].iter().all(|name| names.iter().any(|known| known == name))
+    );
 }
 
 #[test]
@@ -161,6 +164,7 @@ fn a_bucket_that_was_passed_is_worth_nothing_and_held_shares_are_sold() {
     desk.scene.hermes.positions.push({
         let mut position = bench::position("yes-84-85f", "20", "0.40");
         position.market = "0x84-85f".into();
+        position.parts = vec![bench::part("weather", position.size, crate::domain::Usd::ZERO)];
         position
     });
     desk.clock(9, 0);
@@ -220,6 +224,8 @@ fn the_alert_buys_the_bucket_that_the_day_is_heading_for_once_it_is_hot_enough()
     assert!(desk.book("yes-84-85f", "0.60", "0.61").is_empty(), "too dear");
     let effects = desk.book("yes-84-85f", "0.55", "0.59");
     assert_eq!(only(&effects).price, Price(dec!(0.60)));
+    let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(emission.rationale.crossing(), ("threshold", "84 °F".to_owned()), "no percentage");
     let mut desk = Desk::new(alert);
     desk.forecast(dec!(80));
     desk.observe(dec!(88));
@@ -266,7 +272,9 @@ fn a_restart_changes_nothing() {
     assert_eq!(run(true), run(false));
 }
 
+mod bodies;
 mod calibration;
+mod recorded;
 
 #[test]
 fn a_corrected_report_is_another_cause_and_a_repeated_one_the_same() {

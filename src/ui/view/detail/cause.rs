@@ -36,15 +36,12 @@ pub(super) fn rationale(strategy: &StrategyId, why: &Rationale, sheet: &mut Shee
     sheet.text("note", &why.note);
     parameters(strategy, why.params, sheet);
     sheet.text("watched", why.source.as_str());
-    if why.window_ms > 0 {
-        let change =
-            format!("{} against threshold {}", format::percent(why.change, 4), format::percent(why.threshold, 4));
-        sheet.text("change", &change);
+    let (crossed, by) = why.crossing();
+    sheet.text(crossed, &by);
+    if why.has_window() {
         let window =
             format!("{}, {} ticks, {} -> {}", format::span_ms(why.window_ms), why.window_ticks, why.first, why.last);
         sheet.text("window", &window);
-    } else {
-        sheet.text("threshold", &why.threshold.to_string());
     }
     sheet.text("book price", &why.reference.to_string());
     sheet.text("fair value", &why.fair.map_or_else(|| "not reckoned".to_owned(), |fair| fair.to_string()));
@@ -70,7 +67,9 @@ pub(super) fn inputs(inputs: &[Figure], sheet: &mut Sheet) {
         return;
     }
     sheet.heading("Inputs");
-    sheet.fields(inputs.iter().map(|figure| (figure.name.as_str(), figure.value.clone(), Role::Text)).collect());
+    let names: Vec<_> = inputs.iter().map(|figure| figure.name.to_string()).collect();
+    let figures = names.iter().zip(inputs).map(|(name, figure)| (name.as_str(), figure.value.to_string(), Role::Text));
+    sheet.fields(figures.collect());
 }
 
 /// What a gate measured, check by check.

@@ -82,11 +82,14 @@ fn tick(row: &TickRow, sheet: &mut Sheet) {
 fn strategy(model: &Model, state: &StrategyState, sheet: &mut Sheet) {
     sheet.text("strategy", state.strategy.as_str());
     sheet.text("watches", state.symbol.as_str());
-    sheet.text("window", &format!("{}, {} ticks", format::span_ms(state.window_ms), state.window_ticks));
-    let change = state.change.map_or_else(|| "window not warm".to_owned(), |change| format::percent(change, 4));
-    sheet.text("change", &change);
-    sheet.text("threshold", &format::percent(state.threshold, 4));
-    sheet.text("last price", &state.last.map_or_else(|| "-".to_owned(), |last| last.to_string()));
+    if state.has_window() {
+        sheet.text("window", &format!("{}, {} ticks", format::span_ms(state.window_ms), state.window_ticks));
+        let change = state.change.map_or_else(|| "window not warm".to_owned(), |change| state.measure.show(change));
+        sheet.text("change", &change);
+    }
+    sheet.text("threshold", &state.measure.show(state.threshold));
+    let last = if state.has_window() { "last price" } else { "last value" };
+    sheet.text(last, &state.last.map_or_else(|| "-".to_owned(), |last| last.to_string()));
     sheet.text("last signal", &state.signal_at.map_or_else(|| "none yet".to_owned(), |at| at.to_string()));
     match &state.idle {
         Some(idle) => sheet.field("state", idle, Role::Warn),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use reqwest::Method;
 
 use super::super::http::{Call, Reply};
@@ -15,6 +16,9 @@ use crate::exec::venue::VenueError;
 const NONCE: u64 = 0;
 /// Largest tolerated difference between the venue's clock and ours. Headers carry the time, and so do orders.
 const MAX_SKEW: Duration = Duration::from_secs(2);
+/// Pauses between attempts to connect anew after the credentials were refused: the first, and the longest.
+const RENEW_FIRST: Duration = Duration::from_secs(1);
+const RENEW_MOST: Duration = Duration::from_secs(30);
 
 impl Rest {
     /// Measures the clock, derives the key's API credentials, or creates them when there are none, and checks that venue
@@ -53,6 +57,25 @@ impl Rest {
                 Ok(skew) => tracing::debug!(%skew, "the venue's clock"),
                 Err(error) => tracing::warn!(%error, "the venue's clock cannot be read"),
             }
+        }
+    }
+
+    /// Connects anew whenever the venue refuses our credentials in the middle of a run; for ever. Who subscribed with the old ones is
+    /// told of the new ones.
+    pub(in super::super) async fn keep_authorized(&self) {
+        loop {
+            self.refused.notified().await;
+            tracing::warn!("the venue refuses our API credentials, connecting anew");
+            let mut pause = RENEW_FIRST;
+            while let Err(error) = self.connect().await {
+                tracing::warn!(%error, again_in = ?pause, "not connected with the venue");
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2).min(RENEW_MOST);
+            }
+            self.session.send_modify(|_| {});
+            tokio::time::sleep(RENEW_FIRST).await;
+            // What was on its way with the old ones tells nothing of the new ones.
+            let _late = self.refused.notified().now_or_never();
         }
     }
 

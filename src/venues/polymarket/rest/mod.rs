@@ -16,7 +16,7 @@ use std::time::Duration;
 use alloy_primitives::Address;
 use bytes::Bytes;
 use reqwest::{Method, Request};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::budget::{Budget, Rates};
 use super::http::{Call, Http, Reply, TransportError};
@@ -50,6 +50,8 @@ pub(super) struct Rest {
     confirmed: Mutex<Option<BTreeSet<Address>>>,
     skew: Mutex<Option<ClockSkew>>,
     heartbeat: Mutex<Chain>,
+    /// A call was refused because of its credentials.
+    refused: Notify,
     budget: Budget,
 }
 
@@ -71,6 +73,7 @@ impl Rest {
             confirmed: Mutex::default(),
             skew: Mutex::default(),
             heartbeat: Mutex::default(),
+            refused: Notify::new(),
             budget: Budget::new(rates, clock::monotonic()),
         }
     }
@@ -126,7 +129,16 @@ impl Rest {
     }
 
     pub(super) async fn send_order(&self, request: Request) -> Result<Reply, TransportError> {
-        self.send(CallClass::Orders, request).await
+        let reply = self.send(CallClass::Orders, request).await?;
+        self.examine(&reply);
+        Ok(reply)
+    }
+
+    /// Credentials that the venue refuses are to be renewed.
+    fn examine(&self, reply: &Reply) {
+        if reply.status == 401 {
+            self.refused.notify_one();
+        }
     }
 
     fn prepare(&self, signer: &L2Signer, ask: &Ask<'_>, timeout: Duration) -> Result<Request, TransportError> {
@@ -171,7 +183,9 @@ impl Rest {
     /// An authenticated call that is counted already.
     async fn call_now(&self, signer: &L2Signer, ask: &Ask<'_>, timeout: Duration) -> Result<Reply, VenueError> {
         let request = self.prepare(signer, ask, timeout)?;
-        Ok(self.send(ask.class, request).await?)
+        let reply = self.send(ask.class, request).await?;
+        self.examine(&reply);
+        Ok(reply)
     }
 }
 

@@ -20,8 +20,8 @@ struct Page {
 }
 
 impl Rest {
-    /// Reads every page of a list and maps every row; the first row that cannot be mapped fails the whole list, because
-    /// a list with holes would look complete.
+    /// Reads every page of a list and maps every row; the first row for which `map` has no answer fails the whole list, because a
+    /// list with holes that it does not name would look complete.
     pub(super) async fn pages<T>(
         &self,
         path: &str,

@@ -3,7 +3,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::{FeeSchedule, Price, Side, Size, Usd};
+use crate::domain::{Price, Side, Size, Usd};
 
 /// Most decimals of what a market order wants; the venue refuses more on every tick, though its clients offer them.
 pub const MARKET_TAKER_DECIMALS: u32 = 4;
@@ -95,20 +95,6 @@ pub fn market_sell(size: Size, price: Price, taker_decimals: u32) -> Result<Amou
         Ok(taker) if taker > 0 => Ok(Amounts { taker, ..exact }),
         _ => Err(AmountError::Quantity(size.0)),
     }
-}
-
-/// What can be spent on shares at `price` so that shares and taker fees (the venue's and a builder's, a rate on the
-/// spend) stay within `max_spend`; at most `amount`. The venue charges a buy's fee on top.
-#[must_use]
-pub fn spend_net_of_fee(amount: Usd, price: Price, max_spend: Usd, fee: FeeSchedule, builder_rate: Decimal) -> Usd {
-    let spread = price.0.saturating_mul(Decimal::ONE - price.0);
-    let shape = (0..fee.exponent).fold(Decimal::ONE, |product, _| product.saturating_mul(spread));
-    let Some(per_pusd) = fee.rate.saturating_mul(shape).checked_div(price.0) else { return Usd::ZERO };
-    let cost = Decimal::ONE + per_pusd + builder_rate;
-    if max_spend.0 > amount.0.saturating_mul(cost) {
-        return amount;
-    }
-    max_spend.0.checked_div(cost).map_or(Usd::ZERO, Usd)
 }
 
 fn floor_units(units: u128, decimals: u32) -> u128 {

@@ -17,9 +17,7 @@ mod salt;
 mod verify;
 mod wallet;
 
-pub use amounts::{
-    AmountError, Amounts, MARKET_TAKER_DECIMALS, TickGrid, limit, market_buy, market_sell, spend_net_of_fee,
-};
+pub use amounts::{AmountError, Amounts, MARKET_TAKER_DECIMALS, TickGrid, limit, market_buy, market_sell};
 pub use body::{OrderTerms, post_body, side_word, tif_word};
 pub use book_hash::{BookText, LevelText, book_hash};
 pub use contracts::{Contracts, EXCHANGE_NAME, Exchange};

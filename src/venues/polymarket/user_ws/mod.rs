@@ -152,6 +152,7 @@ impl UserStream {
     ) -> Ended {
         let mut ping = interval_at(Instant::now() + self.timing.ping, self.timing.ping);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut session = self.session.clone();
         let mut dead_at = Instant::now() + self.timing.silence;
         // The reader is told that it may have missed something at first, and again with the next PONG after an event
         // that could not be read, so that a stream of such events does not become a stream of reconciliations.
@@ -164,6 +165,7 @@ impl UserStream {
                     Some(Ok(_)) => continue,
                     Some(Err(error)) => return Ended::Lost(format!("read failed: {error}")),
                 },
+                Ok(()) = session.changed() => return Ended::Lost("the API credentials are renewed".to_owned()),
                 () = tokio::time::sleep_until(dead_at) => {
                     return Ended::Lost(format!("silent for {:?}", self.timing.silence));
                 }

@@ -55,13 +55,18 @@ fn timing() -> Timing {
 }
 
 fn stream(address: SocketAddr, timing: Timing) -> mpsc::Receiver<UserEvent> {
+    renewable(address, timing).0
+}
+
+/// The same with the way to renew its credentials.
+fn renewable(address: SocketAddr, timing: Timing) -> (mpsc::Receiver<UserEvent>, watch::Sender<Option<Arc<L2Signer>>>) {
     let credentials = ApiCredentials::new("key", "c2VjcmV0", "pass");
     let signer = L2Signer::new(Address::ZERO, credentials).expect("signer");
     let (session, receiver) = watch::channel(None);
     let stream = UserStream { url: format!("ws://{address}/ws/user"), session: receiver, maker: Address::ZERO, timing };
     let events = stream.spawn(std::future::pending());
     session.send(Some(Arc::new(signer))).expect("the stream waits for credentials");
-    events
+    (events, session)
 }
 
 async fn next(events: &mut mpsc::Receiver<UserEvent>) -> UserEvent {
@@ -94,6 +99,20 @@ async fn it_is_connected_once_the_venue_answers_and_again_after_every_loss() {
     assert!(matches!(next(&mut events).await, UserEvent::Order(_)));
     socket.close(None).await.expect("closed");
     assert_eq!(lost(&mut events).await, "closed by the venue");
+}
+
+#[tokio::test]
+async fn renewed_credentials_are_subscribed_with() {
+    let (venue, address) = Venue::start().await;
+    let (mut events, session) = renewable(address, timing());
+    let mut socket = venue.accept().await;
+    say(&mut socket, "PONG").await;
+    assert_eq!(next(&mut events).await, UserEvent::Connected);
+    session.send_modify(|_| {});
+    assert_eq!(lost(&mut events).await, "the API credentials are renewed");
+    let mut socket = venue.accept().await;
+    say(&mut socket, "PONG").await;
+    assert_eq!(next(&mut events).await, UserEvent::Connected);
 }
 
 #[tokio::test]

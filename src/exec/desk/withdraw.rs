@@ -1,0 +1,81 @@
+//! Resting purchases that the limits no longer admit are cancelled, the newest first. Sales never are.
+
+use super::{Desk, Fact, Key, Step};
+use crate::domain::{OrderIntent, OrderState, Side, Timestamp, TradeEvent, Withdrawal};
+use crate::risk::{Holdings, excess};
+
+/// What a cancel can still take back, and everything else that is at stake.
+struct AtStake {
+    fixed: Holdings,
+    resting: Vec<(Key, OrderIntent)>,
+    /// Whether purchases are on the wire, or of unknown outcome, which may come to rest.
+    coming: bool,
+}
+
+impl Desk {
+    /// Cancels what a tightening no longer admits. What is on the wire counts, and is looked at again until it has come to rest; what
+    /// has not left yet is judged when it does.
+    pub(super) fn withdraw(&mut self, now: Timestamp, step: &mut Step) {
+        if !self.narrowed {
+            return;
+        }
+        let AtStake { fixed, resting, coming } = self.told_apart();
+        self.narrowed = coming;
+        let (keys, intents): (Vec<Key>, Vec<OrderIntent>) = resting.into_iter().unzip();
+        let mut cancelled = Vec::new();
+        for (place, denial) in excess(self.gate.limits(), &fixed, &intents, &self.markets, now) {
+            let (key, intent) = (&keys[place], &intents[place]);
+            let reason = format!("withdrawn, the limit was tightened: {denial}");
+            self.amend(key, |row| row.order.reason = Some(reason));
+            step.emit(TradeEvent::Withdrawn(Withdrawal { intent: intent.intent.clone(), denial, at: now }));
+            cancelled.push(key.clone());
+        }
+        self.cancel(cancelled, now, step);
+    }
+
+    fn told_apart(&self) -> AtStake {
+        let mut stakes = AtStake { fixed: Holdings::new(), resting: Vec::new(), coming: false };
+        self.portfolio.at_stake(&mut stakes.fixed);
+        for (key, order) in self.at_stake().filter_map(|key| self.orders.get(key).map(|known| (key, &known.row.order)))
+        {
+            let (intent, fees) = (&order.intent, self.fees_of(&order.intent.market));
+            let buy = intent.side == Side::Buy;
+            match order.state {
+                OrderState::Pending | OrderState::Signed => {}
+                OrderState::Live | OrderState::PartiallyFilled if buy => {
+                    let rest = order.remaining();
+                    stakes.fixed.add_traded(intent, order.at_stake() - rest, fees);
+                    stakes.resting.push((key.clone(), OrderIntent { size: rest, ..intent.clone() }));
+                }
+                // On its way out: what it has matched stays, and the rest is not worth another's place.
+                OrderState::CancelPending if buy => {
+                    stakes.fixed.add_traded(intent, order.at_stake() - order.remaining(), fees);
+                }
+                _ => {
+                    stakes.coming |= buy && order.state.is_open();
+                    self.commitment(key).into_iter().for_each(|commitment| stakes.fixed.commit(commitment));
+                }
+            }
+        }
+        stakes
+    }
+
+    /// Asks the venue to cancel these, and again until it says that they ended.
+    pub(super) fn cancel(&mut self, keys: Vec<Key>, now: Timestamp, step: &mut Step) {
+        let mut orders = Vec::new();
+        for key in keys {
+            let Some(tracked) = self.orders.get_mut(&key) else { continue };
+            let Some(order) = tracked.row.order.order.clone() else { continue };
+            tracked.cancel_at = Some(now.plus(super::timers::CANCEL_LASTS));
+            orders.push(order);
+            if tracked.state().is_terminal() {
+                continue;
+            }
+            self.learn(&key, Fact::CancelRequested, "cancel_requested", now, step);
+            step.may_cut();
+        }
+        for orders in orders.chunks(super::timers::CANCEL_AT_ONCE) {
+            step.urgent.push(super::Effect::Cancel(orders.to_vec()));
+        }
+    }
+}
