@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::Signed;
+use serde::{Deserialize, Serialize};
 
 use super::{Account, Asset, Journal, JournalKind, OrderId, Price, Size, StrategyId, Timestamp, TokenId, TradeId, Usd};
 
 pub use running::Running;
 
 /// Shares of one token at average cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holding {
     /// Shares held; negative when more was sold than bought.
     pub shares: Size,
@@ -35,7 +36,6 @@ impl Holding {
     /// Average cost: what closes realises against the average of what is held, what opens adds to it. `paid` is negative for
     /// what was received.
     fn add(&mut self, shares: Size, paid: Usd, fees: Usd, at: Timestamp) {
-        self.fees += fees;
         self.touched_at = self.touched_at.max(at);
         if shares.is_zero() {
             return;
@@ -79,6 +79,8 @@ pub struct Held {
     pub parts: BTreeMap<Owner, Holding>,
     /// pUSD that moved; what the desk began with is part of it once that was booked.
     pub cash: Usd,
+    /// Fees that were booked by themselves, of the fill that comes next in the order of the fold.
+    ahead: Usd,
 }
 
 /// Which token, and for which strategy.
@@ -119,19 +121,18 @@ fn leg(journal: &Journal) -> Option<Leg<'_>> {
 impl Held {
     /// Adds the next journal in the order of the fold, its cash apart. `owner` is whose fill it is, for a journal that does not say.
     pub(super) fn add(&mut self, journal: &Journal, owner: Option<&Owner>) {
-        let mut moved = Moved::of(journal);
+        let moved = Moved::of(journal);
+        if let Some(owner) = moved.shares.first().map(|(owner, _)| owner).or(owner) {
+            self.tokens.entry(owner.0.clone()).or_default().fees += moved.fees;
+            self.parts.entry(owner.clone()).or_default().fees += moved.fees;
+        }
+        // With its fill, however it was booked: what is sold carries none of it.
+        let mut fees = moved.fees + self.ahead;
+        self.ahead = if moved.shares.is_empty() { fees } else { Usd::ZERO };
         for (owner, shares) in &moved.shares {
-            let (shares, fees) = (Size(*shares), std::mem::take(&mut moved.fees));
+            let (shares, fees) = (Size(*shares), std::mem::take(&mut fees));
             self.tokens.entry(owner.0.clone()).or_default().add(shares, moved.paid, fees, journal.at);
             self.parts.entry(owner.clone()).or_default().add(shares, moved.paid, fees, journal.at);
-        }
-        // A fee that is booked by itself comes before its fill in the order of the fold.
-        if let Some(owner) = owner.filter(|_| !moved.fees.is_zero()) {
-            let (token, part) = (self.tokens.entry(owner.0.clone()), self.parts.entry(owner.clone()));
-            for holding in [token.or_default(), part.or_default()] {
-                holding.fees += moved.fees;
-                holding.carried += moved.fees;
-            }
         }
     }
 }

@@ -100,6 +100,15 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// The token that it moves; nothing when it moves pUSD alone.
+    #[must_use]
+    pub fn token(&self) -> Option<&TokenId> {
+        self.postings.iter().find_map(|posting| match &posting.asset {
+            Asset::Token(token) => Some(token),
+            Asset::Usd => None,
+        })
+    }
+
     /// The first asset whose postings do not sum to zero, and what they sum to; nothing when the journal is balanced.
     #[must_use]
     pub fn imbalance(&self) -> Option<(Asset, Decimal)> {

@@ -3,6 +3,7 @@
 //! One word, one meaning: *Tick*, *Book* (data); *Signal* (a strategy's wish), *`OrderIntent`* (sized, priced, with a
 //! deadline), *Denied* (refused by us), *Order*, *Rejected* (refused by the venue), *Fill*, *Position*.
 
+mod checkpoint;
 mod command;
 mod dead_letter;
 mod earnings;
@@ -34,6 +35,7 @@ mod waterfall;
 mod weather;
 mod zone;
 
+pub use checkpoint::{Checkpoint, FoldedToken, Retired};
 pub use command::{Ack, AckVerdict, Action, Addressee, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
 pub use earnings::{Earned, Earnings, earnings};

@@ -2,23 +2,28 @@
 //!
 //! Invariant: what is held is a function of the *set* of fills. A fill is known by `(trade, order)`; seeing it again, or seeing
 //! its settlement in another order, changes nothing, and a failed one has no effect at all.
+//!
+//! What is kept, and what a question costs, depends on what is held and recent, not on what was ever traded: see [`folding`].
 
 mod balances;
+mod folding;
 mod journals;
 mod losses;
 mod mark;
 mod opening;
 mod redeem;
+mod token;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::domain::{
-    Book, Fill, Holding, Journal, Lot, Market, OrderId, Pnl, Position, PositionPart, Price, Running, Side, Size, Slug,
+    Book, Fill, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Retired, Side, Size, Slug,
     StrategyId, Timestamp, TokenId, TradeId, Usd, fold,
 };
 use crate::risk::Holdings;
+
+use self::token::Token;
 
 pub use balances::{Expected, Range};
 pub use journals::{correction, opening};
@@ -38,86 +43,6 @@ pub enum FillChange {
 /// A fill's name; the order first, so that the fills of one lie together.
 type Leg = (OrderId, TradeId);
 
-/// One token: its fills, and the folds of what was booked of them.
-#[derive(Clone, Debug, Default)]
-struct Token {
-    fills: BTreeMap<Leg, Fill>,
-    booked: Running,
-    /// The same without what is provisional.
-    confirmed: Running,
-    /// What is in the first fold and not yet in the second.
-    provisional: BTreeMap<Leg, Vec<Arc<Journal>>>,
-    /// The same as the first without sales that are provisional: what would be held if none of them settled.
-    unsold: Running,
-    /// Shares in provisional purchases and sales.
-    pending: [Size; 2],
-}
-
-impl Token {
-    /// Takes over the new state of a fill and what is booked for it.
-    fn take(&mut self, leg: &Leg, fill: Fill, journal: Option<Journal>) {
-        let pending = |fill: &Fill| if fill.status.is_final() { Size::ZERO } else { fill.size };
-        let side = usize::from(fill.side == Side::Sell);
-        let (settled, sale) = (fill.status.is_final(), fill.side == Side::Sell);
-        self.pending[side] += pending(&fill);
-        if let Some(before) = self.fills.insert(leg.clone(), fill) {
-            self.pending[side] -= pending(&before);
-        }
-        if let Some(journal) = journal {
-            let journal = Arc::new(journal);
-            self.booked.push(&journal);
-            if !sale {
-                self.unsold.push(&journal);
-            }
-            self.provisional.entry(leg.clone()).or_default().push(journal);
-        }
-        if settled {
-            for journal in self.provisional.remove(leg).into_iter().flatten() {
-                self.confirmed.push(&journal);
-                if sale {
-                    self.unsold.push(&journal);
-                }
-            }
-        }
-    }
-
-    /// Books what is no fill's.
-    fn book(&mut self, journal: Journal) {
-        let journal = Arc::new(journal);
-        self.booked.push(&journal);
-        self.confirmed.push(&journal);
-        self.unsold.push(&journal);
-    }
-
-    fn holding(&self, token: &TokenId) -> Holding {
-        self.booked.held().tokens.get(token).copied().unwrap_or_default()
-    }
-
-    fn confirmed(&self, token: &TokenId) -> Holding {
-        self.confirmed.held().tokens.get(token).copied().unwrap_or_default()
-    }
-
-    const fn bought(&self) -> Size {
-        self.pending[0]
-    }
-
-    fn bought_by(&self, strategy: Option<&StrategyId>) -> Size {
-        let fills = self.provisional.keys().filter_map(|leg| self.fills.get(leg));
-        let own = fills.filter(|fill| fill.side == Side::Buy && fill.strategy.as_ref() == strategy);
-        own.map(|fill| fill.size).fold(Size::ZERO, |all, size| all + size)
-    }
-
-    const fn sold(&self) -> Size {
-        self.pending[1]
-    }
-
-    /// Fills that may still fail.
-    fn lots(&self) -> Vec<Lot> {
-        let fills = self.provisional.keys().filter_map(|leg| self.fills.get(leg));
-        fills.map(|fill| Lot { side: fill.side, price: fill.price, size: fill.size, fee: fill.fee }).collect()
-    }
-}
-
 /// Whether a token's market takes orders, as far as was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trading {
@@ -127,12 +52,23 @@ enum Trading {
     Ended(Timestamp),
 }
 
-/// All fills of the account and what follows from them.
+/// The fills of the account and what follows from them.
 #[derive(Clone, Debug, Default)]
 pub struct Portfolio {
+    /// Every token that was traded, but for those that are retired.
     tokens: BTreeMap<TokenId, Token>,
+    /// Those whose profit may still change: something of them is held and not resolved, or not settled.
+    at_work: BTreeSet<TokenId>,
+    /// What the others add to profit.
+    resting: Retired,
+    /// What those add that are not kept any more.
+    retired: Retired,
+    /// What was matched before this may be folded up.
+    folded_to: Timestamp,
     /// pUSD over all journals.
     cash: Usd,
+    /// Corrections of it that are not folded up.
+    cash_corrected: Vec<(Timestamp, Usd)>,
     /// Proceeds of sales that are not settled: part of the cash, and not ours yet.
     unsettled: Usd,
     /// Since when what the account began with is part of it.
@@ -149,6 +85,7 @@ pub struct Portfolio {
     dirty: HashSet<TokenId>,
     unsaved: HashSet<TokenId>,
     count: u64,
+    newest: Timestamp,
 }
 
 impl Portfolio {
@@ -158,14 +95,16 @@ impl Portfolio {
         Self::default()
     }
 
-    /// Folds in a sighting of a fill.
+    /// Folds in a sighting of a fill. Not one that [`Self::must_ask`] names, before that was done.
     pub fn apply(&mut self, fill: &Fill, now: Timestamp) -> FillChange {
         let id = fill.token.clone();
         let leg: Leg = (fill.order.clone(), fill.trade.clone());
-        let token = self.tokens.entry(id.clone()).or_default();
+        self.wake(&id);
+        let token = self.tokens.entry(id.clone()).or_insert_with(|| Token::new(&fill.market, self.folded_to));
         let known = token.fills.get(&leg);
         let after = known.map_or_else(|| fill.clone(), |known| join(known, fill));
         if known == Some(&after) {
+            self.settle(&id);
             return FillChange::Same;
         }
         let journal = journals::of_fill(known, &after);
@@ -176,7 +115,9 @@ impl Portfolio {
         self.unsettled += unsettled(&after) - known.map_or(Usd::ZERO, unsettled);
         let new = known.is_none();
         token.take(&leg, after.clone(), journal.clone());
+        self.settle(&id);
         self.count += u64::from(new);
+        self.newest = self.newest.max(after.matched_at);
         self.cash += journal.as_ref().map(|journal| fold([journal]).cash).unwrap_or_default();
         self.changed_at.insert(leg, (id.clone(), now));
         self.dirty.insert(id);
@@ -192,24 +133,38 @@ impl Portfolio {
         (differ(known, seen) && self.conflicts.insert(leg)).then_some(kept)
     }
 
-    /// A fill as the ledger has it: booked when it was matched, or not long after.
+    /// A fill as the ledger has it: booked when it was matched, or not long after, and folded up perhaps.
     pub fn restore(&mut self, fill: &Fill) {
-        self.apply(fill, fill.matched_at);
+        if fill.matched_at >= self.folded_to(&fill.token) {
+            self.apply(fill, fill.matched_at);
+        }
+    }
+
+    /// The same for what is no fill's.
+    pub fn restore_correction(&mut self, journal: Journal) {
+        let to = journal.token().map_or(self.folded_to, |token| self.folded_to(token));
+        if journal.at >= to {
+            self.correct(journal);
+        }
     }
 
     /// Books a journal that is not a fill's: the venue's figure is taken over.
     pub fn correct(&mut self, journal: Journal) {
-        self.cash += fold([&journal]).cash;
-        let Some(id) = journals::token_of(&journal).cloned() else {
+        let moved = fold([&journal]).cash;
+        self.cash += moved;
+        let Some(id) = journal.token().cloned() else {
             self.opened_at = Some(self.opened_at.map_or(journal.at, |known| known.min(journal.at)));
+            self.cash_corrected.push((journal.at, moved));
             return;
         };
-        let token = self.tokens.entry(id.clone()).or_default();
+        self.wake(&id);
+        let token = self.tokens.entry(id.clone()).or_insert_with(|| Token::new(&journal.market, self.folded_to));
         token.book(journal);
+        self.settle(&id);
         self.dirty.insert(id);
     }
 
-    /// Everything that is booked.
+    /// Everything that is booked and not folded up.
     #[cfg(test)]
     pub(super) fn journals(&self) -> impl Iterator<Item = &Journal> {
         self.tokens.values().flat_map(|token| token.booked.journals())
@@ -276,24 +231,32 @@ impl Portfolio {
             }
             let resolved = known.is_none() && payout.is_some();
             if (resolved || !named) && self.tokens.contains_key(&outcome.token) {
+                self.settle(&outcome.token);
                 self.dirty.insert(outcome.token.clone());
             }
         }
         contradicted
     }
 
-    /// Forgets a market, but for its tokens that were traded.
+    /// Forgets a market, but for its tokens that were traded and are not retired.
     pub fn forget(&mut self, market: &Market) {
-        for outcome in market.tokens.iter().filter(|outcome| !self.tokens.contains_key(&outcome.token)) {
-            self.slugs.remove(&outcome.token);
-            self.payouts.remove(&outcome.token);
-            self.marks.remove(&outcome.token);
-            self.trading.remove(&outcome.token);
-            self.closes.remove(&outcome.token);
+        for outcome in &market.tokens {
+            if !self.tokens.contains_key(&outcome.token) {
+                self.forget_token(&outcome.token);
+            }
         }
     }
 
-    /// The fills of a market whose taker fee could not be computed when they were seen, with their fee.
+    fn forget_token(&mut self, token: &TokenId) {
+        self.slugs.remove(token);
+        self.payouts.remove(token);
+        self.marks.remove(token);
+        self.trading.remove(token);
+        self.closes.remove(token);
+    }
+
+    /// The fills of a market whose taker fee could not be computed when they were seen, with their fee. Not of those that are
+    /// folded up: what the venue took for them was found as a difference of balances long before.
     pub fn late_fees(&self, market: &Market) -> Vec<Fill> {
         if market.fee.rate.is_zero() {
             return Vec::new();
@@ -315,23 +278,18 @@ impl Portfolio {
         self.count
     }
 
-    /// When the newest fill was matched.
+    /// When the newest fill was matched, and at least the end of what was folded up before this run.
     #[must_use]
-    pub fn newest(&self) -> Timestamp {
-        self.tokens
-            .values()
-            .flat_map(|token| token.fills.values())
-            .map(|fill| fill.matched_at)
-            .max()
-            .unwrap_or_default()
+    pub const fn newest(&self) -> Timestamp {
+        self.newest
     }
 
     /// The fills that may still change.
     pub fn unsettled(&self) -> impl Iterator<Item = &Fill> {
-        self.tokens.values().flat_map(|token| token.provisional.keys().filter_map(|leg| token.fills.get(leg)))
+        self.working().flat_map(|(_, token)| token.unsettled())
     }
 
-    /// The fills known of one order.
+    /// The fills of one order that are not folded up.
     pub fn fills_of<'a>(&'a self, token: &TokenId, order: &'a OrderId) -> impl Iterator<Item = &'a Fill> + 'a {
         let first = (order.clone(), TradeId::new(""));
         let fills = self.tokens.get(token).into_iter().flat_map(move |token| token.fills.range(first.clone()..));
@@ -348,10 +306,6 @@ impl Portfolio {
         let known = self.tokens.get(token)?;
         let holding = known.holding(token);
         let confirmed = known.confirmed(token);
-        let (market, outcome) = match known.fills.values().next() {
-            Some(fill) => (fill.market.clone(), fill.outcome.clone()),
-            None => (known.booked.journals().next()?.market.clone(), String::new()),
-        };
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
         let unsold = known.unsold.held();
@@ -366,10 +320,10 @@ impl Portfolio {
             fees: part.fees,
         };
         Some(Position {
-            market,
+            market: known.market.clone(),
             slug: self.slugs.get(token).cloned(),
             token: token.clone(),
-            outcome,
+            outcome: known.outcome.clone(),
             size: holding.shares,
             confirmed: confirmed.shares,
             pending_buys: known.bought(),
@@ -389,7 +343,7 @@ impl Portfolio {
         })
     }
 
-    /// Every position that is not zero, and those traded on the UTC day of `now`.
+    /// Every position that is not zero, and those traded on the UTC day of `now`; without those that are retired.
     #[must_use]
     pub fn positions(&self, now: Timestamp) -> Vec<Position> {
         let shown = |token: &TokenId, known: &Token| {
@@ -397,6 +351,12 @@ impl Portfolio {
             !holding.shares.is_zero() || holding.touched_at.utc_day() == now.utc_day()
         };
         self.tokens.iter().filter(|(id, known)| shown(id, known)).filter_map(|(id, _)| self.position(id)).collect()
+    }
+
+    /// Whether this token was traded, and is not retired.
+    #[must_use]
+    pub fn keeps(&self, token: &TokenId) -> bool {
+        self.tokens.contains_key(token)
     }
 
     /// Whether shares of this token are held.
@@ -407,9 +367,7 @@ impl Portfolio {
 
     /// Adds everything that is at stake to what the gate looks at.
     pub fn at_stake(&self, holdings: &mut Holdings) {
-        let counts = |id: &TokenId, known: &Token| !known.holding(id).shares.is_zero() || !known.provisional.is_empty();
-        let tokens = self.tokens.iter().filter(|(id, known)| counts(id, known));
-        tokens.filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));
+        self.working().filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));
     }
 
     /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at what a book
@@ -419,8 +377,8 @@ impl Portfolio {
     /// # Errors
     /// What cannot be valued, in words.
     pub fn equity(&self, now: Timestamp, most: Duration) -> Result<Usd, String> {
-        let mut total = Usd::ZERO;
-        for (id, known) in &self.tokens {
+        let mut total = self.resting.total() + self.retired.total();
+        for (id, known) in self.working() {
             let holding = known.holding(id);
             total += holding.realised - holding.fees;
             if !holding.shares.is_zero() {
@@ -468,7 +426,13 @@ impl Portfolio {
     #[must_use]
     pub fn pnl(&self) -> Pnl {
         let mut pnl = Pnl::default();
-        for (token, known) in &self.tokens {
+        for sum in [&self.resting, &self.retired] {
+            pnl.realised += sum.realised;
+            pnl.realised_confirmed += sum.realised;
+            pnl.fees += sum.fees;
+            pnl.unrealised += sum.unrealised;
+        }
+        for (token, known) in self.working() {
             let holding = known.holding(token);
             pnl.realised += holding.realised;
             pnl.realised_confirmed += known.confirmed(token).realised;

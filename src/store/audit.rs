@@ -1,5 +1,6 @@
 //! The proof of the books: the chain is computed again from its first row, and every other table is compared with what the log
-//! says it should hold. One changed byte in any column is found, and named by table and row.
+//! says it should hold. One changed byte in any column is found, and named by table and row. Every checkpoint is compared with a fold
+//! from the first row.
 
 use std::collections::HashMap;
 
@@ -10,6 +11,7 @@ use super::chain::{COLUMNS, Chained, Head, Kind};
 use super::engine::{Row, Session};
 use super::ledger::LedgerError;
 use super::plan::{BURIED, LetterPlace, PUBLISHED};
+use super::refold::Refold;
 use super::sql::rows;
 use super::tables;
 
@@ -73,6 +75,7 @@ pub(super) struct Fold {
     pub(super) letters: HashMap<String, LetterPlace>,
     pub(super) facts: HashMap<String, i64>,
     pub(super) token: i64,
+    refold: Refold,
     /// The row before: its place, the hash it says, and the hash it has.
     before: Option<(i64, String, String)>,
     expected: Option<String>,
@@ -110,6 +113,8 @@ async fn verify(session: &mut dyn Session, expected: Option<&str>) -> Result<Aud
         let what = format!("no row has the hash {expected} that was noted earlier: the log was cut off or rewritten");
         fold.report.differ("log", "-", what);
     }
+    fold.refold.conclude(&mut fold.report);
+    fold.refold = Refold::default();
     Ok(tables::compare(session, fold).await?.report)
 }
 
@@ -136,7 +141,10 @@ impl Fold {
         let computed = row.computed();
         self.chain(&row, &computed);
         match Kind::of(&row.kind) {
-            Some(kind) => self.follow(kind, &row),
+            Some(kind) => {
+                self.follow(kind, &row);
+                self.refold.follow(kind, &row, &mut self.report);
+            }
             None => self.report.differ("log", row.seq.to_string(), format!("there is no kind '{}'", row.kind)),
         }
         self.report.rows += 1;
@@ -186,7 +194,14 @@ impl Fold {
             Kind::Meta => {
                 self.facts.entry(format!("{kind} {subject}")).or_insert(row.seq);
             }
-            Kind::Latch | Kind::Day | Kind::Equity | Kind::Halt | Kind::Mark | Kind::Market | Kind::Params => {
+            Kind::Latch
+            | Kind::Day
+            | Kind::Equity
+            | Kind::Halt
+            | Kind::Mark
+            | Kind::Market
+            | Kind::Params
+            | Kind::Checkpoint => {
                 self.facts.insert(format!("{kind} {subject}"), row.seq);
             }
             Kind::Command | Kind::Mismatch | Kind::Alert | Kind::Lease => {}

@@ -32,10 +32,11 @@ pub(super) enum Kind {
     Market,
     Params,
     Meta,
+    Checkpoint,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Inbox,
         Self::Order,
         Self::Fill,
@@ -53,6 +54,7 @@ impl Kind {
         Self::Market,
         Self::Params,
         Self::Meta,
+        Self::Checkpoint,
     ];
 
     pub(super) const fn word(self) -> &'static str {
@@ -74,6 +76,7 @@ impl Kind {
             Self::Market => "market",
             Self::Params => "params",
             Self::Meta => "meta",
+            Self::Checkpoint => "checkpoint",
         }
     }
 

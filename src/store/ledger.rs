@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AckVerdict, Alert, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market, MismatchEvent,
-    Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt, Timestamp, TokenId, Usd,
+    AckVerdict, Alert, Checkpoint, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market,
+    MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt, Timestamp,
+    TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -145,6 +146,13 @@ pub enum Write {
         /// When that was seen.
         at: Timestamp,
     },
+    /// The fold of what can no longer change, so that a start need not read it.
+    Checkpoint {
+        /// The fold.
+        checkpoint: Box<Checkpoint>,
+        /// When.
+        at: Timestamp,
+    },
     /// A dead letter, not on the bus yet. The same id again changes nothing.
     DeadLetter(Box<DeadLetter>),
     /// That dead letter is on the bus.
@@ -189,6 +197,40 @@ pub enum Write {
 /// How many dead letters are read back at start.
 pub const LETTERS_LOADED: u32 = 1_000;
 
+/// How many of the newest fills are read back at start, whatever the checkpoint accounts for.
+pub const FILLS_LOADED: u32 = 200;
+
+/// From how long before the end of a checkpoint corrections are read back: those of a day count together.
+pub const CORRECTIONS_LOADED: Duration = Duration::from_hours(24);
+
+/// What the ledger knows of an order, however long ago it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its row; nothing when it is in none.
+    pub row: Option<OrderRow>,
+    /// Its fills.
+    pub fills: Vec<Fill>,
+}
+
+/// Everything that was ever booked of one token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Its market.
+    pub market: Option<Market>,
+    /// Its fills.
+    pub fills: Vec<Fill>,
+    /// Its journals that no fill accounts for.
+    pub corrections: Vec<Journal>,
+}
+
+impl History {
+    /// What it says of a fill.
+    #[must_use]
+    pub fn fill(&self, seen: &Fill) -> Option<&Fill> {
+        self.fills.iter().find(|known| known.trade == seen.trade && known.order == seen.order)
+    }
+}
+
 /// What is read back at start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -198,11 +240,15 @@ pub struct Memory {
     pub counts: OrderCounts,
     /// Entry and payload of the orders that have not ended.
     pub entries: Vec<InboxRow>,
-    /// Every fill.
+    /// The newest checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+    /// The fills that it does not account for, those of `orders`, and the newest [`FILLS_LOADED`], by when they were matched. Some that
+    /// it does account for may be among them. Every fill when there is none.
     pub fills: Vec<Fill>,
-    /// Every market that was traded.
+    /// Markets: of what the checkpoint has a token of, of `fills`, `corrections` and the orders that have not ended. Every market that was
+    /// traded when there is no checkpoint.
     pub markets: Vec<Market>,
-    /// The last mark of every token that was held.
+    /// The last mark of each token that was held, chosen likewise.
     pub marks: Vec<(TokenId, Price, Timestamp)>,
     /// The newest latch.
     pub latch: Option<KillLatch>,
@@ -213,7 +259,7 @@ pub struct Memory {
     /// The newest halt of each strategy, with its epoch.
     pub halts: Vec<(StrategyHalt, u64)>,
     /// Journals that no fill accounts for, what the account began with included; oldest first. Those of fills follow from the
-    /// fills.
+    /// fills. Those that the checkpoint accounts for are missing, but for those of its last [`CORRECTIONS_LOADED`].
     pub corrections: Vec<Journal>,
     /// How many dead letters wait for somebody to do something about them.
     pub dead_letters: u64,
@@ -306,11 +352,15 @@ pub trait Ledger: Send + Sync + fmt::Debug {
     /// Makes a batch durable, all of it or nothing. Bounded in time.
     async fn commit(&self, writes: &[Write]) -> Result<(), LedgerError>;
 
-    /// Reads everything back; of the orders that have ended only the newest `ended`.
+    /// Reads back what is needed at start: the newest checkpoint and what came after it; of the orders that have ended only the
+    /// newest `ended`.
     async fn load(&self, ended: u32) -> Result<Memory, LedgerError>;
 
-    /// The order of this id, however long ago it ended; nothing when it is in no row.
-    async fn order(&self, order: &OrderId) -> Result<Option<OrderRow>, LedgerError>;
+    /// The order of this id, however long ago it ended, and its fills.
+    async fn order(&self, order: &OrderId) -> Result<Known, LedgerError>;
+
+    /// Everything about a token of a market.
+    async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError>;
 
     /// Takes or renews the lease of the account for `ttl`, by the database's own clock. A turn that is renewed keeps its token,
     /// also after it ran out, as long as nobody else had one; every other turn raises it. Whoever gets a new token must load

@@ -8,6 +8,7 @@ mod engine;
 pub mod ledger;
 mod plan;
 pub mod postgres;
+mod refold;
 mod sql;
 pub mod sqlite;
 mod tables;

@@ -72,6 +72,9 @@ pub(super) const BURIED: &str = "buried";
 /// The word for a letter that is on the bus.
 pub(super) const PUBLISHED: &str = "published";
 
+/// What a checkpoint is of.
+const BOOKS: &str = "books";
+
 /// One write, ready to be logged.
 #[derive(Debug)]
 pub(super) struct Item<'a> {
@@ -142,6 +145,7 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
         Write::Mark { token, price, at } => {
             of(Kind::Mark, token.to_string(), "marked", Some(*at), json(&Marked { price: *price, at: *at })?)
         }
+        Write::Checkpoint { checkpoint, at } => of(Kind::Checkpoint, BOOKS.into(), "set", Some(*at), json(checkpoint)?),
         Write::DeadLetter(letter) => {
             of(Kind::DeadLetter, letter.id.clone(), BURIED, Some(letter.last_at), json(letter)?)
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cockpit::clock;
 use cockpit::domain::*;
-use cockpit::store::ledger::{Lease, Ledger, LedgerError, Write};
+use cockpit::store::ledger::{Known, Lease, Ledger, LedgerError, Write};
 use rust_decimal::dec;
 
 use crate::place::{Place, commit};
@@ -64,8 +64,10 @@ pub(crate) async fn a_second_row_for_an_order_is_refused_by_name_and_the_order_i
         assert!(matches!(&error, LedgerError::Refused { reason, .. } if reason.contains("order_id")), "{error:?}");
     }
     commit(&*ledger, &[put(&order(3, OrderState::Live))]).await;
-    assert_eq!(ledger.order(&OrderId::new("0x1")).await, Ok(Some(order(1, OrderState::Rejected))));
-    assert_eq!(ledger.order(&OrderId::new("0x9")).await, Ok(None));
+    commit(&*ledger, &[seen(&fill(1, FillStatus::Confirmed))]).await;
+    let known = Known { row: Some(order(1, OrderState::Rejected)), fills: vec![fill(1, FillStatus::Confirmed)] };
+    assert_eq!(ledger.order(&OrderId::new("0x1")).await, Ok(known));
+    assert_eq!(ledger.order(&OrderId::new("0x9")).await, Ok(Known::default()));
 }
 
 pub(crate) async fn an_old_order_with_a_trade_that_is_not_settled_is_read_back(place: &Place) {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod cases;
+mod checkpoints;
 mod outage;
 mod place;
 mod races;
@@ -53,6 +54,12 @@ conformance!(
     audit::sound_books_are_sound_and_their_head_is_found_again,
     audit::every_change_is_found_and_named,
     audit::a_history_that_was_rewritten_from_some_row_on_does_not_have_the_head_that_was_noted,
+    checkpoints::a_start_reads_the_checkpoint_and_what_came_after_it,
+    checkpoints::a_token_that_is_held_up_is_read_from_its_own_end_on,
+    checkpoints::all_of_a_token_is_told,
+    checkpoints::a_checkpoint_is_proved_from_the_first_row,
+    checkpoints::what_a_start_would_overlook_is_told,
+    checkpoints::one_changed_byte_of_a_checkpoint_is_found,
     reading::orders_and_fills_are_filtered_newest_first,
     reading::an_order_tells_its_whole_story,
 );

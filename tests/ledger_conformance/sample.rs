@@ -79,6 +79,26 @@ pub(crate) fn fill(n: u32, status: FillStatus) -> Fill {
     }
 }
 
+pub(crate) fn a_market() -> Market {
+    let outcome = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
+    Market {
+        slug: "btc".into(),
+        market: "0xm".into(),
+        tokens: [outcome("1", "Up"), outcome("2", "Down")],
+        tick_size: Price(dec!(0.01)),
+        min_size: Size(dec!(5)),
+        neg_risk: false,
+        protocol: Protocol::V2,
+        fee: FeeSchedule { rate: dec!(0.07), exponent: 1 },
+        opens_at: None,
+        closes_at: None,
+        accepting_orders: true,
+        payouts: None,
+        question: None,
+        group: None,
+    }
+}
+
 pub(crate) fn seen(fill: &Fill) -> Write {
     Write::Fill { fill: Box::new(fill.clone()), at: at(6) }
 }

@@ -24,9 +24,11 @@ struct Leg {
 /// The fold of journals that come one after the other, in whatever order; always what [`super::fold`] of all of them would be.
 ///
 /// Sums are kept along the way, so that a journal costs what came after it in the order of the fold, most often nothing, and
-/// not what there is in all.
+/// not what there is in all. The first journals can be folded up for good: then only their sum is left of them.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
+    /// What was folded up.
+    base: Held,
     journals: Vec<Arc<Journal>>,
     /// What the first [`EVERY`] journals add up to, the first two times as many, and so on.
     sums: Vec<Held>,
@@ -36,13 +38,25 @@ pub struct Running {
 }
 
 impl Running {
+    /// Goes on from what was folded up before.
+    #[must_use]
+    pub fn from_base(base: Held) -> Self {
+        Self { held: base.clone(), base, ..Self::default() }
+    }
+
+    /// What was folded up.
+    #[must_use]
+    pub const fn base(&self) -> &Held {
+        &self.base
+    }
+
     /// What they add up to.
     #[must_use]
     pub const fn held(&self) -> &Held {
         &self.held
     }
 
-    /// All of them, in the order of the fold.
+    /// Those that are not folded up, in the order of the fold.
     pub fn journals(&self) -> impl Iterator<Item = &Journal> {
         self.journals.iter().map(Arc::as_ref)
     }
@@ -59,6 +73,31 @@ impl Running {
         self.journals.insert(index, Arc::clone(journal));
         self.fold_from(self.index(&changed));
         self.held.cash = cash;
+    }
+
+    /// Keeps only the sum of what comes before `to`. No journal of before may be pushed afterwards.
+    pub fn fold_up(&mut self, to: Timestamp) {
+        let end = self.journals.partition_point(|journal| journal.at < to);
+        if end == 0 {
+            return;
+        }
+        let all = self.held.cash;
+        let rest = self.journals.split_off(end);
+        for journal in std::mem::replace(&mut self.journals, rest) {
+            self.base.cash += cash(&journal);
+            let leg = leg(&journal).and_then(|(trade, order)| self.legs.get(&(trade.clone(), order.clone())));
+            if leg.is_none_or(|leg| !leg.undone) {
+                self.base.add(&journal, leg.and_then(|leg| leg.owner.as_ref()));
+            }
+            self.known.remove(&journal.id);
+        }
+        self.legs.retain(|_, leg| leg.first.0 >= to);
+        self.known.shrink_to_fit();
+        self.legs.shrink_to_fit();
+        self.sums.clear();
+        self.held = self.base.clone();
+        self.fold_from(0);
+        self.held.cash = all;
     }
 
     /// The first place whose effect is another because of this journal.
@@ -86,7 +125,7 @@ impl Running {
         let begin = if last { first } else { first / EVERY * EVERY };
         self.sums.truncate(begin / EVERY);
         if !last {
-            self.held = self.sums.last().cloned().unwrap_or_default();
+            self.held = self.sums.last().unwrap_or(&self.base).clone();
         }
         for index in begin..self.journals.len() {
             let journal = &self.journals[index];

@@ -43,7 +43,7 @@ fn fee(trade: u32, fee: Decimal, at: i64) -> Journal {
 
 fn reversal(of: &Journal, trade: u32) -> Journal {
     let back = of.postings.iter().map(|posting| Posting { amount: -posting.amount, ..posting.clone() }).collect();
-    Journal { reverses: Some(of.id.clone()), ..journal(JournalKind::Reversal, trade, "reversal", 1, back) }
+    Journal { at: of.at, reverses: Some(of.id.clone()), ..journal(JournalKind::Reversal, trade, "reversal", 1, back) }
 }
 
 #[test]
@@ -85,7 +85,8 @@ fn the_fees_of_what_is_held_go_with_its_shares_and_those_of_sales_are_not_carrie
     assert_eq!(carried(fee(2, dec!(0.10), 2)), (dec!(0.30), dec!(0.30)), "known later");
     let sale = with_fee(fill(3, "s", dec!(-5), dec!(0.60), 3), dec!(0.08));
     assert_eq!(carried(sale), (dec!(0.38), dec!(0.225)), "a quarter of them is sold");
-    assert_eq!(carried(fill(4, "s", dec!(-15), dec!(0.60), 4)), (dec!(0.38), dec!(0)));
+    assert_eq!(carried(fee(3, dec!(0.04), 3)), (dec!(0.42), dec!(0.225)), "of a sale, known later");
+    assert_eq!(carried(fill(4, "s", dec!(-15), dec!(0.60), 4)), (dec!(0.42), dec!(0)));
 }
 
 #[test]
@@ -169,6 +170,26 @@ proptest! {
                 known.push(journal);
                 prop_assert_eq!(running.held(), &fold(&known));
             }
+        }
+    }
+
+    #[test]
+    fn what_was_folded_up_counts_as_before((journals, _) in histories(), cuts in prop::collection::vec(0..5_i64, 0..4)) {
+        let (mut running, mut known) = (Running::default(), Vec::new());
+        let mut sorted = journals;
+        sorted.sort_by_key(|journal| journal.at);
+        let mut cut = 0;
+        for (number, journal) in sorted.into_iter().enumerate() {
+            if journal.at < Timestamp::from_secs(cut) {
+                continue;
+            }
+            running.push(&Arc::new(journal.clone()));
+            known.push(journal);
+            if let Some(next) = cuts.get(number) {
+                cut = cut.max(*next);
+                running.fold_up(Timestamp::from_secs(cut));
+            }
+            prop_assert_eq!(running.held(), &fold(&known));
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Evidence from the venue: the event socket, lookups and cancels. Any order, any number of times.
 
+use std::collections::BTreeMap;
+
 use super::{Desk, Effect, Fact, Key, Lookup, Search, Sending, Standing, Step, Tracked};
 use crate::domain::{
     DeadLetterReason, Fill, FillStatus, IntentId, Order, OrderId, OrderIntent, Role, Slug, StrategyId, TimeInForce,
-    Timestamp, TradeEvent, TradeId, Usd,
+    Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
 use crate::exec::lifecycle::Sighting;
 use crate::exec::portfolio::FillChange;
 use crate::exec::venue::{CancelAnswer, UserEvent, VenueError, VenueFill, VenueOrder, VenueOrderStatus};
-use crate::store::ledger::{LedgerError, OrderRow, Write};
+use crate::store::ledger::{Known, LedgerError, OrderRow, Write};
 
 /// How a cancel that was not confirmed is tried again.
 const CANCEL_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
@@ -79,7 +81,7 @@ impl Desk {
     pub(in crate::exec) fn on_recalled(
         &mut self,
         order: &OrderId,
-        result: Result<Option<OrderRow>, LedgerError>,
+        result: Result<Known, LedgerError>,
         now: Timestamp,
     ) -> Step {
         let mut step = Step::default();
@@ -91,11 +93,11 @@ impl Desk {
                 return step;
             }
             Ok(_) if self.index.contains_key(order) => self.see(&seen, now, &mut step),
-            Ok(None) => self.adopt(&seen, now, &mut step),
-            Ok(Some(row)) => {
+            Ok(Known { row: None, fills }) => self.adopt(&seen, fills, now, &mut step),
+            Ok(Known { row: Some(row), fills }) => {
                 let (key, counts) = ((row.order.intent.intent.clone(), row.order.intent.attempt), row.counts());
-                let fills = self.portfolio.fills_of(&row.order.intent.token, order);
-                let standing = Standing::restore(&row.order, row.shares(), row.accepted, fills);
+                let fills = self.fills_of(&row.order.intent.token, order, fills);
+                let standing = Standing::restore(&row.order, row.shares(), row.accepted, &fills);
                 self.track(&key, Tracked::new(row, standing));
                 // It was counted when it was written.
                 super::view::subtract(&mut self.counts, counts);
@@ -107,7 +109,7 @@ impl Desk {
     }
 
     /// An order that no intent of ours asked for: into the books, so that it is shown, counted and followed.
-    fn adopt(&mut self, seen: &VenueOrder, now: Timestamp, step: &mut Step) {
+    fn adopt(&mut self, seen: &VenueOrder, fills: Vec<Fill>, now: Timestamp, step: &mut Step) {
         let never = Timestamp::from_micros(i64::MAX);
         let slug = self
             .markets
@@ -149,7 +151,7 @@ impl Desk {
         let standing = Standing::new(seen.size);
         self.track(&key, Tracked::new(row, standing));
         self.learn(&key, Fact::Seen { sighting: Sighting::Open, matched: seen.matched }, "adopted", now, step);
-        self.recognise(&key, now, step);
+        self.recognise(&key, fills, now, step);
         let detail = format!("order {} at {} {} is not ours; adopted", seen.order, seen.price, seen.side);
         self.mismatch("order", detail, now, step);
     }
@@ -158,6 +160,32 @@ impl Desk {
     fn disturbed(&self, order: &OrderId, step: &mut Step) {
         if !self.latch.is_armed() {
             step.urgent.push(Effect::Disturb(format!("order {order} is open at the venue")));
+        }
+    }
+
+    /// A trade as we book it.
+    pub(super) fn fill_of(&self, seen: &VenueFill) -> Fill {
+        let key = self.index.get(&seen.order);
+        let strategy = key.and_then(|key| self.orders.get(key)).filter(|tracked| !tracked.row.adopted);
+        let strategy = strategy.map(|tracked| tracked.row.order.intent.strategy.clone());
+        let fee = match (seen.role, self.markets.get(&seen.market)) {
+            (Role::Taker, Some(market)) => seen.taker_fee(&market.fee),
+            (Role::Taker, None) | (Role::Maker, _) => Usd::ZERO,
+        };
+        Fill {
+            trade: seen.trade.clone(),
+            order: seen.order.clone(),
+            strategy,
+            market: seen.market.clone(),
+            token: seen.token.clone(),
+            outcome: seen.outcome.clone(),
+            side: seen.side,
+            size: seen.size,
+            price: seen.price,
+            fee,
+            role: seen.role,
+            status: seen.status,
+            matched_at: seen.matched_at,
         }
     }
 
@@ -174,31 +202,14 @@ impl Desk {
     /// The venue told of a trade of the account.
     pub(super) fn fill(&mut self, seen: &VenueFill, now: Timestamp, step: &mut Step) {
         self.reconcile.holes.close(&seen.trade);
-        let key = self.index.get(&seen.order).cloned();
-        let strategy = key.as_ref().and_then(|key| self.orders.get(key)).filter(|tracked| !tracked.row.adopted);
-        let strategy = strategy.map(|tracked| tracked.row.order.intent.strategy.clone());
-        let fee = match (seen.role, self.markets.get(&seen.market)) {
-            (Role::Taker, Some(market)) => seen.taker_fee(&market.fee),
-            (Role::Taker, None) | (Role::Maker, _) => Usd::ZERO,
-        };
-        let fill = Fill {
-            trade: seen.trade.clone(),
-            order: seen.order.clone(),
-            strategy,
-            market: seen.market.clone(),
-            token: seen.token.clone(),
-            outcome: seen.outcome.clone(),
-            side: seen.side,
-            size: seen.size,
-            price: seen.price,
-            fee,
-            role: seen.role,
-            status: seen.status,
-            matched_at: seen.matched_at,
-        };
+        let fill = self.fill_of(seen);
+        if self.portfolio.must_ask(&fill, now) {
+            return self.hold_back(seen, now, step);
+        }
         if self.is_past(&fill, now) {
             return;
         }
+        let key = self.index.get(&seen.order).cloned();
         match &key {
             Some(key) => {
                 if let Some(tracked) = self.orders.get_mut(key) {
@@ -240,11 +251,25 @@ impl Desk {
             // The next book may be seconds away, and what is held must be valued.
             self.portfolio.on_book(book);
         }
+        if let Some(market) = self.markets.get(&fill.market)
+            && !self.stored_markets.contains_key(&fill.market)
+        {
+            step.writes.push(Write::Market(Box::new(market.clone())));
+            self.stored_markets.insert(fill.market.clone(), market.clone());
+        }
         step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
         if let Some(journal) = journal {
             step.journal(journal);
         }
         step.emit(TradeEvent::Fill(fill));
+    }
+
+    /// The fills of an order: as the ledger has them, and as they have gone on in memory.
+    pub(super) fn fills_of(&self, token: &TokenId, order: &OrderId, stored: Vec<Fill>) -> Vec<Fill> {
+        let newer = self.portfolio.fills_of(token, order).cloned();
+        let all: BTreeMap<TradeId, Fill> =
+            stored.into_iter().chain(newer).map(|fill| (fill.trade.clone(), fill)).collect();
+        all.into_values().collect()
     }
 
     fn remember_fill(&mut self, fill: &Fill) {

@@ -113,6 +113,7 @@ impl Desk {
     /// A batch that the ledger refuses for good: the entry that it was made for, if any, and what should have followed. An order of
     /// it that was never sent is none.
     pub(in crate::exec) fn on_set_aside(&mut self, entry: Option<&Entry>, after: &[Effect], now: Timestamp) {
+        self.folding.stop();
         if let Some(entry) = entry {
             return self.unplan(entry);
         }
@@ -249,18 +250,21 @@ impl Desk {
         tracked.sending = Sending::Due;
         self.track(&key, tracked);
         self.learn(&key, Fact::Signed, "signed", now, step);
-        if !self.recognise(&key, now, step) {
+        if !self.recognise(&key, Vec::new(), now, step) {
             step.after.push(Effect::Post(key));
         }
     }
 
     /// Takes over trades that were heard of before their order was: then the venue has it, and it is not sent again.
-    pub(super) fn recognise(&mut self, key: &Key, now: Timestamp, step: &mut Step) -> bool {
-        let Some(tracked) = self.orders.get_mut(key) else { return false };
+    /// `stored` is what the ledger has of them.
+    pub(super) fn recognise(&mut self, key: &Key, stored: Vec<Fill>, now: Timestamp, step: &mut Step) -> bool {
+        let Some(tracked) = self.orders.get(key) else { return false };
         let Some(order) = tracked.row.order.order.clone() else { return false };
-        let known: Vec<Fill> = self.portfolio.fills_of(&tracked.row.order.intent.token, &order).cloned().collect();
-        for fill in &known {
-            tracked.settle(&fill.trade, fill.status);
+        let known = self.fills_of(&tracked.row.order.intent.token, &order, stored);
+        if let Some(tracked) = self.orders.get_mut(key) {
+            for fill in &known {
+                tracked.settle(&fill.trade, fill.status);
+            }
         }
         for fill in &known {
             let fact = Fact::of_fill(fill.trade.clone(), fill.size, fill.status);

@@ -9,6 +9,7 @@ mod balances;
 mod barrier;
 mod breaker;
 mod evidence;
+mod folding;
 mod funds;
 mod heartbeat;
 mod holes;
@@ -140,6 +141,13 @@ pub(super) enum Effect {
     },
     /// Ask the ledger for an order that the venue has open and that is not in memory.
     Recall(OrderId),
+    /// Ask the ledger for everything of a token, of which a fill was told that may be folded up.
+    History {
+        /// Its market.
+        market: MarketId,
+        /// Which token.
+        token: TokenId,
+    },
     /// Ask the venue for pUSD and the shares of these tokens.
     Balances {
         /// Which tokens.
@@ -382,6 +390,7 @@ pub(super) struct Desk {
     strangers: HashSet<OrderId>,
     /// Open orders of the venue that are not in memory, as they were seen last, while the ledger is asked for them.
     recalled: HashMap<OrderId, VenueOrder>,
+    folding: folding::Folding,
     latency: Histogram<u64>,
     reconcile: reconcile::Progress,
     counting: balances::Counting,

@@ -12,7 +12,7 @@ use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
 const OVERLAP: Duration = Duration::from_mins(2);
 /// The same for the first list of a run: when the one before ended in the middle of something, a later trade may be known and an
 /// earlier one not.
-const OVERLAP_AT_START: Duration = Duration::from_hours(1);
+pub(super) const OVERLAP_AT_START: Duration = Duration::from_hours(1);
 /// How much earlier than its order a trade may be, by clocks that differ.
 const BEFORE_ORDER: Duration = Duration::from_mins(1);
 /// How often the trades of an order that lacks one are asked for from its beginning on.
@@ -77,6 +77,11 @@ impl Progress {
             holes: Holes::default(),
             required: true,
         }
+    }
+
+    /// No list of the account's trades will be asked for from earlier than this, in this run or at the start of the next one.
+    pub(super) fn never_before(&self) -> Timestamp {
+        self.traded_to.minus(OVERLAP_AT_START)
     }
 
     /// When the books last agreed with the venue.
@@ -206,6 +211,7 @@ impl Desk {
         self.venue_open = Some((snapshot.orders.len() as u64, begun));
         self.open_at_opening(&snapshot.orders);
         self.fills(&snapshot.fills, now, &mut step);
+        self.ask_again(&mut step);
         self.tell_stuck(now, &mut step);
         let listed: HashSet<&OrderId> = snapshot.orders.iter().map(|order| &order.order).collect();
         for order in &snapshot.orders {

@@ -8,7 +8,7 @@ use super::limits::LimitBook;
 use super::orders::Orders;
 use super::stakes::Stakes;
 use super::{Desk, Fact, Health, Key, Risen, Rules, SHOWN, Search, Standing, Step, Tracked};
-use crate::domain::{KillLatch, Mode, OrderCounts, OrderState, Size, Timestamp, TradeId};
+use crate::domain::{Fill, KillLatch, Mode, OrderCounts, OrderId, OrderState, Size, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
 use crate::risk::{Alerts, Day, Limits, Recent, RiskGate, Total, Track};
 use crate::store::ledger::Memory;
@@ -38,7 +38,7 @@ fn track(memory: &Memory, portfolio: &Portfolio, limits: &Limits, now: Timestamp
 }
 
 fn portfolio_of(memory: &Memory, now: Timestamp) -> Portfolio {
-    let mut portfolio = Portfolio::new();
+    let mut portfolio = memory.checkpoint.as_ref().map(Portfolio::from_checkpoint).unwrap_or_default();
     for market in &memory.markets {
         portfolio.on_market(market, now);
     }
@@ -46,7 +46,7 @@ fn portfolio_of(memory: &Memory, now: Timestamp) -> Portfolio {
         portfolio.restore(fill);
     }
     for journal in &memory.corrections {
-        portfolio.correct(journal.clone());
+        portfolio.restore_correction(journal.clone());
     }
     for (token, price, at) in &memory.marks {
         portfolio.restore_mark(token, *price, *at);
@@ -69,7 +69,8 @@ impl Desk {
         let limits = LimitBook::open(memory.limits.as_ref(), origin.takeover, &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
         let portfolio = portfolio_of(&memory, now);
-        let traded_to = portfolio.traded_to();
+        let traded_to = super::folding::listed_to(&portfolio, memory.checkpoint.as_ref());
+        let folding = super::folding::Folding::after(memory.checkpoint.as_ref());
         let track = track(&memory, &portfolio, gate.limits(), now);
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
@@ -112,6 +113,7 @@ impl Desk {
             recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
             strangers: HashSet::new(),
             recalled: HashMap::new(),
+            folding,
             latency,
             reconcile: super::reconcile::Progress::at_start(now, traded_to),
             counting: super::balances::Counting::at(now),
@@ -129,18 +131,19 @@ impl Desk {
         let before = step.writes.len();
         let payloads: HashMap<Key, String> =
             memory.entries.into_iter().map(|row| ((row.intent, row.attempt), row.payload)).collect();
+        let mut traded: HashMap<OrderId, Vec<Fill>> = HashMap::new();
+        for fill in memory.fills {
+            traded.entry(fill.order.clone()).or_default().push(fill);
+        }
         for row in memory.orders {
             let key = (row.order.intent.intent.clone(), row.order.intent.attempt);
-            let fills = match &row.order.order {
-                Some(order) => self.portfolio.fills_of(&row.order.intent.token, order).collect(),
-                None => Vec::new(),
-            };
+            let fills = row.order.order.as_ref().and_then(|order| traded.remove(order)).unwrap_or_default();
             // What was denied unsigned had not passed the gate, and counted as no order then either.
             let passed = !row.adopted && row.digest.is_some();
             if let Some(consumed_at) = row.order.times.consumed_at.filter(|_| passed) {
                 self.recent.note(&row.order.intent, consumed_at);
             }
-            let standing = Standing::restore(&row.order, row.shares(), row.accepted, fills.iter().copied());
+            let standing = Standing::restore(&row.order, row.shares(), row.accepted, &fills);
             let unsettled = fills.iter().filter(|fill| !fill.status.is_final()).map(|fill| fill.trade.clone());
             let unsettled: HashSet<TradeId> = unsettled.collect();
             let mut tracked = Tracked::new(row.clone(), standing);

@@ -3,6 +3,7 @@
 mod account;
 mod barrier;
 mod compared;
+mod folding;
 mod health;
 mod holes;
 mod joined;
@@ -34,10 +35,10 @@ use crate::exec::portfolio::{correction, opening};
 use crate::exec::venue::{Allowance, PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
 use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
-use crate::store::ledger::Memory;
+use crate::store::ledger::{Known, Memory};
 
 fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(1_000_000 + millis)
+    Timestamp::from_millis(20_000_000 + millis)
 }
 
 fn limits() -> Limits {
@@ -509,24 +510,13 @@ fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
     let orders = vec![venue_order("manual", VenueOrderStatus::Live, None)];
     desk.on_snapshot(at(10), Ok(Snapshot { orders, fills: Vec::new() }), at(20));
     assert_eq!(desk.trading_state(at(20)), TradingState::Halted, "the ledger may know it");
-    let step = desk.on_recalled(&"0xmanual".into(), Ok(None), at(20));
+    let step = desk.on_recalled(&"0xmanual".into(), Ok(Known::default()), at(20));
     assert_eq!((mismatches(&step), desk.trading_state(at(20))), (1, TradingState::Active));
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(20));
     assert_eq!((shown.orders.open, shown.orders.sent, shown.recent_orders.len()), (1, 0, 1));
     assert_eq!(shown.exposure.gross, Usd(dec!(5.175)));
     desk.on_user_event(UserEvent::Order(venue_order("manual", VenueOrderStatus::Cancelled, None)), at(30));
     assert_eq!(desk.counts.open, 0);
-}
-
-#[test]
-fn an_order_risen_from_the_dead_is_cancelled() {
-    let mut desk = desk();
-    sent(&mut desk, "a", TimeInForce::Gtc);
-    answered(&mut desk, "a", PostAnswer::Rejected { code: RejectCode::Other, reason: "no".into() }, 5);
-    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
-    let step = desk.on_snapshot(at(1_000), Ok(Snapshot { orders, fills: Vec::new() }), at(1_010));
-    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(orders) if orders == &["0xa".into()])));
-    assert!(mismatches(&step) >= 1);
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl Desk {
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
         self.tell_marks(now, &mut step);
+        self.fold_up(now, &mut step);
         step
     }
 
@@ -84,14 +85,15 @@ impl Desk {
     }
 
     fn on_market(&mut self, market: Market, now: Timestamp, step: &mut Step) {
-        if let Some((token, kept, told)) = self.portfolio.on_market(&market, now)
-            && self.contradicted.insert(market.market.clone())
-        {
+        if let Some((token, kept, told)) = self.portfolio.on_market(&market, now) {
+            if !self.contradicted.insert(market.market.clone()) {
+                return;
+            }
             let detail = format!(
                 "market {}: a share of {token} pays {told} now, it was resolved to pay {kept}; the first result is kept",
                 market.slug
             );
-            self.mismatch("market", detail, now, step);
+            return self.mismatch("market", detail, now, step);
         }
         // A result is final: no description, older or other, takes the place of the one that brought it.
         if self.markets.get(&market.market).is_some_and(|known| known.payouts.is_some()) {
@@ -105,7 +107,9 @@ impl Desk {
             step.may_cut();
         }
         let stored = self.stored_markets.get(&market.market);
-        if stored.is_some_and(|stored| *stored != market) {
+        // One that others traded for the account is stored as well: what its shares pay follows from it.
+        let traded = market.tokens.iter().any(|outcome| self.portfolio.keeps(&outcome.token));
+        if stored.map_or(traded, |stored| *stored != market) {
             step.writes.push(Write::Market(Box::new(market.clone())));
             self.stored_markets.insert(market.market.clone(), market.clone());
         }

@@ -106,6 +106,7 @@ impl Runner {
             Effect::Lookup { order, since } => hands.calls.lookup(order, since),
             Effect::Snapshot { since, trades } => hands.calls.snapshot(since, trades),
             Effect::Recall(order) => hands.calls.recall(order),
+            Effect::History { market, token } => hands.calls.history(market, token),
             Effect::Balances { tokens, refresh } => hands.calls.balances(tokens, refresh),
             Effect::Heartbeat => hands.calls.heartbeat(),
             Effect::Emit(event) => {

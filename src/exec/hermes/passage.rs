@@ -10,7 +10,11 @@ pub(super) const fn arrival(report: &Report) -> Option<Failpoint> {
         Report::Posted { .. } => Some(Failpoint::AnswerRead),
         Report::Cancelled { .. } => Some(Failpoint::CancelAnswered),
         Report::LookedUp { .. } => Some(Failpoint::LookedUp),
-        Report::Recalled { .. } | Report::Snapshot { .. } | Report::Balances(_) | Report::Heartbeat(_) => None,
+        Report::Recalled { .. }
+        | Report::History { .. }
+        | Report::Snapshot { .. }
+        | Report::Balances(_)
+        | Report::Heartbeat(_) => None,
     }
 }
 

@@ -200,7 +200,8 @@ impl Runner {
         let step = match report {
             Report::Posted { key, answer, begun } => desk.on_posted(&key, answer, begun, now),
             Report::Cancelled { orders, result } => desk.on_cancelled(&orders, &result, now),
-            Report::Recalled { order, result } => desk.on_recalled(&order, result.map(|row| row.map(|row| *row)), now),
+            Report::Recalled { order, result } => desk.on_recalled(&order, result.map(|known| *known), now),
+            Report::History { token, result } => desk.on_history(&token, result.map(|history| *history), now),
             Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
             Report::Snapshot { begun, result, .. } => desk.on_snapshot(begun, result, now),
             Report::Balances(result) => desk.on_balances(result, now),

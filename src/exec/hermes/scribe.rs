@@ -256,8 +256,8 @@ pub(super) mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::domain::{OrderId, Price, Timestamp, Usd};
-    use crate::store::ledger::{Lease, Memory, OrderRow};
+    use crate::domain::{MarketId, OrderId, Price, Timestamp, TokenId, Usd};
+    use crate::store::ledger::{History, Known, Lease, Memory};
 
     /// Keeps what it is given, after as many failures as it is told.
     #[derive(Debug, Default)]
@@ -288,8 +288,12 @@ pub(super) mod tests {
             Ok(Memory::default())
         }
 
-        async fn order(&self, _: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
-            Ok(None)
+        async fn order(&self, _: &OrderId) -> Result<Known, LedgerError> {
+            Ok(Known::default())
+        }
+
+        async fn history(&self, _: &MarketId, _: &TokenId) -> Result<History, LedgerError> {
+            Ok(History::default())
         }
 
         async fn lease(&self, _: &str, _: Duration) -> Result<Lease, LedgerError> {

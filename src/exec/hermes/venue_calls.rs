@@ -17,9 +17,9 @@ use super::super::venue::{
 use super::lease::Tenure;
 use super::trades::Trades;
 use crate::clock;
-use crate::domain::{OrderId, Timestamp, TokenId, TradeId, TransientCode};
+use crate::domain::{MarketId, OrderId, Timestamp, TokenId, TradeId, TransientCode};
 use crate::failpoint::{self, Failpoint};
-use crate::store::ledger::{Ledger, LedgerError, OrderRow};
+use crate::store::ledger::{History, Known, Ledger, LedgerError};
 
 /// A POST without an answer for this long has an unknown outcome.
 const POST_TIMEOUT: Duration = Duration::from_secs(6);
@@ -43,7 +43,9 @@ pub(super) enum Report {
     /// A cancel.
     Cancelled { orders: Vec<OrderId>, result: Result<CancelAnswer, VenueError> },
     /// What the ledger knows of an order that is in no book.
-    Recalled { order: OrderId, result: Result<Option<Box<OrderRow>>, LedgerError> },
+    Recalled { order: OrderId, result: Result<Box<Known>, LedgerError> },
+    /// What the ledger knows of a token.
+    History { token: TokenId, result: Result<Box<History>, LedgerError> },
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
@@ -166,8 +168,17 @@ impl Calls {
     pub(super) fn recall(&self, order: OrderId) {
         let ledger = Arc::clone(&self.ledger);
         self.spawn(async move {
-            let result = ledger.order(&order).await.map(|found| found.map(Box::new));
+            let result = ledger.order(&order).await.map(Box::new);
             Report::Recalled { order, result }
+        });
+    }
+
+    /// Asks the ledger for all of a token, for what was folded up of it is not in memory.
+    pub(super) fn history(&self, market: MarketId, token: TokenId) {
+        let ledger = Arc::clone(&self.ledger);
+        self.spawn(async move {
+            let result = ledger.history(&market, &token).await.map(Box::new);
+            Report::History { token, result }
         });
     }
 

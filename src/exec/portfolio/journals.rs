@@ -143,14 +143,6 @@ fn paid(amount: Usd) -> Vec<Posting> {
     vec![posting(Account::Cash, Asset::Usd, -amount.0), posting(Account::Venue, Asset::Usd, amount.0)]
 }
 
-/// The token that a journal moves; nothing when it moves pUSD alone and belongs to no fill.
-pub(super) fn token_of(journal: &Journal) -> Option<&TokenId> {
-    journal.postings.iter().find_map(|posting| match &posting.asset {
-        Asset::Token(token) => Some(token),
-        Asset::Usd => None,
-    })
-}
-
 /// What a fill moves of the desk's pUSD.
 pub(super) fn cash_of(fill: &Fill) -> Usd {
     let value = fill.price.notional(fill.size);

@@ -12,8 +12,8 @@ impl Portfolio {
     /// cannot be valued counts as if it paid all that it can, a whole pUSD a share held.
     #[must_use]
     pub fn for_losses(&self, now: Timestamp, most: Duration) -> Usd {
-        let mut total = Usd::ZERO;
-        for (id, known) in &self.tokens {
+        let mut total = self.resting.total() + self.retired.total();
+        for (id, known) in self.working() {
             let holding = known.holding(id);
             total += holding.realised - holding.fees;
             if !holding.shares.is_zero() {

@@ -1,3 +1,5 @@
+mod folding;
+
 use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 

@@ -110,7 +110,8 @@ fn place(write: &Write, row: &Chained) -> Place {
         | Write::Equity { .. }
         | Write::Halt { .. }
         | Write::Mark { .. }
-        | Write::Params(_) => {
+        | Write::Params(_)
+        | Write::Checkpoint { .. } => {
             let fact =
                 vec![("kind", row.kind.as_str().into()), ("subject", row.subject.as_str().into()), ("seq", seq.into())];
             Place::Row(Table::Facts, fact)

@@ -106,7 +106,8 @@ async fn put(
         | Write::Equity { .. }
         | Write::Halt { .. }
         | Write::Mark { .. }
-        | Write::Params(_) => {
+        | Write::Params(_)
+        | Write::Checkpoint { .. } => {
             let fact = vec![
                 ("kind", draft.kind.word().into()),
                 ("subject", draft.subject.as_str().into()),

@@ -16,15 +16,18 @@ use sqlx::SqlSafeStr;
 
 use super::chain::Head;
 use super::engine::{Access, Engine, Row, Session, Value};
-use super::ledger::{Lease, Ledger, LedgerError, Memory, OrderRow, Write};
+use super::ledger::{History, Known, Lease, Ledger, LedgerError, Memory, Write};
 use super::plan::{Item, fingerprint, plan};
-use crate::domain::OrderId;
+use crate::domain::{MarketId, OrderId, TokenId};
 pub(super) use load::{facts, letter, order};
 
 /// The longest that a commit may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that reading everything back may take: it grows with the history.
+/// The longest that reading everything back may take: the first start of a long history has no checkpoint yet.
 const LOAD_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// The longest that reading back one token may take: it grows with what was traded of it.
+const HISTORY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often something is begun again at once because another wrote at the same moment. Each time one of the others got through.
 const RACES: u32 = 32;
@@ -151,7 +154,7 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         within(LOAD_TIMEOUT, "complete reading", load).await
     }
 
-    async fn order(&self, order: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
+    async fn order(&self, order: &OrderId) -> Result<Known, LedgerError> {
         let read = async {
             let mut session = self.engine.begin(Access::Read).await?;
             let found = load::one_order(session.as_mut(), order).await;
@@ -159,6 +162,16 @@ impl<E: Engine> Ledger for SqlLedger<E> {
             found
         };
         within(COMMIT_TIMEOUT, "order", read).await
+    }
+
+    async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError> {
+        let read = async {
+            let mut session = self.engine.begin(Access::Read).await?;
+            let found = load::history(session.as_mut(), market, token).await;
+            session.roll_back().await;
+            found
+        };
+        within(HISTORY_TIMEOUT, "history of a token", read).await
     }
 
     async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {

@@ -15,7 +15,7 @@ fn taken_over(fills: Vec<VenueFill>, orders: &[VenueOrder], holds: &dyn Fn(&str)
     desk.on_tick(at(0));
     let mut writes = desk.on_snapshot(at(0), Ok(Snapshot { orders: orders.to_vec(), fills }), at(1)).writes;
     for order in orders {
-        writes.extend(desk.on_recalled(&order.order, Ok(None), at(1)).writes);
+        writes.extend(desk.on_recalled(&order.order, Ok(Known::default()), at(1)).writes);
     }
     desk.on_data(PolymarketData::Market(market()), at(1));
     at_stake(&mut desk);

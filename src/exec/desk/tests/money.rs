@@ -353,7 +353,7 @@ fn the_trades_of_an_adopted_order_are_its_own_whichever_is_heard_first() {
     let mut desk = desk();
     desk.on_user_event(UserEvent::Fill(venue_fill("manual", "t1", dec!(4), FillStatus::Matched)), at(10));
     desk.on_user_event(UserEvent::Order(venue_order("manual", VenueOrderStatus::Live, Some(dec!(4)))), at(11));
-    desk.on_recalled(&"0xmanual".into(), Ok(None), at(11));
+    desk.on_recalled(&"0xmanual".into(), Ok(Known::default()), at(11));
     assert!(desk.untraded.is_empty(), "its trade is known");
     let position = desk.portfolio.position(&"1".into()).expect("held");
     assert_eq!((position.parts.len(), position.parts[0].strategy.clone(), position.size), (1, None, Size(dec!(4))));

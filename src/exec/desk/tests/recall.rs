@@ -32,7 +32,7 @@ fn an_order_that_ended_long_ago_and_is_open_again_is_ours_as_the_ledger_says() {
     let away = Err(LedgerError::Unavailable("away".into()));
     assert!(desk.on_recalled(&"0xa".into(), away, at(9_002)).writes.is_empty());
     assert_eq!(asked(&desk.on_user_event(live(), at(9_003))), 1);
-    let step = desk.on_recalled(&"0xa".into(), Ok(Some(row)), at(9_004));
+    let step = desk.on_recalled(&"0xa".into(), Ok(Known { row: Some(row), fills: Vec::new() }), at(9_004));
     assert!(step.writes.iter().all(|write| match write {
         Write::Order { row, .. } => row.order.intent.intent == "a".into() && !row.adopted,
         _ => true,

@@ -99,3 +99,14 @@ fn the_entry_of_an_order_that_turns_out_to_be_alive_is_acknowledged_whoever_tell
     let step = desk.on_posted(&key("c"), transient(), Some(at(4)), at(9));
     assert_eq!((acks(&step), desk.in_hand.len(), desk.sending()), (0, 0, 0));
 }
+
+#[test]
+fn an_order_risen_from_the_dead_is_cancelled() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", PostAnswer::Rejected { code: RejectCode::Other, reason: "no".into() }, 5);
+    let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
+    let step = desk.on_snapshot(at(1_000), Ok(Snapshot { orders, fills: Vec::new() }), at(1_010));
+    assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(orders) if orders == &["0xa".into()])));
+    assert!(mismatches(&step) >= 1);
+}

@@ -31,7 +31,7 @@ use crate::domain::*;
 use crate::exec::socket::{Reply, Request, SocketError, ask, path_in};
 use crate::risk::Limits;
 use crate::risk::checks::bench;
-use crate::store::ledger::{Lease, OrderRow};
+use crate::store::ledger::{History, Known, Lease};
 use crate::store::sqlite::SqliteLedger;
 
 const WAIT: Duration = Duration::from_secs(40);
@@ -88,9 +88,14 @@ impl Ledger for Faulty {
         self.inner.load(ended).await
     }
 
-    async fn order(&self, order: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
+    async fn order(&self, order: &OrderId) -> Result<Known, LedgerError> {
         self.fault.strikes().await?;
         self.inner.order(order).await
+    }
+
+    async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError> {
+        self.fault.strikes().await?;
+        self.inner.history(market, token).await
     }
 
     async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {

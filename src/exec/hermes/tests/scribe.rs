@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 use super::super::scribe::{Outcome, Scribe, Waiting};
 use super::*;
 use crate::bus::{Entry, EntryId};
-use crate::domain::IntentId;
-use crate::store::ledger::{InboxRow, OrderRow, Write};
+use crate::domain::{IntentId, MarketId, TokenId};
+use crate::store::ledger::{History, InboxRow, Known, Write};
 
 /// A ledger that commits when it is let, remembers what came together, and knows some intents already.
 #[derive(Debug)]
@@ -38,8 +38,12 @@ impl Ledger for Gated {
         Ok(Memory::default())
     }
 
-    async fn order(&self, _: &OrderId) -> Result<Option<OrderRow>, LedgerError> {
-        Ok(None)
+    async fn order(&self, _: &OrderId) -> Result<Known, LedgerError> {
+        Ok(Known::default())
+    }
+
+    async fn history(&self, _: &MarketId, _: &TokenId) -> Result<History, LedgerError> {
+        Ok(History::default())
     }
 
     async fn lease(&self, _holder: &str, _ttl: Duration) -> Result<Lease, LedgerError> {
