@@ -8,19 +8,18 @@ use crate::risk::{Holdings, excess};
 struct AtStake {
     fixed: Holdings,
     resting: Vec<(Key, OrderIntent)>,
-    /// Whether purchases are on the wire, or of unknown outcome, which may come to rest.
+    /// Whether purchases are on the wire, or of unknown outcome, which may come to rest, or on their way out, which may match more.
     coming: bool,
 }
 
 impl Desk {
-    /// Cancels what a tightening no longer admits. What is on the wire counts, and is looked at again until it has come to rest; what
-    /// has not left yet is judged when it does.
+    /// Cancels what a tightening no longer admits. What is on the wire counts, and is looked at again until it has come to rest; so is
+    /// what is cancelled until it has ended, since it may have matched more than is known. What has not left yet is judged when it does.
     pub(super) fn withdraw(&mut self, now: Timestamp, step: &mut Step) {
         if !self.narrowed {
             return;
         }
         let AtStake { fixed, resting, coming } = self.told_apart();
-        self.narrowed = coming;
         let (keys, intents): (Vec<Key>, Vec<OrderIntent>) = resting.into_iter().unzip();
         let mut cancelled = Vec::new();
         for (place, denial) in excess(self.gate.limits(), &fixed, &intents, &self.markets, now) {
@@ -30,6 +29,7 @@ impl Desk {
             step.emit(TradeEvent::Withdrawn(Withdrawal { intent: intent.intent.clone(), denial, at: now }));
             cancelled.push(key.clone());
         }
+        self.narrowed = coming || !cancelled.is_empty();
         self.cancel(cancelled, now, step);
     }
 
@@ -49,6 +49,7 @@ impl Desk {
                 }
                 // On its way out: what it has matched stays, and the rest is not worth another's place.
                 OrderState::CancelPending if buy => {
+                    stakes.coming = true;
                     stakes.fixed.add_traded(intent, order.at_stake() - order.remaining(), fees);
                 }
                 _ => {

@@ -408,3 +408,23 @@ fn no_sequence_of_events_exceeds_a_limit_and_each_control_has_its_say() {
     assert_eq!(silent, [], "never denied; the others: {denied:?}");
     assert!(kills.into_inner() > 0, "no loss has killed");
 }
+
+#[test]
+fn when_a_cancelled_order_had_matched_more_than_was_known_another_goes_as_well() {
+    let want = |token, buy, cents, size| Move::Want { strategy: 0, token, buy, cents, size };
+    let matched = |order, percent, told| Move::Match { order, percent, better: 0, told };
+    let moves = [
+        want(2, true, 53, 5_835),
+        want(0, true, 52, 1_565),
+        matched(1, 27, false),
+        matched(0, 1, false),
+        matched(1, 36, true),
+        Move::Tighten { which: 3, percent: 63 },
+    ];
+    let mut world = World::new(CASH[0]);
+    for step in &moves {
+        world.play(step);
+        world.audit();
+    }
+    assert!(world.orders.iter().all(|order| !order.alive));
+}

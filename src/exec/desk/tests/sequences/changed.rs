@@ -56,6 +56,8 @@ impl World {
             _ => limits.open_orders = (limits.open_orders - 1).max(1),
         }
         self.set_limits();
+        // What is cancelled may turn out to have matched more, for which another has to go.
+        (0..tight().open_orders).for_each(|_| self.tick());
         let measured = self.measured();
         let mut bare = self.orders.clone();
         for order in &mut bare {
