@@ -3,8 +3,6 @@
 //! The commit is the one that is checked out, or `COCKPIT_COMMIT` of the environment where an archive is built; without either the
 //! version stands alone. Only a HEAD that moves, or another value of that variable, makes the script run again.
 
-#![expect(clippy::print_stdout, reason = "that is how a build script speaks")]
-
 use std::env;
 use std::path::Path;
 use std::process::Command;

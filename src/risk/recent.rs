@@ -238,7 +238,7 @@ mod tests {
             prop_assume!(plain.iter().all(|(known, _)| known.intent != asked.intent || known.attempt != 1 || *known == asked));
             let count = |span: u64, like: &dyn Fn(&OrderIntent) -> bool| {
                 let others = plain.iter().filter(|(known, _)| *known != asked && like(known));
-                others.filter(|(_, at)| now.saturating_sub(*at).max(0).unsigned_abs() <= span).count() as u32
+                others.filter(|(_, at)| now.saturating_sub(*at).max(0).unsigned_abs() <= span).fold(0_u32, |count, _| count + 1)
             };
             let same = |known: &OrderIntent| known.strategy == asked.strategy;
             let at = Timestamp::from_secs(now);

@@ -30,7 +30,6 @@ mod tests;
 
 pub(super) use office::Office;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,6 +43,7 @@ use self::arming::{Arming, Places};
 use self::lease::{LeaseTimes, Pulse, Tenure};
 use self::news::{Inputs, TICK};
 use self::office::Seat;
+use self::params::Histories;
 use self::runner::Ended;
 use self::scribe::Scribe;
 use self::standby::Standby;
@@ -317,14 +317,7 @@ impl House {
         self.guard(&switch, &tenure, &origin, tasks, after);
 
         let outbox = outbox::Outbox::start(bus, &asks, &boot, tasks, after);
-        let kept = params.into_iter().map(|book| (book.strategy.clone(), book)).collect();
-        let histories = params::Histories {
-            bus: Arc::clone(bus),
-            asks: asks.clone(),
-            origin: Origin::new("hermes", &boot),
-            kept,
-            same: BTreeMap::new(),
-        };
+        let histories = Histories::new(Arc::clone(bus), asks.clone(), &boot, params);
         tasks.spawn(ending(after.clone(), histories.keep()));
         let acks = outbox.acks();
         tasks.spawn(commands::tail(Arc::clone(bus), Arc::clone(&switch), asks.clone(), acks, after.clone()));

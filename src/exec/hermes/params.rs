@@ -46,19 +46,25 @@ fn compare(kept: Option<&ParamBook>, found: Option<&ParamBook>) -> Task {
     }
 }
 
-/// Keeps both the same, beginning with what the ledger has.
+/// Keeps both the same.
 #[derive(Debug)]
 pub(super) struct Histories {
-    pub(super) bus: BusRef,
-    pub(super) asks: mpsc::Sender<Asked>,
-    pub(super) origin: Origin,
+    bus: BusRef,
+    asks: mpsc::Sender<Asked>,
+    origin: Origin,
     /// As the ledger has them, or will as soon as it commits.
-    pub(super) kept: BTreeMap<StrategyId, ParamBook>,
+    kept: BTreeMap<StrategyId, ParamBook>,
     /// What lay on the bus when the ledger had the same.
-    pub(super) same: BTreeMap<StrategyId, Bytes>,
+    same: BTreeMap<StrategyId, Bytes>,
 }
 
 impl Histories {
+    /// Begins with what the ledger has.
+    pub(super) fn new(bus: BusRef, asks: mpsc::Sender<Asked>, boot: &str, kept: Vec<ParamBook>) -> Self {
+        let kept = kept.into_iter().map(|book| (book.strategy.clone(), book)).collect();
+        Self { bus, asks, origin: Origin::new("hermes", boot), kept, same: BTreeMap::new() }
+    }
+
     /// Looks again and again.
     pub(super) async fn keep(mut self) {
         loop {
@@ -165,11 +171,19 @@ mod tests {
         assert_eq!(compare(Some(&long), Some(&long)), Task::Nothing);
         assert_eq!(compare(None, Some(&long)), Task::Keep(long.clone()));
         assert_eq!(compare(Some(&short), Some(&long)), Task::Keep(long.clone()));
-        assert_eq!(compare(Some(&short), Some(&book(&[third.clone()]))), Task::Keep(book(&[third])), "the rest went");
+        assert_eq!(
+            compare(Some(&short), Some(&book(std::slice::from_ref(&third)))),
+            Task::Keep(book(&[third])),
+            "the rest went"
+        );
         assert_eq!(compare(Some(&long), None), Task::PutBack(long.clone()));
         assert_eq!(compare(Some(&long), Some(&short)), Task::PutBack(long.clone()));
         let fresh = ParamVersion { at: Timestamp::from_secs(100), ..first };
-        assert_eq!(compare(Some(&long), Some(&book(&[fresh.clone()]))), Task::PutBack(long.clone()), "a new beginning");
+        assert_eq!(
+            compare(Some(&long), Some(&book(std::slice::from_ref(&fresh)))),
+            Task::PutBack(long.clone()),
+            "a new beginning"
+        );
 
         let set_since = ParamVersion { at: Timestamp::from_secs(101), ..version(2, "carol", "0.4") };
         let Task::PutBack(joined) = compare(Some(&long), Some(&book(&[fresh, set_since.clone()]))) else {
@@ -187,9 +201,7 @@ mod tests {
         let bus: BusRef = MemoryBus::new();
         let (asks, mut asked) = mpsc::channel(4);
         let known = book(&[version(1, "config file", "0.1"), version(2, "alice", "0.2")]);
-        let kept = [(StrategyId::new("momentum"), known.clone())].into();
-        let (origin, same) = (Origin::new("hermes", "b"), BTreeMap::new());
-        let mut histories = Histories { bus: BusRef::clone(&bus), asks, origin, kept, same };
+        let mut histories = Histories::new(BusRef::clone(&bus), asks, "b", vec![known.clone()]);
         histories.look().await.expect("a look");
         let key = Key::Params("momentum".into());
         let on_bus = |raw: Option<Bytes>| decode::<ParamBook>(&raw.expect("there")).expect("a book").body;

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 
 use super::*;
-use crate::domain::{Control, Order, OrderState, Price, Side, Size, Usd};
+use crate::domain::{Control, Order, OrderState, Position, Price, Side, Size, Usd};
 
 const CRYPTO: FeeSchedule = FeeSchedule { rate: dec!(0.07), exponent: 1 };
-use crate::risk::checks::bench::{Bench, book, buy, market, position, sell};
+use crate::risk::checks::bench::{Bench, book, buy, market, part, position, sell};
 
 fn denied_by(bench: &Bench, intent: OrderIntent) -> Option<Control> {
     let gate = RiskGate::new(bench.limits.clone());
@@ -163,10 +163,15 @@ impl World {
         let mut holdings = Holdings::new();
         for (index, token) in TOKENS.into_iter().enumerate() {
             if !self.shares[index].is_zero() {
-                let average = self.cost[index] / self.shares[index];
-                let mut position = position(token, "0", "0");
-                (position.size, position.avg_price) = (Size(self.shares[index]), Price(average));
-                holdings.add_position(&position);
+                let (size, cost) = (Size(self.shares[index]), Usd(self.cost[index]));
+                holdings.add_position(&Position {
+                    size,
+                    confirmed: size,
+                    at_stake: cost,
+                    paid: cost,
+                    parts: vec![part("momentum", size, cost)],
+                    ..position(token, "0", "0")
+                });
             }
         }
         self.orders.iter().for_each(|order| holdings.add_order(order, CRYPTO));

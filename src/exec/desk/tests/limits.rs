@@ -323,7 +323,9 @@ fn cancels(step: &Step) -> Vec<OrderId> {
 #[test]
 fn a_tightening_cancels_the_newest_resting_buys_until_the_rest_fits_and_never_a_sale() {
     let mut desk = desk();
-    desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(1));
+    sent(&mut desk, "held", TimeInForce::Gtc);
+    answered(&mut desk, "held", accepted(), 1);
+    desk.on_user_event(UserEvent::Fill(venue_fill("held", "t1", dec!(10), FillStatus::Confirmed)), at(2));
     for name in ["a", "b", "c"] {
         sent(&mut desk, name, TimeInForce::Gtc);
         answered(&mut desk, name, accepted(), 5);

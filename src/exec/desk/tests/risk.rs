@@ -405,8 +405,10 @@ fn shares_that_nobody_bids_for_count_as_nothing_for_losses_and_one_such_book_pro
     assert!((8..14).all(|second| emptied(&mut desk, second * 1_000).is_empty()), "an empty book says nothing");
     let killed: Vec<String> = (14..20).flat_map(|second| without_bids(&mut desk, second * 1_000)).collect();
     assert_eq!(killed, ["daily_drawdown: 100 pUSD (limit 50 pUSD below the day's peak)"]);
-    let ended = Market { accepting_orders: false, closes_at: Some(at(20_000)), ..market() };
-    desk.on_data(PolymarketData::Market(ended), at(20_000));
+    assert!(play(&mut desk, 20, &[dec!(0.50)]).is_empty());
+    let ended = Market { accepting_orders: false, closes_at: Some(at(20_500)), ..market() };
+    desk.on_data(PolymarketData::Market(ended), at(20_500));
+    assert!(without_bids(&mut desk, 21_000).is_empty());
     assert!(
         desk.losses_beyond(at(21_000)).is_empty(),
         "after the end there are no bids anywhere: the last mark stands"
