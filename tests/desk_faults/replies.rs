@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cockpit::domain::{DeadLetterReason, HermesState, OrderState, Usd};
+use cockpit::domain::{DeadLetterReason, FeeSchedule, HermesState, OrderState, Usd};
 use serde_json::{Value, json};
 
 use crate::ended::Apart;
@@ -61,9 +61,10 @@ async fn answers_that_do_not_say() {
 }
 
 /// What every order that has not ended may still cost.
+/// The simulated markets charge as much as any.
 fn at_stake(state: &HermesState) -> Usd {
     let alive = state.recent_orders.iter().filter(|order| !order.state.is_terminal());
-    alive.map(|order| order.intent.price.notional(order.remaining())).sum()
+    alive.map(|order| order.intent.cost(order.remaining(), FeeSchedule::DEAREST)).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

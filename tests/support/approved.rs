@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use cockpit::clock;
-use cockpit::domain::{Book, Funds, Level, Market, OrderIntent, Position, Price, Size, TradingState, Usd};
+use cockpit::domain::{
+    Book, Funds, Level, Market, OrderIntent, Position, PositionPart, Price, Size, TradingState, Usd,
+};
 use cockpit::risk::{Approved, Equity, Holdings, Limits, Recent, RiskGate, RiskView};
 use rust_decimal::dec;
 
@@ -92,6 +94,14 @@ fn plenty_of(intent: &OrderIntent) -> Position {
         realised_confirmed: Usd::ZERO,
         unrealised: None,
         fees: Usd::ZERO,
-        parts: Vec::new(),
+        parts: vec![PositionPart {
+            strategy: Some(intent.strategy.clone()),
+            size: shares,
+            pending_buys: Size::ZERO,
+            at_stake: price.notional(shares),
+            avg_price: price,
+            realised: Usd::ZERO,
+            fees: Usd::ZERO,
+        }],
     }
 }

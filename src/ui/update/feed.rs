@@ -114,3 +114,21 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
     control::confirm(model);
     if gap { vec![Effect::Resnapshot] } else { Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{Control, Denial, TradeEvent, Withdrawal};
+    use crate::ui::testing::{at, busy, event, feed};
+
+    #[test]
+    fn what_a_tightened_limit_takes_back_is_told_with_its_reason() {
+        let mut model = busy(120, 30);
+        let denial = Denial { control: Control::GrossExposure, value: "12 pUSD".into(), limit: "10 pUSD".into() };
+        let taken = TradeEvent::Withdrawn(Withdrawal { intent: "momentum-9".into(), denial, at: at(61) });
+        feed(&mut model, event("hermes", "h1", 71, at(61), taken), at(61));
+        let shown = model.notices.shown().map(|notice| notice.text.clone());
+        let text =
+            "momentum-9 is cancelled, a tightened limit does not admit it: gross_exposure: 12 pUSD (limit 10 pUSD)";
+        assert_eq!(shown.as_deref(), Some(text));
+    }
+}

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::bus::BusLink;
 use crate::domain::{
-    Ack, AckVerdict, Action as Asked, Alert, Control, DeadLetterState, Denial, KillProof, KillState, LimitUse, Mode,
-    OrderState, TradeEvent, Withdrawal,
+    Ack, AckVerdict, Action as Asked, Alert, Control, DeadLetterState, KillProof, KillState, LimitUse, Mode,
+    OrderState, TradeEvent,
 };
 use crate::ui::model::Link;
 use crate::ui::model::flow::Flow;
@@ -342,17 +342,6 @@ fn a_daemon_is_judged_by_change_not_by_its_clock() {
     assert!(model.desk.argos.is_up(at(2)), "it changes: it is alive, whatever its clock says");
     feed(&mut model, Feed::Argos(argos(at(-99))), at(9));
     assert!(!model.desk.argos.is_up(at(9)), "the same again is no sign of life");
-}
-
-#[test]
-fn what_a_tightened_limit_takes_back_is_told_with_its_reason() {
-    let mut model = busy(120, 30);
-    let denial = Denial { control: Control::GrossExposure, value: "12 pUSD".into(), limit: "10 pUSD".into() };
-    let taken = TradeEvent::Withdrawn(Withdrawal { intent: "momentum-9".into(), denial, at: at(61) });
-    feed(&mut model, event("hermes", "h1", 71, at(61), taken), at(61));
-    let shown = model.notices.shown().map(|notice| notice.text.clone());
-    let text = "momentum-9 is cancelled, a tightened limit does not admit it: gross_exposure: 12 pUSD (limit 10 pUSD)";
-    assert_eq!(shown.as_deref(), Some(text));
 }
 
 #[test]

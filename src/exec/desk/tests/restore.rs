@@ -8,18 +8,23 @@ use crate::store::ledger::{History, InboxRow, OrderRow};
 
 /// A ledger as plain maps: what the writes of steps come to.
 #[derive(Default)]
-struct Paper {
+pub(super) struct Paper {
     orders: BTreeMap<(String, u32), OrderRow>,
     inbox: Vec<InboxRow>,
     fills: BTreeMap<(TradeId, OrderId), Fill>,
     markets: BTreeMap<MarketId, Market>,
     letters: BTreeMap<String, DeadLetter>,
-    journals: Vec<Journal>,
+    pub(super) journals: Vec<Journal>,
+    marks: BTreeMap<TokenId, (Price, Timestamp)>,
+    day: Option<(i64, Usd, Usd)>,
+    highs: BTreeMap<Timestamp, Usd>,
+    halts: Vec<(StrategyHalt, u64)>,
+    limits: Option<ParamBook>,
     checkpoint: Option<Checkpoint>,
 }
 
 impl Paper {
-    fn keep(&mut self, step: Step) -> Vec<Effect> {
+    pub(super) fn keep(&mut self, step: Step) -> Vec<Effect> {
         for write in step.writes {
             match write {
                 Write::Order { row, .. } => {
@@ -40,6 +45,15 @@ impl Paper {
                     self.letters.entry(id).and_modify(|letter| letter.state = state);
                 }
                 Write::Journal(journal) => self.journals.push(*journal),
+                Write::Mark { token, price, at } => {
+                    self.marks.insert(token, (price, at));
+                }
+                Write::Day { day, start, peak } => self.day = Some((day, start, peak)),
+                Write::Equity { start, high } => {
+                    self.highs.insert(start, high);
+                }
+                Write::Halt { halt, epoch, .. } => self.halts.push((halt, epoch)),
+                Write::Params(book) => self.limits = Some(*book),
                 Write::Checkpoint { checkpoint, .. } => self.checkpoint = Some(*checkpoint),
                 _ => {}
             }
@@ -57,7 +71,7 @@ impl Paper {
         Some(desk.on_history(&asked, Ok(History { market: Some(market()), fills, corrections: Vec::new() }), now))
     }
 
-    fn memory(&self) -> Memory {
+    pub(super) fn memory(&self) -> Memory {
         let mut counts = OrderCounts::default();
         for row in self.orders.values() {
             super::super::view::add(&mut counts, row.counts());
@@ -71,6 +85,11 @@ impl Paper {
             markets: self.markets.values().cloned().collect(),
             corrections: self.journals.iter().filter(|journal| journal.trade.is_none()).cloned().collect(),
             dead_letters: self.letters.len() as u64,
+            marks: self.marks.iter().map(|(token, (price, at))| (token.clone(), *price, *at)).collect(),
+            day: self.day,
+            highs: self.highs.iter().map(|(start, high)| (*start, *high)).collect(),
+            halts: self.halts.clone(),
+            limits: self.limits.clone(),
             ..Memory::default()
         }
     }

@@ -1,11 +1,20 @@
-//! No sequence of signals, fills, failures, cancels, price moves and tightenings exceeds a limit. The desk is asked, since it is the authority; what
-//! it may have at stake is counted from the venue's own record, from scratch, after every step.
+//! No sequence of signals, fills, failures, cancels, price moves, results, changed limits and restarts exceeds a limit, and each control has
+//! its say in some of them. The desk is asked, since it is the authority; what it may have at stake is counted from the venue's own
+//! record, from scratch, after every step.
 
-use super::*;
+mod changed;
 mod measured;
+mod venue;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
+use proptest::test_runner::TestRunner;
+
+use measured::EVENT_LOSS;
+
+use super::restore::Paper;
+use super::*;
 use crate::domain::params::{Params, RISK};
 
 const TOKENS: [&str; 4] = ["1", "2", "3", "4"];
@@ -24,9 +33,9 @@ fn tight() -> Limits {
         strategy_exposure: Usd(dec!(45)),
         gross_exposure: Usd(dec!(65)),
         open_orders: 4,
-        strategy_rate: 5,
-        account_rate: 8,
-        repeated_executions: 3,
+        strategy_rate: 4,
+        account_rate: 6,
+        repeated_executions: 2,
         repeated_window: Duration::from_mins(5),
         daily_loss: Usd(dec!(15)),
         daily_drawdown: Usd(dec!(20)),
@@ -40,24 +49,44 @@ fn tight() -> Limits {
 /// Each fill's fee is rounded by itself.
 const SLACK: Decimal = dec!(0.001);
 
-/// Puts limits in force, as a person does.
-fn set(desk: &mut Desk, limits: &Limits, now: i64) -> Step {
-    let action = Action::SetParams {
-        strategy: RISK.into(),
-        expected: None,
-        changes: limits.texts(),
-        why: "a quiet night".into(),
-        confirm: true,
-    };
-    let id = format!("limits {}", desk.limits_version());
-    let command = Command { id, actor: "cli:alice".into(), issued_at: at(now), expires_at: at(now), action };
-    let step = desk.change_limits(&command, at(now)).expect("tighter");
-    desk.limits_durable(desk.limits_version());
-    step
-}
+/// What a poor and a rich account have: one meets the balance first, the other the limits on what is at stake.
+const CASH: [Decimal; 2] = [dec!(50), dec!(200)];
 
-/// What the account has.
-const CASH: Decimal = dec!(75);
+/// The controls that deny in some of the sequences.
+const DENIES: [Control; 19] = [
+    Control::TradingState,
+    Control::StrategyHalt,
+    Control::Market,
+    Control::StaleData,
+    Control::OrderSize,
+    Control::OrderNotional,
+    Control::PriceCollar,
+    Control::SelfMatch,
+    Control::OrderRate,
+    Control::RepeatedExecution,
+    Control::OpenOrders,
+    Control::PositionCap,
+    Control::MarketCap,
+    Control::MarketLoss,
+    Control::GroupLoss,
+    Control::StrategyExposure,
+    Control::GrossExposure,
+    Control::Balance,
+    Control::DailyLoss,
+];
+
+/// The others of the gate's table, each tested with its check: the sequences have no older epoch, no deadline that is missed, no other
+/// market, no end of one that is near, and not the same order twice; by equity that is not known the day's loss denies before the other
+/// losses do, and by a loss beyond its limit the trading state.
+const SILENT: [Control; 7] = [
+    Control::ArmEpoch,
+    Control::Deadline,
+    Control::AllowList,
+    Control::Blackout,
+    Control::Duplicate,
+    Control::DailyDrawdown,
+    Control::RollingLoss,
+];
 
 /// Two markets of one event.
 fn event() -> [Market; 2] {
@@ -85,15 +114,20 @@ enum Move {
     Settle { trade: usize, fails: bool },
     Cancel(usize),
     Price { token: usize, cents: i64, depth: i64 },
+    Fall(i64),
     Wait(i64),
     Hear,
     Arm,
     Tighten { which: usize, percent: i64 },
+    Widen { durable: bool },
+    Resolve { market: usize, first: bool },
+    Restart,
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let size = prop_oneof![2 => 400_i64..3_000, 1 => 3_000_i64..6_500];
     let one = prop_oneof![
-        10 => (0..2_usize, 0..4_usize, prop::bool::weighted(0.75), 20_i64..80, 400_i64..6_500)
+        16 => (0..2_usize, 0..4_usize, prop::bool::weighted(0.8), 20_i64..80, size)
             .prop_map(|(strategy, token, buy, cents, size)| Move::Want { strategy, token, buy, cents, size }),
         5 => (any::<usize>(), 0..4_u8).prop_map(|(order, how)| Move::Answer { order, how }),
         6 => (any::<usize>(), 1..=100_i64, 0..5_i64, any::<bool>())
@@ -101,14 +135,18 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => any::<usize>().prop_map(Move::Tell),
         5 => (any::<usize>(), prop::bool::weighted(0.3)).prop_map(|(trade, fails)| Move::Settle { trade, fails }),
         2 => any::<usize>().prop_map(Move::Cancel),
-        3 => (0..4_usize, 5_i64..90, prop_oneof![4 => Just(1_000_i64), 1 => 0_i64..60])
+        4 => (0..4_usize, 5_i64..90, prop_oneof![4 => Just(1_000_i64), 1 => 0_i64..60])
             .prop_map(|(token, cents, depth)| Move::Price { token, cents, depth }),
-        2 => (0..5_000_i64).prop_map(Move::Wait),
-        5 => Just(Move::Hear),
+        2 => (5_i64..30).prop_map(Move::Fall),
+        3 => (0..8_000_i64).prop_map(Move::Wait),
+        4 => Just(Move::Hear),
         1 => Just(Move::Arm),
         1 => (0..7_usize, 30_i64..100).prop_map(|(which, percent)| Move::Tighten { which, percent }),
+        1 => any::<bool>().prop_map(|durable| Move::Widen { durable }),
+        1 => (0..2_usize, any::<bool>()).prop_map(|(market, first)| Move::Resolve { market, first }),
+        1 => Just(Move::Restart),
     ];
-    prop::collection::vec(one, 1..26)
+    prop::collection::vec(one, 1..36)
 }
 
 #[derive(Clone, Debug)]
@@ -144,21 +182,31 @@ struct World {
     approved: Vec<(Timestamp, OrderIntent)>,
     wishes: u64,
     limits: Limits,
-    /// What was beyond its limit when that was tightened, and may only fall.
+    /// What was beyond its limit when that was tightened or a result came, and may only fall.
     beyond: BTreeMap<String, Decimal>,
     epoch: u64,
     armed_at: Timestamp,
+    /// The ledger, which has every step at once, but for versions of the limits that are late.
+    paper: Paper,
+    late: Vec<Write>,
+    cash: Decimal,
+    /// Which outcome pays, once that is known.
+    results: [Option<bool>; 2],
+    /// When equity was last measured, how often in a row the drawdown was beyond its limit then, and the kills so far.
+    looked: i64,
+    lost: u32,
+    kills: u32,
+    denied: BTreeMap<Control, u32>,
 }
 
 impl World {
-    fn new() -> Self {
-        let opening = opening(Asset::Usd, "account".into(), (CASH, Usd::ZERO), at(0));
-        let (mut desk, _) = restored(Memory { corrections: vec![opening], ..Memory::default() });
+    fn new(cash: Decimal) -> Self {
+        let opening = opening(Asset::Usd, "account".into(), (cash, Usd::ZERO), at(0));
+        let mut paper = Paper::default();
+        paper.journals.push(opening);
+        let (mut desk, step) = restored(paper.memory());
+        paper.keep(step);
         ready(&mut desk);
-        set(&mut desk, &tight(), 0);
-        for market in event() {
-            desk.on_data(PolymarketData::Market(market), at(1));
-        }
         let mut world = Self {
             desk,
             now: 1_000,
@@ -172,9 +220,20 @@ impl World {
             beyond: BTreeMap::new(),
             epoch: 1,
             armed_at: at(0),
+            paper,
+            late: Vec::new(),
+            cash,
+            results: [None; 2],
+            looked: 1_000,
+            lost: 0,
+            kills: 0,
+            denied: BTreeMap::new(),
         };
+        world.set_limits();
+        world.describe();
         world.hear();
-        world.desk.on_tick(at(1_000));
+        let step = world.desk.on_tick(at(1_000));
+        world.take(step);
         world
     }
 
@@ -197,7 +256,8 @@ impl World {
             event_at: at(self.now),
             received_at: at(self.now),
         };
-        self.desk.on_data(PolymarketData::Book(book), at(self.now));
+        let step = self.desk.on_data(PolymarketData::Book(book), at(self.now));
+        self.take(step);
         self.priced[token] = self.now;
     }
 
@@ -217,76 +277,28 @@ impl World {
             Move::Cancel(order) if !self.orders.is_empty() => {
                 let order = order % self.orders.len();
                 if self.orders[order].alive {
-                    self.orders[order].alive = false;
-                    self.show(order, VenueOrderStatus::Cancelled);
+                    self.cancel(order);
                 }
             }
             Move::Price { token, cents, depth } => {
                 self.bids[token] = (cents, depth);
                 self.publish(token);
             }
-            Move::Wait(millis) => {
-                self.now += millis;
-                let step = self.desk.on_tick(at(self.now));
-                self.cancelled(&step);
-            }
+            Move::Fall(cents) => self.fall(cents),
+            Move::Wait(millis) => self.wait(millis),
             Move::Hear => self.hear(),
             Move::Arm => {
                 self.epoch += 1;
                 self.armed_at = at(self.now);
-                self.desk.on_latch(latch(self.epoch, KillState::Armed), at(self.now));
+                self.lost = 0;
+                let step = self.desk.on_latch(self.latch(), at(self.now));
+                self.take(step);
             }
             Move::Tighten { which, percent } => self.tighten(which, percent),
+            Move::Widen { durable } => self.widen(durable),
+            Move::Resolve { market, first } => self.resolve(market, first),
+            Move::Restart => self.restart(),
             Move::Tell(_) | Move::Settle { .. } | Move::Cancel(_) => {}
-        }
-    }
-
-    fn tighten(&mut self, which: usize, percent: i64) {
-        let part = |value: Decimal| (value * Decimal::new(percent, 2)).round_dp(2);
-        let limits = &mut self.limits;
-        match which {
-            0 => limits.position_cap = Size(part(limits.position_cap.0)),
-            1 => limits.market_cap = Size(part(limits.market_cap.0)),
-            2 => limits.market_loss = Usd(part(limits.market_loss.0)),
-            3 => limits.group_loss = Usd(part(limits.group_loss.0)),
-            4 => limits.strategy_exposure = Usd(part(limits.strategy_exposure.0)),
-            5 => limits.gross_exposure = Usd(part(limits.gross_exposure.0)),
-            _ => limits.open_orders = (limits.open_orders - 1).max(1),
-        }
-        let step = set(&mut self.desk, &self.limits, self.now);
-        self.cancelled(&step);
-        let measured = self.measured();
-        let mut bare = self.orders.clone();
-        for order in &mut bare {
-            let known = self.desk.orders.get(&(order.intent.intent.clone(), 1)).map(Tracked::state);
-            let rests = matches!(known, Some(OrderState::Live | OrderState::PartiallyFilled));
-            order.alive &= !(rests && order.intent.side == Side::Buy);
-        }
-        let all = std::mem::replace(&mut self.orders, bare);
-        let without = self.measured();
-        self.orders = all;
-        for ((what, value, limit), (_, bare, _)) in measured.into_iter().zip(without) {
-            if value > limit + SLACK {
-                assert!(
-                    value <= bare + SLACK,
-                    "{what}: {value} of {limit}, and {bare} without what a cancel takes back"
-                );
-                self.beyond.insert(what, value);
-            }
-        }
-    }
-
-    /// The venue does what it was asked to.
-    fn cancelled(&mut self, step: &Step) {
-        let asked = |effect: &Effect| if let Effect::Cancel(orders) = effect { Some(orders.clone()) } else { None };
-        for id in step.urgent.iter().filter_map(asked).flatten() {
-            let of = |order: &Known| id.as_str() == format!("0x{}", order.intent.intent);
-            let order = self.orders.iter().position(of).expect("one of ours");
-            if self.orders[order].alive {
-                assert_eq!(self.orders[order].intent.side, Side::Buy, "a sale is left alone");
-                self.orders[order].alive = false;
-                self.show(order, VenueOrderStatus::Cancelled);
-            }
         }
     }
 
@@ -309,7 +321,12 @@ impl World {
         };
         let (stale, beyond) = (self.now - self.priced[token] > 3_000, self.is_beyond());
         let step = self.desk.on_entry(&entry(self.wishes, wanted.clone()), &sign, at(self.now));
-        if posts(&step).is_empty() {
+        let (sent, denied) = (!posts(&step).is_empty(), denied_by(&step));
+        self.take(step);
+        if let Some(control) = denied {
+            *self.denied.entry(control).or_default() += 1;
+        }
+        if !sent {
             return;
         }
         assert!(!(buy && stale), "a purchase on data {} ms old", self.now - self.priced[token]);
@@ -318,86 +335,9 @@ impl World {
         let halted = self.repeats(&wanted) >= tight().repeated_executions as usize;
         assert!(!halted, "one more of the same than is allowed");
         self.approved.push((at(self.now), wanted.clone()));
-        self.desk.clear_to_send(&key(&name), at(self.now)).expect("nothing has changed");
+        let (_, step) = self.desk.clear_to_send(&key(&name), at(self.now)).expect("nothing has changed");
+        self.take(step);
         self.orders.push(Known { intent: wanted, alive: true, answered: false, matched: Decimal::ZERO });
-    }
-
-    fn answer(&mut self, order: usize, how: u8) {
-        let waiting: Vec<usize> = (0..self.orders.len()).filter(|order| !self.orders[*order].answered).collect();
-        if waiting.is_empty() {
-            return;
-        }
-        let order = waiting[order % waiting.len()];
-        self.orders[order].answered = true;
-        let refused = how == 0 && self.orders[order].matched.is_zero();
-        self.orders[order].alive &= !refused;
-        let answer = match how {
-            0 if refused => PostAnswer::Rejected { code: RejectCode::NotFilled, reason: "no".into() },
-            1 => unknown(),
-            _ => accepted(),
-        };
-        let id = self.orders[order].intent.intent.clone();
-        self.desk.on_posted(&(id, 1), answer, Some(at(self.now)), at(self.now));
-    }
-
-    fn matched(&mut self, order: usize, percent: i64, better: i64, told: bool) {
-        let alive: Vec<usize> = (0..self.orders.len()).filter(|order| self.orders[*order].alive).collect();
-        if alive.is_empty() {
-            return;
-        }
-        let order = alive[order % alive.len()];
-        let known = &mut self.orders[order];
-        let (limit, rest) = (known.intent.price.0, known.intent.size.0 - known.matched);
-        let size = (rest * Decimal::new(percent, 2)).round_dp(2).max(dec!(0.02)).min(rest);
-        let better = Decimal::new(better, 2);
-        let price = if known.intent.side == Side::Buy { limit - better } else { limit + better };
-        known.matched += size;
-        known.alive = known.matched < known.intent.size.0;
-        let status = if known.alive { VenueOrderStatus::Live } else { VenueOrderStatus::Matched };
-        // Each at a time of its own, so that the order of booking is known.
-        let matched_at = Timestamp::from_micros(at(self.now).micros() + i64::try_from(self.trades.len()).expect("few"));
-        self.trades.push(Trade {
-            id: format!("t{}", self.trades.len()),
-            order,
-            size,
-            price,
-            status: FillStatus::Matched,
-            told: false,
-            at: matched_at,
-        });
-        if told {
-            self.tell(self.trades.len() - 1);
-        } else {
-            self.show(order, status);
-        }
-    }
-
-    fn show(&mut self, order: usize, status: VenueOrderStatus) {
-        let Known { intent, matched, .. } = &self.orders[order];
-        let seen = VenueOrder {
-            market: intent.market.clone(),
-            token: intent.token.clone(),
-            side: intent.side,
-            price: intent.price,
-            size: intent.size,
-            ..venue_order(intent.intent.as_str(), status, Some(*matched))
-        };
-        self.desk.on_user_event(UserEvent::Order(seen), at(self.now));
-    }
-
-    fn tell(&mut self, trade: usize) {
-        self.trades[trade].told = true;
-        let Trade { id, order, size, price, status, at: matched_at, .. } = self.trades[trade].clone();
-        let intent = &self.orders[order].intent;
-        let fill = VenueFill {
-            market: intent.market.clone(),
-            token: intent.token.clone(),
-            side: intent.side,
-            price: Price(price),
-            matched_at,
-            ..venue_fill(intent.intent.as_str(), &id, size, status)
-        };
-        self.desk.on_user_event(UserEvent::Fill(fill), at(self.now));
     }
 
     fn repeats(&self, wanted: &OrderIntent) -> usize {
@@ -419,15 +359,52 @@ impl World {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+fn denied_by(step: &Step) -> Option<Control> {
+    step.effects().find_map(|effect| match effect {
+        Effect::Emit(event) => match event.as_ref() {
+            TradeEvent::Denied { denial, .. } => Some(denial.control),
+            _ => None,
+        },
+        _ => None,
+    })
+}
 
-    #[test]
-    fn no_sequence_of_events_exceeds_a_limit(moves in moves()) {
-        let mut world = World::new();
+/// The gate's table: every control that an approved intent has passed.
+fn table() -> BTreeSet<Control> {
+    let table = RefCell::new(BTreeSet::new());
+    let sign = |approved: &Approved<OrderIntent>, market: &Market| {
+        table.borrow_mut().extend(approved.checks().iter().map(|check| check.control));
+        sign(approved, market)
+    };
+    desk().on_entry(&entry(1, intent("a", TimeInForce::Gtc)), &sign, at(2));
+    table.into_inner()
+}
+
+#[test]
+fn no_sequence_of_events_exceeds_a_limit_and_each_control_has_its_say() {
+    assert_eq!(table(), DENIES.into_iter().chain(SILENT).collect(), "every control of the gate's table");
+    let config = ProptestConfig {
+        cases: 10_000,
+        max_shrink_iters: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let (denied, kills) = (RefCell::new(BTreeMap::<Control, u32>::new()), RefCell::new(0));
+    let played = TestRunner::new(config).run(&(0..CASH.len(), moves()), |(account, moves)| {
+        let mut world = World::new(CASH[account]);
         for step in &moves {
             world.play(step);
             world.audit();
         }
-    }
+        *kills.borrow_mut() += world.kills;
+        for (control, times) in world.denied {
+            *denied.borrow_mut().entry(control).or_default() += times;
+        }
+        Ok(())
+    });
+    played.unwrap_or_else(|failure| panic!("{failure}"));
+    let denied = denied.into_inner();
+    let silent: Vec<Control> = DENIES.into_iter().filter(|control| !denied.contains_key(control)).collect();
+    assert_eq!(silent, [], "never denied; the others: {denied:?}");
+    assert!(kills.into_inner() > 0, "no loss has killed");
 }

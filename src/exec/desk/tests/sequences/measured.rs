@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What the loss of the whole event is called.
+pub(super) const EVENT_LOSS: &str = "loss of the event";
+
 impl World {
     /// The trades of a token that count, in the order in which they happened.
     fn lots(&self, token: &str, counts: impl Fn(&Trade, Side) -> bool) -> Vec<(Side, Decimal, Decimal)> {
@@ -77,6 +80,7 @@ impl World {
             let selling = self.shares(token, Side::Sell);
             assert!(certain - selling >= -SLACK, "{selling} of {token} on sale, {certain} certain");
         }
+        assert_eq!(*self.desk.gate.limits(), self.limits);
         self.rates();
         self.equity();
     }
@@ -93,7 +97,7 @@ impl World {
         let mut measured = Vec::new();
         let mut gross = self.buying(|_| true);
         let mut of_market = [Decimal::ZERO; 2];
-        for (index, token) in TOKENS.into_iter().enumerate() {
+        for (index, token) in TOKENS.into_iter().enumerate().filter(|(index, _)| self.payout(*index).is_none()) {
             let held = self.lots(token, |trade, side| {
                 trade.status == FillStatus::Confirmed || (side == Side::Buy && trade.status != FillStatus::Failed)
             });
@@ -105,35 +109,39 @@ impl World {
         }
         measured.push(("gross".to_owned(), gross, limits.gross_exposure.0));
         // Of each market the first or the second outcome pays; of the event at most one market's first.
-        let market = |index: usize, yes: bool| self.loss_of(2 * index, yes) + self.loss_of(2 * index + 1, !yes);
+        let market = |index: usize, yes: bool| match self.results[index] {
+            Some(_) => Decimal::ZERO,
+            None => self.loss_of(2 * index, yes) + self.loss_of(2 * index + 1, !yes),
+        };
         for (index, shares) in of_market.into_iter().enumerate() {
             measured.push((format!("both outcomes of {index}"), shares, limits.market_cap.0));
             let loss = market(index, true).max(market(index, false));
             measured.push((format!("loss of {index}"), loss, limits.market_loss.0));
         }
         let winners = [[false, false], [true, false], [false, true]];
-        let group = winners.map(|winners| market(0, winners[0]) + market(1, winners[1]));
-        let group = group.into_iter().fold(Decimal::ZERO, Decimal::max);
-        measured.push(("loss of the event".to_owned(), group, limits.group_loss.0));
+        let possible = if self.results.contains(&Some(true)) { 1 } else { winners.len() };
+        let group = winners.iter().take(possible).map(|winners| market(0, winners[0]) + market(1, winners[1]));
+        measured.push((EVENT_LOSS.to_owned(), group.fold(Decimal::ZERO, Decimal::max), limits.group_loss.0));
         for name in STRATEGIES {
             measured.push((format!("exposure of {name}"), self.exposure(name), limits.strategy_exposure.0));
         }
         let alive = self.orders.iter().filter(|order| order.alive).count();
         measured.push(("open orders".to_owned(), alive.into(), limits.open_orders.into()));
-        measured.push(("cash".to_owned(), self.spent(), CASH));
+        measured.push(("cash".to_owned(), self.spent(), self.cash));
         measured
     }
 
-    /// A strategy's, without tokens of which something was sold: exact while nobody sells.
+    /// A strategy's, without tokens of which something was sold or that have a result: exact while nobody sells.
     fn exposure(&self, name: &str) -> Decimal {
         let sold = |token: &TokenId| {
             let of_token = |trade: &&Trade| self.orders[trade.order].intent.token == *token;
             self.trades.iter().filter(of_token).any(|trade| self.orders[trade.order].intent.side == Side::Sell)
         };
+        let over = |token: &TokenId| (0..TOKENS.len()).any(|n| TOKENS[n] == token.as_str() && self.payout(n).is_some());
         let bought = self.trades.iter().filter(|trade| {
             let intent = &self.orders[trade.order].intent;
             let own = intent.strategy.as_str() == name && intent.side == Side::Buy;
-            own && trade.status != FillStatus::Failed && !sold(&intent.token)
+            own && trade.status != FillStatus::Failed && !sold(&intent.token) && !over(&intent.token)
         });
         let cost = |trade: &Trade| trade.size * trade.price + Self::fee(trade.price, trade.size);
         self.buying(|intent| intent.strategy.as_str() == name) + bought.map(cost).sum::<Decimal>()
@@ -169,7 +177,7 @@ impl World {
         self.trades.iter().map(paid).sum::<Decimal>() + self.buying(|_| true)
     }
 
-    /// Equity from scratch: the cash that moved, and what the bids take of what is held; or not known, when a book is too old.
+    /// Equity from scratch: the cash that moved, and what a result pays or the bids take for what is held; or not known, when a book is too old.
     fn equity(&self) {
         let told: Vec<&Trade> =
             self.trades.iter().filter(|trade| trade.told && trade.status != FillStatus::Failed).collect();
@@ -183,10 +191,12 @@ impl World {
                 total -= sign * trade.size * trade.price + Self::fee(trade.price, trade.size);
                 shares += sign * trade.size;
             }
-            known &= shares.is_zero() || self.now - self.priced[index] <= 5_000;
+            let payout = self.payout(index);
+            known &= shares.is_zero() || payout.is_some() || self.now - self.priced[index] <= 5_000;
             let (bid, depth) = (Decimal::new(self.bids[index].0, 2), Decimal::from(self.bids[index].1));
             let first = shares.min(depth);
-            total += first * bid + (shares - first).min(depth) * (bid - dec!(0.03));
+            let of_book = first * bid + (shares - first).min(depth) * (bid - dec!(0.03));
+            total += payout.map_or(of_book, |payout| shares * payout);
         }
         let desk = self.desk.equity(at(self.now));
         assert_eq!(desk.is_ok(), known, "{desk:?}");
