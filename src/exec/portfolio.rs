@@ -57,7 +57,7 @@ enum Trading {
 pub struct Portfolio {
     /// Every token that was traded, but for those that are retired.
     tokens: BTreeMap<TokenId, Token>,
-    /// Those whose profit may still change: something of them is held and not resolved, or not settled.
+    /// Those at work: something of them is held and not resolved to nothing, or not settled.
     at_work: BTreeSet<TokenId>,
     /// What the others add to profit.
     resting: Retired,

@@ -1,7 +1,7 @@
 //! Bounds of the portfolio: what is settled for good and long past is kept as sums. Pure.
 //!
-//! Three stages. A token is *at work* while something of it is held and not resolved, or not settled: only these are walked for
-//! each order. Its fills are *folded up* once they are settled and older than every list that the venue is asked for: a sum
+//! Three stages. A token is *at work* while something of it is held and not resolved to nothing, or not settled: only these are
+//! walked for each order. Its fills are *folded up* once they are settled and older than every list that the venue is asked for: a sum
 //! stands for them. It is *retired* once nothing of it can change: it adds to one sum, and nothing else is left of it.
 //!
 //! Invariant: all figures are those of a fold from scratch. What would change a sum (a late trade, a settlement that is taken
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::token::Token;
 use super::{Leg, Portfolio, differ, join, journals};
-use crate::domain::{Checkpoint, Fill, Holding, Retired, Timestamp, TokenId};
+use crate::domain::{Checkpoint, Fill, Holding, Price, Retired, Timestamp, TokenId};
 use crate::store::ledger::History;
 
 /// How long a position is kept after its market has ended when it is flat or worthless. One that is worth something is kept until it
@@ -85,7 +85,8 @@ impl Portfolio {
     pub(super) fn settle(&mut self, id: &TokenId) {
         let Some(token) = self.tokens.get(id).filter(|token| token.is_settled()) else { return };
         let holding = token.holding(id);
-        let fixed = holding.shares.is_zero() || self.payouts.contains_key(id);
+        let worth = |payout: &Price| !payout.notional(holding.shares).is_zero();
+        let fixed = holding.shares.is_zero() || self.payouts.get(id).is_some_and(|payout| !worth(payout));
         if fixed && self.at_work.remove(id) {
             self.resting += self.worth(id, &holding);
         }
@@ -134,8 +135,7 @@ impl Portfolio {
         let closed_at = self.closes.get(id).copied().unwrap_or(holding.touched_at);
         let ended =
             self.payouts.contains_key(id) || (self.closes.contains_key(id) && now.since(closed_at) > CLOSED_FOR_GOOD);
-        let worth = self.payouts.get(id).is_some_and(|payout| !payout.notional(holding.shares).is_zero());
-        ended && !worth && !self.at_work.contains(id) && now.since(closed_at.max(holding.touched_at)) > SHOWN_ENDED
+        ended && !self.at_work.contains(id) && now.since(closed_at.max(holding.touched_at)) > SHOWN_ENDED
     }
 
     /// Whether a fill may be among those that are folded up, or change their sum: then it must not be applied before the ledger

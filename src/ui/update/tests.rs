@@ -1,5 +1,7 @@
 //! What keys, answers and time do to the model; and that nothing ever takes the kill away.
 
+mod mouse;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 
@@ -437,23 +439,6 @@ fn pasting_into_the_palette_chooses_among_what_is_left() {
     keys(&mut model, ":<down><down><down>", at(60));
     update(&mut model, Msg::Paste("redraw".to_owned()), at(60));
     assert_eq!(keys(&mut model, "<enter>", at(60)), [Effect::Redraw]);
-}
-
-#[test]
-fn the_mouse_chooses_and_never_trades() {
-    let mut model = busy(120, 30);
-    let place = settle::layout(&model).pane(Pane::Fills).expect("on screen");
-    let click = |row| MouseEvent {
-        kind: MouseEventKind::Down(MouseButton::Left),
-        column: place.x + 5,
-        row,
-        modifiers: KeyModifiers::NONE,
-    };
-    assert_eq!(update(&mut model, Msg::Mouse(click(place.y + 3)), at(60)), []);
-    assert_eq!(model.panes.focus(), Pane::Fills);
-    assert_eq!(model.panes.selection(Pane::Fills).index, 1);
-    update(&mut model, Msg::Mouse(click(place.y + 6)), at(60));
-    assert_eq!(model.panes.selection(Pane::Fills).index, 1, "below the last row nothing is chosen");
 }
 
 fn any_key() -> impl Strategy<Value = Msg> {
