@@ -137,7 +137,7 @@ fn verdicts_differ(memory: &Memory, truth: &Value) -> Vec<String> {
 
 /// What the positions alone are worth.
 fn held(state: &HermesState) -> Usd {
-    state.positions.iter().map(|position| position.avg_price.notional(position.size)).sum()
+    state.positions.iter().map(|position| position.at_stake).sum()
 }
 
 fn figures(lost: &LostPosts) -> BTreeMap<&'static str, u64> {
