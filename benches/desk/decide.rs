@@ -19,7 +19,7 @@ use super::times::{Times, micros};
 
 const WANTED: Duration = Duration::from_micros(5);
 /// Signals that are measured.
-const SIGNALS: usize = 20_000;
+const SIGNALS: usize = 2_000;
 /// From one signal to the next; more than the cool-down, and so seldom that the limits of rate are not met.
 const APART: u32 = 60;
 const TICK_EVERY: Duration = Duration::from_millis(100);

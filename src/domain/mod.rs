@@ -42,7 +42,7 @@ pub use earnings::{Earned, Earnings, earnings};
 pub use event::{DeniedBy, MismatchEvent, TradeEvent, Withdrawal};
 pub use fill::{Fill, FillStatus, Role};
 pub use holding::{Held, Holding, Running, fold};
-pub use ids::{GroupId, IntentId, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
+pub use ids::{GroupId, IntentId, Map, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
 pub use instrument::{Instrument, Instruments};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};

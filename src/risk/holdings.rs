@@ -1,10 +1,10 @@
 //! What is at stake, seen from the gate: positions, open orders, and intents on their way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::domain::{
-    FeeSchedule, IntentId, Lot, Market, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId, TokenId,
-    Usd,
+    FeeSchedule, IntentId, Lot, Map, Market, MarketId, Order, OrderIntent, Position, Price, Side, Size, StrategyId,
+    TokenId, Usd,
 };
 
 /// One token's part.
@@ -100,13 +100,13 @@ impl Commitment {
 /// Positions and commitments of the whole account.
 #[derive(Clone, Debug, Default)]
 pub struct Holdings {
-    tokens: HashMap<TokenId, TokenHolding>,
+    tokens: Map<TokenId, TokenHolding>,
     commitments: Vec<Commitment>,
     provisional: Vec<(MarketId, TokenId, Lot)>,
     /// Each strategy's shares of a token, without those in provisional purchases and those on sale.
-    free: HashMap<TokenId, Vec<(StrategyId, Size)>>,
+    free: Map<TokenId, Vec<(StrategyId, Size)>>,
     gross: Usd,
-    strategies: HashMap<StrategyId, Usd>,
+    strategies: Map<StrategyId, Usd>,
     buying: Usd,
 }
 

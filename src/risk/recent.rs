@@ -1,7 +1,7 @@
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::domain::{IntentId, OrderIntent, Price, Side, Size, StrategyId, Timestamp, TokenId};
+use crate::domain::{IntentId, Map, OrderIntent, Price, Side, Size, StrategyId, Timestamp, TokenId};
 
 /// How far back approvals count for the order rates and as twins.
 const RATE_SPAN: Duration = Duration::from_mins(1);
@@ -27,10 +27,10 @@ struct Passed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
     /// When each attempt passed.
-    known: HashMap<(IntentId, u32), Timestamp>,
+    known: Map<(IntentId, u32), Timestamp>,
     by_time: VecDeque<(Timestamp, Want)>,
-    by_strategy: HashMap<StrategyId, VecDeque<Timestamp>>,
-    by_want: HashMap<Want, VecDeque<Passed>>,
+    by_strategy: Map<StrategyId, VecDeque<Timestamp>>,
+    by_want: Map<Want, VecDeque<Passed>>,
     /// Repeats up to here do not count any more.
     absolved: Option<Timestamp>,
 }
@@ -140,7 +140,7 @@ fn newest<T>(list: &VecDeque<T>, holds: impl Fn(&T) -> bool) -> u32 {
 }
 
 /// Takes the oldest of one list, and the list when it was the last.
-fn take<K: std::hash::Hash + Eq, T>(lists: &mut HashMap<K, VecDeque<T>>, of: &K) -> Option<T> {
+fn take<K: std::hash::Hash + Eq, T>(lists: &mut Map<K, VecDeque<T>>, of: &K) -> Option<T> {
     let list = lists.get_mut(of)?;
     let oldest = list.pop_front();
     if list.is_empty() {

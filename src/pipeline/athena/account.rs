@@ -1,12 +1,12 @@
 //! What is at stake as Athena sees it: Hermes' snapshot, then his events, and what Athena has sent that he has not taken yet.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::markets::Markets;
 use crate::domain::{
-    EquityState, FeeSchedule, Funds, HermesState, IntentId, Order, OrderIntent, Position, Size, StrategyHalt,
+    EquityState, FeeSchedule, Funds, HermesState, IntentId, Map, Order, OrderIntent, Position, Size, StrategyHalt,
     StrategyId, Timestamp, TokenId, TradeEvent,
 };
 use crate::risk::{Equity, Holdings};
@@ -26,11 +26,11 @@ pub(super) struct Account {
     retired: VecDeque<Arc<str>>,
     seq: u64,
     gaps: u64,
-    orders: HashMap<IntentId, Order>,
-    positions: HashMap<TokenId, Position>,
-    on_their_way: HashMap<IntentId, OrderIntent>,
+    orders: Map<IntentId, Order>,
+    positions: Map<TokenId, Position>,
+    on_their_way: Map<IntentId, OrderIntent>,
     /// Shares traded and in no position yet.
-    unbooked: HashMap<IntentId, (OrderIntent, Size)>,
+    unbooked: Map<IntentId, (OrderIntent, Size)>,
     equity: Option<Result<Equity, String>>,
     funds: Option<Funds>,
     halted: Vec<StrategyHalt>,

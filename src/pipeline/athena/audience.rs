@@ -1,12 +1,11 @@
 //! Who is asked about an event: only the strategies that it may concern, so that its cost does not grow with the number of instruments.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::event::Event;
 use super::markets::Markets;
 use super::strategy::Runner;
-use crate::domain::{Market, MarketId, PolymarketData, Symbol};
+use crate::domain::{Map, Market, MarketId, PolymarketData, Symbol};
 
 /// Strategies by their place among all of them.
 pub(super) type Places = Arc<[usize]>;
@@ -16,14 +15,14 @@ pub(super) struct Audience {
     everyone: Places,
     nobody: Places,
     /// Those on an instrument.
-    watching: HashMap<Symbol, Places>,
+    watching: Map<Symbol, Places>,
     /// Those that follow a market which was described. A book of another one leads to nothing: it is not kept either.
-    following: HashMap<MarketId, Places>,
+    following: Map<MarketId, Places>,
 }
 
 impl Audience {
     pub(super) fn new<'a>(runners: impl Iterator<Item = &'a dyn Runner>) -> Self {
-        let mut watching = HashMap::<Symbol, Vec<usize>>::new();
+        let mut watching = Map::<Symbol, Vec<usize>>::default();
         let mut count = 0;
         for (place, runner) in runners.enumerate() {
             watching.entry(runner.key().1).or_default().push(place);
@@ -33,7 +32,7 @@ impl Audience {
             everyone: (0..count).collect(),
             nobody: Arc::new([]),
             watching: watching.into_iter().map(|(symbol, places)| (symbol, places.into())).collect(),
-            following: HashMap::new(),
+            following: Map::default(),
         }
     }
 

@@ -13,10 +13,10 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
         return verdict(Control::GroupLoss, "in no event group", limit, true);
     };
     let loss = group.worst_loss(view.holdings, Some(intent));
-    let adds = loss > group.worst_loss(view.holdings, None);
+    let passed = loss <= limits.group_loss || loss <= group.worst_loss(view.holdings, None);
     let markets = group.len();
     let value = text!("{} in the worst outcome of {markets} known markets", pusd(loss));
-    verdict(Control::GroupLoss, value, limit, loss <= limits.group_loss || !adds)
+    verdict(Control::GroupLoss, value, limit, passed)
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
         return verdict(Control::MarketLoss, unknown(intent), limit, false);
     };
     let loss = worst_loss(market, view.holdings, Some(intent));
-    let adds = loss > worst_loss(market, view.holdings, None);
-    let passed = loss <= limits.market_loss || !adds;
+    let passed = loss <= limits.market_loss || loss <= worst_loss(market, view.holdings, None);
     verdict(Control::MarketLoss, text!("{} in the worst outcome", pusd(loss)), limit, passed)
 }
 
