@@ -46,6 +46,7 @@ impl Stage {
         let home = Home::new(&redis.url(), &sim);
         home.allow_everything();
         home.edit("orders_per_s = 40", "orders_per_s = 400");
+        home.edit("cancels_per_s = 80", "cancels_per_s = 300");
         store.configure(&home);
         let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
         let mut markets = Vec::new();

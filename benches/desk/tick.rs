@@ -1,7 +1,8 @@
 //! From a tick received to its signal on the stream, over a real Redis: the release binary's Athena hears a thousand ticks a second.
 //!
-//! One tick in twenty-three jumps beyond the threshold and becomes a signal; the others cross nothing. Hermes has armed the desk and is stopped:
-//! what is measured is Athena and the bus. The books of the outcome for falling prices are not told, so that a jump leaving the window is
+//! One tick in a hundred and fifty-one jumps beyond the threshold and becomes a signal; the others cross nothing. Hermes has armed the desk
+//! and is stopped: what is measured is Athena and the bus. So her intents count as on their way until they have expired, about as many
+//! at a time as a desk may have open. The books of the outcome for falling prices are not told, so that a jump leaving the window is
 //! no second signal.
 
 use std::time::Duration;
@@ -28,10 +29,10 @@ use super::times::{Times, micros};
 /// Ticks a second.
 const RATE: u32 = 1_000;
 /// One tick of so many jumps; no divisor of the ticks in a window, so that the jump which leaves it is not the one that comes.
-const JUMPS: usize = 23;
-const SECONDS: usize = 30;
+const JUMPS: usize = 151;
+const SECONDS: usize = 60;
 /// Dropped at the beginning: connections and caches are cold.
-const WARM_UP: usize = 100;
+const WARM_UP: usize = 50;
 const BOOKS_EVERY: Duration = Duration::from_millis(200);
 const PRICE: Decimal = dec!(87_000);
 const JUMP: Decimal = dec!(0.002);

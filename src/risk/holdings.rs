@@ -217,9 +217,10 @@ impl Holdings {
         self.commitments.push(commitment);
     }
 
-    /// Counts a commitment no longer. One that is not counted changes nothing.
-    pub fn release(&mut self, commitment: &Commitment) {
-        let Some(at) = self.commitments.iter().rposition(|counted| counted == commitment) else { return };
+    /// Counts a commitment no longer. One that is not counted changes nothing and gives `false`.
+    #[must_use]
+    pub fn release(&mut self, commitment: &Commitment) -> bool {
+        let Some(at) = self.commitments.iter().rposition(|counted| counted == commitment) else { return false };
         self.commitments.swap_remove(at);
         let holding = self.tokens.entry(commitment.token.clone()).or_default();
         match commitment.side {
@@ -235,6 +236,7 @@ impl Holdings {
                 self.free_up(&commitment.token, &commitment.strategy, commitment.shares);
             }
         }
+        true
     }
 
     fn free_up(&mut self, token: &TokenId, strategy: &StrategyId, shares: Size) {

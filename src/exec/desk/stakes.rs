@@ -26,7 +26,8 @@ impl Stakes {
             return;
         }
         if let Some(before) = self.counted.remove(key) {
-            self.holdings.release(&before);
+            let counted = self.holdings.release(&before);
+            debug_assert!(counted, "{before:?}");
         }
         if let Some(commitment) = commitment {
             self.counted.insert(key.clone(), commitment.clone());

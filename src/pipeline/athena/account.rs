@@ -9,7 +9,7 @@ use crate::domain::{
     EquityState, FeeSchedule, Funds, HermesState, IntentId, Map, Order, OrderIntent, Position, Size, StrategyHalt,
     StrategyId, Timestamp, TokenId, TradeEvent,
 };
-use crate::risk::{Equity, Holdings};
+use crate::risk::{Commitment, Equity, Holdings};
 
 /// How long past its deadline an intent that was never seen as an order still counts: Hermes may have sent it at the last moment and not
 /// told yet.
@@ -153,15 +153,20 @@ impl Account {
         if !stale && self.on_their_way.contains_key(&intent.intent) {
             self.holdings.add_intent(intent, fees(intent, markets));
             self.dirty = false;
+            debug_assert!(self.holdings == self.sum(None, markets), "what is kept is what is so");
         }
     }
 
     /// Brings the holdings up to date: expired intents go, changes are summed. Costs nothing when nothing changed.
     pub(super) fn refresh(&mut self, markets: &Markets, now: Timestamp) {
         if self.next_expiry.is_some_and(|at| now > at) {
-            self.on_their_way.retain(|_, intent| now <= intent.deadline.plus(GRACE));
+            let expired = self.on_their_way.extract_if(|_, intent| now > intent.deadline.plus(GRACE));
+            for (_, intent) in expired {
+                let counted = Commitment::of(&intent, intent.size, true, fees(&intent, markets));
+                self.dirty |= !self.holdings.release(&counted);
+            }
             self.next_expiry = self.on_their_way.values().map(|intent| intent.deadline.plus(GRACE)).min();
-            self.dirty = true;
+            debug_assert!(self.dirty || self.holdings == self.sum(None, markets), "what is kept is what is so");
         }
         if !self.dirty {
             return;
