@@ -122,8 +122,11 @@ impl Tape {
         })
     }
 
-    /// Plays a part of it. The n-th tick has the number n + 1, whenever it is played.
+    /// Plays a part of it, which may be none. The n-th tick has the number n + 1, whenever it is played.
     pub(crate) fn play(&self, redis: &mut redis::Connection, part: std::ops::Range<usize>) {
+        if part.is_empty() {
+            return;
+        }
         let mut pipe = redis::pipe();
         for number in part {
             let tick = &self.ticks[number];
