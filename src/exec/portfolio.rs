@@ -3,7 +3,7 @@
 //! Invariant: what is held is a function of the *set* of fills. A fill is known by `(trade, order)`; seeing it again, or seeing
 //! its settlement in another order, changes nothing, and a failed one has no effect at all.
 //!
-//! What is kept, and what a question costs, depends on what is held and recent, not on what was ever traded: see [`folding`].
+//! What is kept, and what a question costs, depends on what is held and recent, not on what was ever traded: see `portfolio/folding.rs`.
 
 mod balances;
 mod folding;
