@@ -119,7 +119,7 @@ fn reasons(text: &mut String, story: &Story) {
         Err(error) => return wrapped(text, "why        ", &format!("the entry cannot be read: {error}")),
     };
     let why = &signal.rationale;
-    wrapped(text, "why        ", &why.note);
+    wrapped(text, "why        ", &why.note.to_string());
     let (crossed, by) = why.crossing();
     wrapped(text, MARGIN, &format!("{}: {crossed} {by}", why.source));
     if why.has_window() {

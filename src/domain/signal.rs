@@ -47,7 +47,7 @@ pub struct Rationale {
     /// What of that price and fee leave, as a price difference.
     pub edge: Option<Price>,
     /// The decision in one sentence for a person.
-    pub note: String,
+    pub note: Text,
     /// The version of the strategy's parameters that made it; 0 when it is not known.
     #[serde(default)]
     pub params: u64,

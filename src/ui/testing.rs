@@ -144,7 +144,7 @@ pub(crate) fn signal(number: i64, created: Timestamp) -> SignalEntry {
             reference: Price(dec!(0.52)),
             fair: None,
             edge: None,
-            note: "BTC/USD rose 0.062% in 30 s, above 0.05%: buy Up".to_owned(),
+            note: "BTC/USD rose 0.062% in 30 s, above 0.05%: buy Up".into(),
             params: 1,
             inputs: Vec::new(),
         },

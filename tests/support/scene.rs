@@ -114,7 +114,7 @@ pub(crate) fn rationale() -> Rationale {
         reference: Price(dec!(0.60)),
         fair: None,
         edge: None,
-        note: "made by a test".to_owned(),
+        note: "made by a test".into(),
         params: 0,
         inputs: Vec::new(),
     }

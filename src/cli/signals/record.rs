@@ -57,7 +57,7 @@ impl Record {
     pub(super) fn of(event: TradeEvent) -> Option<Self> {
         match event {
             TradeEvent::Signal(entry) => {
-                let (at, why) = (entry.intent.created_at, entry.rationale.note.clone());
+                let (at, why) = (entry.intent.created_at, entry.rationale.note.to_string());
                 Some(Self::wished(Kind::Signal, at, &entry.intent, Some(&entry.rationale), why))
             }
             TradeEvent::Denied { by, intent, denial, rationale, at, .. } => {

@@ -57,7 +57,7 @@ fn wanted(intent: &OrderIntent, rationale: Option<&Rationale>) -> Result<(), Cli
     };
     labelled("wanted", INDENT, &format!("{side} {size} {outcome} of {slug} at {price} {better}"))?;
     let Some(rationale) = rationale else { return Ok(()) };
-    labelled("why", INDENT, &rationale.note)?;
+    labelled("why", INDENT, &rationale.note.to_string())?;
     parameters(&intent.strategy, rationale.params)?;
     labelled("source", INDENT, rationale.source.as_str())?;
     let (crossed, by) = rationale.crossing();

@@ -122,7 +122,7 @@ fn entry(n: u64, intent: OrderIntent) -> Entry {
         reference: Price(dec!(0.5)),
         fair: None,
         edge: None,
-        note: String::new(),
+        note: Text::default(),
         params: 0,
         inputs: Vec::new(),
     };

@@ -351,7 +351,7 @@ impl Athena {
         let micros = clock::now().since(entry.intent.tick_received_at).as_micros();
         self.latency.saturating_record(u64::try_from(micros).unwrap_or(SLOWEST_MICROS));
         self.counts.emitted += 1;
-        info!(intent = %entry.intent.intent, note = entry.rationale.note, "signal");
+        info!(intent = %entry.intent.intent, note = %entry.rationale.note, "signal");
         self.outbox.put(TradeEvent::Signal(entry));
     }
 

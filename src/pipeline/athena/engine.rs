@@ -120,8 +120,8 @@ impl Engine {
             slot.runner.on_event(event, &desk, event.time(now), &mut slot.wishes);
             slot.changed |= event.is_observation() || !slot.wishes.is_empty();
             slot.hush(state);
-            let (wishes, news, params) = (slot.wishes.take(), slot.wishes.take_news(), slot.params);
-            for wish in wishes {
+            let (news, params) = (slot.wishes.take_news(), slot.params);
+            while let Some(wish) = self.slots[index].wishes.next() {
                 let effect = self.judge(wish, params, now);
                 if matches!(effect, Effect::Emit(_)) {
                     self.slots[index].signal_at = Some(now);

@@ -1,9 +1,14 @@
 //! From a wish to an intent: identity from its cause, deadline from its tick.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use super::strategy::{Cause, Wish};
 use crate::domain::{IntentId, OrderIntent, Side, StrategyId, TimeInForce, Timestamp};
+
+/// Room for the text of which an id is the hash: a token's digits are most of it.
+const MOST_TEXT: usize = 256;
 
 /// The intent of a wish. `closes_at` bounds how long it may rest, unless the market takes orders beyond it.
 pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now: Timestamp) -> OrderIntent {
@@ -48,17 +53,15 @@ pub(super) fn skip_identity(strategy: &StrategyId, reason: &str, cause: &Cause) 
 }
 
 fn digest(strategy: &StrategyId, what: &[&str], cause: &Cause) -> String {
-    let mut hash = Sha256::new();
-    let numbers = [cause.event_at.micros().to_string(), cause.trade_id.to_string(), cause.price.to_string()];
-    let parts = std::iter::once(strategy.as_str())
-        .chain(what.iter().copied())
-        .chain(std::iter::once(cause.source.as_str()))
-        .chain(numbers.iter().map(String::as_str));
-    for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
+    let mut text = String::with_capacity(MOST_TEXT);
+    let names = std::iter::once(strategy.as_str()).chain(what.iter().copied()).chain([cause.source.as_str()]);
+    for name in names {
+        text.push_str(name);
+        text.push('\0');
     }
-    hex::encode(&hash.finalize()[..10])
+    // Writing into a string does not fail.
+    let _ = write!(text, "{}\0{}\0{}\0", cause.event_at.micros(), cause.trade_id, cause.price);
+    hex::encode(&Sha256::digest(text)[..10])
 }
 
 #[cfg(test)]
@@ -94,7 +97,7 @@ mod tests {
                     reference: Price::ZERO,
                     fair: None,
                     edge: None,
-                    note: String::new(),
+                    note: crate::domain::Text::default(),
                     params: 1,
                     inputs: Vec::new(),
                 },

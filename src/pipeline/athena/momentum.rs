@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::event::Event;
 use super::rolling::Selector;
 use super::strategy::{Desk, Strategy};
-use super::updown::{self, LastWish, Obstacle, Terms, View, figure, percent, whole_millis};
+use super::updown::{self, Choice, LastWish, Obstacle, Terms, View, figure, percent, whole_millis};
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp, text};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Text, Timestamp, text};
 
 parameters! {
     /// Thresholds of crypto momentum.
@@ -178,20 +178,20 @@ impl Strategy for Momentum {
             }
             view.choose(market, direction, drift)
         });
-        let figures = || {
+        let figures = |choice: Option<&Choice<'_>>| {
             let threshold = params.threshold;
             let crossed = text!("{} % (threshold {} %)", percent(change), percent(threshold));
-            view.figures(figure("change", crossed), direction, drift, &trade.cause)
+            view.figures(figure("change", crossed), direction, drift, choice, &trade.cause)
         };
         match decided {
             Ok(choice) => {
                 let told = told(direction, change, params);
-                wishes.push(view.wish(&choice, params.threshold, &told, figures(), trade.cause.clone()));
+                wishes.push(view.wish(&choice, params.threshold, told, figures(Some(&choice)), trade.cause.clone()));
                 state.last_wish.at = Some(now);
                 state.spent = Some(direction).filter(|_| !params.hysteresis.is_zero());
             }
             Err(obstacle) => {
-                wishes.skip(obstacle.word(), now, || view.skipped(&obstacle, figures(), trade.cause.clone()));
+                wishes.skip(obstacle.word(), now, || view.skipped(&obstacle, figures(None), trade.cause.clone()));
             }
         }
     }
@@ -254,13 +254,13 @@ fn recover(state: &mut State, params: &MomentumParams) {
     }
 }
 
-fn told(direction: Direction, change: Decimal, params: &MomentumParams) -> String {
+fn told(direction: Direction, change: Decimal, params: &MomentumParams) -> Text {
     let moved = match direction {
         Direction::Up => "rose",
         Direction::Down => "fell",
     };
-    let (change, threshold) = (percent(change.abs()), percent(params.threshold));
-    format!("{moved} {change} % in {} s (threshold {threshold} %)", params.window.as_secs_f64())
+    let (threshold, secs) = (params.threshold, params.window.as_secs_f64());
+    text!("{moved} {} % in {secs} s (threshold {} %)", percent(change.abs()), percent(threshold))
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::event::Event;
 use super::rolling::Selector;
 use super::strategy::{Desk, Strategy};
-use super::updown::{self, LastWish, Terms, View, figure, percent, whole_millis};
+use super::updown::{self, Choice, LastWish, Terms, View, figure, percent, whole_millis};
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Timestamp, text};
+use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Text, Timestamp, text};
 
 parameters! {
     /// Thresholds of mean reversion.
@@ -159,19 +159,19 @@ impl Strategy for Reversion {
             view.enough()?;
             view.choose(market, direction, drift)
         });
-        let figures = || {
+        let figures = |choice: Option<&Choice<'_>>| {
             let least = params.deviations;
             let crossed = text!("{stretch} deviations (at least {least}), {} %", percent(change));
-            view.figures(figure("stretch", crossed), direction, drift, &trade.cause)
+            view.figures(figure("stretch", crossed), direction, drift, choice, &trade.cause)
         };
         match decided {
             Ok(choice) => {
                 let told = told(moved, change, stretch, params);
-                wishes.push(view.wish(&choice, params.min_change, &told, figures(), trade.cause.clone()));
+                wishes.push(view.wish(&choice, params.min_change, told, figures(Some(&choice)), trade.cause.clone()));
                 state.last_wish.at = Some(now);
             }
             Err(obstacle) => {
-                wishes.skip(obstacle.word(), now, || view.skipped(&obstacle, figures(), trade.cause.clone()));
+                wishes.skip(obstacle.word(), now, || view.skipped(&obstacle, figures(None), trade.cause.clone()));
             }
         }
     }
@@ -223,13 +223,14 @@ fn stretched(window: &Window, params: &ReversionParams) -> Option<(Direction, De
     (stretch >= params.deviations).then_some((moved, stretch))
 }
 
-fn told(moved: Direction, change: Decimal, stretch: Decimal, params: &ReversionParams) -> String {
+fn told(moved: Direction, change: Decimal, stretch: Decimal, params: &ReversionParams) -> Text {
     let moved = match moved {
         Direction::Up => "rose",
         Direction::Down => "fell",
     };
-    let (change, stretch, usual) = (percent(change.abs()), stretch.round_dp(2).normalize(), params.deviations);
-    format!("{moved} {change} % in {} s, {stretch} deviations (at least {usual})", params.window.as_secs_f64())
+    let (usual, secs) = (params.deviations, params.window.as_secs_f64());
+    let (change, stretch) = (percent(change.abs()), stretch.round_dp(2).normalize());
+    text!("{moved} {change} % in {secs} s, {stretch} deviations (at least {usual})")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::window::{Direction, Sample, Window};
 use super::wishes::Skipped;
 use crate::domain::{
     Book, Figure, Instrument, Market, Measure, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol,
-    TickKind, Timestamp,
+    Text, TickKind, Timestamp, text,
 };
 
 /// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
@@ -205,16 +205,19 @@ pub(super) struct Offer {
     pub(super) edge: Decimal,
 }
 
-impl fmt::Display for Choice<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Choice<'_> {
+    /// In words, behind why it was made.
+    fn told(&self, source: Symbol, why: Text) -> Text {
         let against = match self.side {
             Side::Buy => "asked",
             Side::Sell => "bid",
         };
-        let (side, outcome) = (self.side, &self.outcome.outcome);
+        let (side, outcome) = (self.side, self.outcome.outcome.clone());
         let Offer { size, price, reference, fair, edge } = self.offer;
-        write!(f, "{side} {size} {outcome} at {price} or better, {against} {reference}")?;
-        write!(f, ", worth {fair}, edge {}", edge.round_dp(4))
+        text!(
+            "{source} {why}: {side} {size} {outcome} at {price} or better, {against} {reference}, worth {fair}, edge {}",
+            edge.round_dp(4)
+        )
     }
 }
 
@@ -350,7 +353,7 @@ impl<'a> View<'a> {
         &self,
         choice: &Choice<'_>,
         threshold: Decimal,
-        told: &str,
+        told: Text,
         inputs: Vec<Figure>,
         cause: Cause,
     ) -> Wish {
@@ -367,7 +370,7 @@ impl<'a> View<'a> {
             reference: choice.offer.reference,
             fair: Some(Price(choice.offer.fair)),
             edge: Some(Price(choice.offer.edge.round_dp(4))),
-            note: format!("{} {told}: {choice}", terms.instrument.symbol),
+            note: choice.told(terms.instrument.symbol.clone(), told),
             params: 0,
             inputs,
         };

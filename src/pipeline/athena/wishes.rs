@@ -1,5 +1,6 @@
 //! What a strategy answers with: wishes, and crossings that it skips. Of skips only news is told.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::strategy::{Cause, Wish};
@@ -37,7 +38,7 @@ pub struct News {
 /// A strategy's answers to one event. Skips are counted over all events.
 #[derive(Debug, Default)]
 pub struct Wishes {
-    made: Vec<Wish>,
+    made: VecDeque<Wish>,
     news: Vec<News>,
     last: Option<&'static str>,
     told: Vec<(&'static str, Timestamp)>,
@@ -49,7 +50,7 @@ impl Wishes {
     /// The strategy wants this.
     pub fn push(&mut self, wish: Wish) {
         self.last = None;
-        self.made.push(wish);
+        self.made.push_back(wish);
     }
 
     /// The strategy's price moved as it waits for, and it does not wish. `tell` is called only for news: a reason other than the last
@@ -73,13 +74,13 @@ impl Wishes {
 
     /// Whether the strategy wants something.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.made.is_empty()
     }
 
-    /// The wishes, taken away.
-    pub(super) fn take(&mut self) -> Vec<Wish> {
-        std::mem::take(&mut self.made)
+    /// The oldest wish, taken away.
+    pub(super) fn next(&mut self) -> Option<Wish> {
+        self.made.pop_front()
     }
 
     /// What is new of the skips, taken away.

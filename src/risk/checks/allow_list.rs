@@ -8,8 +8,7 @@ use crate::risk::{Limits, RiskView};
 /// not by what the intent calls it. An empty list allows nothing.
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let slug = view.market.map(|market| market.slug.as_str());
-    let passed = slug.is_some_and(|slug| lists(limits, slug));
+    let listed = view.market.and_then(|market| entry(limits, market.slug.as_str()));
     let value = view.market.map_or_else(
         || unknown(intent),
         |market| {
@@ -17,13 +16,18 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
             text!("{slug}")
         },
     );
-    verdict(Control::AllowList, value, format!("one of {}", limits.markets.join(", ")), passed)
+    let limit = listed.map_or_else(|| format!("one of {}", limits.markets.join(", ")), str::to_owned);
+    verdict(Control::AllowList, value, limit, listed.is_some())
 }
 
 /// Whether the list has this market: by its slug, or as a pattern that is on the list itself.
 #[must_use]
 pub fn lists(limits: &Limits, market: &str) -> bool {
-    limits.markets.iter().any(|pattern| pattern == market || fits(pattern, market))
+    entry(limits, market).is_some()
+}
+
+fn entry<'a>(limits: &'a Limits, market: &str) -> Option<&'a str> {
+    limits.markets.iter().map(String::as_str).find(|pattern| *pattern == market || fits(pattern, market))
 }
 
 fn fits(pattern: &str, slug: &str) -> bool {

@@ -113,7 +113,7 @@ pub(crate) fn signal(item: SignalItem, markets: &Markets) -> Row<Decision, 7> {
         (Some(denial), _) => {
             (Cell::of("✗", Role::Warn), Cell::of(format::clean(&format!("denied{by}: {denial}")), Role::Warn))
         }
-        (None, Some(rationale)) => (Cell::of("✓", Role::Good), Cell::text(format::clean(&rationale.note))),
+        (None, Some(rationale)) => (Cell::of("✓", Role::Good), Cell::text(format::clean(&rationale.note.to_string()))),
         (None, None) => (Cell::of("✓", Role::Good), Cell::text("")),
     };
     let decimals = format::price_decimals(intent.price, markets.decimals(&intent.market));

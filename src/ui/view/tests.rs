@@ -261,7 +261,7 @@ fn remote_text_cannot_break_the_screen() {
     let mut model = busy(80, 24);
     let mut evil = crate::ui::testing::signal(99, at(60));
     evil.intent.outcome = "東京\u{1b}[2J\u{202e}雨".to_owned();
-    evil.rationale.note = "x\u{1b}]52;c;evil\u{7}y\nz".to_owned();
+    evil.rationale.note = "x\u{1b}]52;c;evil\u{7}y\nz".into();
     let body = crate::domain::TradeEvent::Signal(evil);
     feed(&mut model, crate::ui::testing::event("athena", "t1", 69, at(60), body), at(60));
     keys(&mut model, "<shift-tab>j<enter>", at(60));

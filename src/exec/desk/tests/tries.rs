@@ -92,7 +92,7 @@ fn while_nothing_may_be_sent_nothing_is_looked_up_for_it() {
 fn long(n: u64, name: &str, note: usize) -> Entry {
     let entry = entry(n, intent(name, TimeInForce::Gtc));
     let mut signal = crate::bus::decode::<SignalEntry>(&entry.payload).expect("a signal");
-    signal.body.rationale.note = "n".repeat(note);
+    signal.body.rationale.note = "n".repeat(note).into();
     Entry { payload: encode(&signal).expect("encodes"), ..entry }
 }
 

@@ -380,7 +380,7 @@ fn rationale() -> Rationale {
         reference: Price(dec!(0.5)),
         fair: None,
         edge: None,
-        note: String::new(),
+        note: Text::default(),
         params: 0,
         inputs: Vec::new(),
     }

@@ -245,7 +245,7 @@ fn a_refusal_keeps_why_it_was_wanted_and_every_check() {
     let [Effect::Deny(refusal)] = &effects[..] else { panic!("{effects:?}") };
     let failed: Vec<_> = refusal.denied.checks.iter().filter(|check| !check.passed).collect();
     assert_eq!((refusal.denied.checks.len(), failed.len()), (25, 1));
-    assert!(refusal.rationale.note.starts_with("BTC/USD rose") && !refusal.rationale.inputs.is_empty());
+    assert!(refusal.rationale.note.to_string().starts_with("BTC/USD rose") && !refusal.rationale.inputs.is_empty());
 }
 
 #[test]

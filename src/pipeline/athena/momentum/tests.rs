@@ -269,7 +269,11 @@ fn it_does_not_sell_at_any_price_either() {
     assert_eq!((sold[0].side, sold[0].price, skips.len()), (Side::Sell, Price(dec!(0.48)), 0));
     let [Effect::Emit(emission)] = &effects[..] else { panic!("{effects:?}") };
     let why = &emission.rationale;
-    assert!(why.note.ends_with("sell 20 Down at 0.48 or better, bid 0.49, worth 0.4115, edge 0.0685"), "{}", why.note);
+    assert!(
+        why.note.to_string().ends_with("sell 20 Down at 0.48 or better, bid 0.49, worth 0.4115, edge 0.0685"),
+        "{}",
+        why.note
+    );
     assert_eq!((why.fair, why.edge), (Some(Price(dec!(0.4115))), Some(Price(dec!(0.0685)))));
 
     let (sold, skips, _) = holding(|params| params.min_edge = dec!(0.0686), Decimal::ZERO);

@@ -80,7 +80,9 @@ fn a_run_of_one_sided_steps_is_stretched_and_told_so() {
     let [Effect::Emit(emission)] = &effects[..] else { panic!("one within the cool-down: {effects:?}") };
     let why = &emission.rationale;
     assert!(
-        why.note.starts_with("BTC/USD rose 0.0414 % in 15 s, 3 deviations (at least 2): buy 20 Down at 0.52"),
+        why.note
+            .to_string()
+            .starts_with("BTC/USD rose 0.0414 % in 15 s, 3 deviations (at least 2): buy 20 Down at 0.52"),
         "{}",
         why.note
     );

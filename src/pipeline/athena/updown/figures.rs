@@ -1,11 +1,14 @@
 //! Everything that was looked at when a price moved as a strategy waits for, for whoever asks why.
 
-use super::{Cause, Offer, View, sides};
-use crate::domain::{Figure, Level, Market, OutcomeToken, Price, Text, text};
+use super::{Cause, Choice, Offer, View, sides};
+use crate::domain::{Figure, Level, Market, OutcomeToken, Price, Side, Text, text};
 use crate::pipeline::athena::Direction;
 
 /// As many as there are at most for a market of two outcomes.
 const MOST: usize = 16;
+
+/// Which way the price is expected to go on, and how far, relative.
+type Expected = (Direction, Option<f64>);
 
 pub(in super::super) fn figure(name: impl Into<Text>, value: impl Into<Text>) -> Figure {
     Figure { name: name.into(), value: value.into() }
@@ -19,6 +22,7 @@ impl View<'_> {
         trigger: Figure,
         direction: Direction,
         drift: Option<f64>,
+        choice: Option<&Choice<'_>>,
         cause: &Cause,
     ) -> Vec<Figure> {
         let (window, terms) = (self.window, self.terms);
@@ -40,12 +44,12 @@ impl View<'_> {
             figures.push(figure("not seen", text!("{:.1} s of the window", unseen.as_secs_f64())));
         }
         if let Some(market) = self.market {
-            self.of_market(market, direction, drift, &mut figures);
+            self.of_market(market, (direction, drift), choice, &mut figures);
         }
         figures
     }
 
-    fn of_market(&self, market: &Market, direction: Direction, drift: Option<f64>, figures: &mut Vec<Figure>) {
+    fn of_market(&self, market: &Market, expected: Expected, choice: Option<&Choice<'_>>, figures: &mut Vec<Figure>) {
         let (slug, rate) = (market.slug.clone(), market.fee.rate);
         figures.push(figure("market", text!("{slug}")));
         if let Some(closes_at) = market.closes_at {
@@ -60,14 +64,22 @@ impl View<'_> {
             figures.push(figure(named("to sell", outcome), text!("{free} shares")));
         }
         figures.push(figure("fee rate", text!("{rate}")));
-        self.worth(market, direction, drift, figures);
+        self.worth(market, expected, choice, figures);
     }
 
     /// What the outcomes are worth, also when something else stood in the way of trading them.
-    fn worth(&self, market: &Market, direction: Direction, drift: Option<f64>, figures: &mut Vec<Figure>) {
+    fn worth(
+        &self,
+        market: &Market,
+        (direction, drift): Expected,
+        choice: Option<&Choice<'_>>,
+        figures: &mut Vec<Figure>,
+    ) {
         let (wanted, other) = sides(market, direction);
-        let sale = (self.free(other) >= market.min_size).then(|| (other, self.sale(market, other, drift)));
-        let purchase = (wanted, self.purchase(market, wanted, drift));
+        let chosen = |side| choice.filter(|choice| choice.side == side).map(|choice| Ok(choice.offer));
+        let sells = self.free(other) >= market.min_size;
+        let sale = sells.then(|| (other, chosen(Side::Sell).unwrap_or_else(|| self.sale(market, other, drift))));
+        let purchase = (wanted, chosen(Side::Buy).unwrap_or_else(|| self.purchase(market, wanted, drift)));
         for (outcome, offer) in sale.into_iter().chain([purchase]) {
             let Ok(Offer { price, fair, edge, .. }) = offer else { continue };
             let (edge, least) = (edge.round_dp(4), self.terms.min_edge);

@@ -237,7 +237,7 @@ impl<'a> Scene<'a> {
             reference: offer.reference,
             fair: offer.fair.map(Price),
             edge: offer.fair.map(|_| Price(offer.edge.round_dp(PLACES))),
-            note: self.note(offer),
+            note: self.note(offer).into(),
             params: 0,
             inputs: self.figures(offer),
         };

@@ -135,7 +135,9 @@ fn a_bucket_that_is_offered_below_its_worth_is_bought() {
     let fair = why.fair.and_then(|fair| fair.decimal().to_f64()).expect("worth something");
     assert!((fair - 0.4024).abs() < 0.03, "{fair}");
     assert!(
-        why.note.starts_with("KLGA on 2026-07-10: 74 °F so far, 84.5 ± 1.9 to come: buy 20 Yes of 84 to 85 °F"),
+        why.note
+            .to_string()
+            .starts_with("KLGA on 2026-07-10: 74 °F so far, 84.5 ± 1.9 to come: buy 20 Yes of 84 to 85 °F"),
         "{}",
         why.note
     );

@@ -33,7 +33,7 @@ pub(super) fn intent(intent: &OrderIntent, sheet: &mut Sheet) {
 /// Why the strategy wanted it, with everything that it looked at.
 pub(super) fn rationale(strategy: &StrategyId, why: &Rationale, sheet: &mut Sheet) {
     sheet.heading("Rationale");
-    sheet.text("note", &why.note);
+    sheet.text("note", &why.note.to_string());
     parameters(strategy, why.params, sheet);
     sheet.text("watched", why.source.as_str());
     let (crossed, by) = why.crossing();

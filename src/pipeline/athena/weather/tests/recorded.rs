@@ -37,7 +37,7 @@ fn book(scene: &mut scene::Scene, slug: &str, bid: &str, ask: &str) -> Vec<Effec
 
 fn note(effects: &[Effect]) -> String {
     match effects {
-        [Effect::Emit(emission)] => emission.rationale.note.clone(),
+        [Effect::Emit(emission)] => emission.rationale.note.to_string(),
         other => panic!("one intent was expected: {other:?}"),
     }
 }
