@@ -34,6 +34,12 @@ impl<T> Approved<T> {
         &self.inner
     }
 
+    /// What was approved and what each check measured, to be told or kept; neither is a proof of anything any more.
+    #[must_use]
+    pub fn into_parts(self) -> (T, Vec<CheckResult>) {
+        (self.inner, self.checks)
+    }
+
     /// What each check measured.
     #[must_use]
     pub fn checks(&self) -> &[CheckResult] {

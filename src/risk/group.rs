@@ -1,7 +1,7 @@
 use crate::domain::{Market, OrderIntent, TokenId, Usd};
 
 use super::Holdings;
-use super::worst::loss_if;
+use super::worst::{Wanted, loss_if};
 
 /// The markets of one event, of which exactly one pays its first outcome: one of those that we know, or one that we do not.
 #[derive(Clone, Debug)]
@@ -54,6 +54,7 @@ impl<'a> Group<'a> {
     pub fn worst_loss(&self, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
         let (mut none, mut swing) = (self.unlisted, Usd::ZERO);
         for market in &self.open {
+            let wanted = wanted.map(|intent| Wanted::of(intent, market));
             let [yes, no] = [0, 1].map(|index| loss_if(market, &market.tokens[index].token, holdings, wanted));
             none += no;
             swing = swing.max(yes - no);

@@ -7,15 +7,29 @@ use super::Holdings;
 /// zero.
 #[must_use]
 pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
+    let wanted = wanted.map(|intent| Wanted::of(intent, market));
     let losses = market.tokens.iter().map(|outcome| loss_if(market, &outcome.token, holdings, wanted));
     losses.fold(Usd::ZERO, Ord::max)
+}
+
+/// An intent that is not counted yet, and the fee to reckon with if its market charges like this one.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    intent: &'a OrderIntent,
+    fee: Usd,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn of(intent: &'a OrderIntent, market: &Market) -> Self {
+        Self { intent, fee: intent.worst_fee(intent.size, market.fee) }
+    }
 }
 
 /// What a market loses, below zero when it gains, if `winner` is the token that pays.
 ///
 /// Exact, not a bound: for one outcome each order and each provisional fill either adds to the loss or lessens it, whatever the others
 /// do, so the worst subset is the one of all that add.
-pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
+pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> Usd {
     let pays = |token: &TokenId, shares: Size| if token == winner { Usd(shares.0) } else { Usd::ZERO };
     let held: Usd = (market.tokens.iter())
         .map(|outcome| {
@@ -36,8 +50,8 @@ pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wa
         .filter(|(of, ..)| *of == market.market)
         .map(|(_, token, lot)| matched(token, lot.side, lot.price, lot.size, lot.fee))
         .sum();
-    let wanted = wanted.filter(|intent| market.outcome_of(&intent.token).is_some()).map_or(Usd::ZERO, |intent| {
-        let fee = intent.worst_fee(intent.size, market.fee);
+    let here = wanted.filter(|wanted| market.outcome_of(&wanted.intent.token).is_some());
+    let wanted = here.map_or(Usd::ZERO, |Wanted { intent, fee }| {
         matched(&intent.token, intent.side, intent.price, intent.size, fee)
     });
     held + provisional + open + wanted

@@ -331,11 +331,9 @@ impl Athena {
         while let Some(delivery) = self.kill.try_recv() {
             self.on_kill(delivery);
         }
-        let entry = SignalEntry {
-            intent: emission.approved.inner().clone(),
-            rationale: emission.rationale,
-            checks: emission.approved.checks().to_vec(),
-        };
+        let Emission { approved, rationale } = emission;
+        let (intent, checks) = approved.into_parts();
+        let entry = SignalEntry { intent, rationale, checks };
         if self.engine.trading_state(clock::now()) == TradingState::Halted {
             let denial = Denial { control: Control::TradingState, value: "halted".into(), limit: "active".into() };
             let SignalEntry { intent, rationale, checks } = entry;
