@@ -27,5 +27,5 @@ pub use holdings::{Commitment, Equity, Holdings, TokenHolding};
 pub use limits::Limits;
 pub use recent::Recent;
 pub use track::{Day, Total, Track};
-pub use uses::{Measured, uses};
+pub use uses::{Measured, seconds, uses};
 pub use worst::worst_loss;

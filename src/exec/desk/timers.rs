@@ -230,7 +230,8 @@ impl Desk {
         self.timers.equity = now;
         let (total, limits) = (self.total(now), self.gate.limits());
         let breaches = self.track.observe(now, total, limits);
-        for breach in &breaches {
+        self.listen(now);
+        for breach in breaches.iter().chain(&self.lasting_too_long(now)) {
             self.exceeded(breach, step);
         }
         if self.health.ledger.is_none()
