@@ -20,7 +20,7 @@ mod worst;
 pub use alerts::{Alerts, LEVELS};
 pub use approved::{Approved, Denied};
 pub use consequence::{Consequence, reducing};
-pub(crate) use excess::excess;
+pub(crate) use excess::{Resting, excess};
 pub use gate::{RiskGate, RiskView};
 pub use group::Group;
 pub use holdings::{Commitment, Equity, Holdings, TokenHolding};

@@ -50,7 +50,7 @@ pub fn uses(limits: &Limits, measured: &Measured<'_>, now: Timestamp) -> Vec<Lim
 fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
     let pusd = |control, value: Usd, limit: Usd| LimitUse::new(control, ACCOUNT, (value.0, limit.0), "pUSD");
     let lasting = |control, value, limit| LimitUse::new(control, ACCOUNT, (seconds(value), seconds(limit)), "s");
-    let open = (Decimal::from(measured.holdings.commitments().len()), Decimal::from(limits.open_orders));
+    let open = (Decimal::from(measured.holdings.open_count()), Decimal::from(limits.open_orders));
     let (differs, allowed) = measured.mismatch;
     let mut uses = vec![
         pusd(Control::GrossExposure, measured.holdings.gross(), limits.gross_exposure),
