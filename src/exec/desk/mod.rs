@@ -8,6 +8,7 @@ mod answer;
 mod balances;
 mod barrier;
 mod breaker;
+mod depth;
 mod evidence;
 mod folding;
 mod funds;
@@ -383,6 +384,8 @@ pub(super) struct Desk {
     /// Markets of which another result than the first was told.
     contradicted: HashSet<MarketId>,
     books: HashMap<TokenId, Book>,
+    /// Those in which something of ours was resting, without it.
+    others: HashMap<TokenId, Book>,
     /// When the last was heard of the books of what is held or on order, since there was something.
     heard_at: Option<Timestamp>,
     recent: Recent,
