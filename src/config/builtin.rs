@@ -55,6 +55,9 @@ impl Config {
                 drawdown_confirmations: 3,
                 mark_age: Duration::from_secs(30),
                 data_age: Duration::from_secs(3),
+                data_mute: Duration::from_mins(2),
+                unknown_halt: Duration::from_mins(1),
+                unknown_kill: Duration::from_mins(5),
             },
             account: Account { signature_type: "eoa".to_owned(), wallet: None, orders_per_s: 40, cancels_per_s: 80 },
             hermes: Hermes {

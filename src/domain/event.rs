@@ -27,7 +27,7 @@ pub struct MismatchEvent {
     pub at: Timestamp,
 }
 
-/// A resting purchase that a tightened limit no longer admits, and that is cancelled for it.
+/// A resting purchase that the limits no longer admit, and that is cancelled for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Withdrawal {
     /// Of which intent.
@@ -77,7 +77,7 @@ pub enum TradeEvent {
     Mismatch(MismatchEvent),
     /// A limit is used to one of the levels that are told.
     Alert(Alert),
-    /// A tightened limit takes a resting purchase back.
+    /// The limits take a resting purchase back.
     Withdrawn(Withdrawal),
     /// Something went to the dead letters, or something was done about one; the whole of its new state.
     DeadLetter(DeadLetter),

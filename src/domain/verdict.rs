@@ -63,6 +63,10 @@ pub enum Control {
     StrategyHalt,
     /// The venue refuses orders of this kind one after the other.
     CircuitBreaker,
+    /// How long nothing was heard of the books of what is held or on order.
+    DataMute,
+    /// How long the outcome of an order has been unknown.
+    UnknownOutcome,
     /// What books and venue differ by.
     Mismatch,
     /// What can never be: an order that changes as the table of transitions does not allow, an answer about another order.
@@ -99,6 +103,8 @@ impl fmt::Display for Control {
             Self::DailyDrawdown => "daily_drawdown",
             Self::StrategyHalt => "strategy_halt",
             Self::CircuitBreaker => "circuit_breaker",
+            Self::DataMute => "data_mute",
+            Self::UnknownOutcome => "unknown_outcome",
             Self::Mismatch => "mismatch",
             Self::Invariant => "invariant",
         })

@@ -365,6 +365,13 @@ impl Portfolio {
         self.holding(token).is_some_and(|held| !held.shares.is_zero())
     }
 
+    /// Whether books of this token are to be expected: its market is known, takes orders as far as was told, and has not come to the end
+    /// that it names.
+    #[must_use]
+    pub fn is_trading(&self, token: &TokenId, now: Timestamp) -> bool {
+        matches!(self.trading.get(token), Some(Trading::Open(_))) && self.closes.get(token).is_none_or(|end| now < *end)
+    }
+
     /// Adds everything that is at stake to what the gate looks at.
     pub fn at_stake(&self, holdings: &mut Holdings) {
         self.working().filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));

@@ -22,7 +22,12 @@ impl Consequence {
     #[must_use]
     pub const fn of(control: Control) -> Self {
         match control {
-            Control::DailyDrawdown | Control::RollingLoss | Control::Mismatch | Control::Invariant => Self::Kill,
+            Control::DailyDrawdown
+            | Control::RollingLoss
+            | Control::DataMute
+            | Control::UnknownOutcome
+            | Control::Mismatch
+            | Control::Invariant => Self::Kill,
             Control::DailyLoss => Self::Reduce,
             Control::StrategyHalt | Control::RepeatedExecution => Self::HaltStrategy,
             Control::TradingState
@@ -88,7 +93,14 @@ mod tests {
 
     #[test]
     fn these_kill_and_no_others() {
-        let killing = [Control::DailyDrawdown, Control::RollingLoss, Control::Mismatch, Control::Invariant];
+        let killing = [
+            Control::DailyDrawdown,
+            Control::RollingLoss,
+            Control::DataMute,
+            Control::UnknownOutcome,
+            Control::Mismatch,
+            Control::Invariant,
+        ];
         assert!(killing.into_iter().all(|control| Consequence::of(control) == Consequence::Kill));
         for control in [Control::DailyLoss, Control::StrategyHalt, Control::GrossExposure, Control::CircuitBreaker] {
             assert_ne!(Consequence::of(control), Consequence::Kill, "{control}");

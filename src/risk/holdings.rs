@@ -25,6 +25,10 @@ pub struct TokenHolding {
     pub buying: Size,
     /// Shares of such sell orders.
     pub selling: Size,
+    /// What those buy orders may cost, fees included.
+    buying_cost: Usd,
+    /// What orders and provisional fills may lose at most, when the token pays and when it does not.
+    may_lose: [Usd; 2],
 }
 
 impl TokenHolding {
@@ -32,6 +36,17 @@ impl TokenHolding {
     #[must_use]
     pub fn held_long(&self) -> Size {
         if self.held < Size::ZERO { Size::ZERO } else { self.held }
+    }
+
+    /// What orders and provisional fills may lose at most, by whether the token pays.
+    pub(super) const fn may_lose(&self, pays: bool) -> Usd {
+        self.may_lose[if pays { 0 } else { 1 }]
+    }
+
+    fn lose(&mut self, more: [Usd; 2], add: bool) {
+        for (sum, more) in self.may_lose.iter_mut().zip(more) {
+            *sum = if add { *sum + more } else { *sum - more };
+        }
     }
 
     /// Shares held that are not on sale already.
@@ -95,14 +110,29 @@ impl Commitment {
     pub fn cost(&self) -> Usd {
         self.price.notional(self.shares) + self.fee
     }
+
+    /// What it may lose at most, when its token pays and when it does not.
+    pub(super) fn may_lose(&self) -> [Usd; 2] {
+        may_lose(self.side, self.price, self.shares, self.fee)
+    }
+}
+
+/// What shares at a price may lose, when their token pays and when it does not: they may be matched, or not.
+pub(super) fn may_lose(side: Side, price: Price, shares: Size, fee: Usd) -> [Usd; 2] {
+    let paid = price.notional(shares);
+    [Usd(shares.0), Usd::ZERO].map(|payout| {
+        let added = fee + if side == Side::Buy { paid - payout } else { payout - paid };
+        added.max(Usd::ZERO)
+    })
 }
 
 /// Positions and commitments of the whole account.
 #[derive(Clone, Debug, Default)]
 pub struct Holdings {
     tokens: Map<TokenId, TokenHolding>,
-    commitments: Vec<Commitment>,
-    provisional: Vec<(MarketId, TokenId, Lot)>,
+    commitments: Map<IntentId, Vec<Commitment>>,
+    /// How many of them the venue may still match.
+    open: usize,
     /// Each strategy's shares of a token, without those in provisional purchases and those on sale.
     free: Map<TokenId, Vec<(StrategyId, Size)>>,
     gross: Usd,
@@ -121,7 +151,7 @@ impl PartialEq for Holdings {
             of.by_strategy().map(|(strategy, usd)| (strategy.clone(), *usd)).collect()
         };
         let commitments = |of: &Self| {
-            let mut all = of.commitments.clone();
+            let mut all: Vec<Commitment> = of.commitments.values().flatten().cloned().collect();
             all.sort_by(|a, b| (&a.intent, a.shares, a.open).cmp(&(&b.intent, b.shares, b.open)));
             all
         };
@@ -140,8 +170,6 @@ impl PartialEq for Holdings {
             && tokens(self) == tokens(other)
             && strategies(self) == strategies(other)
             && commitments(self) == commitments(other)
-            && self.provisional.len() == other.provisional.len()
-            && self.provisional.iter().all(|lot| other.provisional.contains(lot))
     }
 }
 
@@ -171,14 +199,15 @@ impl Holdings {
         holding.confirmed += position.confirmed;
         holding.cost += exact(position.at_stake);
         holding.paid += position.paid;
+        for Lot { side, price, size, fee } in position.provisional.iter().copied() {
+            holding.lose(may_lose(side, price, size, fee), true);
+        }
         self.gross += exact(position.at_stake);
         for part in &position.parts {
             if let Some(strategy) = &part.strategy {
                 *self.strategies.entry(strategy.clone()).or_default() += exact(part.at_stake);
             }
         }
-        let market = &position.market;
-        self.provisional.extend(position.provisional.iter().map(|lot| (market.clone(), position.token.clone(), *lot)));
     }
 
     /// Counts what of an order no position shows. `fees` is what its market charges, here and below.
@@ -200,43 +229,45 @@ impl Holdings {
 
     /// Counts a commitment.
     pub fn commit(&mut self, commitment: Commitment) {
-        let holding = self.tokens.entry(commitment.token.clone()).or_default();
-        match commitment.side {
-            Side::Buy => {
-                let cost = commitment.cost();
-                holding.buying += commitment.shares;
-                self.gross += cost;
-                self.buying += cost;
-                *self.strategies.entry(commitment.strategy.clone()).or_default() += cost;
-            }
-            Side::Sell => {
-                holding.selling += commitment.shares;
-                self.free_up(&commitment.token, &commitment.strategy, Size::ZERO - commitment.shares);
-            }
-        }
-        self.commitments.push(commitment);
+        self.count(&commitment, true);
+        self.commitments.entry(commitment.intent.clone()).or_default().push(commitment);
     }
 
     /// Counts a commitment no longer. One that is not counted changes nothing and gives `false`.
     #[must_use]
     pub fn release(&mut self, commitment: &Commitment) -> bool {
-        let Some(at) = self.commitments.iter().rposition(|counted| counted == commitment) else { return false };
-        self.commitments.swap_remove(at);
+        let Some(of_intent) = self.commitments.get_mut(&commitment.intent) else { return false };
+        let Some(at) = of_intent.iter().position(|counted| counted == commitment) else { return false };
+        of_intent.swap_remove(at);
+        if of_intent.is_empty() {
+            self.commitments.remove(&commitment.intent);
+        }
+        self.count(commitment, false);
+        true
+    }
+
+    /// Adds a commitment to every sum, or takes it out of them.
+    fn count(&mut self, commitment: &Commitment, add: bool) {
         let holding = self.tokens.entry(commitment.token.clone()).or_default();
+        holding.lose(commitment.may_lose(), add);
+        if commitment.open {
+            self.open = if add { self.open + 1 } else { self.open.saturating_sub(1) };
+        }
+        let shares = if add { commitment.shares } else { Size::ZERO - commitment.shares };
         match commitment.side {
             Side::Buy => {
-                let cost = commitment.cost();
-                holding.buying -= commitment.shares;
-                self.gross -= cost;
-                self.buying -= cost;
-                *self.strategies.entry(commitment.strategy.clone()).or_default() -= cost;
+                let cost = if add { commitment.cost() } else { Usd::ZERO - commitment.cost() };
+                holding.buying += shares;
+                holding.buying_cost += cost;
+                self.gross += cost;
+                self.buying += cost;
+                *self.strategies.entry(commitment.strategy.clone()).or_default() += cost;
             }
             Side::Sell => {
-                holding.selling -= commitment.shares;
-                self.free_up(&commitment.token, &commitment.strategy, commitment.shares);
+                holding.selling += shares;
+                self.free_up(&commitment.token, &commitment.strategy, Size::ZERO - shares);
             }
         }
-        true
     }
 
     fn free_up(&mut self, token: &TokenId, strategy: &StrategyId, shares: Size) {
@@ -247,21 +278,15 @@ impl Holdings {
         }
     }
 
-    /// Everything at stake that is in no position, in no particular order.
-    #[must_use]
-    pub fn commitments(&self) -> &[Commitment] {
-        &self.commitments
-    }
-
-    /// Those of them that the venue may still match: open orders, and intents on their way.
+    /// What is at stake in no position and the venue may still match: open orders, and intents on their way, in no particular order.
     pub fn open(&self) -> impl Iterator<Item = &Commitment> {
-        self.commitments.iter().filter(|commitment| commitment.open)
+        self.commitments.values().flatten().filter(|commitment| commitment.open)
     }
 
-    /// Fills that may still fail, each with its market and token.
+    /// How many those are.
     #[must_use]
-    pub fn provisional(&self) -> &[(MarketId, TokenId, Lot)] {
-        &self.provisional
+    pub const fn open_count(&self) -> usize {
+        self.open
     }
 
     /// One token's part; zero when nothing is held.
@@ -289,9 +314,8 @@ impl Holdings {
     /// What the tokens outside of `known` cost, buys of them included.
     #[must_use]
     pub fn cost_outside(&self, known: impl Fn(&TokenId) -> bool) -> Usd {
-        let held: Usd = self.tokens.iter().filter(|(token, _)| !known(token)).map(|(_, holding)| holding.cost).sum();
-        let open = self.commitments.iter().filter(|order| order.side == Side::Buy && !known(&order.token));
-        held + open.map(|order| order.price.notional(order.shares) + order.fee).sum::<Usd>()
+        let outside = self.tokens.iter().filter(|(token, _)| !known(token));
+        outside.map(|(_, holding)| holding.cost + holding.buying_cost).sum()
     }
 
     /// Each strategy's share in the cost of unresolved positions plus what its buy orders may cost.

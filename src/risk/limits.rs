@@ -64,6 +64,12 @@ parameters! {
         mark_age: Duration = ParamKind::Seconds { low: 5, high: 3_600 }, "mark_age_s", "s", Lower;
         /// Oldest book or tick that a decision may rest on. A book's age counts from when it was last known to be true.
         data_age: Duration = ParamKind::Millis { low: 100, high: 60_000 }, "data_age_ms", "ms", Lower;
+        /// How long nothing at all may be heard of the books of what is held or on order before everything is killed.
+        data_mute: Duration = ParamKind::Seconds { low: 10, high: 86_400 }, "data_mute_s", "s", Lower;
+        /// How long the outcome of an order may be unknown before its strategy is halted.
+        unknown_halt: Duration = ParamKind::Seconds { low: 10, high: 3_600 }, "unknown_halt_s", "s", Lower;
+        /// How long it may be unknown before everything is killed.
+        unknown_kill: Duration = ParamKind::Seconds { low: 60, high: 86_400 }, "unknown_kill_s", "s", Lower;
     }
 }
 

@@ -1,6 +1,7 @@
 //! How much of every limit is used: what the checks measure for one intent, measured for the account as it is.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 
@@ -24,6 +25,10 @@ pub struct Measured<'a> {
     pub markets: &'a HashMap<MarketId, Market>,
     /// What books and venue differed by lately and seem to differ by now, and what is allowed.
     pub mismatch: (Usd, Usd),
+    /// How long nothing was heard of the books of what is held or on order; zero when nothing is.
+    pub mute: Duration,
+    /// How long the outcome of an order has been unknown, of the one for the longest.
+    pub unknown: Duration,
 }
 
 /// The use of every limit that has one, the nearest first. What nothing is used of is left out for tokens, markets and strategies.
@@ -44,11 +49,14 @@ pub fn uses(limits: &Limits, measured: &Measured<'_>, now: Timestamp) -> Vec<Lim
 
 fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
     let pusd = |control, value: Usd, limit: Usd| LimitUse::new(control, ACCOUNT, (value.0, limit.0), "pUSD");
-    let open = (Decimal::from(measured.holdings.commitments().len()), Decimal::from(limits.open_orders));
+    let lasting = |control, value, limit| LimitUse::new(control, ACCOUNT, (seconds(value), seconds(limit)), "s");
+    let open = (Decimal::from(measured.holdings.open_count()), Decimal::from(limits.open_orders));
     let (differs, allowed) = measured.mismatch;
     let mut uses = vec![
         pusd(Control::GrossExposure, measured.holdings.gross(), limits.gross_exposure),
         pusd(Control::Mismatch, differs, allowed),
+        lasting(Control::DataMute, measured.mute, limits.data_mute),
+        lasting(Control::UnknownOutcome, measured.unknown, limits.unknown_kill),
         LimitUse::new(Control::OpenOrders, ACCOUNT, open, "orders"),
     ];
     if let Some(equity) = measured.losses {
@@ -62,6 +70,12 @@ fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
     };
     uses.extend(measured.holdings.by_strategy().map(exposure));
     uses
+}
+
+/// In seconds, to the millisecond and rounded up: what is beyond a limit does not read like the limit.
+#[must_use]
+pub fn seconds(duration: Duration) -> Decimal {
+    Decimal::from(duration.as_micros().div_ceil(1_000)) / Decimal::ONE_THOUSAND
 }
 
 fn rates(limits: &Limits, measured: &Measured<'_>, now: Timestamp, uses: &mut Vec<LimitUse>) {
@@ -134,6 +148,8 @@ mod tests {
             losses: equity,
             markets: &markets,
             mismatch: (Usd(dec!(1)), Usd(dec!(5))),
+            mute: Duration::from_secs(90),
+            unknown: Duration::from_micros(2_999_001),
         };
         let told: Vec<String> = uses(&bench.limits, &measured, bench.now)
             .into_iter()
@@ -146,6 +162,7 @@ mod tests {
             told,
             [
                 "80 % position_cap of btc-updown-5m-1795348800 Up: 160 of 200 shares",
+                "75 % data_mute of account: 90 of 120 s",
                 "40 % market_cap of btc-updown-5m-1795348800: 160 of 400 shares",
                 "30 % market_loss of btc-updown-5m-1795348800: 90 of 300 pUSD",
                 "25 % daily_drawdown of account: 50 of 200 pUSD",
@@ -154,6 +171,7 @@ mod tests {
                 "18 % gross_exposure of account: 90 of 500 pUSD",
                 "12 % rolling_loss of account: 30 of 250 pUSD",
                 "6 % strategy_exposure of momentum: 30 of 500 pUSD",
+                "1 % unknown_outcome of account: 3 of 300 s",
                 "0 % order_rate of account: 1 of 1000 a minute",
                 "0 % order_rate of momentum: 1 of 1000 a minute",
                 "0 % open_orders of account: 1 of 1000 orders",

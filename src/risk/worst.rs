@@ -1,6 +1,7 @@
-use crate::domain::{Market, OrderIntent, Price, Side, Size, TokenId, Usd};
+use crate::domain::{Market, OrderIntent, TokenId, Usd};
 
 use super::Holdings;
+use super::holdings::may_lose;
 
 /// The most that a market can lose in any outcome: what was paid for its shares and in fees, less what was received and what they would
 /// pay, with every subset of the open orders matched and of the provisional fills settled that makes it worse, `wanted` included. Never below
@@ -30,31 +31,17 @@ impl<'a> Wanted<'a> {
 /// Exact, not a bound: for one outcome each order and each provisional fill either adds to the loss or lessens it, whatever the others
 /// do, so the worst subset is the one of all that add.
 pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> Usd {
-    let pays = |token: &TokenId, shares: Size| if token == winner { Usd(shares.0) } else { Usd::ZERO };
-    let held: Usd = (market.tokens.iter())
-        .map(|outcome| {
-            let holding = holdings.token(&outcome.token);
-            holding.paid - pays(&outcome.token, holding.confirmed)
-        })
-        .sum();
-    let matched = |token: &TokenId, side: Side, price: Price, shares: Size, fee: Usd| {
-        let (paid, payout) = (price.notional(shares), pays(token, shares));
-        let added = fee + if side == Side::Buy { paid - payout } else { payout - paid };
-        if added < Usd::ZERO { Usd::ZERO } else { added }
+    let of_token = |token: &TokenId| {
+        let (holding, pays) = (holdings.token(token), token == winner);
+        let payout = if pays { Usd(holding.confirmed.0) } else { Usd::ZERO };
+        holding.paid - payout + holding.may_lose(pays)
     };
-    let open: Usd = (holdings.commitments().iter())
-        .filter(|order| order.market == market.market)
-        .map(|order| matched(&order.token, order.side, order.price, order.shares, order.fee))
-        .sum();
-    let provisional: Usd = (holdings.provisional().iter())
-        .filter(|(of, ..)| *of == market.market)
-        .map(|(_, token, lot)| matched(token, lot.side, lot.price, lot.size, lot.fee))
-        .sum();
     let here = wanted.filter(|wanted| market.outcome_of(&wanted.intent.token).is_some());
     let wanted = here.map_or(Usd::ZERO, |Wanted { intent, fee }| {
-        matched(&intent.token, intent.side, intent.price, intent.size, fee)
+        let [pays, pays_not] = may_lose(intent.side, intent.price, intent.size, fee);
+        if intent.token == *winner { pays } else { pays_not }
     });
-    held + provisional + open + wanted
+    market.tokens.iter().map(|outcome| of_token(&outcome.token)).sum::<Usd>() + wanted
 }
 
 #[cfg(test)]
@@ -63,7 +50,7 @@ mod tests {
     use rust_decimal::{Decimal, dec};
 
     use super::*;
-    use crate::domain::{FeeSchedule, Lot, Position};
+    use crate::domain::{FeeSchedule, Lot, Position, Price, Side, Size};
     use crate::risk::checks::bench::{Bench, buy, market, position};
 
     #[test]

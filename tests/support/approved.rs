@@ -53,6 +53,9 @@ pub(crate) fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderInt
         drawdown_confirmations: 3,
         mark_age: Duration::from_mins(1),
         data_age: Duration::from_mins(1),
+        data_mute: Duration::from_mins(2),
+        unknown_halt: Duration::from_mins(1),
+        unknown_kill: Duration::from_mins(5),
     };
     let view = RiskView {
         trading_state: TradingState::Active,

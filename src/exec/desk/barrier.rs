@@ -45,7 +45,7 @@ impl Desk {
             let times = tracked.row.order.times;
             let since = tracked.doubted.or(times.answered_at).or(times.sent_at).or(times.signed_at);
             let age = now.since(since.unwrap_or(now));
-            if age <= self.rules.unknown_too_old {
+            if age <= self.gate.limits().unknown_halt {
                 continue;
             }
             let longest = stuck.entry(tracked.row.order.intent.strategy.clone()).or_insert((0, key.clone()));

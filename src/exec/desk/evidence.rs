@@ -247,7 +247,7 @@ impl Desk {
             self.mismatch("fill", detail, now, step);
         }
         self.remember_fill(&fill);
-        if let Some(book) = self.books.get(&fill.token) {
+        if let Some(book) = self.others.get(&fill.token).or_else(|| self.books.get(&fill.token)) {
             // The next book may be seconds away, and what is held must be valued.
             self.portfolio.on_book(book);
         }

@@ -4,6 +4,7 @@
 //! counts at once, and a widening only when the history has it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::{Desk, Effect, Step};
 use crate::domain::params::book::{self, Author, Opened, Outcome, Values};
@@ -239,6 +240,8 @@ impl Desk {
             losses: self.losses(now),
             markets: &self.markets,
             mismatch: (self.differing(now), self.rules.mismatch_limit),
+            mute: self.mute(now),
+            unknown: self.longest_unknown(now).map_or(Duration::ZERO, |(age, _)| age),
         };
         let mut uses = uses(self.gate.limits(), &measured, now);
         let doubtful: &[Control] = if self.equity(now).is_ok() { &[] } else { &LOSSES };

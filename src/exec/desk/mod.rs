@@ -8,12 +8,14 @@ mod answer;
 mod balances;
 mod barrier;
 mod breaker;
+mod depth;
 mod evidence;
 mod folding;
 mod funds;
 mod heartbeat;
 mod holes;
 mod intake;
+mod lasting;
 mod letters;
 mod limits;
 mod opening;
@@ -83,8 +85,6 @@ pub(super) struct Rules {
     pub(super) retry_most: Duration,
     /// Pause after a reconciliation that failed.
     pub(super) reconcile_again: Duration,
-    /// An outcome that is unknown for longer than this halts its strategy.
-    pub(super) unknown_too_old: Duration,
     /// Books and balances may differ by this much before that kills.
     pub(super) mismatch_limit: Usd,
     /// So many permanent refusals of one kind within a minute open the circuit breaker.
@@ -107,7 +107,6 @@ impl Rules {
             retry_first: Duration::from_millis(100),
             retry_most: Duration::from_secs(5),
             reconcile_again: Duration::from_secs(1),
-            unknown_too_old: Duration::from_mins(1),
             mismatch_limit: settings.mismatch_limit,
             breaker_rejections: settings.breaker_rejections,
             // GTD expiry and the L2 signature both rest on time; the venue refuses neither for less than this.
@@ -385,6 +384,10 @@ pub(super) struct Desk {
     /// Markets of which another result than the first was told.
     contradicted: HashSet<MarketId>,
     books: HashMap<TokenId, Book>,
+    /// Those in which something of ours was resting, without it.
+    others: HashMap<TokenId, Book>,
+    /// When the last was heard of the books of what is held or on order, since there was something.
+    heard_at: Option<Timestamp>,
     recent: Recent,
     recent_fills: VecDeque<Fill>,
     strangers: HashSet<OrderId>,

@@ -109,6 +109,8 @@ impl Desk {
             contradicted: HashSet::new(),
             markets,
             books: HashMap::new(),
+            others: HashMap::new(),
+            heard_at: None,
             recent: Recent::new(),
             recent_fills: memory.fills.iter().rev().take(SHOWN).cloned().collect(),
             strangers: HashSet::new(),

@@ -7,6 +7,7 @@ mod folding;
 mod health;
 mod holes;
 mod joined;
+mod lasting;
 mod letters;
 mod limits;
 mod markets;

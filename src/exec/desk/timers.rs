@@ -117,11 +117,16 @@ impl Desk {
     }
 
     fn on_book(&mut self, book: Book) {
-        self.portfolio.on_book(&book);
-        let newer = self.books.get(&book.token).is_none_or(|known| known.known_at() <= book.known_at());
-        if newer {
-            self.books.insert(book.token.clone(), book);
+        if self.books.get(&book.token).is_some_and(|known| known.known_at() > book.known_at()) {
+            return;
         }
+        let others = self.of_others(&book);
+        self.portfolio.on_book(others.as_ref().unwrap_or(&book));
+        match others {
+            Some(others) => drop(self.others.insert(book.token.clone(), others)),
+            None => drop(self.others.remove(&book.token)),
+        }
+        self.books.insert(book.token.clone(), book);
     }
 
     /// Same bytes again, each time only after the venue was asked for the order; while killed, nothing.
@@ -230,7 +235,8 @@ impl Desk {
         self.timers.equity = now;
         let (total, limits) = (self.total(now), self.gate.limits());
         let breaches = self.track.observe(now, total, limits);
-        for breach in &breaches {
+        self.listen(now);
+        for breach in breaches.iter().chain(&self.lasting_too_long(now)) {
             self.exceeded(breach, step);
         }
         if self.health.ledger.is_none()
@@ -308,7 +314,9 @@ impl Desk {
     }
 
     fn prune(&mut self, now: Timestamp) {
-        self.books.retain(|_, book| now.since(book.known_at()) < BOOK_KEPT);
+        for books in [&mut self.books, &mut self.others] {
+            books.retain(|_, book| now.since(book.known_at()) < BOOK_KEPT);
+        }
         let over = |market: &Market| market.closes_at.is_some_and(|closed| now.since(closed) > MARKET_KEPT);
         let portfolio = &self.portfolio;
         let held = |market: &Market| market.tokens.iter().any(|outcome| portfolio.holds(&outcome.token));

@@ -114,8 +114,8 @@ impl Desk {
     pub(in crate::exec) fn objections(&self, now: Timestamp) -> Vec<String> {
         let mut reasons = Vec::new();
         reasons.extend(self.trouble(now));
-        let still = |loss| format!("{loss}: widen the limit with --confirm, or wait until it counts no more");
-        reasons.extend(self.losses_beyond(now).into_iter().map(still));
+        let still = |breach| format!("{breach}: widen the limit with --confirm, or wait until it counts no more");
+        reasons.extend(self.losses_beyond(now).into_iter().chain(self.lasting_too_long(now)).map(still));
         reasons.extend(self.health.venue.clone().filter(|venue| !reasons.contains(venue)));
         if self.reconcile.clean_at().is_none() {
             reasons.push("the books were never compared with the venue".into());

@@ -1,30 +1,34 @@
-//! Resting purchases that the limits no longer admit are cancelled, the newest first. Sales never are.
+//! Resting purchases that the limits no longer admit are cancelled, the newest first; all of them while only sales may be sent, and those
+//! of a market that is not on the list any more. Sales never are.
 
 use super::{Desk, Fact, Key, Step};
 use crate::domain::{OrderIntent, OrderState, Side, Timestamp, TradeEvent, Withdrawal};
-use crate::risk::{Holdings, excess};
+use crate::risk::{Holdings, Resting, excess, reducing};
 
 /// What a cancel can still take back, and everything else that is at stake.
 struct AtStake {
     fixed: Holdings,
     resting: Vec<(Key, OrderIntent)>,
-    /// Whether purchases are on the wire, or of unknown outcome, which may come to rest, or on their way out, which may match more.
+    /// Whether purchases are on the wire, or of unknown outcome, which may come to rest, or on their way out, which may match more, or of a
+    /// market that nobody has described yet.
     coming: bool,
 }
 
 impl Desk {
-    /// Cancels what a tightening no longer admits. What is on the wire counts, and is looked at again until it has come to rest; so is
+    /// Cancels what a tightening no longer admits, or what buys although only sales may be sent. What is on the wire counts, and is looked at again until it has come to rest; so is
     /// what is cancelled until it has ended, since it may have matched more than is known. What has not left yet is judged when it does.
     pub(super) fn withdraw(&mut self, now: Timestamp, step: &mut Step) {
-        if !self.narrowed {
+        let losses = self.losses(now);
+        if !self.narrowed && reducing(self.gate.limits(), losses).is_none() {
             return;
         }
         let AtStake { fixed, resting, coming } = self.told_apart();
         let (keys, intents): (Vec<Key>, Vec<OrderIntent>) = resting.into_iter().unzip();
         let mut cancelled = Vec::new();
-        for (place, denial) in excess(self.gate.limits(), &fixed, &intents, &self.markets, now) {
+        let resting = Resting { fixed: &fixed, buys: &intents, markets: &self.markets, losses };
+        for (place, denial) in excess(self.gate.limits(), resting, now) {
             let (key, intent) = (&keys[place], &intents[place]);
-            let reason = format!("withdrawn, the limit was tightened: {denial}");
+            let reason = format!("withdrawn, the limits admit it no more: {denial}");
             self.amend(key, |row| row.order.reason = Some(reason));
             step.emit(TradeEvent::Withdrawn(Withdrawal { intent: intent.intent.clone(), denial, at: now }));
             cancelled.push(key.clone());
@@ -43,6 +47,7 @@ impl Desk {
             match order.state {
                 OrderState::Pending | OrderState::Signed => {}
                 OrderState::Live | OrderState::PartiallyFilled if buy => {
+                    stakes.coming |= !self.markets.contains_key(&intent.market);
                     let rest = order.remaining();
                     stakes.fixed.add_traded(intent, order.at_stake() - rest, fees);
                     stakes.resting.push((key.clone(), OrderIntent { size: rest, ..intent.clone() }));

@@ -115,6 +115,9 @@ pub(crate) fn limits() -> Limits {
         drawdown_confirmations: 3,
         mark_age: Duration::from_secs(30),
         data_age: Duration::from_secs(3),
+        data_mute: Duration::from_mins(2),
+        unknown_halt: Duration::from_mins(1),
+        unknown_kill: Duration::from_mins(5),
     }
 }
 
@@ -140,6 +143,8 @@ pub(crate) fn wide() -> Limits {
         daily_loss: Usd(most),
         daily_drawdown: Usd(most),
         rolling_loss: Usd(most),
+        data_mute: Duration::from_hours(24),
+        unknown_kill: Duration::from_hours(24),
         ..limits()
     }
 }

@@ -7,7 +7,7 @@ use crate::risk::{Limits, RiskView};
 /// Orders open, unknown or on their way, this one included, at most the limit.
 #[must_use]
 pub fn check(_intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let after = view.holdings.open().count() + 1;
+    let after = view.holdings.open_count() + 1;
     let passed = u32::try_from(after).is_ok_and(|after| after <= limits.open_orders);
     let most = limits.open_orders;
     verdict(Control::OpenOrders, text!("{after} orders"), text!("{most} orders"), passed)

@@ -100,7 +100,7 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
             if *level < 95 { model.notices.warn(&text, now) } else { model.notices.bad(&text, now) }
         }
         TradeEvent::Withdrawn(Withdrawal { intent, denial, .. }) if fresh => {
-            model.notices.warn(&format!("{intent} is cancelled, a tightened limit does not admit it: {denial}"), now);
+            model.notices.warn(&format!("{intent} is cancelled, the limits admit it no more: {denial}"), now);
         }
         TradeEvent::DeadLetter(letter) if fresh => letters::news(&mut model.notices, letter, now),
         TradeEvent::Params(version) if fresh => {
@@ -121,14 +121,13 @@ mod tests {
     use crate::ui::testing::{at, busy, event, feed};
 
     #[test]
-    fn what_a_tightened_limit_takes_back_is_told_with_its_reason() {
+    fn what_the_limits_take_back_is_told_with_its_reason() {
         let mut model = busy(120, 30);
         let denial = Denial { control: Control::GrossExposure, value: "12 pUSD".into(), limit: "10 pUSD".into() };
         let taken = TradeEvent::Withdrawn(Withdrawal { intent: "momentum-9".into(), denial, at: at(61) });
         feed(&mut model, event("hermes", "h1", 71, at(61), taken), at(61));
         let shown = model.notices.shown().map(|notice| notice.text.clone());
-        let text =
-            "momentum-9 is cancelled, a tightened limit does not admit it: gross_exposure: 12 pUSD (limit 10 pUSD)";
+        let text = "momentum-9 is cancelled, the limits admit it no more: gross_exposure: 12 pUSD (limit 10 pUSD)";
         assert_eq!(shown.as_deref(), Some(text));
     }
 }

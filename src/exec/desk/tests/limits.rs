@@ -339,7 +339,7 @@ fn a_tightening_cancels_the_newest_resting_buys_until_the_rest_fits_and_never_a_
     assert_eq!(withdrawn(&step), ["c gross_exposure: 20.7 pUSD (limit 17.595 pUSD)"]);
     assert_eq!((cancels(&step), state(&desk, "c")), (vec!["0xc".into()], OrderState::CancelPending));
     let reason = desk.orders[&key("c")].row.order.reason.clone().unwrap_or_default();
-    assert!(reason.starts_with("withdrawn, the limit was tightened: gross_exposure: 20.7 pUSD"), "{reason}");
+    assert!(reason.starts_with("withdrawn, the limits admit it no more: gross_exposure: 20.7 pUSD"), "{reason}");
     let step = changed(&mut desk, "gross_exposure", "12.42", false).expect("tighter");
     assert_eq!(cancels(&step), ["0xb".into()], "what is on its way out makes room already");
     let step = changed(&mut desk, "position_cap", "1", false).expect("tighter");
@@ -363,4 +363,52 @@ fn a_buy_that_was_on_the_wire_is_withdrawn_once_it_rests() {
     desk.on_user_event(UserEvent::Order(venue_order("b", VenueOrderStatus::Live, None)), at(200));
     assert_eq!(withdrawn(&desk.on_tick(at(300))), ["b gross_exposure: 5.175 pUSD (limit 1 pUSD)"]);
     assert!(withdrawn(&desk.on_tick(at(400))).is_empty());
+}
+
+#[test]
+fn what_nobody_may_buy_any_more_is_withdrawn_also_when_it_comes_to_rest_later_and_sales_stay() {
+    for (name, value, because) in [
+        ("reduce_only", "true", "trading_state: reducing: the limit reduce_only is set"),
+        ("daily_loss", "0.1", "trading_state: reducing: daily_loss: 0.375 pUSD (limit 0.1 pUSD)"),
+        ("markets", "quiet", "allow_list: btc-updown-5m-0 (limit one of "),
+    ] {
+        let mut desk = desk();
+        sent(&mut desk, "held", TimeInForce::Gtc);
+        answered(&mut desk, "held", accepted(), 1);
+        desk.on_user_event(UserEvent::Fill(venue_fill("held", "t1", dec!(10), FillStatus::Confirmed)), at(2));
+        desk.on_data(PolymarketData::Book(book(at(3))), at(3));
+        for name in ["a", "b"] {
+            sent(&mut desk, name, TimeInForce::Gtc);
+        }
+        answered(&mut desk, "a", accepted(), 5);
+        answered(&mut desk, "b", unknown(), 5);
+        desk.on_entry(&entry(9, OrderIntent { price: Price(dec!(0.60)), ..sale("s") }), &sign, at(7));
+        desk.clear_to_send(&key("s"), at(7)).expect("clear");
+        answered(&mut desk, "s", accepted(), 8);
+        let told = withdrawn(&changed(&mut desk, name, value, true).expect("tighter"));
+        assert!(told.len() == 1 && told[0].starts_with(&format!("a {because}")), "{told:?}");
+        assert_eq!((state(&desk, "a"), state(&desk, "b")), (OrderState::CancelPending, OrderState::Unknown));
+        assert!(withdrawn(&desk.on_tick(at(100))).is_empty());
+        desk.on_user_event(UserEvent::Order(venue_order("b", VenueOrderStatus::Live, None)), at(200));
+        let told = withdrawn(&desk.on_tick(at(300)));
+        assert!(told.len() == 1 && told[0].starts_with(&format!("b {because}")), "{told:?}");
+        assert!(withdrawn(&desk.on_tick(at(400))).is_empty());
+        assert_eq!(state(&desk, "s"), OrderState::Live);
+    }
+}
+
+#[test]
+fn a_loss_that_reaches_its_limit_withdraws_what_would_still_buy() {
+    let mut desk = desk();
+    changed(&mut desk, "daily_loss", "1", false).expect("tighter");
+    sent(&mut desk, "held", TimeInForce::Gtc);
+    answered(&mut desk, "held", accepted(), 1);
+    desk.on_user_event(UserEvent::Fill(venue_fill("held", "t1", dec!(10), FillStatus::Confirmed)), at(2));
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    assert!(withdrawn(&desk.on_tick(at(100))).is_empty());
+    let bids = vec![Level { price: Price(dec!(0.40)), size: Size(dec!(100)) }];
+    desk.on_data(PolymarketData::Book(Book { bids, ..book(at(150)) }), at(150));
+    let told = withdrawn(&desk.on_tick(at(200)));
+    assert!(told.len() == 1 && told[0].starts_with("a trading_state: reducing: daily_loss: 1.175 pUSD"), "{told:?}");
 }

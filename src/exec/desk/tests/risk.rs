@@ -468,3 +468,43 @@ fn a_drawdown_must_last_to_kill() {
     assert!(!crash(&mut desk, dec!(0.01), 5_000));
     assert!(crash(&mut desk, dec!(0.01), 6_000));
 }
+
+#[test]
+fn our_own_resting_orders_are_no_depth_that_closes_what_we_hold() {
+    let mut desk = desk();
+    hold(&mut desk, dec!(10), 100);
+    let shown = |desk: &mut Desk, size: Decimal, now: i64| {
+        let level = |price, size| Level { price: Price(price), size: Size(size) };
+        let bids = vec![level(dec!(0.50), size), level(dec!(0.20), dec!(100))];
+        desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
+        desk.equity(at(now)).expect("known").current
+    };
+    desk.on_tick(at(1_000));
+    let fee = dec!(0.175);
+    assert_eq!(shown(&mut desk, dec!(10), 1_001), Usd(-fee), "ten at 0.50, as they were bought");
+    wish(&mut desk, "a", 1_100);
+    desk.clear_to_send(&key("a"), at(1_101)).expect("clear");
+    answered(&mut desk, "a", accepted(), 1_102);
+    assert_eq!(shown(&mut desk, dec!(10), 1_200), Usd(dec!(-3) - fee), "all of it is ours");
+    assert_eq!(shown(&mut desk, dec!(20), 1_300), Usd(-fee), "ten others' besides");
+    assert_eq!(shown(&mut desk, dec!(19.99), 1_400), Usd(dec!(-0.003) - fee));
+    desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(1_500));
+    assert_eq!(shown(&mut desk, dec!(10), 1_600), Usd(-fee), "it is gone");
+}
+
+#[test]
+fn a_book_of_nobody_but_us_says_nothing() {
+    let mut desk = with(|limits| limits.mark_age = Duration::from_secs(30));
+    hold(&mut desk, dec!(10), 100);
+    heard(&mut desk, dec!(0.50), 1_000);
+    wish(&mut desk, "a", 1_000);
+    desk.clear_to_send(&key("a"), at(1_001)).expect("clear");
+    answered(&mut desk, "a", accepted(), 1_002);
+    let bids = vec![Level { price: Price(dec!(0.50)), size: Size(dec!(10)) }];
+    for second in 2..40 {
+        let alone = Book { bids: bids.clone(), asks: Vec::new(), ..book(at(second * 1_000)) };
+        desk.on_data(PolymarketData::Book(alone), at(second * 1_000));
+    }
+    let words = desk.equity(at(31_001)).expect_err("nobody else has named a price");
+    assert!(words.contains("at most 30 s are allowed"), "{words}");
+}

@@ -245,14 +245,19 @@ impl World {
 
     fn publish(&mut self, token: usize) {
         let (bid, depth) = self.bids[token];
-        let level = |cents, size: i64| Level { price: Price(Decimal::new(cents, 2)), size: Size(size.into()) };
-        let bids = [level(bid, depth), level(bid - 3, depth)];
+        let level = |cents, size: i64| (Price(Decimal::new(cents, 2)), Size(size.into()));
+        let mut bids = BTreeMap::from([level(bid, depth), level(bid - 3, depth)]);
+        for (price, size) in self.desk.resting(&TOKENS[token].into(), Side::Buy) {
+            // The venue's book shows ours with the others'.
+            *bids.entry(price).or_default() += size;
+        }
+        let bids = bids.into_iter().rev().filter(|(_, size)| !size.is_zero());
         let book = Book {
             heard_at: None,
             market: event()[token / 2].market.clone(),
             token: TOKENS[token].into(),
-            bids: bids.into_iter().filter(|level| !level.size.is_zero()).collect(),
-            asks: vec![level(bid + 2, 1_000)],
+            bids: bids.map(|(price, size)| Level { price, size }).collect(),
+            asks: vec![Level { price: Price(Decimal::new(bid + 2, 2)), size: Size(dec!(1_000)) }],
             event_at: at(self.now),
             received_at: at(self.now),
         };

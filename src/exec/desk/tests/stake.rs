@@ -38,7 +38,7 @@ fn matched_shares_are_at_stake_until_their_trade_is_booked() {
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)))), at(10));
     assert_eq!((state(&desk, "a"), desk.portfolio.holds(&"1".into())), (OrderState::Filled, false));
     assert_eq!((desk.holdings(None).gross(), up(&desk).buying), (Usd(dec!(5.175)), Size(dec!(10))));
-    assert_eq!(desk.holdings(None).open().count(), 0, "nothing is open any more");
+    assert_eq!(desk.holdings(None).open_count(), 0, "nothing is open any more");
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(11));
     assert_eq!((shown.exposure.gross, shown.recent_orders.len()), (Usd(dec!(5.175)), 1));
     assert_eq!(shown.recent_orders[0].at_stake(), Size(dec!(10)));

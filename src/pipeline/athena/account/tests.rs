@@ -95,7 +95,7 @@ fn matched_shares_stay_counted_until_a_position_shows_them() {
     assert_eq!(up(&mut account, NOW), sizes(8, 12, 0));
     account.event(&h1(), 7, &traded(OrderState::Filled, "20", "20"));
     assert_eq!(up(&mut account, NOW), sizes(8, 12, 0));
-    assert_eq!(account.holdings().open().count(), 0, "nothing of it is open");
+    assert_eq!(account.holdings().open_count(), 0, "nothing of it is open");
     account.event(&h1(), 8, &mark("20"));
     assert_eq!(up(&mut account, NOW), sizes(20, 0, 0));
     assert_eq!(account.holdings().gross(), crate::domain::Usd(dec!(10)));
