@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AckVerdict, Alert, Checkpoint, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market,
-    MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt, Timestamp,
-    TokenId, Usd,
+    AckVerdict, Alert, Checkpoint, Command, Counted, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch,
+    Market, MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt,
+    Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -236,8 +236,8 @@ impl History {
 pub struct Memory {
     /// Orders that have not ended or of which a trade is not settled, and the newest ended ones, oldest first.
     pub orders: Vec<OrderRow>,
-    /// Counters over all orders, those not loaded included.
-    pub counts: OrderCounts,
+    /// Counters over all orders, those not loaded included. Counted on from the newest checkpoint's.
+    pub counted: Counted,
     /// Entry and payload of the orders that have not ended.
     pub entries: Vec<InboxRow>,
     /// The newest checkpoint.
@@ -361,6 +361,9 @@ pub trait Ledger: Send + Sync + fmt::Debug {
 
     /// Everything about a token of a market.
     async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError>;
+
+    /// Counters over all orders, counted on from those of the newest checkpoint: the first of them are counted in full.
+    async fn count_orders(&self) -> Result<Counted, LedgerError>;
 
     /// Takes or renews the lease of the account for `ttl`, by the database's own clock. A turn that is renewed keeps its token,
     /// also after it ran out, as long as nobody else had one; every other turn raises it. Whoever gets a new token must load

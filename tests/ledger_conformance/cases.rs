@@ -80,45 +80,6 @@ pub(crate) async fn an_old_order_with_a_trade_that_is_not_settled_is_read_back(p
     assert_eq!(names, ["i1", "i3"]);
 }
 
-pub(crate) async fn counters_in_sql_equal_the_counters_in_code(place: &Place) {
-    use OrderState as S;
-    let ledger = place.open().await;
-    let states = [
-        S::Pending,
-        S::Signed,
-        S::Sent,
-        S::Unknown,
-        S::Live,
-        S::PartiallyFilled,
-        S::CancelPending,
-        S::Filled,
-        S::Cancelled,
-        S::Rejected,
-        S::Expired,
-        S::Denied,
-        S::Voided,
-    ];
-    let mut expected = OrderCounts::default();
-    for (n, state) in (0..).zip(states.into_iter().cycle().take(39)) {
-        let mut row = order(n, state);
-        row.adopted = n % 5 == 4;
-        row.accepted |= n % 7 == 0;
-        commit(&*ledger, &[put(&row)]).await;
-        let counts = row.counts();
-        expected.sent += counts.sent;
-        expected.accepted += counts.accepted;
-        expected.open += counts.open;
-        expected.filled += counts.filled;
-        expected.cancelled += counts.cancelled;
-        expected.rejected += counts.rejected;
-        expected.unknown += counts.unknown;
-        expected.denied += counts.denied;
-    }
-    let memory = place.load(2).await;
-    assert_eq!(memory.counts, expected);
-    assert_eq!(memory.orders.iter().filter(|row| row.order.state.is_terminal()).count(), 2, "newest ended only");
-}
-
 pub(crate) async fn history_cannot_be_changed(place: &Place) {
     let ledger = place.open().await;
     commit(&*ledger, &[inbox(1, "1-0", "b"), put(&order(1, OrderState::Signed)), book(&journal(1))]).await;
@@ -283,7 +244,7 @@ pub(crate) async fn two_hundred_open_orders_of_ten_thousand_are_read_fast(place:
     let memory = ledger.load(200).await.expect("loads");
     let took = begun.elapsed();
     assert_eq!((memory.orders.len(), memory.entries.len(), memory.fills.len()), (400, 200, 10_000));
-    assert_eq!((memory.counts.open, memory.counts.filled), (200, 9_800));
+    assert_eq!((memory.counted.orders.open, memory.counted.orders.filled), (200, 9_800));
     assert!(took < Duration::from_secs(20), "{took:?} in a build that is not optimised");
 }
 

@@ -202,6 +202,7 @@ impl Runner {
             Report::Cancelled { orders, result } => desk.on_cancelled(&orders, &result, now),
             Report::Recalled { order, result } => desk.on_recalled(&order, result.map(|known| *known), now),
             Report::History { token, result } => desk.on_history(&token, result.map(|history| *history), now),
+            Report::Counted(result) => desk.on_counted(result, now),
             Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
             Report::Snapshot { begun, result, .. } => desk.on_snapshot(begun, result, now),
             Report::Balances(result) => desk.on_balances(result, now),

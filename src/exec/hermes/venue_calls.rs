@@ -17,7 +17,7 @@ use super::super::venue::{
 use super::lease::Tenure;
 use super::trades::Trades;
 use crate::clock;
-use crate::domain::{MarketId, OrderId, Timestamp, TokenId, TradeId, TransientCode};
+use crate::domain::{Counted, MarketId, OrderId, Timestamp, TokenId, TradeId, TransientCode};
 use crate::failpoint::{self, Failpoint};
 use crate::store::ledger::{History, Known, Ledger, LedgerError};
 
@@ -46,6 +46,8 @@ pub(super) enum Report {
     Recalled { order: OrderId, result: Result<Box<Known>, LedgerError> },
     /// What the ledger knows of a token.
     History { token: TokenId, result: Result<Box<History>, LedgerError> },
+    /// Counters of all orders in the ledger.
+    Counted(Result<Counted, LedgerError>),
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
@@ -180,6 +182,12 @@ impl Calls {
             let result = ledger.history(&market, &token).await.map(Box::new);
             Report::History { token, result }
         });
+    }
+
+    /// Asks the ledger for the counters of all orders.
+    pub(super) fn count_orders(&self) {
+        let ledger = Arc::clone(&self.ledger);
+        self.spawn(async move { Report::Counted(ledger.count_orders().await) });
     }
 
     pub(super) fn balances(&self, tokens: Vec<TokenId>, refresh: bool) {

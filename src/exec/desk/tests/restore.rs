@@ -72,13 +72,13 @@ impl Paper {
     }
 
     pub(super) fn memory(&self) -> Memory {
-        let mut counts = OrderCounts::default();
+        let mut orders = OrderCounts::default();
         for row in self.orders.values() {
-            super::super::view::add(&mut counts, row.counts());
+            orders += row.counts();
         }
         Memory {
             orders: self.orders.values().cloned().collect(),
-            counts,
+            counted: Counted { seq: 0, orders },
             entries: self.inbox.clone(),
             checkpoint: self.checkpoint.clone(),
             fills: self.fills.values().cloned().collect(),
