@@ -84,6 +84,29 @@ impl OrderRow {
     }
 }
 
+/// A list of the account at the venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VenueList {
+    /// Open orders.
+    Orders,
+    /// Trades.
+    Trades,
+}
+
+/// A row of such a list that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// Of which list.
+    pub list: VenueList,
+    /// Which order or trade, as far as that could be read.
+    pub id: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+    /// When it was seen first.
+    pub at: Timestamp,
+}
+
 /// One thing to be made durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -134,6 +157,13 @@ pub enum Write {
         halt: StrategyHalt,
         /// The arm epoch that it is halted in; any later one lifts it.
         epoch: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// All rows of the venue's lists that cannot be read, in the place of those that were written before.
+    Holes {
+        /// The rows.
+        holes: Vec<Hole>,
         /// When.
         at: Timestamp,
     },
@@ -258,6 +288,8 @@ pub struct Memory {
     pub highs: Vec<(Timestamp, Usd)>,
     /// The newest halt of each strategy, with its epoch.
     pub halts: Vec<(StrategyHalt, u64)>,
+    /// Rows of the venue's lists that could not be read.
+    pub holes: Vec<Hole>,
     /// Journals that no fill accounts for, what the account began with included; oldest first. Those of fills follow from the
     /// fills. Those that the checkpoint accounts for are missing, but for those of its last [`CORRECTIONS_LOADED`].
     pub corrections: Vec<Journal>,

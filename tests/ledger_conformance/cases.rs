@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cockpit::clock;
 use cockpit::domain::*;
-use cockpit::store::ledger::{Known, Lease, Ledger, LedgerError, Write};
+use cockpit::store::ledger::{Hole, Known, Lease, Ledger, LedgerError, VenueList, Write};
 use rust_decimal::dec;
 
 use crate::place::{Place, commit};
@@ -27,7 +27,10 @@ pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place
     commit(&*ledger, &[put(&live), armed, killed, day(dec!(4)), mark(dec!(0.4)), mark(dec!(0.45)), mode("LIVE")]).await;
     let fills = [fill(1, FillStatus::Confirmed), fill(2, FillStatus::Matched)];
     commit(&*ledger, &[seen(&fill(1, FillStatus::Matched)), seen(&fills[1]), seen(&fills[0]), command(1)]).await;
-    commit(&*ledger, &[limits(1), Write::Alert(alert())]).await;
+    let hole = |id: &str| Hole { list: VenueList::Trades, id: Some(id.into()), reason: "no market".into(), at: at(4) };
+    let holes = |all: &[Hole]| Write::Holes { holes: all.to_vec(), at: at(5) };
+    commit(&*ledger, &[holes(&[hole("t1"), hole("t2")]), limits(1), Write::Alert(alert())]).await;
+    commit(&*ledger, &[holes(&[hole("t2")])]).await;
     commit(&*ledger, &[limits(2)]).await;
     ledger.close().await;
 
@@ -35,6 +38,7 @@ pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place
     assert_eq!(memory.orders, [live]);
     assert_eq!(memory.fills, fills);
     assert_eq!(memory.latch, Some(latches[1].clone()));
+    assert_eq!(memory.holes, [hole("t2")], "those that were written last");
     assert_eq!(memory.day, Some((3, Usd(dec!(1.5)), Usd(dec!(4)))));
     assert_eq!(memory.marks, [("1".into(), Price(dec!(0.45)), at(8))]);
     assert_eq!(memory.entries.iter().map(|row| row.entry.as_str()).collect::<Vec<_>>(), ["1-0"]);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use hdrhistogram::Histogram;
 
+use super::holes::Holes;
 use super::limits::LimitBook;
 use super::orders::Orders;
 use super::stakes::Stakes;
@@ -115,7 +116,7 @@ impl Desk {
             recalled: HashMap::new(),
             folding,
             latency,
-            reconcile: super::reconcile::Progress::at_start(now, traded_to),
+            reconcile: super::reconcile::Progress::at_start(now, traded_to, Holes::restore(&memory.holes)),
             counting: super::balances::Counting::at(now),
             opening: super::opening::Opening::default(),
             beats: super::heartbeat::Beats::default(),

@@ -11,8 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::super::desk::{Key, Lookup, Snapshot};
 use super::super::kill::KillSwitch;
 use super::super::venue::{
-    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UnreadableTrade, UserEvent, VenueError, VenueFill,
-    VenueOrderStatus,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueFill, VenueOrderStatus,
 };
 use super::lease::Tenure;
 use super::trades::Trades;
@@ -51,7 +50,7 @@ pub(super) enum Report {
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
-    Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError>, unreadable: Vec<UnreadableTrade> },
+    Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError> },
     /// pUSD and shares.
     Balances(Result<Balances, VenueError>),
     /// A heartbeat.
@@ -159,10 +158,13 @@ impl Calls {
             let begun = clock::now();
             let lists = async { tokio::try_join!(bounded(venue.open_orders()), trades.since(since)) };
             let (lists, older) = tokio::join!(lists, by_id(venue.as_ref(), &older));
-            let unreadable = lists.as_ref().map_or_else(|_| Vec::new(), |(_, trades)| trades.unreadable.clone());
-            let result =
-                lists.map(|(orders, trades)| Snapshot { orders, fills: [trades.fills.clone(), older].concat() });
-            Report::Snapshot { begun, result, unreadable }
+            let result = lists.map(|(open, trades)| Snapshot {
+                orders: open.orders,
+                fills: [trades.fills.clone(), older].concat(),
+                unreadable_orders: open.unreadable,
+                unreadable_trades: trades.unreadable.clone(),
+            });
+            Report::Snapshot { begun, result }
         });
     }
 

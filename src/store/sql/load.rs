@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::engine::{Row, Session, Value};
 use super::super::ledger::{
-    CORRECTIONS_LOADED, FILLS_LOADED, History, InboxRow, Known, LETTERS_LOADED, LedgerError, Memory, OrderRow,
+    CORRECTIONS_LOADED, FILLS_LOADED, History, Hole, InboxRow, Known, LETTERS_LOADED, LedgerError, Memory, OrderRow,
 };
 use super::super::plan::{DayRow, Halted, Highest, Marked, Received, parse};
 use super::{count, rows};
@@ -180,6 +180,7 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
     let highs = facts::<Highest>(session, "equity").await?;
     let mut highs: Vec<_> = highs.into_iter().map(|(_, span)| (span.start, span.high)).collect();
     highs.sort_unstable();
+    let holes = facts::<Vec<Hole>>(session, "holes").await?;
     let halts = facts::<Halted>(session, "halt").await?;
     Ok(Memory {
         orders,
@@ -193,6 +194,7 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
         day: days.into_iter().next().map(|(_, day)| (day.day, day.start, day.peak)),
         highs,
         halts: halts.into_iter().map(|(_, halted)| (halted.halt, halted.epoch)).collect(),
+        holes: holes.into_iter().flat_map(|(_, holes)| holes).collect(),
         corrections,
         dead_letters: waiting.cast_unsigned(),
         letters: letters.iter().map(letter).collect::<Result<_, _>>()?,

@@ -14,7 +14,7 @@ fn folded() -> (Desk, Fill) {
         _ => None,
     });
     let later = at(100).plus(Duration::from_hours(26));
-    desk.on_snapshot(later, Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), later);
+    desk.on_snapshot(later, Ok(Snapshot::default()), later);
     let step = desk.on_tick(later);
     assert_eq!((checkpoints(&step).len(), counts(&step)), (0, 1), "the orders are counted first");
     let step = desk.on_counted(Ok(counted(1)), later);
@@ -66,7 +66,7 @@ fn a_late_duplicate_waits_for_the_ledger_and_changes_nothing() {
     assert_eq!(asked(&desk.on_user_event(again(), late())), 0, "the question is under way");
     let away = Err(LedgerError::Unavailable("away".into()));
     assert!(desk.on_history(&"1".into(), away, late()).writes.is_empty());
-    let list = Ok(Snapshot { orders: Vec::new(), fills: Vec::new() });
+    let list = Ok(Snapshot::default());
     assert_eq!(asked(&desk.on_snapshot(late(), list, late())), 1, "asked again");
     let step = desk.on_history(&"1".into(), Ok(history(&[&fill])), late());
     assert!(step.writes.is_empty(), "{:?}", step.writes);
@@ -102,7 +102,7 @@ fn a_checkpoint_is_written_after_so_many_fills_and_at_the_turn_of_the_day_and_no
     let (mut desk, _) = folded();
     let hours = |hours: u64| at(100).plus(Duration::from_hours(hours));
     let at_hour = |desk: &mut Desk, hour: u64| {
-        desk.on_snapshot(hours(hour), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), hours(hour));
+        desk.on_snapshot(hours(hour), Ok(Snapshot::default()), hours(hour));
         let asks = counts(&desk.on_tick(hours(hour)));
         let written = if asks == 0 { 0 } else { checkpoints(&desk.on_counted(Ok(counted(1)), hours(hour))).len() };
         assert_eq!(asks, written);
