@@ -4,7 +4,7 @@ use std::ops::{AddAssign, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Held, Holding, MarketId, Price, StrategyId, Timestamp, TokenId, Usd};
+use super::{Held, Holding, MarketId, OrderCounts, Price, StrategyId, Timestamp, TokenId, Usd};
 
 /// Decimals of pUSD in sums over many tokens: few enough that they are exact, and do not depend on the order of adding.
 const SUM_DECIMALS: u32 = 12;
@@ -25,6 +25,18 @@ pub struct Checkpoint {
     pub retired: Retired,
     /// Every other token, in the order of their ids.
     pub tokens: Vec<FoldedToken>,
+    /// Counters of orders, from which a start goes on counting; absent in checkpoints of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// Counters over all orders, as they stood behind one row of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Which row; 0 is before the first.
+    pub seq: i64,
+    /// The counters.
+    pub orders: OrderCounts,
 }
 
 /// What one token's first journals add up to.

@@ -35,7 +35,7 @@ mod waterfall;
 mod weather;
 mod zone;
 
-pub use checkpoint::{Checkpoint, FoldedToken, Retired};
+pub use checkpoint::{Checkpoint, Counted, FoldedToken, Retired};
 pub use command::{Ack, AckVerdict, Action, Addressee, Command};
 pub use dead_letter::{DeadLetter, DeadLetterReason, DeadLetterState};
 pub use earnings::{Earned, Earnings, earnings};

@@ -1,6 +1,7 @@
 //! The snapshots that daemons keep under `state.<daemon>`: a client reads these, then follows `trade.events`.
 
 use std::fmt;
+use std::ops::{AddAssign, SubAssign};
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
@@ -212,6 +213,38 @@ pub struct OrderCounts {
     pub unknown: u64,
     /// Refused by Hermes' gate.
     pub denied: u64,
+}
+
+impl OrderCounts {
+    /// The same operation on each counter.
+    fn each(&mut self, other: Self, apply: impl Fn(u64, u64) -> u64) {
+        let pairs = [
+            (&mut self.sent, other.sent),
+            (&mut self.accepted, other.accepted),
+            (&mut self.open, other.open),
+            (&mut self.filled, other.filled),
+            (&mut self.cancelled, other.cancelled),
+            (&mut self.rejected, other.rejected),
+            (&mut self.unknown, other.unknown),
+            (&mut self.denied, other.denied),
+        ];
+        for (count, other) in pairs {
+            *count = apply(*count, other);
+        }
+    }
+}
+
+impl AddAssign for OrderCounts {
+    fn add_assign(&mut self, more: Self) {
+        self.each(more, u64::saturating_add);
+    }
+}
+
+/// Never below zero.
+impl SubAssign for OrderCounts {
+    fn sub_assign(&mut self, less: Self) {
+        self.each(less, u64::saturating_sub);
+    }
 }
 
 /// A strategy whose orders are refused although the desk trades.

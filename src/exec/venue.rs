@@ -196,34 +196,48 @@ pub struct TradeList {
     /// Our parts in all that can be read.
     pub fills: Vec<VenueFill>,
     /// What cannot be read: holes, each of which may hide a fill.
-    pub unreadable: Vec<UnreadableTrade>,
+    pub unreadable: Vec<UnreadableRow<TradeId>>,
 }
 
-/// A trade of the account that we cannot read.
+/// The account's open orders as the venue lists them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderList {
+    /// All that can be read.
+    pub orders: Vec<VenueOrder>,
+    /// What cannot be read: each is an open order.
+    pub unreadable: Vec<UnreadableRow<OrderId>>,
+}
+
+impl OrderList {
+    /// How many orders are open.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        (self.orders.len() + self.unreadable.len()) as u64
+    }
+}
+
+/// A row of a list of the account that we cannot read.
 #[derive(Clone, PartialEq, Eq)]
-pub struct UnreadableTrade {
-    /// Which, as far as that can be read.
-    pub trade: Option<TradeId>,
+pub struct UnreadableRow<Id> {
+    /// Which trade or order, as far as that can be read.
+    pub id: Option<Id>,
     /// What is wrong with it.
     pub reason: String,
     /// The venue's text, in lower case. It may name the account's key: never shown.
     pub text: String,
 }
 
-impl UnreadableTrade {
-    /// Whether it may be a trade of this order.
+impl<Id> UnreadableRow<Id> {
+    /// Whether it may be about this order.
     #[must_use]
     pub fn names(&self, order: &OrderId) -> bool {
         self.text.contains(&order.as_str().to_ascii_lowercase())
     }
 }
 
-impl fmt::Debug for UnreadableTrade {
+impl<Id: fmt::Debug> fmt::Debug for UnreadableRow<Id> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnreadableTrade")
-            .field("trade", &self.trade)
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
+        f.debug_struct("UnreadableRow").field("id", &self.id).field("reason", &self.reason).finish_non_exhaustive()
     }
 }
 
@@ -414,8 +428,9 @@ pub trait ExecutionVenue: Send + Sync + fmt::Debug {
     /// Cancels everything that the account has resting.
     async fn cancel_all(&self) -> Result<CancelAnswer, VenueError>;
 
-    /// Every open order, all pages; a page that cannot be read fails the whole.
-    async fn open_orders(&self) -> Result<Vec<VenueOrder>, VenueError>;
+    /// Every open order, all pages; a page that cannot be read fails the whole. An order that cannot be read is named in the list, and
+    /// spoils nothing else of it.
+    async fn open_orders(&self) -> Result<OrderList, VenueError>;
 
     /// One order in whatever state; nothing when the venue does not know it.
     async fn order(&self, order: &OrderId) -> Result<Option<VenueOrder>, VenueError>;

@@ -198,6 +198,7 @@ impl Fold {
             | Kind::Day
             | Kind::Equity
             | Kind::Halt
+            | Kind::Holes
             | Kind::Mark
             | Kind::Market
             | Kind::Params

@@ -28,6 +28,7 @@ pub(super) enum Kind {
     Day,
     Equity,
     Halt,
+    Holes,
     Mark,
     Market,
     Params,
@@ -36,7 +37,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Inbox,
         Self::Order,
         Self::Fill,
@@ -50,6 +51,7 @@ impl Kind {
         Self::Day,
         Self::Equity,
         Self::Halt,
+        Self::Holes,
         Self::Mark,
         Self::Market,
         Self::Params,
@@ -72,6 +74,7 @@ impl Kind {
             Self::Day => "day",
             Self::Equity => "equity",
             Self::Halt => "halt",
+            Self::Holes => "holes",
             Self::Mark => "mark",
             Self::Market => "market",
             Self::Params => "params",

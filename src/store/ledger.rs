@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AckVerdict, Alert, Checkpoint, Command, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch, Market,
-    MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt, Timestamp,
-    TokenId, Usd,
+    AckVerdict, Alert, Checkpoint, Command, Counted, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch,
+    Market, MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt,
+    Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -84,6 +84,29 @@ impl OrderRow {
     }
 }
 
+/// A list of the account at the venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VenueList {
+    /// Open orders.
+    Orders,
+    /// Trades.
+    Trades,
+}
+
+/// A row of such a list that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// Of which list.
+    pub list: VenueList,
+    /// Which order or trade, as far as that could be read.
+    pub id: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+    /// When it was seen first.
+    pub at: Timestamp,
+}
+
 /// One thing to be made durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -134,6 +157,13 @@ pub enum Write {
         halt: StrategyHalt,
         /// The arm epoch that it is halted in; any later one lifts it.
         epoch: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// All rows of the venue's lists that cannot be read, in the place of those that were written before.
+    Holes {
+        /// The rows.
+        holes: Vec<Hole>,
         /// When.
         at: Timestamp,
     },
@@ -236,8 +266,8 @@ impl History {
 pub struct Memory {
     /// Orders that have not ended or of which a trade is not settled, and the newest ended ones, oldest first.
     pub orders: Vec<OrderRow>,
-    /// Counters over all orders, those not loaded included.
-    pub counts: OrderCounts,
+    /// Counters over all orders, those not loaded included. Counted on from the newest checkpoint's.
+    pub counted: Counted,
     /// Entry and payload of the orders that have not ended.
     pub entries: Vec<InboxRow>,
     /// The newest checkpoint.
@@ -258,6 +288,8 @@ pub struct Memory {
     pub highs: Vec<(Timestamp, Usd)>,
     /// The newest halt of each strategy, with its epoch.
     pub halts: Vec<(StrategyHalt, u64)>,
+    /// Rows of the venue's lists that could not be read.
+    pub holes: Vec<Hole>,
     /// Journals that no fill accounts for, what the account began with included; oldest first. Those of fills follow from the
     /// fills. Those that the checkpoint accounts for are missing, but for those of its last [`CORRECTIONS_LOADED`].
     pub corrections: Vec<Journal>,
@@ -361,6 +393,9 @@ pub trait Ledger: Send + Sync + fmt::Debug {
 
     /// Everything about a token of a market.
     async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError>;
+
+    /// Counters over all orders, counted on from those of the newest checkpoint: the first of them are counted in full.
+    async fn count_orders(&self) -> Result<Counted, LedgerError>;
 
     /// Takes or renews the lease of the account for `ttl`, by the database's own clock. A turn that is renewed keeps its token,
     /// also after it ran out, as long as nobody else had one; every other turn raises it. Whoever gets a new token must load

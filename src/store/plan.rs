@@ -72,7 +72,7 @@ pub(super) const BURIED: &str = "buried";
 /// The word for a letter that is on the bus.
 pub(super) const PUBLISHED: &str = "published";
 
-/// What a checkpoint is of.
+/// What a checkpoint and holes are of.
 const BOOKS: &str = "books";
 
 /// One write, ready to be logged.
@@ -133,15 +133,14 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
             of(Kind::Day, "day".into(), "reference", None, document)
         }
         Write::Equity { start, high } => {
-            // Subjects are used in turn, so that the table keeps a week and no more.
-            let place = start.secs().div_euclid(EQUITY_SPAN_S).rem_euclid(EQUITY_SPANS);
             let document = json(&Highest { start: *start, high: *high })?;
-            of(Kind::Equity, place.to_string(), "highest", Some(*start), document)
+            of(Kind::Equity, equity_place(*start).to_string(), "highest", Some(*start), document)
         }
         Write::Halt { halt, epoch, at } => {
             let document = json(&Halted { halt: halt.clone(), epoch: *epoch })?;
             of(Kind::Halt, halt.strategy.to_string(), "halted", Some(*at), document)
         }
+        Write::Holes { holes, at } => of(Kind::Holes, BOOKS.into(), "seen", Some(*at), json(holes)?),
         Write::Mark { token, price, at } => {
             of(Kind::Mark, token.to_string(), "marked", Some(*at), json(&Marked { price: *price, at: *at })?)
         }
@@ -171,6 +170,11 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
         }
         Write::Meta { key, value } => of(Kind::Meta, (*key).to_owned(), "set", None, json(value)?),
     })
+}
+
+/// Subjects are used in turn, so that the table keeps a week and no more.
+const fn equity_place(start: Timestamp) -> i64 {
+    start.secs().div_euclid(EQUITY_SPAN_S).rem_euclid(EQUITY_SPANS)
 }
 
 const fn action_word(action: &Action) -> &'static str {

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::audit::AuditReport;
 use super::chain::{Chained, Kind};
-use super::ledger::LedgerError;
+use super::ledger::{LedgerError, OrderRow};
 use super::plan::parse;
 use crate::domain::{
-    Checkpoint, Fill, FillStatus, FoldedToken, Held, Journal, Market, MarketId, Price, Retired, Timestamp, TokenId,
-    Usd, fold,
+    Checkpoint, Counted, Fill, FillStatus, FoldedToken, Held, Journal, Market, MarketId, OrderCounts, Price, Retired,
+    Timestamp, TokenId, Usd, fold,
 };
 
 /// What the log has said so far of fills and of what was booked.
@@ -26,6 +26,36 @@ pub(super) struct Refold {
     newest: Option<(Timestamp, HashMap<TokenId, Timestamp>)>,
     /// What was written behind the newest checkpoint and belongs into it.
     behind: Option<String>,
+    orders: Orders,
+}
+
+/// What the log has said so far of orders.
+#[derive(Debug, Default)]
+struct Orders {
+    /// What each adds to the counters, by the log's name of it.
+    each: HashMap<String, OrderCounts>,
+    all: OrderCounts,
+    /// The counters behind each row that changed them, from the last one on that a checkpoint has counted to.
+    trail: Vec<Counted>,
+}
+
+impl Orders {
+    fn follow(&mut self, name: &str, seq: i64, row: &OrderRow) {
+        let counts = row.counts();
+        self.all -= self.each.insert(name.to_owned(), counts).unwrap_or_default();
+        self.all += counts;
+        self.trail.push(Counted { seq, orders: self.all });
+    }
+
+    /// The counters behind a row; no row before it is asked for any more.
+    fn behind(&mut self, seq: i64) -> OrderCounts {
+        let before = self.trail.partition_point(|counted| counted.seq <= seq);
+        self.trail.drain(..before.saturating_sub(1));
+        self.trail
+            .first()
+            .filter(|counted| counted.seq <= seq)
+            .map_or_else(OrderCounts::default, |counted| counted.orders)
+    }
 }
 
 /// What one token was traded and booked for.
@@ -73,6 +103,7 @@ impl Refold {
     /// Takes in the next row of the log; a checkpoint is compared.
     pub(super) fn follow(&mut self, kind: Kind, row: &Chained, report: &mut AuditReport) {
         let outcome = match kind {
+            Kind::Order => parse("order", &row.document).map(|order| self.orders.follow(&row.subject, row.seq, &order)),
             Kind::Fill => parse("fill", &row.document).map(|fill| self.fill(&row.subject, &fill)),
             Kind::Journal => parse("journal", &row.document).map(|journal| self.journal(journal)),
             Kind::Market => parse("market", &row.document).map(|market| self.market(&market)),
@@ -144,6 +175,12 @@ impl Refold {
             |checkpoint: &Checkpoint| (checkpoint.fills, checkpoint.cash, checkpoint.opened_at, checkpoint.retired);
         if sums(&found) != sums(&right) {
             differ(format!("the sums are {:?}, from scratch they are {:?}", sums(&found), sums(&right)));
+        }
+        if let Some(Counted { seq: to, orders }) = found.counted {
+            let right = self.orders.behind(to);
+            if orders != right || to >= seq {
+                differ(format!("the orders up to row {to} are {orders:?}, counted again they are {right:?}"));
+            }
         }
         self.behind = None;
         self.newest = Some((found.to, found.tokens.into_iter().map(|folded| (folded.token, folded.to)).collect()));

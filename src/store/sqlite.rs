@@ -90,10 +90,12 @@ impl SqlLedger<Sqlite> {
 fn migrations() -> Migrator {
     let ledger = include_str!("../../migrations/sqlite/0001_ledger.sql");
     let tail = include_str!("../../migrations/sqlite/0002_tail.sql");
+    let changed = include_str!("../../migrations/sqlite/0003_changed.sql");
     let step = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, AssertSqlSafe(sql).into_sql_str(), false)
     };
-    Migrator { migrations: vec![step(1, "ledger", ledger), step(2, "tail", tail)].into(), ..Migrator::DEFAULT }
+    let all = vec![step(1, "ledger", ledger), step(2, "tail", tail), step(3, "changed", changed)];
+    Migrator { migrations: all.into(), ..Migrator::DEFAULT }
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ async fn a_lapse_sweeps_what_rests_and_the_beat_fails() {
     let missed = bench.venue.heartbeat().await;
     assert!(matches!(missed, Err(VenueError::Unreachable(_))), "{missed:?}");
     assert_eq!(truth(&bench, order.order()).expect("known").status, "CANCELED");
-    assert_eq!(bench.venue.open_orders().await.expect("a list"), []);
+    assert_eq!(bench.venue.open_orders().await.expect("a list").orders, []);
     bench.venue.heartbeat().await.expect("the chain goes on where it was");
     assert_eq!(bench.exchange.faults().struck("heartbeat_lapse"), 1);
 }

@@ -60,7 +60,7 @@ async fn a_lost_event_is_found_in_the_list_only() {
     let (lost, told) = (rest(&bench, &market).await, rest(&bench, &market).await);
     assert_eq!(next_order(&mut events).await, told);
     let open: Vec<OrderId> =
-        bench.venue.open_orders().await.expect("a list").into_iter().map(|order| order.order).collect();
+        bench.venue.open_orders().await.expect("a list").orders.into_iter().map(|order| order.order).collect();
     assert_eq!(open, [lost, told]);
 }
 
@@ -86,5 +86,5 @@ async fn a_silent_socket_loses_what_happens_until_it_is_over() {
         assert_eq!(next_order(&mut events).await, *later, "from then on none is missing");
     }
     assert_eq!(bench.exchange.faults().struck("ws_stall"), 1);
-    assert_eq!(bench.venue.open_orders().await.expect("a list").len(), rested.len(), "the list has them all");
+    assert_eq!(bench.venue.open_orders().await.expect("a list").orders.len(), rested.len(), "the list has them all");
 }

@@ -138,7 +138,7 @@ async fn a_market_that_closes_empties_its_book_and_takes_no_more() {
         PostAnswer::Rejected { code, .. } => assert_eq!(code, RejectCode::MarketNotAccepting),
         other => panic!("{other:?}"),
     }
-    assert_eq!(bench.venue.open_orders().await.expect("a list"), []);
+    assert_eq!(bench.venue.open_orders().await.expect("a list").orders, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

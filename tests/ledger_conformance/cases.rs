@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cockpit::clock;
 use cockpit::domain::*;
-use cockpit::store::ledger::{Known, Lease, Ledger, LedgerError, Write};
+use cockpit::store::ledger::{Hole, Known, Lease, Ledger, LedgerError, VenueList, Write};
 use rust_decimal::dec;
 
 use crate::place::{Place, commit};
@@ -27,7 +27,10 @@ pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place
     commit(&*ledger, &[put(&live), armed, killed, day(dec!(4)), mark(dec!(0.4)), mark(dec!(0.45)), mode("LIVE")]).await;
     let fills = [fill(1, FillStatus::Confirmed), fill(2, FillStatus::Matched)];
     commit(&*ledger, &[seen(&fill(1, FillStatus::Matched)), seen(&fills[1]), seen(&fills[0]), command(1)]).await;
-    commit(&*ledger, &[limits(1), Write::Alert(alert())]).await;
+    let hole = |id: &str| Hole { list: VenueList::Trades, id: Some(id.into()), reason: "no market".into(), at: at(4) };
+    let holes = |all: &[Hole]| Write::Holes { holes: all.to_vec(), at: at(5) };
+    commit(&*ledger, &[holes(&[hole("t1"), hole("t2")]), limits(1), Write::Alert(alert())]).await;
+    commit(&*ledger, &[holes(&[hole("t2")])]).await;
     commit(&*ledger, &[limits(2)]).await;
     ledger.close().await;
 
@@ -35,6 +38,7 @@ pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place
     assert_eq!(memory.orders, [live]);
     assert_eq!(memory.fills, fills);
     assert_eq!(memory.latch, Some(latches[1].clone()));
+    assert_eq!(memory.holes, [hole("t2")], "those that were written last");
     assert_eq!(memory.day, Some((3, Usd(dec!(1.5)), Usd(dec!(4)))));
     assert_eq!(memory.marks, [("1".into(), Price(dec!(0.45)), at(8))]);
     assert_eq!(memory.entries.iter().map(|row| row.entry.as_str()).collect::<Vec<_>>(), ["1-0"]);
@@ -78,45 +82,6 @@ pub(crate) async fn an_old_order_with_a_trade_that_is_not_settled_is_read_back(p
     commit(&*ledger, &[seen(&fill(1, FillStatus::Mined)), seen(&fill(2, FillStatus::Confirmed))]).await;
     let names: Vec<String> = place.load(1).await.orders.iter().map(|row| row.order.intent.intent.to_string()).collect();
     assert_eq!(names, ["i1", "i3"]);
-}
-
-pub(crate) async fn counters_in_sql_equal_the_counters_in_code(place: &Place) {
-    use OrderState as S;
-    let ledger = place.open().await;
-    let states = [
-        S::Pending,
-        S::Signed,
-        S::Sent,
-        S::Unknown,
-        S::Live,
-        S::PartiallyFilled,
-        S::CancelPending,
-        S::Filled,
-        S::Cancelled,
-        S::Rejected,
-        S::Expired,
-        S::Denied,
-        S::Voided,
-    ];
-    let mut expected = OrderCounts::default();
-    for (n, state) in (0..).zip(states.into_iter().cycle().take(39)) {
-        let mut row = order(n, state);
-        row.adopted = n % 5 == 4;
-        row.accepted |= n % 7 == 0;
-        commit(&*ledger, &[put(&row)]).await;
-        let counts = row.counts();
-        expected.sent += counts.sent;
-        expected.accepted += counts.accepted;
-        expected.open += counts.open;
-        expected.filled += counts.filled;
-        expected.cancelled += counts.cancelled;
-        expected.rejected += counts.rejected;
-        expected.unknown += counts.unknown;
-        expected.denied += counts.denied;
-    }
-    let memory = place.load(2).await;
-    assert_eq!(memory.counts, expected);
-    assert_eq!(memory.orders.iter().filter(|row| row.order.state.is_terminal()).count(), 2, "newest ended only");
 }
 
 pub(crate) async fn history_cannot_be_changed(place: &Place) {
@@ -283,7 +248,7 @@ pub(crate) async fn two_hundred_open_orders_of_ten_thousand_are_read_fast(place:
     let memory = ledger.load(200).await.expect("loads");
     let took = begun.elapsed();
     assert_eq!((memory.orders.len(), memory.entries.len(), memory.fills.len()), (400, 200, 10_000));
-    assert_eq!((memory.counts.open, memory.counts.filled), (200, 9_800));
+    assert_eq!((memory.counted.orders.open, memory.counted.orders.filled), (200, 9_800));
     assert!(took < Duration::from_secs(20), "{took:?} in a build that is not optimised");
 }
 

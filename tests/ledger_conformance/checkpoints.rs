@@ -24,6 +24,7 @@ fn checkpoint(to: u32) -> Checkpoint {
         cash: held.cash,
         opened_at: None,
         retired: Retired::default(),
+        counted: None,
         tokens: vec![FoldedToken::of(&"1".into(), &"0xm".into(), "Up", at(i64::from(to)), &held)],
     }
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod cases;
 mod checkpoints;
+mod counted;
 mod outage;
 mod place;
 mod races;
@@ -36,7 +37,6 @@ conformance!(
     cases::an_intent_is_taken_once_and_the_whole_batch_falls_with_it,
     cases::a_second_row_for_an_order_is_refused_by_name_and_the_order_is_found_by_its_id,
     cases::an_old_order_with_a_trade_that_is_not_settled_is_read_back,
-    cases::counters_in_sql_equal_the_counters_in_code,
     cases::history_cannot_be_changed,
     cases::a_dead_letter_is_kept_once_and_waits_until_it_is_on_the_bus,
     cases::what_was_done_about_a_letter_is_read_back,
@@ -60,6 +60,10 @@ conformance!(
     checkpoints::a_checkpoint_is_proved_from_the_first_row,
     checkpoints::what_a_start_would_overlook_is_told,
     checkpoints::one_changed_byte_of_a_checkpoint_is_found,
+    counted::counters_in_sql_equal_the_counters_in_code,
+    counted::a_start_counts_on_from_the_checkpoint_what_came_and_what_changed,
+    counted::what_a_checkpoint_counts_is_not_read_again_and_without_counters_everything_is,
+    counted::wrong_counters_of_a_checkpoint_are_found,
     reading::orders_and_fills_are_filtered_newest_first,
     reading::an_order_tells_its_whole_story,
 );

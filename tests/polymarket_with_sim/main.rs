@@ -44,7 +44,7 @@ async fn every_wallet_trades_on_every_exchange_and_reads_back_what_it_did() {
             assert_eq!(status(bench.post(&order).await), "live", "{what}");
             let seen = events.order(order.order()).await;
             assert_eq!((seen.status, seen.price, seen.size), (VenueOrderStatus::Live, resting.price(), resting.size()));
-            let open = bench.venue.open_orders().await.expect("a list");
+            let open = bench.venue.open_orders().await.expect("a list").orders;
             assert_eq!(open.iter().map(|order| &order.order).collect::<Vec<_>>(), [order.order()], "{what}");
             assert_eq!(bench.post(&order).await, PostAnswer::Duplicate, "{what}");
             let cancelled = bench.venue.cancel(std::slice::from_ref(order.order())).await.expect("an answer");
@@ -220,7 +220,7 @@ async fn a_burst_of_orders_is_held_to_the_budget_and_what_rests_is_gone_with_one
     assert_eq!((orders.refused, orders.throttled), (held_back, 0));
     let gone = bench.venue.cancel_all().await.expect("an answer").cancelled;
     assert_eq!(gone.len(), live.len());
-    assert!(bench.venue.open_orders().await.expect("a list").is_empty());
+    assert!(bench.venue.open_orders().await.expect("a list").orders.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,7 +236,7 @@ async fn every_page_is_read_and_the_clock_is_known() {
         bench.submit(&order).await;
         ids.push(order.order().clone());
     }
-    let open = bench.venue.open_orders().await.expect("three pages");
+    let open = bench.venue.open_orders().await.expect("three pages").orders;
     let listed: std::collections::BTreeSet<_> = open.into_iter().map(|order| order.order).collect();
     assert_eq!(listed, ids.iter().cloned().collect());
     let error = bench.venue.order(&OrderId::new(format!("0x{}", "0".repeat(64)))).await;

@@ -100,7 +100,7 @@ impl Desk {
                 let standing = Standing::restore(&row.order, row.shares(), row.accepted, &fills);
                 self.track(&key, Tracked::new(row, standing));
                 // It was counted when it was written.
-                super::view::subtract(&mut self.counts, counts);
+                self.counts -= counts;
                 self.listed(&seen, now, now, &mut step);
             }
         }

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::reconcile::OVERLAP_AT_START;
 use super::{Desk, Effect, Step};
-use crate::domain::{Checkpoint, MarketId, Timestamp, TokenId};
+use crate::domain::{Checkpoint, Counted, MarketId, OrderCounts, Timestamp, TokenId};
 use crate::exec::portfolio::Portfolio;
 use crate::exec::venue::VenueFill;
 use crate::store::ledger::{History, LedgerError, Write};
 
 /// How often fills are folded up.
 const EVERY: Duration = Duration::from_mins(1);
-/// A checkpoint is written whenever so many fills more are folded up, and at the turn of the UTC day.
+/// A checkpoint is written whenever so many fills more are folded up, or so many orders more were made, and at the turn of the UTC day.
 pub(super) const CHECKPOINT_FILLS: u64 = 5_000;
+pub(super) const CHECKPOINT_ORDERS: u64 = 10_000;
 /// Fills that wait for the ledger to tell of their tokens; more are told to a person instead.
 const HELD_BACK: usize = 10_000;
 
@@ -23,6 +24,12 @@ pub(super) struct Folding {
     last: Timestamp,
     /// Where the last checkpoint ends, and how many fills are in it.
     written: (Timestamp, u64),
+    /// Counters of orders as the ledger told them last: never our own, of which the ledger may still refuse some.
+    counted: Counted,
+    /// How many orders the last checkpoint counts.
+    orders: u64,
+    /// The ledger is asked for the counters of the next one.
+    counting: bool,
     /// Something is missing in the ledger: what is in memory is not what a start would read.
     stopped: bool,
     waiting: BTreeMap<TokenId, Waiting>,
@@ -38,15 +45,21 @@ struct Waiting {
 
 impl Folding {
     /// Goes on after a checkpoint.
-    pub(super) fn after(checkpoint: Option<&Checkpoint>) -> Self {
+    pub(super) fn after(checkpoint: Option<&Checkpoint>, counted: Counted) -> Self {
         let written = checkpoint.map_or_else(Default::default, |checkpoint| (checkpoint.to, checkpoint.fills));
-        Self { written, ..Self::default() }
+        let orders = checkpoint.and_then(|checkpoint| checkpoint.counted).map_or(0, |counted| made(counted.orders));
+        Self { written, counted, orders, ..Self::default() }
     }
 
     /// The ledger will never have what is in memory: no checkpoint may say otherwise.
     pub(super) const fn stop(&mut self) {
         self.stopped = true;
     }
+}
+
+/// Orders of ours that came as far as the gate.
+const fn made(orders: OrderCounts) -> u64 {
+    orders.sent + orders.denied
 }
 
 /// How far the venue's trades are known to be complete at a start. A checkpoint holds only what came before every list that was asked
@@ -72,14 +85,32 @@ impl Desk {
         let (to, fills) = self.folding.written;
         let folded = self.portfolio.folded_fills();
         let another_day = to.utc_day() < horizon.utc_day() && folded != 0;
-        if another_day || folded >= fills + CHECKPOINT_FILLS {
-            self.write_checkpoint(now, step);
+        let many = folded >= fills + CHECKPOINT_FILLS || made(self.counts) >= self.folding.orders + CHECKPOINT_ORDERS;
+        if (another_day || many) && !std::mem::replace(&mut self.folding.counting, true) {
+            step.urgent.push(Effect::CountOrders);
         }
     }
 
+    /// The ledger has counted its orders: the checkpoint that waits for that is written. When it has not, the next look asks again.
+    pub(in crate::exec) fn on_counted(&mut self, result: Result<Counted, LedgerError>, now: Timestamp) -> Step {
+        let mut step = Step::default();
+        self.folding.counting = false;
+        match result {
+            Ok(counted) if !self.folding.stopped => {
+                self.folding.counted = counted;
+                self.write_checkpoint(now, &mut step);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the ledger does not count its orders, asking again"),
+        }
+        step
+    }
+
     pub(super) fn write_checkpoint(&mut self, now: Timestamp, step: &mut Step) {
-        let checkpoint = self.portfolio.checkpoint();
+        let counted = self.folding.counted;
+        let checkpoint = Checkpoint { counted: Some(counted), ..self.portfolio.checkpoint() };
         self.folding.written = (checkpoint.to, checkpoint.fills);
+        self.folding.orders = made(counted.orders);
         step.writes.push(Write::Checkpoint { checkpoint: Box::new(checkpoint), at: now });
     }
 

@@ -130,7 +130,7 @@ impl Desk {
 
     fn forget(&mut self, key: &Key) {
         let Some(tracked) = self.orders.remove(key) else { return };
-        super::view::subtract(&mut self.counts, tracked.row.counts());
+        self.counts -= tracked.row.counts();
         self.active.remove(key);
         self.ended.retain(|ended| ended != key);
         if let Some(order) = tracked.row.order.order {

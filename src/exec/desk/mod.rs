@@ -147,6 +147,8 @@ pub(super) enum Effect {
         /// Which token.
         token: TokenId,
     },
+    /// Ask the ledger for the counters of all orders, for the next checkpoint.
+    CountOrders,
     /// Ask the venue for pUSD and the shares of these tokens.
     Balances {
         /// Which tokens.
@@ -509,8 +511,8 @@ impl Desk {
     fn record(&mut self, key: &Key, before: &OrderRow, what: &'static str, now: Timestamp, step: &mut Step) {
         let Some(tracked) = self.orders.get(key) else { return };
         let row = tracked.row.clone();
-        view::subtract(&mut self.counts, before.counts());
-        view::add(&mut self.counts, row.counts());
+        self.counts -= before.counts();
+        self.counts += row.counts();
         step.emit(TradeEvent::Order(row.order.clone()));
         step.writes.push(Write::Order { row: Box::new(row), what, at: now });
     }
@@ -521,8 +523,8 @@ impl Desk {
         let before = tracked.row.counts();
         change(&mut tracked.row);
         let after = tracked.row.counts();
-        view::subtract(&mut self.counts, before);
-        view::add(&mut self.counts, after);
+        self.counts -= before;
+        self.counts += after;
     }
 
     fn retire(&mut self, key: &Key) {
@@ -544,7 +546,7 @@ impl Desk {
     }
 
     fn track(&mut self, key: &Key, tracked: Tracked) {
-        view::add(&mut self.counts, tracked.row.counts());
+        self.counts += tracked.row.counts();
         if let Some(order) = &tracked.row.order.order {
             self.index.insert(order.clone(), key.clone());
         }

@@ -13,7 +13,7 @@ use super::balances::{ACCOUNT, AGAIN, DUST};
 use super::{Desk, Step};
 use crate::domain::{Asset, Fill, OrderId, Size, Timestamp, TokenId, Usd};
 use crate::exec::portfolio::{Portfolio, opening};
-use crate::exec::venue::{Balances, VenueOrder};
+use crate::exec::venue::Balances;
 
 /// A trade that was matched so long before the opening and is final shows in the balances.
 const SHOWS_WITHIN: Duration = Duration::from_mins(10);
@@ -40,9 +40,9 @@ impl Desk {
     }
 
     /// The venue lists these as open: their trades are theirs, however old.
-    pub(super) fn open_at_opening(&mut self, orders: &[VenueOrder]) {
+    pub(super) fn open_at_opening<'a>(&mut self, orders: impl Iterator<Item = &'a OrderId>) {
         if !self.is_opened() {
-            self.opening.open = orders.iter().map(|order| order.order.clone()).collect();
+            self.opening.open = orders.cloned().collect();
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::holes::Holes;
 use super::{Desk, Effect, Key, Step};
 use crate::domain::{Fill, OrderId, OrderState, Timestamp, TradeId};
-use crate::exec::venue::{VenueError, VenueFill, VenueOrder};
+use crate::exec::venue::{UnreadableRow, VenueError, VenueFill, VenueOrder};
 
 /// How far before the last known fill the venue is asked again: a trade may appear late in its list.
 const OVERLAP: Duration = Duration::from_mins(2);
@@ -27,12 +27,23 @@ const OVERTAKEN: Duration = Duration::from_secs(5);
 const UNTRADED_TOLD: Duration = Duration::from_mins(1);
 
 /// What the venue showed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::exec) struct Snapshot {
     /// Every open order.
     pub(in crate::exec) orders: Vec<VenueOrder>,
     /// The account's fills.
     pub(in crate::exec) fills: Vec<VenueFill>,
+    /// Open orders beside those that cannot be read.
+    pub(in crate::exec) unreadable_orders: Vec<UnreadableRow<OrderId>>,
+    /// Trades of which fills beside those may be.
+    pub(in crate::exec) unreadable_trades: Vec<UnreadableRow<TradeId>>,
+}
+
+impl Snapshot {
+    /// How many orders are open.
+    fn open(&self) -> u64 {
+        (self.orders.len() + self.unreadable_orders.len()) as u64
+    }
 }
 
 /// How far a comparison has come.
@@ -54,15 +65,15 @@ pub(super) struct Progress {
     turn: usize,
     /// Trades that were told not to settle.
     stuck: BTreeSet<TradeId>,
-    /// Trades that could not be read.
+    /// Rows that could not be read.
     pub(super) holes: Holes,
     /// The present comparison must succeed before anything is sent.
     required: bool,
 }
 
 impl Progress {
-    /// Nothing compared yet: due at once, and required. `traded_to` is as far as the books go.
-    pub(super) fn at_start(now: Timestamp, traded_to: Timestamp) -> Self {
+    /// Nothing compared yet: due at once, and required. `traded_to` is as far as the books go, `holes` are known.
+    pub(super) fn at_start(now: Timestamp, traded_to: Timestamp, holes: Holes) -> Self {
         Self {
             next_at: now,
             not_before: now,
@@ -74,7 +85,7 @@ impl Progress {
             traded_to,
             turn: 0,
             stuck: BTreeSet::new(),
-            holes: Holes::default(),
+            holes,
             required: true,
         }
     }
@@ -162,7 +173,7 @@ impl Desk {
     fn older_unsettled(&mut self, since: Timestamp) -> Vec<TradeId> {
         let older = self.portfolio.unsettled().filter(|fill| fill.matched_at < since);
         let mut older: Vec<TradeId> =
-            older.map(|fill| fill.trade.clone()).chain(self.reconcile.holes.trades().cloned()).collect();
+            older.map(|fill| fill.trade.clone()).chain(self.reconcile.holes.trades()).collect();
         older.sort_unstable();
         older.dedup();
         let turn = self.reconcile.turn.checked_rem(older.len()).unwrap_or(0);
@@ -208,17 +219,25 @@ impl Desk {
         self.health.venue = None;
         self.reconcile.begun = begun;
         self.reconcile.traded_to = self.reconcile.traded_to.max(begun);
-        self.venue_open = Some((snapshot.orders.len() as u64, begun));
-        self.open_at_opening(&snapshot.orders);
+        self.venue_open = Some((snapshot.open(), begun));
+        self.holes(&snapshot, now, &mut step);
+        let unread = self.unreadable_of_ours(&snapshot.unreadable_orders);
+        let open = || snapshot.orders.iter().chain(&unread);
+        self.open_at_opening(open().map(|order| &order.order));
         self.fills(&snapshot.fills, now, &mut step);
+        self.keep_holes(now, &mut step);
         self.ask_again(&mut step);
         self.tell_stuck(now, &mut step);
-        let listed: HashSet<&OrderId> = snapshot.orders.iter().map(|order| &order.order).collect();
-        for order in &snapshot.orders {
+        let listed: HashSet<&OrderId> = open().map(|order| &order.order).collect();
+        for order in open() {
             self.listed(order, begun, now, &mut step);
             step.may_cut();
         }
         self.absolve_listed(&listed, begun, now, &mut step);
+        // One without an id may be any.
+        if snapshot.unreadable_orders.iter().all(|row| row.id.is_some()) {
+            self.lay_to_rest(&listed, begun);
+        }
         let untraded = self.tell_untraded(now, &mut step);
         for key in self.missing(&listed, begun).into_iter().chain(untraded) {
             if let Some(order) = self.look(&key, &mut step) {
@@ -231,7 +250,7 @@ impl Desk {
         step
     }
 
-    /// Orders in doubt that the list shows are as they were. An order risen from the dead that it does not show is gone.
+    /// Orders in doubt that the list shows are as they were.
     fn absolve_listed(&mut self, listed: &HashSet<&OrderId>, begun: Timestamp, now: Timestamp, step: &mut Step) {
         for order in listed {
             if let Some(key) = self.index.get(*order).cloned() {
@@ -239,6 +258,10 @@ impl Desk {
                 step.may_cut();
             }
         }
+    }
+
+    /// An order risen from the dead that the list does not show is gone.
+    fn lay_to_rest(&mut self, listed: &HashSet<&OrderId>, begun: Timestamp) {
         let (orders, before) = (&self.orders, self.risen.len());
         self.risen.retain(|key, risen| {
             let Some(tracked) = orders.get(key) else { return false };

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use hdrhistogram::Histogram;
 
+use super::holes::Holes;
 use super::limits::LimitBook;
 use super::orders::Orders;
 use super::stakes::Stakes;
@@ -70,7 +71,7 @@ impl Desk {
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
         let portfolio = portfolio_of(&memory, now);
         let traded_to = super::folding::listed_to(&portfolio, memory.checkpoint.as_ref());
-        let folding = super::folding::Folding::after(memory.checkpoint.as_ref());
+        let folding = super::folding::Folding::after(memory.checkpoint.as_ref(), memory.counted);
         let track = track(&memory, &portfolio, gate.limits(), now);
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
@@ -117,7 +118,7 @@ impl Desk {
             recalled: HashMap::new(),
             folding,
             latency,
-            reconcile: super::reconcile::Progress::at_start(now, traded_to),
+            reconcile: super::reconcile::Progress::at_start(now, traded_to, Holes::restore(&memory.holes)),
             counting: super::balances::Counting::at(now),
             opening: super::opening::Opening::default(),
             beats: super::heartbeat::Beats::default(),
@@ -169,7 +170,7 @@ impl Desk {
         }
         // The counters of the ledger include the orders that are not loaded.
         let doubted = step.writes.len() - before;
-        self.counts = OrderCounts { unknown: self.counts.unknown, open: self.counts.open, ..memory.counts };
+        self.counts = OrderCounts { unknown: self.counts.unknown, open: self.counts.open, ..memory.counted.orders };
         tracing::info!(orders = self.orders.len(), doubted, "books restored from the ledger");
         for letter in memory.unpublished {
             step.after.push(super::Effect::DeadLetter(Box::new(letter)));

@@ -202,7 +202,7 @@ fn unopened() -> Desk {
 fn ready(desk: &mut Desk) {
     desk.on_user_event(UserEvent::Connected, at(0));
     desk.on_tick(at(0));
-    desk.on_snapshot(at(0), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(1));
+    desk.on_snapshot(at(0), Ok(Snapshot::default()), at(1));
     desk.on_data(PolymarketData::Market(market()), at(1));
     desk.on_data(PolymarketData::Book(book(at(1))), at(1));
 }
@@ -509,7 +509,7 @@ fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
     desk.reconcile_now(at(10));
     desk.on_tick(at(10));
     let orders = vec![venue_order("manual", VenueOrderStatus::Live, None)];
-    desk.on_snapshot(at(10), Ok(Snapshot { orders, fills: Vec::new() }), at(20));
+    desk.on_snapshot(at(10), Ok(Snapshot { orders, ..Snapshot::default() }), at(20));
     assert_eq!(desk.trading_state(at(20)), TradingState::Halted, "the ledger may know it");
     let step = desk.on_recalled(&"0xmanual".into(), Ok(Known::default()), at(20));
     assert_eq!((mismatches(&step), desk.trading_state(at(20))), (1, TradingState::Active));

@@ -4,37 +4,12 @@ use std::time::Duration;
 
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
-    Book, ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderCounts, OrderIntent, Timestamp,
-    TradingState, Usd,
+    Book, ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderIntent, Timestamp, TradingState, Usd,
 };
 use crate::risk::{Approved, Denied, Group, Holdings, RiskView, reducing};
 
 /// Books count as fresh for at least this long after a comparison.
 const STALE_AT_LEAST: Duration = Duration::from_secs(10);
-
-/// `counts += more`.
-pub(super) const fn add(counts: &mut OrderCounts, more: OrderCounts) {
-    counts.sent += more.sent;
-    counts.accepted += more.accepted;
-    counts.open += more.open;
-    counts.filled += more.filled;
-    counts.cancelled += more.cancelled;
-    counts.rejected += more.rejected;
-    counts.unknown += more.unknown;
-    counts.denied += more.denied;
-}
-
-/// `counts -= less`; never below zero.
-pub(super) const fn subtract(counts: &mut OrderCounts, less: OrderCounts) {
-    counts.sent = counts.sent.saturating_sub(less.sent);
-    counts.accepted = counts.accepted.saturating_sub(less.accepted);
-    counts.open = counts.open.saturating_sub(less.open);
-    counts.filled = counts.filled.saturating_sub(less.filled);
-    counts.cancelled = counts.cancelled.saturating_sub(less.cancelled);
-    counts.rejected = counts.rejected.saturating_sub(less.rejected);
-    counts.unknown = counts.unknown.saturating_sub(less.unknown);
-    counts.denied = counts.denied.saturating_sub(less.denied);
-}
 
 impl Desk {
     /// Why nothing may be sent now, the latch apart; absent when it may.

@@ -107,6 +107,7 @@ impl Runner {
             Effect::Snapshot { since, trades } => hands.calls.snapshot(since, trades),
             Effect::Recall(order) => hands.calls.recall(order),
             Effect::History { market, token } => hands.calls.history(market, token),
+            Effect::CountOrders => hands.calls.count_orders(),
             Effect::Balances { tokens, refresh } => hands.calls.balances(tokens, refresh),
             Effect::Heartbeat => hands.calls.heartbeat(),
             Effect::Emit(event) => {

@@ -12,6 +12,7 @@ pub(super) const fn arrival(report: &Report) -> Option<Failpoint> {
         Report::LookedUp { .. } => Some(Failpoint::LookedUp),
         Report::Recalled { .. }
         | Report::History { .. }
+        | Report::Counted(_)
         | Report::Snapshot { .. }
         | Report::Balances(_)
         | Report::Heartbeat(_) => None,

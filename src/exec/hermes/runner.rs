@@ -192,18 +192,15 @@ impl Runner {
     fn on_report(&mut self, report: Report) {
         failpoint::hit_any(|| passage::arrival(&report));
         let now = clock::now();
-        if let Report::Snapshot { unreadable, .. } = &report {
-            let told = self.hands.desk.on_holes(unreadable, now);
-            self.perform(told, None);
-        }
         let desk = &mut self.hands.desk;
         let step = match report {
             Report::Posted { key, answer, begun } => desk.on_posted(&key, answer, begun, now),
             Report::Cancelled { orders, result } => desk.on_cancelled(&orders, &result, now),
             Report::Recalled { order, result } => desk.on_recalled(&order, result.map(|known| *known), now),
             Report::History { token, result } => desk.on_history(&token, result.map(|history| *history), now),
+            Report::Counted(result) => desk.on_counted(result, now),
             Report::LookedUp { order, begun, result } => desk.on_lookup(&order, begun, result, now),
-            Report::Snapshot { begun, result, .. } => desk.on_snapshot(begun, result, now),
+            Report::Snapshot { begun, result } => desk.on_snapshot(begun, result, now),
             Report::Balances(result) => desk.on_balances(result, now),
             Report::Heartbeat(result) => desk.on_heartbeat(result.map_err(|error| error.to_string()), now),
         };

@@ -256,7 +256,7 @@ pub(super) mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::domain::{MarketId, OrderId, Price, Timestamp, TokenId, Usd};
+    use crate::domain::{Counted, MarketId, OrderId, Price, Timestamp, TokenId, Usd};
     use crate::store::ledger::{History, Known, Lease, Memory};
 
     /// Keeps what it is given, after as many failures as it is told.
@@ -294,6 +294,10 @@ pub(super) mod tests {
 
         async fn history(&self, _: &MarketId, _: &TokenId) -> Result<History, LedgerError> {
             Ok(History::default())
+        }
+
+        async fn count_orders(&self) -> Result<Counted, LedgerError> {
+            Ok(Counted::default())
         }
 
         async fn lease(&self, _: &str, _: Duration) -> Result<Lease, LedgerError> {

@@ -11,13 +11,12 @@ use tokio_util::task::TaskTracker;
 use super::super::desk::{Key, Lookup, Snapshot};
 use super::super::kill::KillSwitch;
 use super::super::venue::{
-    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UnreadableTrade, UserEvent, VenueError, VenueFill,
-    VenueOrderStatus,
+    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueFill, VenueOrderStatus,
 };
 use super::lease::Tenure;
 use super::trades::Trades;
 use crate::clock;
-use crate::domain::{MarketId, OrderId, Timestamp, TokenId, TradeId, TransientCode};
+use crate::domain::{Counted, MarketId, OrderId, Timestamp, TokenId, TradeId, TransientCode};
 use crate::failpoint::{self, Failpoint};
 use crate::store::ledger::{History, Known, Ledger, LedgerError};
 
@@ -46,10 +45,12 @@ pub(super) enum Report {
     Recalled { order: OrderId, result: Result<Box<Known>, LedgerError> },
     /// What the ledger knows of a token.
     History { token: TokenId, result: Result<Box<History>, LedgerError> },
+    /// Counters of all orders in the ledger.
+    Counted(Result<Counted, LedgerError>),
     /// A lookup.
     LookedUp { order: OrderId, begun: Timestamp, result: Result<Lookup, VenueError> },
     /// All open orders, and fills.
-    Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError>, unreadable: Vec<UnreadableTrade> },
+    Snapshot { begun: Timestamp, result: Result<Snapshot, VenueError> },
     /// pUSD and shares.
     Balances(Result<Balances, VenueError>),
     /// A heartbeat.
@@ -157,10 +158,13 @@ impl Calls {
             let begun = clock::now();
             let lists = async { tokio::try_join!(bounded(venue.open_orders()), trades.since(since)) };
             let (lists, older) = tokio::join!(lists, by_id(venue.as_ref(), &older));
-            let unreadable = lists.as_ref().map_or_else(|_| Vec::new(), |(_, trades)| trades.unreadable.clone());
-            let result =
-                lists.map(|(orders, trades)| Snapshot { orders, fills: [trades.fills.clone(), older].concat() });
-            Report::Snapshot { begun, result, unreadable }
+            let result = lists.map(|(open, trades)| Snapshot {
+                orders: open.orders,
+                fills: [trades.fills.clone(), older].concat(),
+                unreadable_orders: open.unreadable,
+                unreadable_trades: trades.unreadable.clone(),
+            });
+            Report::Snapshot { begun, result }
         });
     }
 
@@ -180,6 +184,12 @@ impl Calls {
             let result = ledger.history(&market, &token).await.map(Box::new);
             Report::History { token, result }
         });
+    }
+
+    /// Asks the ledger for the counters of all orders.
+    pub(super) fn count_orders(&self) {
+        let ledger = Arc::clone(&self.ledger);
+        self.spawn(async move { Report::Counted(ledger.count_orders().await) });
     }
 
     pub(super) fn balances(&self, tokens: Vec<TokenId>, refresh: bool) {

@@ -13,7 +13,7 @@ use super::{KillSwitch, LatchFile};
 use crate::bus::{BusRef, Origin, control};
 use crate::clock;
 use crate::domain::{KillLatch, KillProof, KillStep};
-use crate::exec::venue::ExecutionVenue;
+use crate::exec::venue::{ExecutionVenue, OrderList};
 use crate::store::ledger::{Ledger, Write};
 
 /// How long each part may take and how far apart its tries are.
@@ -147,11 +147,11 @@ impl Procedure {
             let begun = Instant::now();
             let shown = self.bounded(async { self.venue.open_orders().await.map_err(|error| error.to_string()) }).await;
             let pause = match shown {
-                Ok(orders) => {
-                    let open = u64::try_from(orders.len()).unwrap_or(u64::MAX);
+                Ok(list) => {
+                    let open = list.open();
                     self.switch.amend(|report| report.venue_open_orders = Some(open));
                     must_cancel |= open > 0;
-                    match self.obstacle(open, must_cancel) {
+                    match self.obstacle(&list, must_cancel) {
                         Some(why) => {
                             zero_seen = 0;
                             self.switch.amend(|report| report.proof = KillProof::Incomplete { why });
@@ -188,9 +188,13 @@ impl Procedure {
             .is_none_or(|since| since.saturating_sub(begun.elapsed()) >= self.timings.late_post)
     }
 
-    fn obstacle(&self, open: u64, not_cancelled: bool) -> Option<String> {
+    fn obstacle(&self, list: &OrderList, not_cancelled: bool) -> Option<String> {
+        let open = list.open();
         let (posts, unknown) = (self.switch.posts_in_flight(), self.switch.unknown_orders());
-        if open > 0 {
+        if let Some(hole) = list.unreadable.first() {
+            let unreadable = list.unreadable.len();
+            Some(format!("{open} orders open at the venue, {unreadable} of which cannot be read: {}", hole.reason))
+        } else if open > 0 {
             Some(format!("{open} orders open at the venue"))
         } else if posts > 0 {
             Some(format!("{posts} POSTs in flight"))

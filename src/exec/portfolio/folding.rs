@@ -40,7 +40,7 @@ impl Portfolio {
         portfolio
     }
 
-    /// What is folded up.
+    /// What is folded up. Of orders it says nothing.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         let corrected = self.cash_corrected.iter().map(|(_, moved)| *moved);
@@ -52,6 +52,7 @@ impl Portfolio {
             opened_at: self.opened_at.filter(|at| *at < self.folded_to),
             retired: self.retired,
             tokens: self.tokens.iter().map(|(id, token)| token.folded(id)).collect(),
+            counted: None,
         }
     }
 

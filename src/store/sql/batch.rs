@@ -105,6 +105,7 @@ async fn put(
         | Write::Day { .. }
         | Write::Equity { .. }
         | Write::Halt { .. }
+        | Write::Holes { .. }
         | Write::Mark { .. }
         | Write::Params(_)
         | Write::Checkpoint { .. } => {

@@ -6,14 +6,13 @@ use serde::Deserialize;
 
 use super::super::engine::{Row, Session, Value};
 use super::super::ledger::{
-    CORRECTIONS_LOADED, FILLS_LOADED, History, InboxRow, Known, LETTERS_LOADED, LedgerError, Memory, OrderRow,
+    CORRECTIONS_LOADED, FILLS_LOADED, History, Hole, InboxRow, Known, LETTERS_LOADED, LedgerError, Memory, OrderRow,
 };
 use super::super::plan::{DayRow, Halted, Highest, Marked, Received, parse};
-use super::rows;
+use super::{count, rows};
 use crate::domain::params::RISK;
 use crate::domain::{
-    Checkpoint, DeadLetter, Fill, Journal, KillLatch, Market, MarketId, OrderCounts, OrderId, ParamBook, Price,
-    Timestamp, TokenId,
+    Checkpoint, DeadLetter, Fill, Journal, KillLatch, Market, MarketId, OrderId, ParamBook, Price, Timestamp, TokenId,
 };
 
 const ENTRIES: &str = "SELECT i.intent_id, i.attempt, l.at, l.document FROM orders o
@@ -29,18 +28,6 @@ const ORDERS: &str = "SELECT l.document, l.token FROM (
             SELECT created_at, seq FROM orders WHERE NOT open ORDER BY created_at DESC LIMIT $1
         ) ended
     ) o JOIN log l ON l.seq = o.seq ORDER BY o.created_at, o.seq";
-
-/// Mirrors [`OrderRow::counts`]; a test holds the two together.
-const COUNTS: &str = "SELECT
-        COUNT(*) FILTER (WHERE NOT adopted AND sent),
-        COUNT(*) FILTER (WHERE NOT adopted AND accepted),
-        COUNT(*) FILTER (WHERE state IN ('sent', 'live', 'partially_filled', 'cancel_pending')),
-        COUNT(*) FILTER (WHERE NOT adopted AND state = 'filled'),
-        COUNT(*) FILTER (WHERE NOT adopted AND (state = 'cancelled' OR (state = 'expired' AND sent))),
-        COUNT(*) FILTER (WHERE NOT adopted AND state = 'rejected'),
-        COUNT(*) FILTER (WHERE state = 'unknown'),
-        COUNT(*) FILTER (WHERE NOT adopted AND state = 'denied')
-    FROM orders";
 
 const CHECKPOINT: &str = "SELECT l.document FROM facts f JOIN log l ON l.seq = f.seq WHERE f.kind = 'checkpoint'";
 
@@ -170,11 +157,16 @@ async fn tail(
     Ok(Tail { fills, corrections, markets, marks })
 }
 
+/// The newest.
+pub(super) async fn checkpoint(session: &mut dyn Session) -> Result<Option<Checkpoint>, LedgerError> {
+    Ok(documents(session, CHECKPOINT, Vec::new(), "checkpoint").await?.into_iter().next())
+}
+
 pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memory, LedgerError> {
     let orders = rows(session, ORDERS, vec![ended.into()]).await?;
     let orders: Vec<OrderRow> = orders.iter().map(order).collect::<Result<_, _>>()?;
-    let checkpoint: Option<Checkpoint> =
-        documents(session, CHECKPOINT, Vec::new(), "checkpoint").await?.into_iter().next();
+    let checkpoint = checkpoint(session).await?;
+    let counted = checkpoint.as_ref().and_then(|checkpoint| checkpoint.counted);
     let Tail { fills, corrections, markets, marks } = tail(session, checkpoint.as_ref(), &orders, ended).await?;
     let waiting = rows(session, "SELECT COUNT(*) FROM dead_letters WHERE waiting", Vec::new()).await?;
     let waiting = waiting.first().map_or(Ok(0), |row| row.int(0))?;
@@ -188,10 +180,11 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
     let highs = facts::<Highest>(session, "equity").await?;
     let mut highs: Vec<_> = highs.into_iter().map(|(_, span)| (span.start, span.high)).collect();
     highs.sort_unstable();
+    let holes = facts::<Vec<Hole>>(session, "holes").await?;
     let halts = facts::<Halted>(session, "halt").await?;
     Ok(Memory {
         orders,
-        counts: counts(session).await?,
+        counted: count::since(session, counted.unwrap_or_default()).await?,
         entries: rows(session, ENTRIES, Vec::new()).await?.iter().map(entry).collect::<Result<_, _>>()?,
         checkpoint,
         fills,
@@ -201,6 +194,7 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
         day: days.into_iter().next().map(|(_, day)| (day.day, day.start, day.peak)),
         highs,
         halts: halts.into_iter().map(|(_, halted)| (halted.halt, halted.epoch)).collect(),
+        holes: holes.into_iter().flat_map(|(_, holes)| holes).collect(),
         corrections,
         dead_letters: waiting.cast_unsigned(),
         letters: letters.iter().map(letter).collect::<Result<_, _>>()?,
@@ -266,21 +260,5 @@ fn entry(row: &Row) -> Result<InboxRow, LedgerError> {
         boot: received.boot,
         payload: received.payload,
         at: Timestamp::from_micros(row.int(2)?),
-    })
-}
-
-async fn counts(session: &mut dyn Session) -> Result<OrderCounts, LedgerError> {
-    let found = rows(session, COUNTS, Vec::new()).await?;
-    let Some(row) = found.first() else { return Ok(OrderCounts::default()) };
-    let count = |at| row.int(at).map(i64::cast_unsigned);
-    Ok(OrderCounts {
-        sent: count(0)?,
-        accepted: count(1)?,
-        open: count(2)?,
-        filled: count(3)?,
-        cancelled: count(4)?,
-        rejected: count(5)?,
-        unknown: count(6)?,
-        denied: count(7)?,
     })
 }

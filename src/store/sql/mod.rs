@@ -5,6 +5,7 @@
 
 mod at_once;
 mod batch;
+mod count;
 mod lease;
 mod load;
 
@@ -18,7 +19,7 @@ use super::chain::Head;
 use super::engine::{Access, Engine, Row, Session, Value};
 use super::ledger::{History, Known, Lease, Ledger, LedgerError, Memory, Write};
 use super::plan::{Item, fingerprint, plan};
-use crate::domain::{MarketId, OrderId, TokenId};
+use crate::domain::{Counted, MarketId, OrderId, TokenId};
 pub(super) use load::{facts, letter, order};
 
 /// The longest that a commit may take before its outcome counts as unknown.
@@ -172,6 +173,16 @@ impl<E: Engine> Ledger for SqlLedger<E> {
             found
         };
         within(HISTORY_TIMEOUT, "history of a token", read).await
+    }
+
+    async fn count_orders(&self) -> Result<Counted, LedgerError> {
+        let read = async {
+            let mut session = self.engine.begin(Access::Read).await?;
+            let counted = count::now(session.as_mut()).await;
+            session.roll_back().await;
+            counted
+        };
+        within(LOAD_TIMEOUT, "count of the orders", read).await
     }
 
     async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {

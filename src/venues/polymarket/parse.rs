@@ -263,13 +263,13 @@ fn average(met: &[Level]) -> Option<Price> {
     paid.checked_div(shares).map(|price| Price(price.normalize()))
 }
 
-/// The id of a trade that cannot be read otherwise.
-pub(super) fn trade_id(json: &str) -> Option<TradeId> {
+/// The id of a row that cannot be read otherwise.
+pub(super) fn id(json: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
         id: Text,
     }
-    serde_json::from_str::<Named>(json).ok()?.id.get().map(TradeId::new)
+    serde_json::from_str::<Named>(json).ok()?.id.get().map(ToOwned::to_owned)
 }
 
 /// A word that we do not know says no more than that the trade is there: nothing of it is certain until another word comes.

@@ -36,7 +36,7 @@ async fn a_list_of_trades_names_its_holes_and_one_that_breaks_off_is_none() {
     let list = venue.fills(Timestamp::from_secs(NOW)).await.expect("a list");
     assert_eq!(list.fills.iter().map(|fill| fill.trade.as_str()).collect::<Vec<_>>(), ["t-2"]);
     let [hole, nameless] = &list.unreadable[..] else { panic!("{list:?}") };
-    assert_eq!((hole.trade.as_ref().map(TradeId::as_str), nameless.trade.as_ref()), (Some("t-1"), None));
+    assert_eq!((hole.id.as_ref().map(TradeId::as_str), nameless.id.as_ref()), (Some("t-1"), None));
     assert!(hole.reason.contains("trade.market is 'absent'"), "{}", hole.reason);
     assert!(hole.names(&OrderId::new("0xT")) && !hole.names(&OrderId::new("0xU")));
     assert!(!format!("{list:?}").contains(API_KEY), "what is shown names no key");

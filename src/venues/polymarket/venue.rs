@@ -19,8 +19,8 @@ use super::user_ws::{Timing, UserStream};
 use crate::clock;
 use crate::domain::{CallLimit, ClockSkew, Market, OrderId, OrderIntent, Timestamp, TokenId, TradeId, TransientCode};
 use crate::exec::venue::{
-    Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignError, SignedOrder, TradeList, UserEvent, VenueError,
-    VenueFill, VenueOrder,
+    Balances, CancelAnswer, ExecutionVenue, OrderList, PostAnswer, SignError, SignedOrder, TradeList, UserEvent,
+    VenueError, VenueFill, VenueOrder,
 };
 use crate::risk::Approved;
 
@@ -146,7 +146,7 @@ impl ExecutionVenue for PolymarketVenue {
         self.rest.cancel_all().await
     }
 
-    async fn open_orders(&self) -> Result<Vec<VenueOrder>, VenueError> {
+    async fn open_orders(&self) -> Result<OrderList, VenueError> {
         self.rest.open_orders().await
     }
 

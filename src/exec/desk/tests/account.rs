@@ -13,7 +13,8 @@ fn taken_over(fills: Vec<VenueFill>, orders: &[VenueOrder], holds: &dyn Fn(&str)
     let (mut desk, _) = restored_as_it_is(Memory::default());
     desk.purse.counted(&[unbounded()]);
     desk.on_tick(at(0));
-    let mut writes = desk.on_snapshot(at(0), Ok(Snapshot { orders: orders.to_vec(), fills }), at(1)).writes;
+    let mut writes =
+        desk.on_snapshot(at(0), Ok(Snapshot { orders: orders.to_vec(), fills, ..Snapshot::default() }), at(1)).writes;
     for order in orders {
         writes.extend(desk.on_recalled(&order.order, Ok(Known::default()), at(1)).writes);
     }
@@ -32,7 +33,7 @@ fn taken_over(fills: Vec<VenueFill>, orders: &[VenueOrder], holds: &dyn Fn(&str)
                     writes.extend(step.writes);
                 }
                 Effect::Snapshot { .. } => {
-                    let listed = Snapshot { orders: orders.to_vec(), fills: Vec::new() };
+                    let listed = Snapshot { orders: orders.to_vec(), ..Snapshot::default() };
                     writes.extend(desk.on_snapshot(at(now), Ok(listed), at(now)).writes);
                 }
                 _ => {}
@@ -102,7 +103,7 @@ fn a_used_account_begins_with_what_it_has_and_its_past_is_no_loss_and_no_mismatc
     // Another start lists an hour of it again, and is not taken in.
     let memory = Memory { corrections: journals.clone(), markets: vec![market()], ..Memory::default() };
     let (mut again, _) = restored(memory);
-    let step = again.on_snapshot(at(0), Ok(Snapshot { orders: Vec::new(), fills }), at(1));
+    let step = again.on_snapshot(at(0), Ok(Snapshot { fills, ..Snapshot::default() }), at(1));
     assert!(step.writes.is_empty(), "{:?}", step.writes);
     assert_eq!(again.portfolio.positions(at(2)), desk.portfolio.positions(at(2)));
     for n in 0..4 {
@@ -224,7 +225,7 @@ fn a_market_that_nobody_described_has_paid_out_when_the_whole_pusd_is_there() {
     for n in 0..4 {
         let now = 60_000 + n * 31_000;
         let step = desk.on_tick(at(now));
-        desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
         assert_eq!(step.effects().filter(|effect| matches!(effect, Effect::Balances { .. })).count(), 1);
         let of = |balance| AssetBalance { balance, allowances: vec![unbounded()] };
         let none = Balances { collateral: of(cash + dec!(20)), tokens: vec![("9".into(), of(dec!(0)))] };

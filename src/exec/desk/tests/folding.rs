@@ -14,10 +14,12 @@ fn folded() -> (Desk, Fill) {
         _ => None,
     });
     let later = at(100).plus(Duration::from_hours(26));
-    desk.on_snapshot(later, Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), later);
+    desk.on_snapshot(later, Ok(Snapshot::default()), later);
     let step = desk.on_tick(later);
+    assert_eq!((checkpoints(&step).len(), counts(&step)), (0, 1), "the orders are counted first");
+    let step = desk.on_counted(Ok(counted(1)), later);
     assert_eq!(checkpoints(&step).len(), 1, "the first one");
-    assert_eq!(checkpoints(&step)[0].fills, 1);
+    assert_eq!((checkpoints(&step)[0].fills, checkpoints(&step)[0].counted), (1, Some(counted(1))));
     (desk, fill.expect("booked"))
 }
 
@@ -31,6 +33,15 @@ fn checkpoints(step: &Step) -> Vec<&Checkpoint> {
         _ => None,
     });
     found.collect()
+}
+
+/// How often the ledger is asked to count orders.
+fn counts(step: &Step) -> usize {
+    step.effects().filter(|effect| matches!(effect, Effect::CountOrders)).count()
+}
+
+fn counted(sent: u64) -> Counted {
+    Counted { seq: 7, orders: OrderCounts { sent, ..OrderCounts::default() } }
 }
 
 fn asked(step: &Step) -> usize {
@@ -55,7 +66,7 @@ fn a_late_duplicate_waits_for_the_ledger_and_changes_nothing() {
     assert_eq!(asked(&desk.on_user_event(again(), late())), 0, "the question is under way");
     let away = Err(LedgerError::Unavailable("away".into()));
     assert!(desk.on_history(&"1".into(), away, late()).writes.is_empty());
-    let list = Ok(Snapshot { orders: Vec::new(), fills: Vec::new() });
+    let list = Ok(Snapshot::default());
     assert_eq!(asked(&desk.on_snapshot(late(), list, late())), 1, "asked again");
     let step = desk.on_history(&"1".into(), Ok(history(&[&fill])), late());
     assert!(step.writes.is_empty(), "{:?}", step.writes);
@@ -91,8 +102,11 @@ fn a_checkpoint_is_written_after_so_many_fills_and_at_the_turn_of_the_day_and_no
     let (mut desk, _) = folded();
     let hours = |hours: u64| at(100).plus(Duration::from_hours(hours));
     let at_hour = |desk: &mut Desk, hour: u64| {
-        desk.on_snapshot(hours(hour), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), hours(hour));
-        checkpoints(&desk.on_tick(hours(hour))).len()
+        desk.on_snapshot(hours(hour), Ok(Snapshot::default()), hours(hour));
+        let asks = counts(&desk.on_tick(hours(hour)));
+        let written = if asks == 0 { 0 } else { checkpoints(&desk.on_counted(Ok(counted(1)), hours(hour))).len() };
+        assert_eq!(asks, written);
+        written
     };
     assert_eq!(at_hour(&mut desk, 28), 0, "nothing new");
     for n in 0..super::super::folding::CHECKPOINT_FILLS {
@@ -106,4 +120,22 @@ fn a_checkpoint_is_written_after_so_many_fills_and_at_the_turn_of_the_day_and_no
     assert_eq!(at_hour(&mut desk, 55), 0);
     desk.on_set_aside(None, &[], hours(55));
     assert_eq!(at_hour(&mut desk, 80), 0, "the ledger lacks something");
+}
+
+#[test]
+fn orders_alone_bring_a_checkpoint_and_a_ledger_that_does_not_count_is_asked_again() {
+    let (mut desk, _) = folded();
+    let later = |minutes: u64| at(100).plus(Duration::from_hours(26)).plus(Duration::from_mins(minutes));
+    desk.counts.denied = super::super::folding::CHECKPOINT_ORDERS - 1;
+    assert_eq!(counts(&desk.on_tick(later(1))), 0);
+    desk.counts.denied += 1;
+    assert_eq!(counts(&desk.on_tick(later(2))), 1);
+    assert_eq!(counts(&desk.on_tick(later(3))), 0, "it is counting");
+    let step = desk.on_counted(Err(LedgerError::Unavailable("gone".into())), later(4));
+    assert_eq!(checkpoints(&step).len(), 0);
+    assert_eq!(counts(&desk.on_tick(later(5))), 1);
+    assert_eq!(checkpoints(&desk.on_counted(Ok(counted(20_000)), later(5))).len(), 1);
+    assert_eq!(counts(&desk.on_tick(later(7))), 0);
+    desk.on_set_aside(None, &[], later(7));
+    assert_eq!(checkpoints(&desk.on_counted(Ok(counted(20_000)), later(8))).len(), 0, "the ledger lacks something");
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::ClockSkew;
+use crate::exec::desk::holes::Holes;
 
 fn beats(step: &Step) -> usize {
     step.urgent.iter().filter(|effect| matches!(effect, Effect::Heartbeat)).count()
@@ -13,7 +14,7 @@ fn snapshots(step: &Step) -> usize {
 
 #[expect(clippy::unnecessary_wraps, reason = "what a snapshot gives")]
 fn nothing() -> Result<Snapshot, VenueError> {
-    Ok(Snapshot { orders: Vec::new(), fills: Vec::new() })
+    Ok(Snapshot::default())
 }
 
 /// Lets the loop tick every half second until `to`, answering every heartbeat, and counts them.
@@ -64,10 +65,10 @@ fn each_part_of_the_health_predicate_withholds_it() {
         ("lease", |desk| desk.health.lease = Some("the lease is lost".into())),
         ("ledger", |desk| desk.health.ledger = Some("the ledger is gone".into())),
         ("loop", |desk| drop(desk.on_tick(at(-1_500)))),
-        ("books", |desk| desk.reconcile = super::super::reconcile::Progress::at_start(at(0), at(0))),
+        ("books", |desk| desk.reconcile = super::super::reconcile::Progress::at_start(at(0), at(0), Holes::default())),
         ("truth", |desk| {
             desk.health.user = Some("the socket is down".into());
-            desk.reconcile = super::super::reconcile::Progress::at_start(at(0), at(0));
+            desk.reconcile = super::super::reconcile::Progress::at_start(at(0), at(0), Holes::default());
         }),
     ];
     for (what, spoil) in spoil {
@@ -122,7 +123,7 @@ fn one_request_that_is_lost_leaves_the_venue_no_reason_to_sweep() {
         }
         if snapshots(&step) > 0 {
             let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
-            desk.on_snapshot(at(now), Ok(Snapshot { orders, fills: Vec::new() }), at(now));
+            desk.on_snapshot(at(now), Ok(Snapshot { orders, ..Snapshot::default() }), at(now));
         }
     }
     assert!(taken.len() >= 4, "{taken:?}");
@@ -144,7 +145,7 @@ fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
         assert_eq!(beats(&step), 0);
         if snapshots(&step) > 0 {
             let orders = ["a", "b"].map(|name| venue_order(name, VenueOrderStatus::Live, None)).to_vec();
-            desk.on_snapshot(at(now), Ok(Snapshot { orders, fills: Vec::new() }), at(now));
+            desk.on_snapshot(at(now), Ok(Snapshot { orders, ..Snapshot::default() }), at(now));
         }
     }
     assert_ne!(state(&desk, "a"), OrderState::Unknown, "ten seconds exactly");
@@ -158,7 +159,7 @@ fn after_a_lapse_every_open_order_is_in_doubt_until_the_venue_lists_it() {
     let step = desk.on_tick(at(10_700));
     let asked = snapshots(&step);
     let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
-    let step = desk.on_snapshot(at(10_700), Ok(Snapshot { orders, fills: Vec::new() }), at(10_800));
+    let step = desk.on_snapshot(at(10_700), Ok(Snapshot { orders, ..Snapshot::default() }), at(10_800));
     assert_eq!((asked, lookups(&step)), (1, 1), "the one that is not listed is asked for");
     assert_ne!(state(&desk, "a"), OrderState::Unknown);
     assert!(desk.trouble(at(10_800)).is_some());
@@ -215,7 +216,7 @@ fn what_the_venue_has_open_is_shown_only_while_no_order_has_overtaken_it() {
     assert_eq!(snapshots(&desk.on_tick(at(4_999))), 0);
     assert_eq!(snapshots(&desk.on_tick(at(5_000))), 1, "renewed soon");
     let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
-    desk.on_snapshot(at(5_000), Ok(Snapshot { orders, fills: Vec::new() }), at(5_010));
+    desk.on_snapshot(at(5_000), Ok(Snapshot { orders, ..Snapshot::default() }), at(5_010));
     assert_eq!(shown(&desk), Some(1));
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Cancelled, None)), at(5_020));
     assert_eq!(shown(&desk), None);

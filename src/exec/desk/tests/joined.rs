@@ -72,7 +72,7 @@ fn a_trade_that_is_told_early_hides_none_that_was_missed() {
     desk.on_user_event(UserEvent::Fill(late), at(minutes(30)));
     let since = asked_since(&desk.on_tick(at(minutes(30)))).expect("a comparison");
     assert!(since <= at(0), "from the last list that was whole: {since}");
-    desk.on_snapshot(at(minutes(30)), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(minutes(30)));
+    desk.on_snapshot(at(minutes(30)), Ok(Snapshot::default()), at(minutes(30)));
     let step = desk.on_tick(at(minutes(31)));
     let since = asked_since(&step).expect("the next comparison");
     assert!(since > at(minutes(27)), "what was listed is not asked for again: {since}");
@@ -89,7 +89,7 @@ fn asks(desk: &mut Desk, now: i64) -> (Timestamp, Vec<TradeId>) {
 }
 
 fn compared(desk: &mut Desk, now: i64, fills: Vec<VenueFill>) -> usize {
-    mismatches(&desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills }), at(now)))
+    mismatches(&desk.on_snapshot(at(now), Ok(Snapshot { fills, ..Snapshot::default() }), at(now)))
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn the_trades_of_an_order_that_rested_for_hours_are_not_read_from_its_beginning(
     answered(&mut desk, "a", accepted(), 5);
     let _asked = asks(&mut desk, 7_200_000);
     let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
-    desk.on_snapshot(at(7_200_000), Ok(Snapshot { orders, fills: Vec::new() }), at(7_200_001));
+    desk.on_snapshot(at(7_200_000), Ok(Snapshot { orders, ..Snapshot::default() }), at(7_200_001));
     let cancelled = Ok(crate::exec::venue::CancelAnswer { cancelled: vec!["0xa".into()], not_cancelled: Vec::new() });
     let step = desk.on_cancelled(&["0xa".into()], &cancelled, at(7_201_000));
     let since = step.effects().find_map(|effect| match effect {
@@ -158,7 +158,7 @@ fn a_match_whose_trade_is_hours_old_is_looked_for_from_the_beginning_of_its_orde
     desk.on_user_event(UserEvent::Order(venue_order("a", VenueOrderStatus::Matched, Some(dec!(10)))), at(10));
     let mut asked = |now: i64| {
         let _asked = asks(&mut desk, now);
-        let step = desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        let step = desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
         let since = step.effects().find_map(|effect| match effect {
             Effect::Lookup { since, .. } => Some(*since),
             _ => None,

@@ -170,7 +170,7 @@ fn a_window_for_post_only_orders_lets_those_through_and_buries_what_cannot_wait(
     desk.clear_to_send(&key("d"), at(13)).expect("allowed");
     desk.on_data(PolymarketData::Book(book(at(120_004))), at(120_004));
     desk.on_tick(at(119_000));
-    desk.on_snapshot(at(119_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(119_001));
+    desk.on_snapshot(at(119_000), Ok(Snapshot::default()), at(119_001));
     assert!(posts(&desk.on_tick(at(120_004))).is_empty());
     assert_eq!(posts(&desk.on_tick(at(120_005))), [key("c")], "two minutes after it was first told");
 }

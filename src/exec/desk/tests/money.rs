@@ -28,7 +28,7 @@ pub(super) fn kills(step: &Step) -> usize {
 pub(super) fn counted(desk: &mut Desk, now: i64, cash: Decimal, shares: Decimal) -> Step {
     let step = desk.on_tick(at(now));
     if step.urgent.iter().any(|effect| matches!(effect, Effect::Snapshot { .. })) {
-        desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
     }
     let asked = counts(&step).len() + counts(&desk.on_tick(at(now))).len();
     assert_eq!(asked, 1, "asked at {now}");
@@ -153,7 +153,7 @@ fn a_difference_that_lasts_is_told_corrected_and_kills_only_beyond_the_limit() {
         assert_eq!(mismatches(&counted(&mut desk, 40_000, cash, dec!(10))), 0);
         let step = desk.on_tick(at(45_000));
         assert_eq!(counts(&step), [true], "the venue is made to look at the chain again");
-        desk.on_snapshot(at(45_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(45_000));
+        desk.on_snapshot(at(45_000), Ok(Snapshot::default()), at(45_000));
         desk.on_balances(balances(cash, dec!(10)), at(45_000));
         let step = counted(&mut desk, 50_000, cash, dec!(10));
         assert_eq!((mismatches(&step), kills(&step), journals(&step).len()), (1, kill, 1), "{missing}");
@@ -224,7 +224,7 @@ fn orders_that_come_without_end_hide_no_difference() {
         for effect in step.effects() {
             match effect {
                 Effect::Snapshot { .. } => {
-                    desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+                    desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
                 }
                 Effect::Balances { .. } => {
                     looks += 1;
@@ -261,7 +261,7 @@ fn every_token_has_its_turn_and_what_differs_is_looked_at_again_at_once() {
         for effect in step.effects() {
             match effect {
                 Effect::Snapshot { .. } => {
-                    desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+                    desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
                 }
                 Effect::Balances { tokens, .. } => asked.clone_from(tokens),
                 _ => {}
@@ -319,7 +319,7 @@ fn balances_that_cannot_be_read_for_long_are_told() {
         told += mismatches(&step);
         for effect in step.effects() {
             if matches!(effect, Effect::Snapshot { .. }) {
-                desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+                desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
             }
         }
         desk.on_balances(Err(VenueError::Unreachable("cut".into())), at(now));
@@ -336,7 +336,7 @@ fn a_match_without_a_trade_is_looked_up_and_told_when_it_lasts() {
     assert_eq!(state(&desk, "a"), OrderState::Filled);
     let compare = |desk: &mut Desk, now: i64| {
         desk.on_tick(at(now));
-        let step = desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        let step = desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
         desk.on_lookup(&"0xa".into(), at(now), absent(), at(now));
         (lookups(&step), mismatches(&step))
     };
@@ -424,7 +424,7 @@ fn a_difference_is_corrected_only_after_trades_were_asked_for_and_a_fill_that_no
     let resting = || vec![venue_order("a", VenueOrderStatus::Live, Some(dec!(0)))];
     let (mut corrections, mut told, mut asked) = (Vec::new(), Vec::new(), Vec::new());
     desk.on_tick(at(60_000));
-    desk.on_snapshot(at(60_000), Ok(Snapshot { orders: resting(), fills: Vec::new() }), at(60_000));
+    desk.on_snapshot(at(60_000), Ok(Snapshot { orders: resting(), ..Snapshot::default() }), at(60_000));
     let cash = dec!(990) - FEE;
     desk.on_balances(balances(cash, dec!(20)), at(60_001));
     for n in 0..8 {
@@ -439,7 +439,7 @@ fn a_difference_is_corrected_only_after_trades_were_asked_for_and_a_fill_that_no
         // The first list takes its time: four looks are answered before it is.
         if n == 4 {
             let fills = vec![VenueFill { role: Role::Maker, ..venue_fill("a", "t2", dec!(10), FillStatus::Confirmed) }];
-            let step = desk.on_snapshot(at(65_001), Ok(Snapshot { orders: Vec::new(), fills }), at(now));
+            let step = desk.on_snapshot(at(65_001), Ok(Snapshot { fills, ..Snapshot::default() }), at(now));
             let kinds: Vec<JournalKind> = journals(&step).iter().map(|journal| journal.kind).collect();
             assert_eq!(kinds, [JournalKind::Fill]);
         }

@@ -45,7 +45,7 @@ fn history(order: impl Fn(i64) -> String) -> Vec<VenueFill> {
 fn a_list_of_thousands_of_trades_is_cut_in_pieces_that_stand_alone() {
     let (mut desk, _) = restored(Memory::default());
     desk.on_tick(at(0));
-    let listed = Snapshot { orders: Vec::new(), fills: history(|n| format!("stranger{n}")) };
+    let listed = Snapshot { fills: history(|n| format!("stranger{n}")), ..Snapshot::default() };
     let cut = cut(desk.on_snapshot(at(0), Ok(listed), at(5_000)));
     stands_alone(&cut);
     assert_eq!(cut.concat().iter().filter(|write| matches!(write, Write::Fill { .. })).count(), 2_000);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{Held, fold};
-use crate::store::ledger::{History, InboxRow, OrderRow};
+use crate::store::ledger::{History, Hole, InboxRow, OrderRow};
 
 /// A ledger as plain maps: what the writes of steps come to.
 #[derive(Default)]
@@ -19,6 +19,7 @@ pub(super) struct Paper {
     day: Option<(i64, Usd, Usd)>,
     highs: BTreeMap<Timestamp, Usd>,
     halts: Vec<(StrategyHalt, u64)>,
+    holes: Vec<Hole>,
     limits: Option<ParamBook>,
     checkpoint: Option<Checkpoint>,
 }
@@ -53,6 +54,7 @@ impl Paper {
                     self.highs.insert(start, high);
                 }
                 Write::Halt { halt, epoch, .. } => self.halts.push((halt, epoch)),
+                Write::Holes { holes, .. } => self.holes = holes,
                 Write::Params(book) => self.limits = Some(*book),
                 Write::Checkpoint { checkpoint, .. } => self.checkpoint = Some(*checkpoint),
                 _ => {}
@@ -72,13 +74,13 @@ impl Paper {
     }
 
     pub(super) fn memory(&self) -> Memory {
-        let mut counts = OrderCounts::default();
+        let mut orders = OrderCounts::default();
         for row in self.orders.values() {
-            super::super::view::add(&mut counts, row.counts());
+            orders += row.counts();
         }
         Memory {
             orders: self.orders.values().cloned().collect(),
-            counts,
+            counted: Counted { seq: 0, orders },
             entries: self.inbox.clone(),
             checkpoint: self.checkpoint.clone(),
             fills: self.fills.values().cloned().collect(),
@@ -89,6 +91,7 @@ impl Paper {
             day: self.day,
             highs: self.highs.iter().map(|(start, high)| (*start, *high)).collect(),
             halts: self.halts.clone(),
+            holes: self.holes.clone(),
             limits: self.limits.clone(),
             ..Memory::default()
         }
@@ -283,7 +286,7 @@ fn two_hundred_open_orders_twenty_positions_and_fifty_missed_fills_are_right_at_
     let open = (50..200).map(|n| venue_order(&name(n), VenueOrderStatus::Live, None)).collect();
     desk.on_user_event(UserEvent::Connected, at(9));
     desk.on_tick(at(10));
-    let step = desk.on_snapshot(at(10), Ok(Snapshot { orders: open, fills }), at(11));
+    let step = desk.on_snapshot(at(10), Ok(Snapshot { orders: open, fills, ..Snapshot::default() }), at(11));
     assert_eq!((lookups(&step), mismatches(&step), desk.trouble(at(11))), (0, 0, None));
     assert_eq!((desk.counts.open, desk.counts.filled), (150, 50));
     assert_eq!(desk.portfolio.position(&"1".into()).expect("held").size, Size(dec!(500)));

@@ -11,7 +11,7 @@ fn buying(desk: &Desk) -> Size {
 }
 
 fn compared(desk: &mut Desk, begun: i64, orders: Vec<VenueOrder>, now: i64) -> Step {
-    desk.on_snapshot(at(begun), Ok(Snapshot { orders, fills: Vec::new() }), at(now))
+    desk.on_snapshot(at(begun), Ok(Snapshot { orders, ..Snapshot::default() }), at(now))
 }
 
 /// A desk whose order has ended, by what the venue said.
@@ -106,7 +106,7 @@ fn an_order_risen_from_the_dead_is_cancelled() {
     sent(&mut desk, "a", TimeInForce::Gtc);
     answered(&mut desk, "a", PostAnswer::Rejected { code: RejectCode::Other, reason: "no".into() }, 5);
     let orders = vec![venue_order("a", VenueOrderStatus::Live, None)];
-    let step = desk.on_snapshot(at(1_000), Ok(Snapshot { orders, fills: Vec::new() }), at(1_010));
+    let step = desk.on_snapshot(at(1_000), Ok(Snapshot { orders, ..Snapshot::default() }), at(1_010));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(orders) if orders == &["0xa".into()])));
     assert!(mismatches(&step) >= 1);
 }

@@ -73,7 +73,7 @@ fn too_many_of_the_same_halt_the_strategy_until_a_person_arms_and_over_a_restart
     desk.reconcile_now(at(3_600_000));
     let long_after = |desk: &mut Desk| {
         desk.on_tick(at(3_600_000));
-        desk.on_snapshot(at(3_600_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(3_600_001));
+        desk.on_snapshot(at(3_600_000), Ok(Snapshot::default()), at(3_600_001));
         let waiting: Vec<OrderId> = desk.index.keys().cloned().collect();
         for order in waiting {
             desk.on_lookup(&order, at(3_600_001), absent(), at(3_600_002));
@@ -179,7 +179,7 @@ fn what_was_bought_counts_against_the_allowance_until_a_figure_that_must_show_it
         desk.counting.recount(at(now));
         desk.reconcile_now(at(now));
         desk.on_tick(at(now));
-        desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
         desk.on_tick(at(now));
         desk.on_balances(balances(dec!(995), allowed()), at(now + 10));
     };

@@ -15,7 +15,7 @@ fn only_its_own_strategy_is_halted_with_words_and_only_until_it_is_settled() {
     answered(&mut desk, "a", unknown(), 5);
     let fresh = |desk: &mut Desk, now: i64| {
         desk.on_tick(at(now));
-        desk.on_snapshot(at(now), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(now));
+        desk.on_snapshot(at(now), Ok(Snapshot::default()), at(now));
         desk.on_data(PolymarketData::Book(book(at(now))), at(now));
     };
     let unreachable = || Err(VenueError::Unreachable("down".into()));
@@ -61,7 +61,7 @@ fn a_refusal_of_an_order_that_is_live_is_a_contradiction_and_it_is_cancelled() {
     assert_eq!((state(&desk, "a"), mismatches(&step)), (OrderState::Rejected, 1));
     assert_eq!(desk.holdings(None).gross(), Usd(dec!(5.175)), "it may still be matched");
     desk.on_tick(at(30_000));
-    desk.on_snapshot(at(30_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(30_010));
+    desk.on_snapshot(at(30_000), Ok(Snapshot::default()), at(30_010));
     assert_eq!(desk.holdings(None).gross(), Usd::ZERO, "the venue lists it no more");
 }
 

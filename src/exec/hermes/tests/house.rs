@@ -12,7 +12,7 @@ async fn an_orderly_end_cancels_what_rests_and_the_books_know_it() {
     assert_eq!(world.venue.open(), 0);
     let ledger = SqliteLedger::open(&world.path().join("ledger.db")).await.expect("opens");
     let memory = ledger.load(10).await.expect("loads");
-    assert_eq!((memory.orders[0].order.state, memory.counts.cancelled), (OrderState::Cancelled, 1));
+    assert_eq!((memory.orders[0].order.state, memory.counted.orders.cancelled), (OrderState::Cancelled, 1));
     assert!(!path_in(world.path()).exists(), "the socket is gone");
 }
 

@@ -52,6 +52,24 @@ async fn the_kill_goes_through_although_steps_of_it_fail_and_only_a_proof_lets_a
     hermes.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_order_that_cannot_be_read_is_no_zero() {
+    let world = World::new();
+    world.venue.spoil_open(Some("0xforeign"));
+    let hermes = world.start().await;
+    assert_eq!(world.command(Action::Kill { why: "test".into() }).await, AckVerdict::Applied);
+    let words = "1 orders open at the venue, 1 of which cannot be read: order.price is 'a lot'";
+    let incomplete = |state: &HermesState| state.kill.proof == KillProof::Incomplete { why: words.into() };
+    let state = world.until("incomplete, with words", incomplete).await;
+    assert_eq!(state.kill.venue_open_orders, Some(1));
+    assert!(matches!(world.command(Action::Arm { why: "too early".into() }).await, AckVerdict::Denied { .. }));
+    let swept = world.venue.cancel_alls.load(Ordering::SeqCst);
+    world.until("swept again", |_| world.venue.cancel_alls.load(Ordering::SeqCst) > swept).await;
+    world.venue.spoil_open(None);
+    world.until("proved", |state| matches!(state.kill.proof, KillProof::Proved { .. })).await;
+    hermes.stop().await;
+}
+
 /// Kills, and waits until arming is possible.
 async fn killed_and_proved(world: &World) {
     assert_eq!(world.command(Action::Kill { why: "test".into() }).await, AckVerdict::Applied);

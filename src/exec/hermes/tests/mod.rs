@@ -98,6 +98,11 @@ impl Ledger for Faulty {
         self.inner.history(market, token).await
     }
 
+    async fn count_orders(&self) -> Result<Counted, LedgerError> {
+        self.fault.strikes().await?;
+        self.inner.count_orders().await
+    }
+
     async fn lease(&self, holder: &str, ttl: Duration) -> Result<Lease, LedgerError> {
         self.fault.strikes().await?;
         self.inner.lease(holder, ttl).await

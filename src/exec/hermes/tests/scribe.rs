@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::super::scribe::{Outcome, Scribe, Waiting};
 use super::*;
 use crate::bus::{Entry, EntryId};
-use crate::domain::{IntentId, MarketId, TokenId};
+use crate::domain::{Counted, IntentId, MarketId, TokenId};
 use crate::store::ledger::{History, InboxRow, Known, Write};
 
 /// A ledger that commits when it is let, remembers what came together, and knows some intents already.
@@ -44,6 +44,10 @@ impl Ledger for Gated {
 
     async fn history(&self, _: &MarketId, _: &TokenId) -> Result<History, LedgerError> {
         Ok(History::default())
+    }
+
+    async fn count_orders(&self) -> Result<Counted, LedgerError> {
+        Ok(Counted::default())
     }
 
     async fn lease(&self, _holder: &str, _ttl: Duration) -> Result<Lease, LedgerError> {

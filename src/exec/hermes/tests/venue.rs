@@ -39,7 +39,9 @@ struct Inner {
     script: VecDeque<Script>,
     orders: BTreeMap<OrderId, VenueOrder>,
     fills: Vec<VenueFill>,
-    unreadable: Vec<UnreadableTrade>,
+    unreadable: Vec<UnreadableRow<TradeId>>,
+    /// Open orders that its list has and nobody can read.
+    unreadable_orders: Vec<UnreadableRow<OrderId>>,
     posts: Vec<OrderId>,
     bodies: Vec<bytes::Bytes>,
     late: Vec<(std::time::Instant, VenueOrder)>,
@@ -95,9 +97,19 @@ impl TestVenue {
 
     /// From now on its trades have one that cannot be read, with this text.
     pub(super) fn spoil(&self, trade: &str, text: &str) {
-        let hole =
-            UnreadableTrade { trade: Some(trade.into()), reason: "trade.market is 'absent'".into(), text: text.into() };
+        let reason = "trade.market is 'absent'".into();
+        let hole = UnreadableRow { id: Some(trade.into()), reason, text: text.into() };
         self.inner.lock().expect("lock").unreadable.push(hole);
+    }
+
+    /// From now on its list of open orders has one that cannot be read; without an id nothing is wrong with it any more.
+    pub(super) fn spoil_open(&self, order: Option<&str>) {
+        let hole = |order: &str| UnreadableRow {
+            id: Some(OrderId::new(order)),
+            reason: "order.price is 'a lot'".into(),
+            text: String::new(),
+        };
+        self.inner.lock().expect("lock").unreadable_orders = order.map(hole).into_iter().collect();
     }
 
     /// Somebody fills what rests.
@@ -244,13 +256,14 @@ impl ExecutionVenue for TestVenue {
         if self.refuse_cancel_all.fetch_update(Ordering::SeqCst, Ordering::SeqCst, failing).is_ok() {
             return Err(VenueError::Refused { status: 503, reason: "scripted".into(), retry_after: None });
         }
-        let open: Vec<OrderId> = self.open_orders().await?.into_iter().map(|order| order.order).collect();
+        let open: Vec<OrderId> = self.open_orders().await?.orders.into_iter().map(|order| order.order).collect();
         self.cancel(&open).await
     }
 
-    async fn open_orders(&self) -> Result<Vec<VenueOrder>, VenueError> {
+    async fn open_orders(&self) -> Result<OrderList, VenueError> {
         let inner = self.now();
-        Ok(inner.orders.values().filter(|order| order.status == VenueOrderStatus::Live).cloned().collect())
+        let orders = inner.orders.values().filter(|order| order.status == VenueOrderStatus::Live).cloned().collect();
+        Ok(OrderList { orders, unreadable: inner.unreadable_orders.clone() })
     }
 
     async fn order(&self, order: &OrderId) -> Result<Option<VenueOrder>, VenueError> {

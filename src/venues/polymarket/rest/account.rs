@@ -1,7 +1,7 @@
 use super::super::parse;
 use super::Rest;
 use crate::domain::{Timestamp, TradeId};
-use crate::exec::venue::{TradeList, UnreadableTrade, VenueError, VenueFill};
+use crate::exec::venue::{TradeList, UnreadableRow, VenueError, VenueFill};
 
 impl Rest {
     /// Our fills matched at or after `since`, which the venue counts in whole seconds; every token and market.
@@ -16,7 +16,7 @@ impl Rest {
     /// Our parts in one trade.
     pub(in super::super) async fn trade(&self, trade: &TradeId) -> Result<Vec<VenueFill>, VenueError> {
         let TradeList { mut fills, unreadable } = self.trades(("id", trade.as_str())).await?;
-        if let Some(hole) = unreadable.into_iter().find(|hole| hole.trade.as_ref().is_none_or(|id| id == trade)) {
+        if let Some(hole) = unreadable.into_iter().find(|hole| hole.id.as_ref().is_none_or(|id| id == trade)) {
             return Err(VenueError::Unreadable(hole.reason));
         }
         fills.retain(|fill| fill.trade == *trade);
@@ -25,23 +25,15 @@ impl Rest {
 
     async fn trades(&self, filter: (&str, &str)) -> Result<TradeList, VenueError> {
         let account = self.account(&*self.signer()?);
-        let rows = |row: &str| {
-            Ok(match parse::fills(row, &account) {
-                Ok(fills) => fills.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(UnreadableTrade {
-                    trade: parse::trade_id(row),
-                    reason: error.to_string(),
-                    text: row.to_ascii_lowercase(),
-                })],
-            })
+        let rows = |row: &str| match parse::fills(row, &account) {
+            Ok(fills) => fills.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(UnreadableRow {
+                id: parse::id(row).map(TradeId::new),
+                reason: error.to_string(),
+                text: row.to_ascii_lowercase(),
+            })],
         };
-        let mut list = TradeList::default();
-        for row in self.pages("/data/trades", &[filter], rows).await? {
-            match row {
-                Ok(fill) => list.fills.push(fill),
-                Err(hole) => list.unreadable.push(hole),
-            }
-        }
-        Ok(list)
+        let (fills, unreadable) = self.pages("/data/trades", &[filter], rows).await?;
+        Ok(TradeList { fills, unreadable })
     }
 }

@@ -8,7 +8,7 @@ use super::super::parse;
 use super::{Ask, ORDER_TIMEOUT, Rest, read};
 use crate::clock;
 use crate::domain::{CallClass, OrderId};
-use crate::exec::venue::{CancelAnswer, VenueError, VenueOrder};
+use crate::exec::venue::{CancelAnswer, OrderList, UnreadableRow, VenueError, VenueOrder};
 
 const CANCEL_REASON_CHARS: usize = 200;
 
@@ -72,8 +72,17 @@ impl Rest {
     }
 
     /// Every open order.
-    pub(in super::super) async fn open_orders(&self) -> Result<Vec<VenueOrder>, VenueError> {
-        self.pages("/data/orders", &[], |row| Ok(vec![order(row)?])).await
+    pub(in super::super) async fn open_orders(&self) -> Result<OrderList, VenueError> {
+        let rows = |row: &str| {
+            let hole = |error: parse::ParseError| UnreadableRow {
+                id: parse::id(row).map(|id| parse::order_id(&id)),
+                reason: error.to_string(),
+                text: row.to_ascii_lowercase(),
+            };
+            vec![parse::order(row).map_err(hole)]
+        };
+        let (orders, unreadable) = self.pages("/data/orders", &[], rows).await?;
+        Ok(OrderList { orders, unreadable })
     }
 
     /// One order in whatever state.

@@ -20,18 +20,16 @@ struct Page {
 }
 
 impl Rest {
-    /// Reads every page of a list and maps every row; the first row for which `map` has no answer fails the whole list, because a
-    /// list with holes that it does not name would look complete.
-    pub(super) async fn pages<T>(
+    /// Reads every page of a list and maps every row: what can be read, and beside it what cannot, since a list with holes that it does
+    /// not name would look complete.
+    pub(super) async fn pages<T: Send, Hole: Send>(
         &self,
         path: &str,
         query: &[(&str, &str)],
-        map: impl Fn(&str) -> Result<Vec<T>, VenueError> + Send,
-    ) -> Result<Vec<T>, VenueError>
-    where
-        T: Send,
-    {
-        let (mut rows, mut cursor, mut seen) = (Vec::new(), FIRST.to_owned(), HashSet::new());
+        map: impl Fn(&str) -> Vec<Result<T, Hole>> + Send,
+    ) -> Result<(Vec<T>, Vec<Hole>), VenueError> {
+        let (mut rows, mut holes) = (Vec::new(), Vec::new());
+        let (mut cursor, mut seen) = (FIRST.to_owned(), HashSet::new());
         while cursor != END {
             if cursor.is_empty() || seen.len() >= MAX_PAGES || !seen.insert(cursor.clone()) {
                 let page = seen.len();
@@ -44,10 +42,15 @@ impl Rest {
             let body = self.call(ask).await?.success()?;
             let page: Page = read(path, &body)?;
             for row in &page.data {
-                rows.extend(map(row.get())?);
+                for read in map(row.get()) {
+                    match read {
+                        Ok(row) => rows.push(row),
+                        Err(hole) => holes.push(hole),
+                    }
+                }
             }
             cursor = page.next_cursor;
         }
-        Ok(rows)
+        Ok((rows, holes))
     }
 }

@@ -181,7 +181,7 @@ impl World {
         let alive = (0..self.orders.len()).filter(|order| self.orders[*order].alive);
         let orders = alive.map(|order| self.seen(order)).collect();
         let fills = (0..self.trades.len()).map(|trade| self.fill(trade)).collect();
-        let step = self.desk.on_snapshot(now, Ok(Snapshot { orders, fills }), now);
+        let step = self.desk.on_snapshot(now, Ok(Snapshot { orders, fills, ..Snapshot::default() }), now);
         lookups.extend(self.take(step));
         for id in lookups {
             let order = self.place(&id);
