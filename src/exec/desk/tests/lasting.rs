@@ -65,7 +65,7 @@ fn nothing_heard_of_what_is_held_for_longer_than_the_limit_alerts_kills_and_forb
 fn an_order_that_rests_is_enough_and_a_desk_without_anything_at_stake_hears_nothing() {
     let mut desk = watchful();
     assert!(killed(&mut desk, 1_000, 1_000_000).is_empty());
-    desk.on_snapshot(at(1_000_000), Ok(Snapshot { orders: Vec::new(), fills: Vec::new() }), at(1_000_000));
+    desk.on_snapshot(at(1_000_000), Ok(Snapshot::default()), at(1_000_000));
     let deadline = at(1_002_000);
     let resting = OrderIntent { deadline, rest_until: at(9_000_000), ..intent("a", TimeInForce::Gtc) };
     heard(&mut desk, "1", 1_000_000);
