@@ -203,8 +203,6 @@ impl Running {
             claim_after: config.hermes.claim_after,
             signals_kept: config.hermes.signals_kept,
             dead_letters_kept: config.hermes.dead_letters_kept,
-            mismatch_limit: config.hermes.mismatch_limit,
-            breaker_rejections: config.hermes.breaker_rejections,
         };
         let (gate, bus, stop) = (RiskGate::new(config.limits.clone()), self.bus(), self.stop.clone());
         self.tasks.spawn(async move {

@@ -58,8 +58,8 @@ fn entry(intent: &OrderIntent) -> String {
             fair: Some(Price(dec!(0.58))),
             edge: Some(Price(dec!(0.03))),
             note: "BTC/USD rose by 0.06 % in 15 s".into(),
-            params: 1,
-            inputs: Vec::new(),
+            params: 7,
+            inputs: vec![cockpit::domain::Figure { name: "volume".into(), value: "0.25 BTC".into() }],
         },
         checks: vec![CheckResult {
             control: Control::OrderSize,
@@ -211,7 +211,16 @@ async fn the_books_are_printed_for_people_and_programs() {
 async fn an_order_says_why_and_where_its_time_went() {
     let dir = ledger().await;
     let text = shown(dir.path(), &["orders", "--why", "0xa"]);
-    for word in ["order answered: unknown", "BTC/USD rose", "order_size", "commit", "confirmed", "JOURNAL fill"] {
+    for word in [
+        "order answered: unknown",
+        "BTC/USD rose",
+        "momentum, version 7",
+        "volume: 0.25 BTC",
+        "order_size",
+        "commit",
+        "confirmed",
+        "JOURNAL fill",
+    ] {
         assert!(text.contains(word), "{word} in\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

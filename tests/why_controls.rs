@@ -32,7 +32,7 @@ enum Case {
 }
 
 /// Every control of the gate, in an order in which each can be brought about: a halted strategy comes last.
-const CASES: [(&str, Case); 26] = [
+const CASES: [(&str, Case); 28] = [
     ("order_size", Case::Limit("order_size=5", "above 0, up to 5 shares")),
     ("order_notional", Case::Limit("order_notional=1", "1 pUSD")),
     ("price_collar", Case::Limit("price_collar=0", ", 0 ")),
@@ -59,6 +59,11 @@ const CASES: [(&str, Case); 26] = [
         Case::Elsewhere("it reduces, so that trading_state denies first, see below", "risk/checks/daily_loss.rs"),
     ),
     ("arm_epoch", Case::Elsewhere("an intent from before a kill", "risk/checks/arm_epoch.rs")),
+    (
+        "circuit_breaker",
+        Case::Elsewhere("the simulated venue refuses nothing unasked", "risk/checks/circuit_breaker.rs"),
+    ),
+    ("overbuy", Case::Elsewhere("no strategy sends what must match at once", "risk/checks/overbuy.rs")),
     ("deadline", Case::Elsewhere("a machine that is too slow", "risk/checks/deadline.rs")),
     ("market", Case::Elsewhere("no strategy wants anything of a closed market", "risk/checks/market.rs")),
     (

@@ -8,7 +8,9 @@ use super::output::{clock_time, print};
 use super::text::COLUMNS;
 use super::{CliError, print_json};
 use crate::bus::decode;
-use crate::domain::{DeadLetterState, Journal, Rationale, Reached, Share, SignalEntry, Timestamp, Waterfall, span_us};
+use crate::domain::{
+    DeadLetterState, Figure, Journal, Rationale, Reached, Share, SignalEntry, Timestamp, Waterfall, span_us,
+};
 use crate::store::books::{Books, Story};
 use crate::text::{lines, safe};
 
@@ -118,8 +120,24 @@ fn reasons(text: &mut String, story: &Story) {
         Ok(signal) => signal,
         Err(error) => return wrapped(text, "why        ", &format!("the entry cannot be read: {error}")),
     };
-    let why = &signal.rationale;
+    decision(text, &signal);
+    text.push_str("\nRISK\n");
+    for check in &signal.checks {
+        let verdict = if check.passed { "ok" } else { "NO" };
+        let head = format!("  {verdict}  {:<18} ", check.control.to_string());
+        wrapped(text, &head, &format!("{} (limit {})", check.value, check.limit));
+    }
+}
+
+/// What the strategy went by.
+fn decision(text: &mut String, signal: &SignalEntry) {
+    let (why, strategy) = (&signal.rationale, &signal.intent.strategy);
     wrapped(text, "why        ", &why.note.to_string());
+    let parameters = match why.params {
+        0 => "parameters of a version that is not known".to_owned(),
+        version => format!("parameters of {strategy}, version {version} (cockpit params history {strategy})"),
+    };
+    wrapped(text, MARGIN, &parameters);
     let (crossed, by) = why.crossing();
     wrapped(text, MARGIN, &format!("{}: {crossed} {by}", why.source));
     if why.has_window() {
@@ -130,11 +148,9 @@ fn reasons(text: &mut String, story: &Story) {
     if let (Some(fair), Some(edge)) = (why.fair, why.edge) {
         wrapped(text, MARGIN, &format!("reckoned worth {fair}, of which price and fee leave {edge}"));
     }
-    text.push_str("\nRISK\n");
-    for check in &signal.checks {
-        let verdict = if check.passed { "ok" } else { "NO" };
-        let head = format!("  {verdict}  {:<18} ", check.control.to_string());
-        wrapped(text, &head, &format!("{} (limit {})", check.value, check.limit));
+    for (at, Figure { name, value }) in why.inputs.iter().enumerate() {
+        let head = if at == 0 { "inputs     " } else { MARGIN };
+        wrapped(text, head, &format!("{name}: {value}"));
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::bus::url::RedisUrl;
-use crate::domain::{Mode, Usd};
+use crate::domain::Mode;
 use crate::pipeline::athena::{Shard, StrategySettings};
 use crate::risk::Limits;
 
@@ -139,10 +139,6 @@ pub struct Hermes {
     pub reconcile_every: std::time::Duration,
     /// Time between heartbeats.
     pub heartbeat_every: std::time::Duration,
-    /// Difference between books and balances, in pUSD, beyond which Hermes kills.
-    pub mismatch_limit: Usd,
-    /// Permanent refusals of one kind within a minute that open the circuit breaker.
-    pub breaker_rejections: u32,
     /// Idle time before another consumer's entry is taken over.
     pub claim_after: std::time::Duration,
     /// How long a done intent stays on `trade.signals`.

@@ -5,7 +5,6 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use rust_decimal::Decimal;
 use toml::{Table, Value};
 
 use super::Problem;
@@ -128,15 +127,6 @@ impl Reader {
 
     pub(super) fn seconds(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
         self.integer(key, range).map(Duration::from_secs)
-    }
-
-    pub(super) fn decimal(&mut self, key: &str, low: &str, high: &str) -> Option<Decimal> {
-        let allowed = quoted_decimal(low, high);
-        let bounds = (low.parse::<Decimal>().ok()?, high.parse::<Decimal>().ok()?);
-        self.read(key, &allowed, |value| {
-            let number = Decimal::from_str_exact(value.as_str()?).ok()?;
-            (number >= bounds.0 && number <= bounds.1).then_some(number)
-        })
     }
 
     /// Parameters as their table declares them: times and counts as numbers, flags as such, lists of markets as arrays, instruments as

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
 use crate::domain::params::{Params, RISK, is_market, is_pair};
-use crate::domain::{Instruments, Mode, ParamKind, Symbol, Usd};
+use crate::domain::{Instruments, Mode, ParamKind, Symbol};
 use crate::pipeline::athena::{KINDS, Kind, Shard, StrategySettings};
 use crate::risk::Limits;
 use crate::risk::checks::allow_list;
@@ -16,9 +16,6 @@ use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui, Venues};
 /// What a bus address may be; `config.toml` explains each.
 const BUS_URLS: &str =
     "\"memory://\", \"redis://...\", \"rediss://...\", \"redis+sentinel://...\" or \"rediss+sentinel://...\"";
-
-/// Most that an amount in the configuration may be.
-const MOST: &str = "1000000000";
 
 /// Reads every section, so that every problem is noted, then puts them together when all could be read.
 pub(super) fn read(r: &mut Reader) -> Option<Config> {
@@ -176,16 +173,12 @@ fn hermes(r: &mut Reader) -> Option<Hermes> {
     let claim_after = r.seconds("hermes.claim_after_s", 1..=3600);
     let signals_kept = r.seconds("hermes.signals_kept_s", 60..=604_800);
     let dead_letters_kept = r.seconds("hermes.dlq_kept_s", 60..=31_536_000);
-    let mismatch_limit = r.decimal("hermes.mismatch_limit", "0", MOST);
-    let breaker_rejections = r.integer("hermes.breaker_rejections", 1..=1000);
     Some(Hermes {
         reconcile_every: reconcile_every?,
         heartbeat_every: heartbeat_every?,
         claim_after: claim_after?,
         signals_kept: signals_kept?,
         dead_letters_kept: dead_letters_kept?,
-        mismatch_limit: Usd(mismatch_limit?),
-        breaker_rejections: breaker_rejections?,
     })
 }
 

@@ -27,6 +27,8 @@ pub enum Control {
     OrderSize,
     /// pUSD in one order.
     OrderNotional,
+    /// Shares that a purchase which must match at once would buy.
+    Overbuy,
     /// Distance of the price from a fresh book.
     PriceCollar,
     /// The same order of a strategy again.
@@ -85,6 +87,7 @@ impl fmt::Display for Control {
             Self::Market => "market",
             Self::OrderSize => "order_size",
             Self::OrderNotional => "order_notional",
+            Self::Overbuy => "overbuy",
             Self::PriceCollar => "price_collar",
             Self::Duplicate => "duplicate",
             Self::SelfMatch => "self_match",

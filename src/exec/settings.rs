@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Mode, Usd};
+use crate::domain::Mode;
 
 /// How Hermes works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +14,6 @@ pub struct Settings {
     pub reconcile_every: Duration,
     /// How often a heartbeat is sent; the venue sweeps after 10 s of silence.
     pub heartbeat_every: Duration,
-    /// Books and balances may differ by this much, in pUSD, before that kills.
-    pub mismatch_limit: Usd,
-    /// So many permanent refusals of one kind within a minute open the circuit breaker.
-    pub breaker_rejections: u32,
     /// How old another consumer's unacknowledged entry must be before it is taken over.
     pub claim_after: Duration,
     /// How long an intent stays on `trade.signals` after it was delivered and acknowledged.

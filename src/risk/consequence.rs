@@ -39,6 +39,7 @@ impl Consequence {
             | Control::Market
             | Control::OrderSize
             | Control::OrderNotional
+            | Control::Overbuy
             | Control::PriceCollar
             | Control::Duplicate
             | Control::SelfMatch

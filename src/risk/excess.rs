@@ -69,7 +69,9 @@ fn swept(resting: Resting<'_>, mut ask: impl FnMut(&Holdings, usize) -> Option<D
         (&commitments[*place], of_group)
     }));
     let mut holdings = resting.fixed.clone();
-    commitments.iter().for_each(|commitment| holdings.commit(commitment.clone()));
+    for commitment in &commitments {
+        holdings.commit(commitment.clone());
+    }
     let mut gone = Vec::new();
     while let Some(turn) = sweep.next() {
         let place = by_age[turn.rank];
@@ -112,6 +114,7 @@ fn refusal(
         equity: resting.losses.ok_or("it was not measured yet"),
         group,
         halted: None,
+        breaker: None,
         repeats: 0,
         funds: None,
     };

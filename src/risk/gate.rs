@@ -5,10 +5,11 @@ use super::{Approved, Denied, Equity, Group, Holdings, Limits, Recent};
 
 /// The order in which the checks run: what stops everything first, then what is wrong with the intent itself, then what it
 /// would do to the account.
-const CHECKS: [Check; 26] = [
+const CHECKS: [Check; 28] = [
     checks::trading_state::check,
     checks::arm_epoch::check,
     checks::strategy_halt::check,
+    checks::circuit_breaker::check,
     checks::deadline::check,
     checks::market::check,
     checks::allow_list::check,
@@ -16,6 +17,7 @@ const CHECKS: [Check; 26] = [
     checks::stale_data::check,
     checks::order_size::check,
     checks::order_notional::check,
+    checks::overbuy::check,
     checks::price_collar::check,
     checks::duplicate::check,
     checks::self_match::check,
@@ -57,6 +59,8 @@ pub struct RiskView<'a> {
     pub group: Option<&'a Group<'a>>,
     /// Why the intent's strategy is halted, if it is.
     pub halted: Option<&'a str>,
+    /// Why the venue is asked nothing of the kind for now, if so; Hermes alone hears what it refuses.
+    pub breaker: Option<&'a Denial>,
     /// Orders of its strategy on the same token and side within the limit's window, this one apart. Hermes counts, because he
     /// sees every Athena's; Athena passes none and learns of the halt.
     pub repeats: u32,

@@ -62,6 +62,10 @@ parameters! {
         drawdown_confirmations: u32 = ParamKind::Integer { low: 1, high: 60 }, "drawdown_confirmations", "measurements", Lower;
         /// How long what is held may go without a price of its book before equity counts as not known.
         mark_age: Duration = ParamKind::Seconds { low: 5, high: 3_600 }, "mark_age_s", "s", Lower;
+        /// Most pUSD that books and venue may differ by within 24 hours before everything is killed.
+        mismatch_limit: Usd = AMOUNT, "mismatch_limit", "pUSD", Lower;
+        /// So many permanent refusals of one kind by the venue within a minute stop further orders of that kind for a while.
+        breaker_rejections: u32 = ParamKind::Integer { low: 1, high: 1_000 }, "breaker_rejections", "refusals", Lower;
         /// Oldest book or tick that a decision may rest on. A book's age counts from when it was last known to be true.
         data_age: Duration = ParamKind::Millis { low: 100, high: 60_000 }, "data_age_ms", "ms", Lower;
         /// How long nothing at all may be heard of the books of what is held or on order before everything is killed.

@@ -52,6 +52,8 @@ pub(crate) fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderInt
         rolling_hours: 24,
         drawdown_confirmations: 3,
         mark_age: Duration::from_mins(1),
+        mismatch_limit: Usd(dec!(5)),
+        breaker_rejections: 5,
         data_age: Duration::from_mins(1),
         data_mute: Duration::from_mins(2),
         unknown_halt: Duration::from_mins(1),
@@ -68,6 +70,7 @@ pub(crate) fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderInt
         equity: Ok(Equity::default()),
         group: None,
         halted: None,
+        breaker: None,
         repeats: 0,
         funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
     };

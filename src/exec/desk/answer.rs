@@ -69,7 +69,8 @@ impl Desk {
                     self.counting.recount(now);
                 }
                 if let Some(tracked) = self.orders.get(key) {
-                    self.breaker.refused(&tracked.row.order.intent.market, code, now);
+                    let most = self.gate.limits().breaker_rejections;
+                    self.breaker.refused(&tracked.row.order.intent.market, code, most, now);
                 }
                 self.amend(key, |row| row.order.reason = Some(reason.clone()));
                 self.bury_order(key, code.dead_letter(), reason, now, step);

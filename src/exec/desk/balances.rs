@@ -278,7 +278,7 @@ impl Desk {
     fn judge_corrections(&mut self, now: Timestamp, step: &mut Step) {
         self.counting.corrected.retain(|(at, _)| now.since(*at) <= WINDOW);
         let worth: Usd = self.counting.corrected.iter().map(|(_, worth)| *worth).sum();
-        let limit = self.rules.mismatch_limit;
+        let limit = self.gate.limits().mismatch_limit;
         if worth > limit {
             let (worth, hours) = (worth.0.normalize(), WINDOW.as_secs() / 3_600);
             let value = format!("books and venue differed by {worth} pUSD within {hours} h");

@@ -73,23 +73,16 @@ impl Open {
 }
 
 /// All breakers of the account.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Breaker {
-    rejections: u32,
     recent: BTreeMap<(Reach, RejectCode), VecDeque<Timestamp>>,
     open: BTreeMap<Reach, Open>,
 }
 
 impl Breaker {
-    /// Closed; `rejections` of a kind within a minute open it.
-    pub(super) const fn new(rejections: u32) -> Self {
-        Self { rejections, recent: BTreeMap::new(), open: BTreeMap::new() }
-    }
-
     /// Whether this order must not be sent now. Past the pause the first that asks becomes the probe.
-    pub(super) fn check(&mut self, key: &Key, market: &MarketId, now: Timestamp) -> Option<Denial> {
+    pub(super) fn check(&mut self, key: &Key, market: &MarketId, rejections: u32, now: Timestamp) -> Option<Denial> {
         for reach in [Reach::Account, Reach::Market(market.clone())] {
-            let rejections = self.rejections;
             if let Some(open) = self.open.get_mut(&reach)
                 && open.denies(key, now)
             {
@@ -99,8 +92,8 @@ impl Breaker {
         None
     }
 
-    /// The venue refused an order for good.
-    pub(super) fn refused(&mut self, market: &MarketId, code: RejectCode, now: Timestamp) {
+    /// The venue refused an order for good; `rejections` of a kind within a minute open it.
+    pub(super) fn refused(&mut self, market: &MarketId, code: RejectCode, rejections: u32, now: Timestamp) {
         let market = Reach::Market(market.clone());
         match code.scope() {
             RejectScope::Account => self.trip(Reach::Account, code, 1, true, now),
@@ -108,8 +101,10 @@ impl Breaker {
             RejectScope::Order => match code {
                 // The market's doing, or the strategy's wish.
                 RejectCode::Expiration | RejectCode::PostOnlyCrosses | RejectCode::NotFilled => {}
-                RejectCode::Tick | RejectCode::MinSize | RejectCode::Precision => self.count(market, code, now),
-                _ => self.count(Reach::Account, code, now),
+                RejectCode::Tick | RejectCode::MinSize | RejectCode::Precision => {
+                    self.count(market, code, rejections, now);
+                }
+                _ => self.count(Reach::Account, code, rejections, now),
             },
         }
     }
@@ -134,19 +129,19 @@ impl Breaker {
     }
 
     /// What is open now, in words.
-    pub(super) fn words(&self, now: Timestamp) -> Option<String> {
+    pub(super) fn words(&self, rejections: u32, now: Timestamp) -> Option<String> {
         let open = self.open.iter().find(|(_, open)| open.until.is_none_or(|until| now < until))?;
-        let denial = open.1.denial(open.0, self.rejections);
+        let denial = open.1.denial(open.0, rejections);
         Some(format!("circuit breaker: {} ({})", denial.value, denial.limit))
     }
 
-    fn count(&mut self, reach: Reach, code: RejectCode, now: Timestamp) {
+    fn count(&mut self, reach: Reach, code: RejectCode, rejections: u32, now: Timestamp) {
         self.recent.retain(|_, times| times.back().is_some_and(|last| now.since(*last) < WINDOW));
         let times = self.recent.entry((reach.clone(), code)).or_default();
         times.push_back(now);
         times.retain(|at| now.since(*at) < WINDOW);
         let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
-        if count >= self.rejections || self.open.contains_key(&reach) {
+        if count >= rejections || self.open.contains_key(&reach) {
             self.recent.remove(&(reach.clone(), code));
             self.trip(reach, code, count, false, now);
         }
@@ -178,36 +173,36 @@ mod tests {
     }
 
     fn passes(breaker: &mut Breaker, name: &str, market: &str, secs: i64) -> bool {
-        breaker.check(&key(name), &market.into(), at(secs)).is_none()
+        breaker.check(&key(name), &market.into(), 5, at(secs)).is_none()
     }
 
     #[test]
     fn as_many_refusals_as_the_limit_within_a_minute_open_it_and_one_fewer_does_not() {
-        let mut breaker = Breaker::new(3);
+        let mut breaker = Breaker::default();
         for secs in [0, 1] {
-            breaker.refused(&"m".into(), RejectCode::Balance, at(secs));
+            breaker.refused(&"m".into(), RejectCode::Balance, 3, at(secs));
         }
         assert!(passes(&mut breaker, "a", "m", 2));
-        breaker.refused(&"other".into(), RejectCode::Balance, at(60));
+        breaker.refused(&"other".into(), RejectCode::Balance, 3, at(60));
         assert!(passes(&mut breaker, "a", "m", 60), "the first is a minute old");
-        breaker.refused(&"other".into(), RejectCode::Balance, at(60));
-        let denial = breaker.check(&key("a"), &"m".into(), at(61)).expect("open for the account");
+        breaker.refused(&"other".into(), RejectCode::Balance, 3, at(60));
+        let denial = breaker.check(&key("a"), &"m".into(), 3, at(61)).expect("open for the account");
         assert_eq!(denial.control, Control::CircuitBreaker);
         assert_eq!(denial.value, "3 refused as balance for the account");
         assert!(denial.limit.contains("fewer than 3 in 60 s; open until 1970-01-01T00:18:10"), "{}", denial.limit);
-        assert!(breaker.words(at(61)).expect("said").contains("balance"));
+        assert!(breaker.words(3, at(61)).expect("said").contains("balance"));
     }
 
     #[test]
     fn after_the_pause_one_probe_decides() {
-        let mut breaker = Breaker::new(1);
-        breaker.refused(&"m".into(), RejectCode::Tick, at(0));
+        let mut breaker = Breaker::default();
+        breaker.refused(&"m".into(), RejectCode::Tick, 1, at(0));
         assert!(!passes(&mut breaker, "a", "m", 29) && passes(&mut breaker, "a", "elsewhere", 29));
         assert!(passes(&mut breaker, "a", "m", 30), "the probe");
         assert!(passes(&mut breaker, "a", "m", 31), "asked again right before it leaves");
         assert!(!passes(&mut breaker, "b", "m", 31), "one at a time");
         assert!(passes(&mut breaker, "b", "m", 40), "the first was never heard of");
-        breaker.refused(&"m".into(), RejectCode::Tick, at(41));
+        breaker.refused(&"m".into(), RejectCode::Tick, 1, at(41));
         assert!(!passes(&mut breaker, "c", "m", 100) && passes(&mut breaker, "c", "m", 101), "twice as long");
         breaker.accepted(&"m".into());
         assert!(passes(&mut breaker, "d", "m", 102) && passes(&mut breaker, "e", "m", 102));
@@ -215,14 +210,14 @@ mod tests {
 
     #[test]
     fn the_account_stays_closed_until_a_person_arms_and_credentials_until_they_work() {
-        let mut breaker = Breaker::new(5);
-        breaker.refused(&"m".into(), RejectCode::Banned, at(0));
+        let mut breaker = Breaker::default();
+        breaker.refused(&"m".into(), RejectCode::Banned, 5, at(0));
         assert!(!passes(&mut breaker, "a", "elsewhere", 1_000_000));
         breaker.authorized();
         assert!(!passes(&mut breaker, "a", "m", 1_000_000));
         breaker.reset();
         assert!(passes(&mut breaker, "a", "m", 1));
-        breaker.refused(&"m".into(), RejectCode::Unauthorized, at(2));
+        breaker.refused(&"m".into(), RejectCode::Unauthorized, 5, at(2));
         assert!(!passes(&mut breaker, "a", "m", 3));
         breaker.authorized();
         assert!(passes(&mut breaker, "a", "m", 3));
@@ -230,9 +225,9 @@ mod tests {
 
     #[test]
     fn what_is_no_fault_does_not_count() {
-        let mut breaker = Breaker::new(1);
+        let mut breaker = Breaker::default();
         for code in [RejectCode::NotFilled, RejectCode::PostOnlyCrosses, RejectCode::Expiration] {
-            breaker.refused(&"m".into(), code, at(0));
+            breaker.refused(&"m".into(), code, 1, at(0));
         }
         assert!(passes(&mut breaker, "a", "m", 0));
     }

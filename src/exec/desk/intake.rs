@@ -177,7 +177,7 @@ impl Desk {
         step: &mut Step,
     ) {
         let order = Order::new(intent.clone(), now);
-        let approved = match self.judge(intent, None, now) {
+        let approved = match self.ask_gate(intent, None, now) {
             Ok(approved) => approved,
             Err(denied) => return self.deny_at_intake(entry, order, *denied, now, step),
         };
@@ -303,19 +303,6 @@ impl Desk {
         step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale: None, checks, at: now });
     }
 
-    /// Runs the gate with what is known now; `without` is the order itself when it is in the books already.
-    pub(super) fn judge(
-        &mut self,
-        intent: OrderIntent,
-        without: Option<&Key>,
-        now: Timestamp,
-    ) -> Result<Approved<OrderIntent>, Box<Denied>> {
-        if let Some(denial) = self.barrier(&intent, now) {
-            return Err(Box::new(Denied { intent, denial, checks: Vec::new() }));
-        }
-        self.ask_gate(intent, without, now)
-    }
-
     /// The last question before the bytes leave: is this order still to be sent? Gives the bytes, or what becomes of it instead.
     pub(in crate::exec) fn clear_to_send(
         &mut self,
@@ -341,7 +328,7 @@ impl Desk {
             self.postpone(key, trouble, now);
         } else if let Some(until) = self.post_only_until(&intent, now) {
             self.wait(key, "the venue takes only post-only orders".into(), until, now, &mut step);
-        } else if let Err(denied) = self.judge(intent, Some(key), now) {
+        } else if let Err(denied) = self.ask_gate(intent, Some(key), now) {
             let reason = denied.denial.to_string();
             self.amend(key, |row| row.order.reason = Some(reason));
             self.tell_denied(*denied, now, &mut step);

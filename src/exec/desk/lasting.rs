@@ -21,12 +21,14 @@ impl Desk {
         self.heard_at.map_or(Duration::ZERO, |heard| now.since(heard))
     }
 
-    /// Tokens that are held or on order, and whose books are to be expected: from a market's close to its result there are none, and
-    /// of a market that nobody has described they never come.
+    /// Tokens that are on order or held, and whose books are to be expected: from a market's close to its result there are none, and
+    /// of a market that nobody has described they never come. What is only held may be of a market that nobody follows any more: it
+    /// counts from its first book on.
     fn depended_on(&self, now: Timestamp) -> BTreeSet<&TokenId> {
         let open = self.active.iter().filter_map(|key| self.orders.get(key));
         let open = open.filter(|tracked| tracked.state().is_open()).map(|tracked| &tracked.row.order.intent.token);
-        open.chain(self.portfolio.held()).filter(|token| self.portfolio.is_trading(token, now)).collect()
+        let held = self.portfolio.held().filter(|token| self.books.contains_key(*token));
+        open.chain(held).filter(|token| self.portfolio.is_trading(token, now)).collect()
     }
 
     /// The order that has been of unknown outcome for the longest, as far as this run could ask the venue about it.

@@ -201,7 +201,7 @@ impl Desk {
             return Err(vec![error]);
         }
         let approved =
-            self.judge(intent.clone(), None, now).map_err(|denied| vec![format!("denied: {}", denied.denial)])?;
+            self.ask_gate(intent.clone(), None, now).map_err(|denied| vec![format!("denied: {}", denied.denial)])?;
         self.recent.note(approved.inner(), now);
         let signed = self.signed(&approved, sign).map_err(|(_, error)| vec![error])?;
         envelope.body.intent = intent.clone();

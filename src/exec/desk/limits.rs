@@ -239,7 +239,7 @@ impl Desk {
             recent: &self.recent,
             losses: self.losses(now),
             markets: &self.markets,
-            mismatch: (self.differing(now), self.rules.mismatch_limit),
+            mismatch: (self.differing(now), self.gate.limits().mismatch_limit),
             mute: self.mute(now),
             unknown: self.longest_unknown(now).map_or(Duration::ZERO, |(age, _)| age),
         };

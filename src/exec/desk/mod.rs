@@ -6,12 +6,12 @@
 
 mod answer;
 mod balances;
-mod barrier;
 mod breaker;
 mod depth;
 mod evidence;
 mod folding;
 mod funds;
+mod halts;
 mod heartbeat;
 mod holes;
 mod intake;
@@ -46,7 +46,7 @@ use crate::bus::EntryId;
 use crate::domain::{
     Book, ClockSkew, Control, DeadLetter, DeadLetterReason, Denial, Fill, IntentId, Journal, KillLatch, LimitUse,
     Market, MarketId, MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Size, Timestamp, TokenId, TradeEvent,
-    TradeId, Usd,
+    TradeId,
 };
 use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
@@ -85,10 +85,6 @@ pub(super) struct Rules {
     pub(super) retry_most: Duration,
     /// Pause after a reconciliation that failed.
     pub(super) reconcile_again: Duration,
-    /// Books and balances may differ by this much before that kills.
-    pub(super) mismatch_limit: Usd,
-    /// So many permanent refusals of one kind within a minute open the circuit breaker.
-    pub(super) breaker_rejections: u32,
     /// The venue's clock may differ from ours by this much.
     pub(super) skew: Duration,
     /// Between two reconciliations.
@@ -107,8 +103,6 @@ impl Rules {
             retry_first: Duration::from_millis(100),
             retry_most: Duration::from_secs(5),
             reconcile_again: Duration::from_secs(1),
-            mismatch_limit: settings.mismatch_limit,
-            breaker_rejections: settings.breaker_rejections,
             // GTD expiry and the L2 signature both rest on time; the venue refuses neither for less than this.
             skew: Duration::from_secs(2),
             reconcile_every: settings.reconcile_every,

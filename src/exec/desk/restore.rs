@@ -93,7 +93,7 @@ impl Desk {
             in_hand: HashSet::new(),
             counts: OrderCounts::default(),
             letters: super::letters::Letters::of(memory.letters.iter().cloned(), memory.dead_letters),
-            breaker: super::breaker::Breaker::new(rules.breaker_rejections),
+            breaker: super::breaker::Breaker::default(),
             pause: super::pause::Pause::default(),
             risen: HashMap::new(),
             untraded: HashMap::new(),

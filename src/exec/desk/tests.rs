@@ -1,7 +1,6 @@
 //! The desk's decisions, case by case; what the cases share is here too.
 
 mod account;
-mod barrier;
 mod compared;
 mod folding;
 mod health;
@@ -12,6 +11,7 @@ mod letters;
 mod limits;
 mod markets;
 mod money;
+mod overbuy;
 mod pieces;
 mod recall;
 mod restore;
@@ -177,8 +177,6 @@ fn restored_under(latch: KillLatch, memory: Memory, now: Timestamp) -> (Desk, St
         claim_after: Duration::from_secs(5),
         signals_kept: Duration::from_mins(1),
         dead_letters_kept: Duration::from_mins(1),
-        mismatch_limit: Usd(dec!(5)),
-        breaker_rejections: 5,
     };
     let origin = Origin { mode: Mode::Sim, boot: "boot".into(), takeover: false };
     let rules = Rules::of(&settings);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
-    Book, ClockSkew, Exposure, HermesState, KillReport, Latency, Order, OrderIntent, Timestamp, TradingState, Usd,
+    Book, ClockSkew, Denial, Exposure, HermesState, KillReport, Latency, Order, OrderIntent, Timestamp, TradingState, Usd,
 };
 use crate::risk::{Approved, Denied, Group, Holdings, RiskView, reducing};
 
@@ -106,15 +106,18 @@ impl Desk {
         (self.counts.open, self.counts.unknown)
     }
 
-    /// Runs the risk gate. The latch and what Hermes knows of its own health are part of what it looks at.
+    /// Runs the risk gate with what is known now. The latch and what Hermes knows of its own health are part of what it looks at;
+    /// `without` is the order itself when it is in the books already.
     pub(super) fn ask_gate(
         &mut self,
         intent: OrderIntent,
         without: Option<&Key>,
         now: Timestamp,
     ) -> Result<Approved<OrderIntent>, Box<Denied>> {
+        let (key, most): (Key, _) = ((intent.intent.clone(), intent.attempt), self.gate.limits().breaker_rejections);
+        let breaker = self.breaker.check(&key, &intent.market, most, now);
         let holdings = self.take_holdings(without);
-        let answer = self.ask(intent, &holdings, now);
+        let answer = self.ask(intent, &holdings, breaker.as_ref(), now);
         self.give_back(holdings);
         answer
     }
@@ -123,6 +126,7 @@ impl Desk {
         &self,
         intent: OrderIntent,
         holdings: &Holdings,
+        breaker: Option<&Denial>,
         now: Timestamp,
     ) -> Result<Approved<OrderIntent>, Box<Denied>> {
         let (book, market) = (self.books.get(&intent.token), self.markets.get(&intent.market));
@@ -139,6 +143,7 @@ impl Desk {
             equity: equity.as_ref().copied().map_err(String::as_str),
             group: group.as_ref(),
             halted: halted.as_deref(),
+            breaker,
             repeats: self.recent.repeats(&intent, self.gate.limits().repeated_window, now),
             funds: self.funds(),
         };
@@ -150,7 +155,7 @@ impl Desk {
         let pnl = self.portfolio.pnl();
         let trouble = if kill.latch.is_armed() {
             let equity = || self.equity(now).err().map(|why| format!("nothing is bought: equity is not known: {why}"));
-            let doubts = || self.breaker.words(now).or_else(equity);
+            let doubts = || self.breaker.words(self.gate.limits().breaker_rejections, now).or_else(equity);
             self.trouble(now).or_else(|| self.reducing(now)).or_else(doubts)
         } else {
             Some(format!("killed by {}: {}", kill.latch.by, kill.latch.why))

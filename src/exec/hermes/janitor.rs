@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::bus::memory::MemoryBus;
     use crate::bus::{Group, ReadFrom};
-    use crate::domain::{Mode, Usd};
+    use crate::domain::Mode;
     use bytes::Bytes;
 
     #[tokio::test]
@@ -54,8 +54,6 @@ mod tests {
             state_dir: std::path::PathBuf::new(),
             reconcile_every: Duration::ZERO,
             heartbeat_every: Duration::ZERO,
-            mismatch_limit: Usd::ZERO,
-            breaker_rejections: 1,
             claim_after: Duration::ZERO,
             signals_kept: Duration::ZERO,
             dead_letters_kept: Duration::from_hours(1),

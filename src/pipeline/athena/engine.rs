@@ -222,6 +222,7 @@ impl Engine {
             equity: self.account.equity(),
             group: group.as_ref(),
             halted: self.account.halt_of(&intent.strategy),
+            breaker: None,
             repeats: 0,
             funds: self.account.funds(),
         };

@@ -6,8 +6,8 @@ use rust_decimal::dec;
 
 use super::Check;
 use crate::domain::{
-    Book, CheckResult, FeeSchedule, Funds, Level, Market, OrderIntent, OutcomeToken, Position, PositionPart, Price,
-    Protocol, Side, Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
+    Book, CheckResult, Denial, FeeSchedule, Funds, Level, Market, OrderIntent, OutcomeToken, Position, PositionPart,
+    Price, Protocol, Side, Size, TimeInForce, Timestamp, TokenId, TradingState, Usd,
 };
 use crate::risk::{Equity, Group, Holdings, Limits, Recent, RiskView};
 
@@ -23,6 +23,7 @@ pub(crate) struct Bench {
     pub(crate) recent: Recent,
     pub(crate) equity: Result<Equity, &'static str>,
     pub(crate) halted: Option<&'static str>,
+    pub(crate) breaker: Option<Denial>,
     pub(crate) repeats: u32,
     pub(crate) funds: Option<Funds>,
     /// Other markets that are known.
@@ -43,6 +44,7 @@ impl Bench {
             recent: Recent::new(),
             equity: Ok(Equity::default()),
             halted: None,
+            breaker: None,
             repeats: 0,
             funds: Some(Funds { free: Usd(dec!(10_000)), allowance: None }),
             others: Vec::new(),
@@ -77,6 +79,7 @@ impl Bench {
             equity: self.equity,
             group,
             halted: self.halted,
+            breaker: self.breaker.as_ref(),
             repeats: self.repeats,
             funds: self.funds,
         }
@@ -114,6 +117,8 @@ pub(crate) fn limits() -> Limits {
         rolling_hours: 24,
         drawdown_confirmations: 3,
         mark_age: Duration::from_secs(30),
+        mismatch_limit: Usd(dec!(5)),
+        breaker_rejections: 5,
         data_age: Duration::from_secs(3),
         data_mute: Duration::from_mins(2),
         unknown_halt: Duration::from_mins(1),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 
 use super::*;
-use crate::domain::{Control, Order, OrderState, Position, Price, Side, Size, Usd};
+use crate::domain::{Control, Order, OrderState, Position, Price, Side, Size, TimeInForce, Usd};
 
 const CRYPTO: FeeSchedule = FeeSchedule { rate: dec!(0.07), exponent: 1 };
 use crate::risk::checks::bench::{Bench, book, buy, market, part, position, sell};
@@ -27,6 +27,7 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::TradingState,
             Control::ArmEpoch,
             Control::StrategyHalt,
+            Control::CircuitBreaker,
             Control::Deadline,
             Control::Market,
             Control::AllowList,
@@ -34,6 +35,7 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
             Control::StaleData,
             Control::OrderSize,
             Control::OrderNotional,
+            Control::Overbuy,
             Control::PriceCollar,
             Control::Duplicate,
             Control::SelfMatch,
@@ -61,7 +63,7 @@ fn a_denial_names_control_value_and_limit_and_ends_with_the_check_that_refused()
     let gate = RiskGate::new(bench.limits.clone());
     let denied = gate.check(buy("0.51", "101"), &bench.view(None), bench.now).expect_err("too large");
     assert_eq!(denied.denial.to_string(), "order_size: 101 shares (limit above 0, up to 100 shares)");
-    assert_eq!(denied.checks.len(), 9);
+    assert_eq!(denied.checks.len(), 10);
     assert_eq!(denied.checks.iter().filter(|check| !check.passed).count(), 1);
     assert_eq!(denied.intent, buy("0.51", "101"));
 }
@@ -71,10 +73,18 @@ type Spoil = fn(&mut Bench, &mut OrderIntent);
 #[test]
 fn each_control_refuses_when_it_alone_is_broken() {
     let far = dec!(1000);
-    let cases: [(Control, Spoil); 26] = [
+    let cases: [(Control, Spoil); 28] = [
         (Control::TradingState, |bench, _| bench.trading_state = TradingState::Halted),
         (Control::ArmEpoch, |bench, _| bench.epoch = 4),
         (Control::StrategyHalt, |bench, _| bench.halted = Some("an order of unknown outcome")),
+        (Control::CircuitBreaker, |bench, _| {
+            let (value, limit) = ("5 refused".to_owned(), "fewer than 5".to_owned());
+            bench.breaker = Some(Denial { control: Control::CircuitBreaker, value, limit });
+        }),
+        (Control::Overbuy, |bench, intent| {
+            intent.tif = TimeInForce::Fak;
+            bench.book = Some(book("up", "0.39", "0.40", bench.now));
+        }),
         (Control::Deadline, |bench, intent| intent.deadline = bench.now.minus(Duration::from_micros(1))),
         (Control::Market, |bench, _| bench.market = None),
         (Control::AllowList, |bench, _| bench.limits.markets.clear()),

@@ -83,6 +83,7 @@ fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         equity: Ok(Equity::default()),
         group: None,
         halted: None,
+        breaker: None,
         repeats: 0,
         funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
     };

@@ -241,12 +241,14 @@ fn refusals_one_after_the_other_open_the_breaker_and_an_accepted_probe_closes_it
     let step = desk.on_entry(&entry(50, intent("x", TimeInForce::Gtc)), &sign, at(6));
     let denial = step.effects().find_map(|effect| match effect {
         Effect::Emit(event) => match &**event {
-            TradeEvent::Denied { denial, .. } => Some(denial.clone()),
+            TradeEvent::Denied { denial, checks, .. } => Some((denial.clone(), checks.clone())),
             _ => None,
         },
         _ => None,
     });
-    let denial = denial.expect("denied");
+    let (denial, checks) = denial.expect("denied");
+    let last = checks.last().expect("what was checked");
+    assert_eq!((last.control, last.passed, &*last.value.to_string()), (denial.control, false, denial.value.as_str()));
     assert_eq!(
         (denial.control, denial.value.as_str()),
         (Control::CircuitBreaker, "5 refused as balance for the account")

@@ -75,11 +75,13 @@ const DENIES: [Control; 19] = [
     Control::DailyLoss,
 ];
 
-/// The others of the gate's table, each tested with its check: the sequences have no older epoch, no deadline that is missed, no other
-/// market, no end of one that is near, and not the same order twice; by equity that is not known the day's loss denies before the other
+/// The others of the gate's table, each tested with its check: the sequences have no older epoch, no refusal by the venue, nothing that
+/// must match at once, no deadline that is missed, no other market, no end of one that is near, and not the same order twice; by equity that is not known the day's loss denies before the other
 /// losses do, and by a loss beyond its limit the trading state.
-const SILENT: [Control; 7] = [
+const SILENT: [Control; 9] = [
     Control::ArmEpoch,
+    Control::CircuitBreaker,
+    Control::Overbuy,
     Control::Deadline,
     Control::AllowList,
     Control::Blackout,

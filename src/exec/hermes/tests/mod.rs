@@ -173,8 +173,6 @@ impl World {
                 reconcile_every: Duration::from_secs(1),
                 heartbeat_every: Duration::from_millis(200),
                 claim_after: Duration::from_secs(1),
-                mismatch_limit: Usd(dec!(5)),
-                breaker_rejections: 5,
                 signals_kept: Duration::from_mins(1),
                 dead_letters_kept: Duration::from_mins(1),
             },

@@ -244,7 +244,7 @@ fn a_refusal_keeps_why_it_was_wanted_and_every_check() {
     let effects = scene.tick(UP);
     let [Effect::Deny(refusal)] = &effects[..] else { panic!("{effects:?}") };
     let failed: Vec<_> = refusal.denied.checks.iter().filter(|check| !check.passed).collect();
-    assert_eq!((refusal.denied.checks.len(), failed.len()), (25, 1));
+    assert_eq!((refusal.denied.checks.len(), failed.len()), (27, 1));
     assert!(refusal.rationale.note.to_string().starts_with("BTC/USD rose") && !refusal.rationale.inputs.is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! What stands before single orders besides the gate.
+//! Purchases that must match at once, and the books that they meet.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn what_must_match_at_once_never_buys_more_than_is_wanted() {
             let (state, reason) = wished(tif, levels);
             assert_eq!(state, OrderState::Denied);
             let reason = reason.expect("words");
-            assert!(reason.starts_with(&format!("order_size: {bought} shares for 5.00 pUSD")), "{reason}");
+            assert!(reason.starts_with(&format!("overbuy: {bought} shares for 5.00 pUSD")), "{reason}");
         }
     }
     assert_eq!(wished(Gtc, cheaper).0, OrderState::Signed, "one that may rest is for shares");
