@@ -208,6 +208,58 @@ async fn the_books_are_printed_for_people_and_programs() {
 }
 
 #[tokio::test]
+async fn what_the_account_began_with_has_the_name_that_its_market_gives_it_and_what_pays_nothing_is_closed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ledger = SqliteLedger::open(&dir.path().join("embedded.db")).await.expect("opens");
+    let taken_over = |token: &str| {
+        let shares = |account, amount| Posting { account, asset: Asset::Token(token.into()), amount };
+        Write::Journal(Box::new(Journal {
+            id: format!("opening/{token}"),
+            kind: JournalKind::Opening,
+            at: at(0),
+            market: "0xm".into(),
+            trade: None,
+            order: None,
+            reverses: None,
+            postings: vec![shares(Account::Position(None), dec!(20)), shares(Account::Venue, dec!(-20))],
+            note: None,
+        }))
+    };
+    let outcome = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
+    let market = |payouts| Market {
+        slug: "btc-updown-5m-1795348800".into(),
+        market: "0xm".into(),
+        tokens: [outcome("1", "Up"), outcome("2", "Down")],
+        tick_size: Price(dec!(0.01)),
+        min_size: Size(dec!(5)),
+        neg_risk: false,
+        protocol: Protocol::V2,
+        fee: FeeSchedule { rate: dec!(0), exponent: 1 },
+        opens_at: None,
+        closes_at: None,
+        accepting_orders: true,
+        payouts,
+        question: None,
+        group: None,
+    };
+    let described = |payouts| Write::Market(Box::new(market(payouts)));
+    let names = || {
+        let listed = |args: &[&str]| {
+            let rows = json(dir.path(), args);
+            let name = |row: &serde_json::Value| row["outcome"].as_str().expect("a name").to_owned();
+            rows.as_array().expect("a list").iter().map(name).collect::<Vec<_>>()
+        };
+        (listed(&["positions"]), listed(&["positions", "--all"]))
+    };
+    let both = vec!["Up".to_owned(), "Down".to_owned()];
+    ledger.commit(&[taken_over("1"), taken_over("2"), described(None)]).await.expect("commits");
+    assert_eq!(names(), (both.clone(), both.clone()));
+    ledger.commit(&[described(Some([Price(dec!(1)), Price(dec!(0))]))]).await.expect("commits");
+    assert_eq!(names(), (vec!["Up".to_owned()], both));
+    ledger.close().await;
+}
+
+#[tokio::test]
 async fn an_order_says_why_and_where_its_time_went() {
     let dir = ledger().await;
     let text = shown(dir.path(), &["orders", "--why", "0xa"]);

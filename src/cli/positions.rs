@@ -10,7 +10,7 @@ use crate::wire;
 /// Arguments of `cockpit positions`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Positions that are closed as well.
+    /// Also what is closed, or was resolved to nothing.
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -65,6 +65,12 @@ impl Tokens {
         payout.or_else(|| self.marks.get(token).map(|(price, _)| *price))
     }
 
+    /// Whether something can still come of it.
+    fn is_alive(&self, token: &TokenId, held: &Holding) -> bool {
+        let payout = self.market(token).and_then(|market| market.payout_of(token));
+        !held.shares.is_zero() && !payout.is_some_and(Price::is_zero)
+    }
+
     /// What the shares held can be redeemed for; nothing before the market is resolved.
     fn redeemable(&self, token: &TokenId, held: &Holding) -> Option<Usd> {
         let payout = self.market(token)?.payout_of(token)?;
@@ -85,7 +91,7 @@ pub(super) async fn run(globals: &Globals, args: &Args) -> Result<(), CliError> 
     let journals = books.journals().await.map_err(anyhow::Error::from)?;
     let tokens = Tokens::of(&books).await.map_err(anyhow::Error::from)?;
     let held = fold(&journals);
-    let shown = held.tokens.iter().filter(|(_, held)| args.all || !held.shares.is_zero());
+    let shown = held.tokens.iter().filter(|(token, held)| args.all || tokens.is_alive(token, held));
     table(args.format, &COLUMNS, &shown.map(|(token, held)| row(&tokens, token, held)).collect::<Vec<_>>())
 }
 

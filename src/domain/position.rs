@@ -52,6 +52,14 @@ pub struct Position {
     pub parts: Vec<PositionPart>,
 }
 
+impl Position {
+    /// Whether nothing can come of it any more: nothing is held, or what is held was resolved to nothing.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.size.is_zero() || self.payout.is_some_and(Price::is_zero)
+    }
+}
+
 /// Shares at a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lot {

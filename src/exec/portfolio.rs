@@ -78,7 +78,8 @@ pub struct Portfolio {
     conflicts: HashSet<Leg>,
     marks: HashMap<TokenId, Mark>,
     payouts: HashMap<TokenId, Price>,
-    slugs: HashMap<TokenId, Slug>,
+    /// What their market calls them: its slug and their outcome.
+    names: HashMap<TokenId, (Slug, String)>,
     trading: HashMap<TokenId, Trading>,
     /// The end that its market names.
     closes: HashMap<TokenId, Timestamp>,
@@ -219,7 +220,8 @@ impl Portfolio {
             if let Some(closes_at) = market.closes_at {
                 self.closes.insert(outcome.token.clone(), closes_at);
             }
-            let named = self.slugs.insert(outcome.token.clone(), market.slug.clone()).is_some();
+            let name = (market.slug.clone(), outcome.outcome.clone());
+            let named = self.names.insert(outcome.token.clone(), name).is_some();
             let payout = market.payout_of(&outcome.token);
             let known = self.payouts.get(&outcome.token).copied();
             match (known, payout) {
@@ -248,7 +250,7 @@ impl Portfolio {
     }
 
     fn forget_token(&mut self, token: &TokenId) {
-        self.slugs.remove(token);
+        self.names.remove(token);
         self.payouts.remove(token);
         self.marks.remove(token);
         self.trading.remove(token);
@@ -308,6 +310,9 @@ impl Portfolio {
         let confirmed = known.confirmed(token);
         let payout = self.payouts.get(token).copied();
         let mark = self.marks.get(token);
+        let name = self.names.get(token);
+        // What the account began with has no fill that tells it.
+        let outcome = name.filter(|_| known.outcome.is_empty()).map_or(&known.outcome, |(_, outcome)| outcome);
         let unsold = known.unsold.held();
         let cost = |holding: &Holding| holding.cost.abs() + holding.carried;
         let part = |(owner, part): (&(TokenId, Option<StrategyId>), &Holding)| PositionPart {
@@ -321,9 +326,9 @@ impl Portfolio {
         };
         Some(Position {
             market: known.market.clone(),
-            slug: self.slugs.get(token).cloned(),
+            slug: name.map(|(slug, _)| slug.clone()),
             token: token.clone(),
-            outcome: known.outcome.clone(),
+            outcome: outcome.clone(),
             size: holding.shares,
             confirmed: confirmed.shares,
             pending_buys: known.bought(),
@@ -399,8 +404,8 @@ impl Portfolio {
         if let Some(payout) = self.payouts.get(token) {
             return Ok(payout.notional(shares));
         }
-        let name = || match self.slugs.get(token) {
-            Some(slug) => format!("{token} of {slug}"),
+        let name = || match self.names.get(token) {
+            Some((slug, _)) => format!("{token} of {slug}"),
             None => token.to_string(),
         };
         let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Desk, Effect, Fact, Key, Lookup, Search, Sending, Standing, Step, Tracked};
 use crate::domain::{
-    DeadLetterReason, Fill, FillStatus, IntentId, Order, OrderId, OrderIntent, Role, Slug, StrategyId, TimeInForce,
-    Timestamp, TokenId, TradeEvent, TradeId, Usd,
+    DeadLetterReason, Fill, FillStatus, IntentId, MarketId, Order, OrderId, OrderIntent, Role, Slug, StrategyId,
+    TimeInForce, Timestamp, TokenId, TradeEvent, TradeId, Usd,
 };
 use crate::exec::lifecycle::Sighting;
 use crate::exec::portfolio::FillChange;
@@ -251,17 +251,20 @@ impl Desk {
             // The next book may be seconds away, and what is held must be valued.
             self.portfolio.on_book(book);
         }
-        if let Some(market) = self.markets.get(&fill.market)
-            && !self.stored_markets.contains_key(&fill.market)
-        {
-            step.writes.push(Write::Market(Box::new(market.clone())));
-            self.stored_markets.insert(fill.market.clone(), market.clone());
-        }
+        self.store_market(&fill.market, step);
         step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });
         if let Some(journal) = journal {
             step.journal(journal);
         }
         step.emit(TradeEvent::Fill(fill));
+    }
+
+    /// What is traded or held has its market in the ledger: its name, and later what it pays.
+    pub(super) fn store_market(&mut self, id: &MarketId, step: &mut Step) {
+        if let Some(market) = self.markets.get(id).filter(|_| !self.stored_markets.contains_key(id)) {
+            step.writes.push(Write::Market(Box::new(market.clone())));
+            self.stored_markets.insert(id.clone(), market.clone());
+        }
     }
 
     /// The fills of an order: as the ledger has them, and as they have gone on in memory.

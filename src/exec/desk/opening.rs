@@ -98,6 +98,7 @@ impl Desk {
         let (first, second) = if more.is_sign_positive() { (first, second) } else { (second, first) };
         let known = first.cost_of(token, more).or_else(|| second.cost_of(token, more));
         let (market, cost) = known.unwrap_or_else(|| (ACCOUNT.into(), Usd::ZERO));
+        self.store_market(&market, step);
         self.book_apart(opening(Asset::Token(token.clone()), market, (more, cost), now), step);
     }
 }

@@ -153,7 +153,7 @@ impl Portfolio {
     /// Whether the token's market is known and trades: then it is not retired.
     fn is_open(&self, token: &TokenId, now: Timestamp) -> bool {
         let closed = self.closes.get(token).is_some_and(|closes_at| *closes_at <= now);
-        self.slugs.contains_key(token) && !self.payouts.contains_key(token) && !closed
+        self.names.contains_key(token) && !self.payouts.contains_key(token) && !closed
     }
 
     /// The ledger has told a token's history because of a fill. Unfolds the token, unless the fill is known and says nothing new: gives
@@ -164,7 +164,7 @@ impl Portfolio {
         }
         let id = &seen.token;
         if let Some(market) = &history.market {
-            if !self.slugs.contains_key(id) {
+            if !self.names.contains_key(id) {
                 self.on_market(market, now);
             }
             if let Some(payout) = market.payout_of(id).filter(|_| !self.tokens.contains_key(id)) {

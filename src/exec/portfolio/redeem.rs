@@ -17,7 +17,7 @@ impl Portfolio {
     /// Whether anybody described its market: if not, its result will not be heard of either.
     #[must_use]
     pub fn is_described(&self, token: &TokenId) -> bool {
-        self.slugs.contains_key(token)
+        self.names.contains_key(token)
     }
 
     /// Resolved tokens that are held and worth something, at most `most`, those behind `after` first. What is worth nothing stays: to

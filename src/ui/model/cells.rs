@@ -241,8 +241,9 @@ pub(crate) fn fill(fill: Fill, markets: &Markets) -> Row<Fill, 8> {
 pub(crate) fn position(position: Position, markets: &Markets) -> Row<Position, 7> {
     let grid = markets.decimals(&position.market);
     let average = position.avg_price.0.round_dp(grid.unwrap_or(2).max(3)).into();
+    let name = if position.is_over() { Role::Dim } else { Role::Text };
     let mark = match (position.payout, position.mark) {
-        (Some(payout), _) => Cell::of(format!("pays {}", payout.0.normalize()), Role::Text),
+        (Some(payout), _) => Cell::of(format!("pays {}", payout.0.normalize()), name),
         (None, Some(mark)) => Cell::text(format::price(mark, format::price_decimals(mark, grid))),
         (None, None) => Cell::of("-", Role::Dim),
     };
@@ -251,10 +252,9 @@ pub(crate) fn position(position: Position, markets: &Markets) -> Row<Position, 7
         None => Cell::of("-", Role::Dim),
     };
     let label = position.slug.as_ref().map_or_else(|| format::short_id(position.market.as_str()), label_of);
-    let flat = position.size.is_zero();
     let cells = [
-        Cell::of(format::clean(&position.outcome), if flat { Role::Dim } else { Role::Text }),
-        Cell::of(format::size(position.size), if flat { Role::Dim } else { Role::Text }),
+        Cell::of(format::clean(&position.outcome), name),
+        Cell::of(format::size(position.size), name),
         Cell::text(format::price(average, format::price_decimals(average, grid))),
         mark,
         Cell::of(format::signed_usd(position.realised), gain(position.realised.0)),

@@ -265,7 +265,10 @@ impl Desk {
         let markets = &self.markets;
         self.orders.replace(state.recent_orders.into_iter().map(|order| cells::order(order, markets)));
         self.fills.replace(state.recent_fills.into_iter().map(|fill| cells::fill(fill, markets)));
-        self.positions.replace(state.positions.into_iter().map(|position| cells::position(position, markets)));
+        let mut positions = state.positions;
+        // There may be more than there is room for.
+        positions.sort_by_key(Position::is_over);
+        self.positions.replace(positions.into_iter().map(|position| cells::position(position, markets)));
         self.letters.replace(state.dead_letters);
         self.sort_orders();
         self.sort_positions();
@@ -388,7 +391,7 @@ impl Desk {
 
     fn sort_positions(&mut self) {
         self.positions.sort_by_key(|position| {
-            (position.size.is_zero(), position.slug.clone().map(std::cmp::Reverse), position.outcome.clone())
+            (position.is_over(), position.slug.clone().map(std::cmp::Reverse), position.outcome.clone())
         });
     }
 }

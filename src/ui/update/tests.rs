@@ -1,6 +1,7 @@
 //! What keys, answers and time do to the model; and that nothing ever takes the kill away.
 
 mod mouse;
+mod positions;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;

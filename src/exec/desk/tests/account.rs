@@ -96,6 +96,9 @@ fn a_used_account_begins_with_what_it_has_and_its_past_is_no_loss_and_no_mismatc
     assert!(journals.iter().all(|journal| journal.imbalance().is_none()), "{journals:#?}");
     let position = desk.portfolio.position(&"1".into()).expect("held");
     assert_eq!((position.size, position.avg_price), (Size(dec!(20)), Price(dec!(0.4))), "as it was bought");
+    assert_eq!((position.outcome.as_str(), position.slug), ("Up", Some(market().slug)), "as its market calls it");
+    let stored = |write: &&Write| matches!(write, Write::Market(stored) if **stored == market());
+    assert_eq!(writes.iter().filter(stored).count(), 1, "for whoever reads the ledger");
     assert_eq!((desk.portfolio.cash(), desk.portfolio.pnl().realised), (Usd(dec!(1000)), Usd::ZERO));
     assert_eq!(desk.funds().map(|funds| funds.free), Some(Usd(dec!(1000))));
     assert!(!desk.portfolio.holds(&"5".into()) && desk.portfolio.count() == 0);

@@ -72,6 +72,7 @@ fn an_order_that_rests_is_enough_and_a_desk_without_anything_at_stake_hears_noth
     desk.on_entry(&entry(1, resting), &sign, at(1_000_000));
     desk.clear_to_send(&key("a"), at(1_000_000)).expect("clear");
     answered(&mut desk, "a", accepted(), 1_000_001);
+    desk.books.clear(); // As after a restart.
     assert!(killed(&mut desk, 1_001_000, 1_121_000).is_empty());
     assert_eq!(killed(&mut desk, 1_122_000, 1_122_000).len(), 1);
 }
@@ -112,8 +113,8 @@ fn neither_the_time_from_close_to_result_nor_a_roll_nor_a_market_that_nobody_des
     hold(&mut desk, "3", 900_500);
     assert!(killed(&mut desk, 901_000, 1_021_000).is_empty());
     heard(&mut desk, "3", 1_021_000);
-    assert!(killed(&mut desk, 1_022_000, 1_141_000).is_empty());
-    assert_eq!(killed(&mut desk, 1_142_000, 1_142_000).len(), 1);
+    assert!(killed(&mut desk, 1_022_000, 1_142_000).is_empty());
+    assert_eq!(killed(&mut desk, 1_143_000, 1_143_000).len(), 1);
 
     let mut desk = watchful();
     hold(&mut desk, "nobody-describes-it", 500);
@@ -121,7 +122,7 @@ fn neither_the_time_from_close_to_result_nor_a_roll_nor_a_market_that_nobody_des
 }
 
 #[test]
-fn a_restart_gives_the_feed_its_time() {
+fn what_is_held_since_before_a_restart_counts_from_its_first_book_on() {
     let fill = Fill {
         trade: "t1".into(),
         order: "0xx".into(),
@@ -141,8 +142,10 @@ fn a_restart_gives_the_feed_its_time() {
     let (mut desk, _) = restored(memory);
     let limits = Limits { data_mute: Duration::from_mins(2), ..desk.gate.limits().clone() };
     desk.gate = RiskGate::new(limits);
-    assert!(killed(&mut desk, 1_000, 121_000).is_empty());
-    let killed = killed(&mut desk, 122_000, 122_000);
+    assert!(killed(&mut desk, 1_000, 900_000).is_empty(), "nobody may follow it any more");
+    heard(&mut desk, "1", 900_500);
+    assert!(killed(&mut desk, 901_000, 1_021_000).is_empty());
+    let killed = killed(&mut desk, 1_022_000, 1_022_000);
     assert!(killed.len() == 1 && killed[0].starts_with("data_mute: 121 s"), "{killed:?}");
 }
 

@@ -365,7 +365,7 @@ async fn a_move_becomes_a_signal_then_an_event_then_a_count() {
     let signals: Vec<SignalEntry> = bus.all(Stream::Signals);
     assert_eq!(vec![told], signals.iter().cloned().map(TradeEvent::Signal).collect::<Vec<_>>());
     assert_eq!((signals[0].intent.price, signals[0].intent.epoch), (Price(dec!(0.52)), 1));
-    assert_eq!(signals[0].checks.len(), 26);
+    assert_eq!(signals[0].checks.len(), 28);
     assert_eq!(*locked(&bus.order), [Stream::Signals, Stream::Events], "the signal goes first");
     let state = rig.state(|state| state.signals.emitted == 1).await;
     assert_eq!((state.signals.denied, state.seq, state.dropped), (0, 1, 0));
