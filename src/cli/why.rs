@@ -97,9 +97,8 @@ fn heading(text: &mut String, story: &Story) {
     if story.attempts.len() > 1 {
         wrapped(text, "attempt    ", &format!("{} of {:?}", intent.attempt, story.attempts));
     }
-    let tif = format!("{:?}", intent.tif).to_uppercase();
     let post_only = if intent.post_only { ", post only" } else { "" };
-    let wanted = format!("{} {} at {}, {tif}{post_only}", intent.side, intent.size, intent.price);
+    let wanted = format!("{} {} at {}, {}{post_only}", intent.side, intent.size, intent.price, intent.tif);
     wrapped(text, "wanted     ", &wanted);
     wrapped(text, MARGIN, &format!("{} in {}", intent.outcome, intent.slug));
     let reason = order.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
@@ -120,6 +119,9 @@ fn reasons(text: &mut String, story: &Story) {
     };
     let why = &signal.rationale;
     wrapped(text, "why        ", &why.note);
+    if why.params > 0 {
+        wrapped(text, MARGIN, &format!("decided by {} parameters version {}", signal.intent.strategy, why.params));
+    }
     let (crossed, by) = why.crossing();
     wrapped(text, MARGIN, &format!("{}: {crossed} {by}", why.source));
     if why.has_window() {
@@ -184,7 +186,12 @@ fn timeline(text: &mut String, story: &Story) {
     for letter in &story.letters {
         let _ = writeln!(text, "\nDEAD LETTER {}", letter.id);
         wrapped(text, "  ", &letter.last_error);
-        wrapped(text, "  ", &format!("sent {} times; {}", letter.posts, done(&letter.state)));
+        let sent = match letter.posts {
+            0 => "never sent".to_owned(),
+            1 => "sent once".to_owned(),
+            posts => format!("sent {posts} times"),
+        };
+        wrapped(text, "  ", &format!("{sent}; {}", done(&letter.state)));
     }
 }
 
