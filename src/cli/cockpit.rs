@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::beside::Beside;
-use super::{CliError, Globals};
+use super::{CliError, Globals, actor};
 use crate::telemetry::{self, Sink};
 use crate::wire::{self, Daemon, Running};
 use crate::{clock, ui};
@@ -16,6 +16,7 @@ pub(super) async fn run(globals: &Globals) -> Result<(), CliError> {
     let settings = ui::Settings {
         mode: config.mode,
         desk: if config.bus_url.is_memory() { ui::EMBEDDED.to_owned() } else { config.bus_url.to_string() },
+        actor: actor("cockpit"),
         log: log.clone(),
         keymap: config.ui.keymap.clone(),
         max_fps: config.ui.max_fps,

@@ -43,7 +43,7 @@ async fn proved(desk: &Desk, quiet: bool) -> Result<KillReport, CliError> {
         if let Some(report) = report.filter(|report| !report.latch.is_armed()) {
             if !quiet {
                 for (step, ms) in report.steps.iter().skip(steps) {
-                    say!("{ms:>7} ms  {step:?}")?;
+                    say!("{ms:>7} ms  {step}")?;
                 }
                 steps = report.steps.len();
                 let line = proof_line(&report);
@@ -71,6 +71,7 @@ fn proof_line(report: &KillReport) -> String {
     let orders = format!("cancelled {} of {}, open at the venue: {open}", report.orders_cancelled, report.orders_open);
     match &report.proof {
         KillProof::None => orders,
+        KillProof::Proving { zero_seen: 2 } => format!("{orders}, zero 2/3, waits out orders that may arrive late"),
         KillProof::Proving { zero_seen } => format!("{orders}, zero {zero_seen}/3"),
         KillProof::Proved { .. } => format!("{orders}, PROVED"),
         KillProof::Incomplete { why } => format!("{orders}, INCOMPLETE: {why}"),

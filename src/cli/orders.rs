@@ -115,7 +115,7 @@ fn row(row: &OrderRow) -> Vec<Cell> {
     let intent = &order.intent;
     vec![
         Cell::Time(intent.created_at),
-        Cell::long(&intent.intent, 12),
+        Cell::long(&intent.intent, 18),
         Cell::text(intent.attempt),
         Cell::maybe(order.order.as_ref()),
         Cell::text(order.state),
@@ -128,7 +128,7 @@ fn row(row: &OrderRow) -> Vec<Cell> {
         Cell::text(&intent.market),
         Cell::text(&intent.token),
         Cell::text(&intent.strategy),
-        Cell::text(format!("{:?}", intent.tif).to_uppercase()),
+        Cell::text(intent.tif),
         Cell::Flag(row.adopted),
         Cell::text(intent.epoch),
         Cell::text(row.token),

@@ -1,6 +1,6 @@
 //! What the tables of the command line have in common: text for people, CSV and JSON for programs, from the same columns.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use serde_json::{Map, Value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -9,7 +9,7 @@ use super::CliError;
 use crate::domain::Timestamp;
 use crate::text::safe;
 
-/// Width of a terminal that a table for people fits.
+/// Width of a terminal that does not tell its own.
 const WIDTH: usize = 80;
 
 /// How a table is printed.
@@ -120,11 +120,19 @@ pub(super) fn clock_time(at: Timestamp) -> String {
 /// # Errors
 /// When standard output fails.
 pub(super) fn table(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> Result<(), CliError> {
-    let text = render(format, columns, rows);
+    let text = render(format, columns, rows, room());
     if format.json || format.csv { print_data(&text) } else { print(&text) }
 }
 
-fn render(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> String {
+/// Columns that a line may have: those of the terminal. What goes into a file or a pipe is not cut.
+fn room() -> usize {
+    if !io::stdout().is_terminal() {
+        return usize::MAX;
+    }
+    crossterm::terminal::size().map_or(WIDTH, |(cols, _)| usize::from(cols))
+}
+
+fn render(format: Format, columns: &[Column], rows: &[Vec<Cell>], room: usize) -> String {
     if format.json {
         let object = |row: &Vec<Cell>| {
             let pairs = columns.iter().zip(row).map(|(column, cell)| (column.name.to_owned(), cell.json()));
@@ -137,7 +145,7 @@ fn render(format: Format, columns: &[Column], rows: &[Vec<Cell>]) -> String {
         let rows = rows.iter().map(|row| csv_line(row.iter().map(Cell::whole)));
         return std::iter::once(head).chain(rows).map(|line| line + "\n").collect();
     }
-    aligned(columns, rows)
+    aligned(columns, rows, room)
 }
 
 /// Fields as one line of CSV, without its end.
@@ -158,7 +166,7 @@ fn quoted(field: &str) -> String {
     field.to_owned()
 }
 
-fn aligned(columns: &[Column], rows: &[Vec<Cell>]) -> String {
+fn aligned(columns: &[Column], rows: &[Vec<Cell>], room: usize) -> String {
     let shown: Vec<(usize, &Column)> = columns.iter().enumerate().filter(|(_, column)| column.shown).collect();
     let mut lines: Vec<Vec<String>> = vec![shown.iter().map(|(_, column)| column.name.to_uppercase()).collect()];
     lines.extend(rows.iter().map(|row| shown.iter().map(|(at, _)| row[*at].short()).collect::<Vec<_>>()));
@@ -172,7 +180,7 @@ fn aligned(columns: &[Column], rows: &[Vec<Cell>]) -> String {
             let field = if column.right { format!("{pad}{field}  ") } else { format!("{field}{pad}  ") };
             row.push_str(&field);
         }
-        text.push_str(&clipped(row.trim_end(), WIDTH));
+        text.push_str(&clipped(row.trim_end(), room));
         text.push('\n');
     }
     text
@@ -229,8 +237,8 @@ mod tests {
     fn what_a_venue_says_cannot_drive_the_terminal_and_programs_get_it_whole() {
         let columns = [Column::text("id"), Column::text("why")];
         let rows = [vec![Cell::text("a\u{1b}]0;x\u{7}"), Cell::long("no\nmoney\u{9b}2J at all", 12)]];
-        assert_eq!(render(Format::default(), &columns, &rows), "ID     WHY\na]0;x  no money2J …\n");
-        let json = render(Format { json: true, csv: false }, &columns, &rows);
+        assert_eq!(render(Format::default(), &columns, &rows, WIDTH), "ID     WHY\na]0;x  no money2J …\n");
+        let json = render(Format { json: true, csv: false }, &columns, &rows, WIDTH);
         let back: Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(back[0]["why"], "no\nmoney\u{9b}2J at all");
     }
@@ -249,13 +257,22 @@ mod tests {
             vec![Cell::long("abcdefgh", 4), Cell::text(5), Cell::text("a, \"b\""), Cell::Time(Timestamp::from_secs(0))],
             vec![Cell::text("市場"), Cell::text(-10), Cell::text("=1+1"), Cell::Nothing],
         ];
-        let text = render(Format::default(), &columns, &rows);
+        let text = render(Format::default(), &columns, &rows, WIDTH);
         assert_eq!(text, "ID    SIZE  AT\nabc…     5  01-01 00:00:00\n市場   -10  -\n");
-        let csv = render(Format { csv: true, json: false }, &columns, &rows);
+        let csv = render(Format { csv: true, json: false }, &columns, &rows, WIDTH);
         let expected = "id,size,why,at\nabcdefgh,5,\"a, \"\"b\"\"\",1970-01-01T00:00:00.000Z\n市場,-10,\"'=1+1\",\n";
         assert_eq!(csv, expected);
-        let json = render(Format { json: true, csv: false }, &columns, &rows);
+        let json = render(Format { json: true, csv: false }, &columns, &rows, WIDTH);
         let back: Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!((&back[0]["id"], &back[1]["at"]), (&Value::from("abcdefgh"), &Value::Null));
+    }
+
+    #[test]
+    fn a_line_has_the_width_of_the_terminal_and_is_whole_in_a_pipe() {
+        let columns = [Column::text("id"), Column::text("reason")];
+        let rows = [vec![Cell::text("a"), Cell::text("not enough balance")]];
+        let text = |room| render(Format::default(), &columns, &rows, room);
+        assert_eq!(text(12), "ID  REASON\na   not eno…\n");
+        assert_eq!(text(usize::MAX), "ID  REASON\na   not enough balance\n");
     }
 }

@@ -142,17 +142,24 @@ async fn list(desk: &Desk, strategy: Option<&StrategyId>, json: bool) -> Result<
     }
     for (book, version) in books.iter().zip(versions) {
         heading(version)?;
+        let width = names_width(&book.table);
         for doc in &book.table {
             let value = version.values.get(&doc.name).map_or("-", String::as_str);
             let unit = if doc.unit.is_empty() { String::new() } else { format!(" {}", doc.unit) };
             let fixed = if doc.fixed { "; fixed while the desk runs" } else { "" };
             let tighter = doc.tighter.map(|tighter| format!("; {tighter} is tighter")).unwrap_or_default();
             say!("")?;
-            labelled(&format!("  {}", doc.name), 18, &format!("{value}{unit}  ({}{fixed}{tighter})", doc.allowed))?;
-            labelled("", 18, &doc.doc)?;
+            let shown = format!("{value}{unit}  ({}{fixed}{tighter})", doc.allowed);
+            labelled(&format!("  {}", doc.name), width, &shown)?;
+            labelled("", width, &doc.doc)?;
         }
     }
     Ok(())
+}
+
+/// Columns that the names take, with what stands before and behind them.
+fn names_width(table: &[ParamDoc]) -> usize {
+    table.iter().map(|doc| doc.name.chars().count()).max().unwrap_or(0) + 4
 }
 
 fn heading(version: &ParamVersion) -> Result<(), CliError> {

@@ -60,7 +60,9 @@ fn print(status: &Status) -> Result<(), CliError> {
     say!("fills      {}", status.fills)?;
     for position in &status.positions {
         let mark = position.mark.map_or_else(|| "no mark".to_owned(), |mark| mark.to_string());
-        say!("position   {} {} at {} (mark {mark})", position.size, position.outcome, position.avg_price)?;
+        let market = position.slug.as_ref().map_or_else(|| position.market.to_string(), ToString::to_string);
+        let (size, outcome, average) = (position.size, &position.outcome, position.avg_price);
+        say!("position   {size} {outcome} of {market} at {average} (mark {mark})")?;
     }
     let pnl = status.pnl;
     say!("pnl        {} = {} realised + {} unrealised - {} fees", pnl.total, pnl.realised, pnl.unrealised, pnl.fees)?;

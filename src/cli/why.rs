@@ -99,9 +99,8 @@ fn heading(text: &mut String, story: &Story) {
     if story.attempts.len() > 1 {
         wrapped(text, "attempt    ", &format!("{} of {:?}", intent.attempt, story.attempts));
     }
-    let tif = format!("{:?}", intent.tif).to_uppercase();
     let post_only = if intent.post_only { ", post only" } else { "" };
-    let wanted = format!("{} {} at {}, {tif}{post_only}", intent.side, intent.size, intent.price);
+    let wanted = format!("{} {} at {}, {}{post_only}", intent.side, intent.size, intent.price, intent.tif);
     wrapped(text, "wanted     ", &wanted);
     wrapped(text, MARGIN, &format!("{} in {}", intent.outcome, intent.slug));
     let reason = order.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
@@ -200,7 +199,12 @@ fn timeline(text: &mut String, story: &Story) {
     for letter in &story.letters {
         let _ = writeln!(text, "\nDEAD LETTER {}", letter.id);
         wrapped(text, "  ", &letter.last_error);
-        wrapped(text, "  ", &format!("sent {} times; {}", letter.posts, done(&letter.state)));
+        let sent = match letter.posts {
+            0 => "never sent".to_owned(),
+            1 => "sent once".to_owned(),
+            posts => format!("sent {posts} times"),
+        };
+        wrapped(text, "  ", &format!("{sent}; {}", done(&letter.state)));
     }
 }
 

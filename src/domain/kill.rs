@@ -1,3 +1,5 @@
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +73,20 @@ pub enum KillStep {
     LatchBus,
     /// Queued intents are in the dead letters.
     QueueDrained,
+}
+
+impl fmt::Display for KillStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GateClosed => "gate closed: nothing is sent any more",
+            Self::LatchFile => "latch file on disk",
+            Self::HeartbeatStopped => "heartbeats to the venue stopped",
+            Self::CancelAll => "cancel-all answered by the venue",
+            Self::LatchLedger => "latch in the ledger",
+            Self::LatchBus => "latch on the bus: Athena stops",
+            Self::QueueDrained => "queued intents in the dead letters",
+        })
+    }
 }
 
 /// How far the proof is that nothing rests at the venue.

@@ -53,6 +53,17 @@ pub enum TimeInForce {
     Fak,
 }
 
+impl fmt::Display for TimeInForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gtc => "GTC",
+            Self::Gtd => "GTD",
+            Self::Fok => "FOK",
+            Self::Fak => "FAK",
+        })
+    }
+}
+
 /// Where an order stands. The transition table is in `exec/lifecycle.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

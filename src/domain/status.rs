@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ArgosState, AthenaState, Exposure, HermesState, KillState, Latency, MarketId, Mode, OrderCounts, Pnl, Price,
-    SignalCounts, Size, TickCounts, Timestamp, TokenId, TradingState, Usd,
+    SignalCounts, Size, Slug, TickCounts, Timestamp, TokenId, TradingState, Usd,
 };
 
 /// A snapshot older than this means that its daemon is down.
@@ -47,6 +47,8 @@ pub struct StatusPosition {
     pub token: TokenId,
     /// Market.
     pub market: MarketId,
+    /// Its readable name, when known.
+    pub slug: Option<Slug>,
     /// Outcome.
     pub outcome: String,
     /// Shares.
@@ -162,6 +164,7 @@ fn positions(state: &HermesState) -> Vec<StatusPosition> {
         .map(|position| StatusPosition {
             token: position.token.clone(),
             market: position.market.clone(),
+            slug: position.slug.clone(),
             outcome: position.outcome.clone(),
             size: position.size,
             avg_price: Price(position.avg_price.0.round_dp(SHOWN_DECIMALS).normalize()),

@@ -39,7 +39,8 @@ pub struct Waterfall {
 }
 
 impl Waterfall {
-    /// Of an order. The instants are those of one machine's clock; the venue's match is by its own.
+    /// Of an order. The instants are those of one machine's clock; the venue's match is by its own. News of a match that came before
+    /// the answer, as it does where the answer is lost, stands before it.
     #[must_use]
     pub fn of(order: &Order) -> Self {
         let times = &order.times;
@@ -59,6 +60,13 @@ impl Waterfall {
     }
 
     fn through(instants: impl IntoIterator<Item = (&'static str, Timestamp)>) -> Self {
+        let mut instants: Vec<_> = instants.into_iter().collect();
+        let place = |step| instants.iter().position(|(name, _)| *name == step);
+        if let (Some(answered), Some(matched)) = (place("answered"), place("matched"))
+            && instants[matched].1 < instants[answered].1
+        {
+            instants.swap(answered, matched);
+        }
         let mut steps: Vec<Reached> = Vec::new();
         for (step, at) in instants {
             let since = |from: Option<&Reached>| from.map_or(0, |from| at.micros().saturating_sub(from.at.micros()));
@@ -76,7 +84,7 @@ impl Waterfall {
 
     /// Each step with its share of a scale of so many columns, which ends where our own steps do.
     pub fn shares(&self, cols: usize) -> impl Iterator<Item = (&Reached, Share)> {
-        let ours = self.steps.iter().take_while(|reached| !BEYOND_US.contains(&reached.step));
+        let ours = self.steps.iter().filter(|reached| !BEYOND_US.contains(&reached.step));
         let span = ours.map(|reached| reached.total_us).max().unwrap_or(0).max(1);
         let place = move |micros: i64| {
             let scaled = i128::from(micros.clamp(0, span)) * i128::try_from(cols).unwrap_or(0) / i128::from(span);
@@ -141,6 +149,16 @@ mod tests {
         assert_eq!((last.took_us, last.total_us), (60_000_000, 65_000_000));
         assert_eq!(through(&[]).shares(41).count(), 0);
         assert!(way.shares(0).all(|(_, share)| matches!(share, Share::Beyond | Share::Within { before: 0, own: 1 })));
+    }
+
+    #[test]
+    fn a_match_that_is_known_before_the_answer_stands_before_it() {
+        let way = through(&[("tick", 0), ("sent", 400), ("answered", 1_000), ("matched", 700), ("confirmed", 9_000)]);
+        let steps: Vec<_> = way.steps().iter().map(|reached| (reached.step, reached.took_us)).collect();
+        assert_eq!(steps, [("tick", 0), ("sent", 400), ("matched", 300), ("answered", 300), ("confirmed", 8_000)]);
+        let shares: Vec<_> = way.shares(10).map(|(_, share)| share).collect();
+        let within = |before, own| Share::Within { before, own };
+        assert_eq!(shares[1..], [within(0, 4), within(4, 3), within(7, 3), Share::Beyond]);
     }
 
     #[test]

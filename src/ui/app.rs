@@ -82,7 +82,7 @@ impl Cockpit {
             theme: Theme::new(settings.colour),
             pacer: Pacer::new(settings.max_fps),
             attachment: Attachment::start(&bus, Duration::from_secs(1) / settings.max_fps.clamp(10, 60)),
-            orders: Orders::new(bus, beside),
+            orders: Orders::new(bus, beside, &settings.actor),
             screen,
             model,
         };

@@ -39,16 +39,15 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// Nothing under way. The actor is `cockpit:` and the user's name.
-    pub(crate) fn new(bus: BusRef, beside: Option<Arc<dyn KillPath>>) -> Self {
-        let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
+    /// Nothing under way. The actor is who asks, for the record.
+    pub(crate) fn new(bus: BusRef, beside: Option<Arc<dyn KillPath>>, actor: &str) -> Self {
         let boot = Uuid::new_v4().to_string();
         Self {
             bus,
             beside,
             latch: Arc::new(Origin::new("cockpit", &boot)),
             commands: Arc::new(Origin::new("cockpit", &boot)),
-            actor: Arc::from(format!("cockpit:{user}")),
+            actor: Arc::from(actor),
             under_way: JoinSet::new(),
         }
     }

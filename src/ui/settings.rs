@@ -12,6 +12,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Where the desk is: [`EMBEDDED`], or the bus address without its password.
     pub desk: String,
+    /// Who asks for what is asked here, for the record: `cockpit:alice`.
+    pub actor: String,
     /// The log file, into which goes what libraries print on standard error while the cockpit has the terminal.
     pub log: PathBuf,
     /// Extra key bindings, merged over the built-in ones.

@@ -2,7 +2,7 @@
 
 use super::super::CliError;
 use super::super::output::say;
-use super::super::text::{COLUMNS, labelled};
+use super::super::text::{COLUMNS, labelled, under};
 use crate::domain::{
     CheckResult, DeniedBy, Figure, Order, OrderIntent, Rationale, Side, SignalEntry, Skip, StrategyId, Timestamp,
     TradeEvent,
@@ -97,18 +97,22 @@ fn judged(checks: &[CheckResult]) -> Result<(), CliError> {
         return labelled("checks", INDENT, "none: it was refused before they ran");
     }
     say!("checks")?;
-    for check in checks {
-        let mark = if check.passed { "  ok    " } else { "  FAILED" };
-        let name = check.control.to_string();
-        let line = format!("{mark}  {name:<16} {:<24} {}", check.value.to_string(), check.limit);
-        if line.chars().count() <= COLUMNS {
-            say!("{line}")?;
-        } else {
-            labelled(&format!("{mark}  {name}"), 27, &check.value.to_string())?;
-            labelled("", 27, &format!("limit: {}", check.limit))?;
-        }
+    checks.iter().flat_map(lines).try_for_each(|line| say!("{line}"))
+}
+
+/// A check on one line when value and limit have room side by side, else the limit under the value.
+fn lines(check: &CheckResult) -> Vec<String> {
+    const HEAD: usize = 29;
+    const VALUE: usize = 24;
+    let mark = if check.passed { "ok" } else { "FAILED" };
+    let head = format!("  {mark:<6}  {}", check.control);
+    let (value, limit) = (check.value.to_string(), check.limit.to_string());
+    if value.chars().count() <= VALUE && HEAD + VALUE + 1 + limit.chars().count() <= COLUMNS {
+        return vec![format!("{head:<HEAD$}{value:<VALUE$} {limit}")];
     }
-    Ok(())
+    let mut lines = under(&head, HEAD, &value);
+    lines.extend(under("", HEAD, &format!("limit: {limit}")));
+    lines
 }
 
 fn times(intent: &OrderIntent, judged_at: Timestamp) -> Result<(), CliError> {
@@ -155,7 +159,7 @@ fn order(order: &Order) -> Result<(), CliError> {
     }
     say!("times")?;
     let times = &order.times;
-    for (name, at) in [
+    let steps = [
         ("  consumed", times.consumed_at),
         ("  gated", times.gated_at),
         ("  signed", times.signed_at),
@@ -165,10 +169,37 @@ fn order(order: &Order) -> Result<(), CliError> {
         ("  matched", times.matched_at),
         ("  confirmed", times.confirmed_at),
         ("  ended", times.ended_at),
-    ] {
-        if let Some(at) = at {
-            step(name, at, order.intent.tick_received_at)?;
-        }
+    ];
+    let mut reached: Vec<_> = steps.into_iter().filter_map(|(name, at)| Some((name, at?))).collect();
+    reached.sort_by_key(|(_, at)| *at);
+    reached.into_iter().try_for_each(|(name, at)| step(name, at, order.intent.tick_received_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Control;
+
+    #[test]
+    fn name_value_and_limit_of_a_check_never_run_together() {
+        let check = |control, value: &'static str, limit: &'static str| CheckResult {
+            control,
+            passed: true,
+            value: value.into(),
+            limit: limit.into(),
+        };
+        let short = lines(&check(Control::OrderSize, "20 shares", "100 shares"));
+        assert_eq!(short, ["  ok      order_size         20 shares                100 shares"]);
+        let named = lines(&check(Control::RepeatedExecution, "1 in 300 s", "100"));
+        assert_eq!(named, ["  ok      repeated_execution 1 in 300 s               100"]);
+        let wide = lines(&check(Control::MarketLoss, "43.06 pUSD in the worst outcome", "150 pUSD"));
+        let margin = " ".repeat(29);
+        assert_eq!(
+            wide,
+            [
+                "  ok      market_loss        43.06 pUSD in the worst outcome".to_owned(),
+                format!("{margin}limit: 150 pUSD")
+            ]
+        );
     }
-    Ok(())
 }

@@ -217,7 +217,7 @@ fn conflation_keeps_the_latest_counts_losses_once_and_refuses_nonsense() {
 async fn a_kill_asked_for_lies_on_the_bus() {
     let memory = MemoryBus::new();
     let bus: BusRef = memory.clone();
-    let mut orders = crate::ui::orders::Orders::new(Arc::clone(&bus), None);
+    let mut orders = crate::ui::orders::Orders::new(Arc::clone(&bus), None, "cockpit:alice");
     orders.kill("kill key".to_owned());
     let outcome = timeout(SOON, orders.next()).await.expect("in time");
     assert!(matches!(outcome, crate::ui::msg::Msg::KillSent(Ok(_))), "{outcome:?}");
@@ -245,7 +245,7 @@ impl crate::ui::KillPath for Beside {
 async fn a_kill_finds_its_way_past_a_bus_that_is_down() {
     let bus: BusRef = crate::bus::redis::RedisBus::new("redis://127.0.0.1:1/0").expect("an address");
     let beside = Arc::new(Beside::default());
-    let mut orders = crate::ui::orders::Orders::new(bus, Some(beside.clone()));
+    let mut orders = crate::ui::orders::Orders::new(bus, Some(beside.clone()), "cockpit:alice");
     orders.kill("kill key".to_owned());
     let crate::ui::msg::Msg::KillSent(outcome) = orders.next().await else { panic!("the outcome of a kill") };
     assert_eq!(outcome, Ok(crate::ui::msg::Delivered::Beside));

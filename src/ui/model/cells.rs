@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 
 use crate::domain::{
-    Denial, Fill, FillStatus, IntentId, Market, MarketId, Measure, Order, OrderIntent, OrderState, Position, Rationale,
-    Role as Liquidity, Side, SignalEntry, Skip, Slug, StrategyState, Timestamp,
+    Denial, Fill, FillStatus, IntentId, Market, MarketId, Measure, Order, OrderIntent, OrderState, Position, Price,
+    Rationale, Role as Liquidity, Side, SignalEntry, Skip, Slug, StrategyState, Timestamp,
 };
 use crate::ui::format;
 use crate::ui::model::decisions::Decision;
@@ -77,13 +77,14 @@ impl Markets {
     }
 }
 
-/// A slug made short: the start of a rolling window, given in seconds since the epoch, becomes its time of day.
+/// A slug made short: the start of a rolling window, given in seconds since the epoch, becomes its time of day and stands in front,
+/// because it tells windows apart where there is no room for the rest.
 pub(crate) fn label_of(slug: &Slug) -> String {
     let slug = format::clean(slug.as_str());
     let rolled = slug.rsplit_once('-').and_then(|(name, start)| {
         let secs: i64 = start.parse().ok().filter(|secs| (1_000_000_000..10_000_000_000).contains(secs))?;
         let time = format::clock(Timestamp::from_secs(secs));
-        Some(format!("{name} {}", time.get(..5).unwrap_or(&time)))
+        Some(format!("{} {name}", time.get(..5).unwrap_or(&time)))
     });
     rolled.unwrap_or(slug)
 }
@@ -240,11 +241,12 @@ pub(crate) fn fill(fill: Fill, markets: &Markets) -> Row<Fill, 8> {
 /// Cells: outcome, size, average, mark, realised, unrealised, market.
 pub(crate) fn position(position: Position, markets: &Markets) -> Row<Position, 7> {
     let grid = markets.decimals(&position.market);
-    let average = position.avg_price.0.round_dp(grid.unwrap_or(2).max(3)).into();
+    let shown = |price: Price| Price(price.0.round_dp(grid.unwrap_or(2).max(3)));
+    let average = shown(position.avg_price);
     let name = if position.is_over() { Role::Dim } else { Role::Text };
     let mark = match (position.payout, position.mark) {
         (Some(payout), _) => Cell::of(format!("pays {}", payout.0.normalize()), name),
-        (None, Some(mark)) => Cell::text(format::price(mark, format::price_decimals(mark, grid))),
+        (None, Some(mark)) => Cell::text(format::price(shown(mark), format::price_decimals(shown(mark), grid))),
         (None, None) => Cell::of("-", Role::Dim),
     };
     let unrealised = match position.unrealised {
@@ -337,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_rolling_windows_name_shows_its_time() {
-        assert_eq!(label_of(&Slug::new("btc-updown-5m-1795348800")), "btc-updown-5m 12:00");
+        assert_eq!(label_of(&Slug::new("btc-updown-5m-1795348800")), "12:00 btc-updown-5m");
         assert_eq!(label_of(&Slug::new("rain-in-paris-2026")), "rain-in-paris-2026");
         assert_eq!(label_of(&Slug::new("\u{1b}[2Jevil")), "[2Jevil");
     }

@@ -30,7 +30,7 @@ fn lines(model: &Model, input: &str, cols: usize) -> Vec<Line> {
             (": ".to_owned(), Role::Text),
             (format!("{input}▏"), if input == ARM_WORD { Role::Good } else { Role::Text }),
         ],
-        status(model),
+        status(model, input),
     ];
     let reasons: Vec<String> = match &model.arm {
         Flow::Denied(reasons) => reasons.iter().map(|reason| format!("- {}", format::clean(reason))).collect(),
@@ -50,9 +50,10 @@ fn lines(model: &Model, input: &str, cols: usize) -> Vec<Line> {
     lines
 }
 
-fn status(model: &Model) -> Line {
+fn status(model: &Model, input: &str) -> Line {
     let since = |at| format::age(model.now.since(at));
     let (text, role) = match &model.arm {
+        Flow::Idle if !ARM_WORD.starts_with(input) => ("not the word: nothing is asked by it".to_owned(), Role::Warn),
         Flow::Idle if model.desk.killed() == Some(false) => ("the desk is armed already".to_owned(), Role::Warn),
         Flow::Idle => ("nothing was asked yet".to_owned(), Role::Dim),
         Flow::Sending { since: at } => (format!("sending, {}", since(*at)), Role::Warn),

@@ -102,7 +102,8 @@ fn proof(report: Option<&KillReport>) -> Line {
         KillProof::None => {}
         KillProof::Proving { zero_seen } => {
             line.push((format!("  zero {zero_seen}/3"), Role::Text));
-            line.push(("  PROVING".to_owned(), Role::Warn));
+            let waits = if *zero_seen < 2 { "" } else { ", waits out late orders" };
+            line.push((format!("  PROVING{waits}"), Role::Warn));
         }
         KillProof::Proved { at } => {
             line.push(("  zero 3/3".to_owned(), Role::Good));

@@ -18,6 +18,8 @@ use crate::ui::widgets::text::{Line, put};
 
 /// Rows of figures above the curve, while it keeps at least as many.
 const FIGURES: u16 = 2;
+/// A bar with fewer columns tells nothing.
+const BAR_LEAST: usize = 5;
 
 /// Draws the panel.
 pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
@@ -29,33 +31,38 @@ pub(super) fn draw(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {
         let line = vec![(format!("{label} "), Role::Dim), (format::signed_usd(value), gain(value.0))];
         Segment::new(rank, line)
     };
-    let figures = vec![
+    let mut figures = vec![
         amount(0, "today", books.today),
         amount(1, "realised", books.pnl.realised),
         amount(2, "unreal", books.pnl.unrealised),
-        amount(3, "fees", -books.pnl.fees),
     ];
-    strip(buf, Rect { height: area.height.min(1), ..area }, figures, &Line::new(), theme);
+    let fees = amount(3, "fees", -books.pnl.fees);
     let with_exposure = area.height > 2 * FIGURES;
     if with_exposure {
         let row = Rect::new(area.x, area.y + 1, area.width, 1);
-        strip(buf, row, exposure(model, area.width), &Line::new(), theme);
+        strip(buf, row, exposure(model, area.width, fees), &Line::new(), theme);
+    } else {
+        figures.push(fees);
     }
+    strip(buf, Rect { height: area.height.min(1), ..area }, figures, &Line::new(), theme);
     let used = if with_exposure { FIGURES } else { 1 };
     let chart = Rect::new(area.x, area.y + used.min(area.height), area.width, area.height.saturating_sub(used));
     draw_curve(model, theme, chart, buf);
 }
 
-fn exposure(model: &Model, width: u16) -> Vec<Segment> {
+/// The fees stand here because the row above has no room for the fourth part of what it adds up; the bar takes what is left.
+fn exposure(model: &Model, width: u16, fees: Segment) -> Vec<Segment> {
     let Some(books) = &model.desk.books else { return Vec::new() };
     let share = per_mille(books.exposure);
     let amounts =
         format!("{} of {} ({}%)", format::usd(books.exposure.gross), format::usd(books.exposure.limit), share / 10);
-    let room = usize::from(width).saturating_sub(format::width(&amounts) + 13).min(24);
-    vec![
-        Segment::new(0, vec![("at stake ".to_owned(), Role::Dim), (amounts, exposure_role(share))]),
-        Segment::new(1, vec![(bar(share, room), exposure_role(share))]),
-    ]
+    let stake = Segment::new(0, vec![("at stake ".to_owned(), Role::Dim), (amounts, exposure_role(share))]);
+    let room = usize::from(width).saturating_sub(stake.width() + fees.width() + 4).min(24);
+    let mut row = vec![stake, fees];
+    if room >= BAR_LEAST {
+        row.push(Segment::new(4, vec![(bar(share, room), exposure_role(share))]));
+    }
+    row
 }
 
 fn draw_curve(model: &Model, theme: Theme, area: Rect, buf: &mut Buffer) {

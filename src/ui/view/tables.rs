@@ -45,11 +45,11 @@ const FILLS: [Column; 8] = [
 const POSITIONS: [Column; 7] = [
     Column::words("token", 5, 14, 0),
     Column::number("size", 4, 1),
-    Column::number("avg", 4, 2),
-    Column::number("mark", 4, 3),
-    Column::number("realised", 5, 5),
-    Column::number("unreal", 5, 4),
-    Column::words("market", 12, 60, 6),
+    Column::number("avg", 4, 5),
+    Column::number("mark", 4, 2),
+    Column::number("realised", 5, 6),
+    Column::number("unreal", 5, 3),
+    Column::words("market", 6, 60, 4),
 ];
 
 const STRATEGIES: [Column; 7] = [
@@ -78,7 +78,7 @@ const SYSTEM: [Column; system::CELLS] =
     [Column::words("what", 14, 30, 0), Column::number("age", 3, 2), Column::words("now", 20, 200, 1)];
 
 const LIMITS: [Column; 6] = [
-    Column::words("control", 8, 16, 0),
+    Column::words("control", 8, 18, 0),
     Column::words("", 12, 12, 2),
     Column::number("used", 4, 1),
     Column::number("value", 4, 3),

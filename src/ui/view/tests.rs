@@ -190,6 +190,14 @@ fn layers_and_the_kill_key() {
 }
 
 #[test]
+fn a_wrong_word_and_what_a_proof_waits_for_are_told() {
+    assert!(screen(&with_keys(80, 24, "Axy")).contains("not the word"));
+    assert!(!screen(&with_keys(80, 24, "Aar")).contains("not the word"), "it may still become the word");
+    let waiting = screen(&with_kill(80, 24, KillProof::Proving { zero_seen: 2 }));
+    assert!(waiting.contains("zero 2/3  PROVING, waits out late orders"), "{waiting}");
+}
+
+#[test]
 fn monochrome_says_the_same_without_a_colour() {
     for model in [
         busy(80, 24),

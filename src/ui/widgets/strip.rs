@@ -20,6 +20,11 @@ impl Segment {
     pub(crate) const fn new(rank: u8, line: Line) -> Self {
         Self { rank, line }
     }
+
+    /// Columns that it takes.
+    pub(crate) fn width(&self) -> usize {
+        line_width(&self.line)
+    }
 }
 
 /// Draws segments from the left and one at the right edge, which stays.
@@ -43,7 +48,7 @@ pub(crate) fn strip(buf: &mut Buffer, area: Rect, left: Vec<Segment>, right: &Li
 }
 
 fn total(segments: &[Segment]) -> usize {
-    segments.iter().map(|segment| line_width(&segment.line)).sum::<usize>() + GAP * segments.len().saturating_sub(1)
+    segments.iter().map(Segment::width).sum::<usize>() + GAP * segments.len().saturating_sub(1)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::ui::theme::Role;
 pub(in crate::ui::view) fn wanted(intent: &OrderIntent) -> String {
     let notional = intent.price.notional(intent.size);
     format!(
-        "{} {} {} at {} = {} pUSD, {:?}{}",
+        "{} {} {} at {} = {} pUSD, {}{}",
         intent.side,
         intent.size,
         intent.outcome,
