@@ -195,6 +195,8 @@ struct World {
     /// When equity was last measured, how often in a row the drawdown was beyond its limit then, and the kills so far.
     looked: i64,
     lost: u32,
+    /// When the oldest mark of the last measurement that counted was heard.
+    heard: Option<Timestamp>,
     kills: u32,
     denied: BTreeMap<Control, u32>,
 }
@@ -226,6 +228,7 @@ impl World {
             results: [None; 2],
             looked: 1_000,
             lost: 0,
+            heard: None,
             kills: 0,
             denied: BTreeMap::new(),
         };
