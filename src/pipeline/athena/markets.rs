@@ -1,6 +1,6 @@
 //! The markets that Athena has heard of, each with the latest book of its two tokens.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use super::rolling::{Selector, names};
@@ -30,7 +30,7 @@ pub struct Markets {
     named: Map<String, Vec<MarketId>>,
     /// The latest markets whose result is known: it is final, and an older description that comes late does not list them again.
     resolved: VecDeque<MarketId>,
-    is_resolved: Map<MarketId, ()>,
+    is_resolved: HashSet<MarketId>,
     room: usize,
     refused: u64,
 }
@@ -50,7 +50,7 @@ impl Markets {
             places: Map::default(),
             named: Map::default(),
             resolved: VecDeque::new(),
-            is_resolved: Map::default(),
+            is_resolved: HashSet::new(),
             room: LEAST + EACH * count,
             refused: 0,
         }
@@ -75,7 +75,7 @@ impl Markets {
 
     fn list(&mut self, market: &Market) {
         let id = &market.market;
-        if self.is_resolved.contains_key(id) {
+        if self.is_resolved.contains(id) {
             return;
         }
         if self.listed.len() >= self.room {
@@ -89,7 +89,7 @@ impl Markets {
 
     fn resolve(&mut self, id: &MarketId) {
         self.remove(id);
-        if self.is_resolved.insert(id.clone(), ()).is_some() {
+        if !self.is_resolved.insert(id.clone()) {
             return;
         }
         if self.resolved.len() == self.room
@@ -152,7 +152,9 @@ impl Markets {
             !(listed.market.closes_at.is_none_or(lately) || (listed.market.accepting_orders && trades()))
         };
         let over: Vec<MarketId> = self.listed.iter().filter(over).map(|listed| listed.market.market.clone()).collect();
-        over.iter().for_each(|id| self.remove(id));
+        for id in &over {
+            self.remove(id);
+        }
     }
 
     /// The market that the selector means now: begun, not closed, the latest begun. A fixed one is closed when it takes no orders,

@@ -170,4 +170,20 @@ mod tests {
         assert!(wishes.is_empty() && wishes.take_news().is_empty());
         assert_eq!(told(&mut wishes, "no_edge", 2), Some(2));
     }
+
+    #[test]
+    fn what_is_held_back_while_reducing_is_counted() {
+        let mut wishes = Wishes::default();
+        let mut held = |known: bool, purchases: usize| {
+            (0..purchases).for_each(|_| {
+                let mut wish = crate::pipeline::athena::intent::tests::wish();
+                wish.signal.side = Side::Buy;
+                wishes.push(wish);
+            });
+            let tells = wishes.hold_buys(known);
+            (tells, wishes.take().len(), told(&mut wishes, if known { "closing" } else { "no_edge" }, 0))
+        };
+        assert_eq!(held(false, 3), (true, 1, Some(2)), "one is left to be denied");
+        assert_eq!(held(true, 2), (false, 0, Some(2)));
+    }
 }
