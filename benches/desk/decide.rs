@@ -7,7 +7,8 @@ use std::time::Duration;
 use cockpit::clock;
 use cockpit::config::Config;
 use cockpit::domain::{
-    Book, HermesState, Instruments, Level, Market, PolymarketData, Price, Side, Size, Symbol, Tick, TickKind, Timestamp,
+    Book, HermesState, Instruments, Level, Market, OutcomeToken, PolymarketData, Price, Side, Size, Symbol, Tick,
+    TickKind, Timestamp,
 };
 use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Running, Strategy as _};
 use rust_decimal::{Decimal, dec};
@@ -52,12 +53,12 @@ fn engine(hermes: &HermesState, market: &Market, now: Timestamp) -> Engine {
     engine
 }
 
-/// The book of the market's first outcome, as of now.
-fn book(market: &Market, now: Timestamp) -> Event {
+/// The book of one of the market's outcomes, as of now.
+fn book(market: &Market, outcome: usize, now: Timestamp) -> Event {
     let level = |price| vec![Level { price: Price(price), size: Size(dec!(500)) }];
     Event::Polymarket(PolymarketData::Book(Book {
         market: market.market.clone(),
-        token: market.tokens[0].token.clone(),
+        token: market.tokens[outcome].token.clone(),
         bids: level(dec!(0.49)),
         asks: level(dec!(0.51)),
         event_at: now,
@@ -87,6 +88,7 @@ pub(crate) async fn measure() {
 /// The cost of a tick for more and more instruments.
 pub(crate) async fn instruments() {
     let (_, market) = world().await;
+    println!("\nEach instrument has a market of its own with two books, none of which crosses anything.");
     print_costs(&NUMBERS.map(|instruments| cost(instruments, &market)));
 }
 
@@ -100,7 +102,7 @@ fn signals(hermes: &HermesState, market: &Market) {
         let jumps = number % apart == apart - 1;
         let now = begin.plus(TICK_EVERY * u32::try_from(number).expect("few ticks"));
         if jumps {
-            engine.on_event(&book(market, now), now, &mut effects);
+            engine.on_event(&book(market, 0, now), now, &mut effects);
         }
         let event = trade(&symbol, number, if jumps { dec!(87_174.0) } else { dec!(87_000.0) }, now);
         let begun = clock::monotonic();
@@ -130,7 +132,7 @@ struct Cost {
     tick: Duration,
     /// With its share of timers and snapshots.
     lived: Duration,
-    /// News of a market, of which only those that follow it are told.
+    /// A book of one of the markets, of which only those that follow it are told.
     book: Duration,
 }
 
@@ -157,18 +159,44 @@ fn cost(instruments: usize, market: &Market) -> Cost {
     let symbols: Vec<Symbol> = params.on.iter().map(|on| on.symbol.clone()).collect();
     let mut engine = Engine::new(Running::<Momentum>::all(&params), Config::builtin().limits);
     let mut world = World { symbols, begin: clock::now(), number: 0, effects: Vec::new() };
+    let markets: Vec<Market> = (0..instruments).map(|number| market_of(number, market, world.begin)).collect();
+    for market in &markets {
+        let described = Event::Polymarket(PolymarketData::Market(market.clone()));
+        let books = [0, 1].map(|outcome| book(market, outcome, world.begin));
+        for event in std::iter::once(described).chain(books) {
+            engine.on_event(&event, world.begin, &mut world.effects);
+        }
+    }
+    assert!(engine.lost() == 0 && world.effects.is_empty(), "a market is refused: {:?}", world.effects);
     let warm_up = instruments * usize::try_from(WINDOW + 2).expect("small");
     world.run(&mut engine, warm_up, false);
     let tick = world.run(&mut engine, TICKS, false);
     engine.save(false);
     let lived = world.run(&mut engine, TICKS.min(instruments * 40), true);
     let books = 1_000;
-    let event = Event::Polymarket(PolymarketData::Market(market.clone()));
+    let event = book(&markets[0], 0, world.now());
     let begun = clock::monotonic();
     for _ in 0..books {
         engine.on_event(black_box(&event), world.now(), &mut world.effects);
     }
     Cost { instruments, tick, lived, book: begun.elapsed() / books }
+}
+
+/// The market of an instrument's own series that is open as long as is measured.
+fn market_of(number: usize, like: &Market, begin: Timestamp) -> Market {
+    let outcome = |index: usize| OutcomeToken {
+        token: format!("{number}-{index}").as_str().into(),
+        outcome: like.tokens[index].outcome.clone(),
+    };
+    Market {
+        market: format!("0x{number}").as_str().into(),
+        slug: format!("x{number}-updown-5m-{}", begin.secs()).as_str().into(),
+        tokens: [outcome(0), outcome(1)],
+        opens_at: Some(begin),
+        closes_at: Some(begin.plus(Duration::from_hours(24 * 30))),
+        group: None,
+        ..like.clone()
+    }
 }
 
 /// Time goes on by a second with a tick of every instrument.

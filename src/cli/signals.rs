@@ -76,6 +76,8 @@ fn subject(event: &TradeEvent) -> Option<&IntentId> {
         TradeEvent::Denied { intent, .. } => Some(&intent.intent),
         TradeEvent::Skipped(skip) => Some(&skip.id),
         TradeEvent::Order(order) => Some(&order.intent.intent),
+        TradeEvent::Withdrawn(withdrawn) => Some(&withdrawn.intent),
+        TradeEvent::DeadLetter(letter) => letter.intent.as_ref(),
         _ => None,
     }
 }

@@ -224,7 +224,8 @@ fn postings(text: &mut String, journal: &Journal) {
     }
 }
 
-fn done(state: &DeadLetterState) -> String {
+/// What was done about a dead letter.
+pub(super) fn done(state: &DeadLetterState) -> String {
     match state {
         DeadLetterState::Waiting => "nothing was done about it".to_owned(),
         DeadLetterState::Retried { attempt, by, at } => {

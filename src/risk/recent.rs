@@ -104,6 +104,20 @@ impl Recent {
         like.map_or(0, |like| newest(like, |passed| counts(passed.at))).saturating_sub(itself)
     }
 
+    /// How many were let through within `window` before `now`, by strategy, token and side, where there are any.
+    pub fn repeated(
+        &self,
+        window: Duration,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&StrategyId, &TokenId, Side, u32)> {
+        let absolved = self.absolved;
+        let counts = move |at: Timestamp| now.since(at) < window && absolved.is_none_or(|absolved| at > absolved);
+        let counted = self.by_want.iter().map(move |((strategy, token, side), like)| {
+            (strategy, token, *side, newest(like, |passed| counts(passed.at)))
+        });
+        counted.filter(|(.., count)| *count > 0)
+    }
+
     /// A person has given the word: what was let through before it counts as no repeat any more, but still for the rates.
     pub fn absolve(&mut self, at: Timestamp) {
         self.absolved = Some(at);
@@ -190,6 +204,13 @@ mod tests {
         assert_eq!(recent.repeats(&named("x"), window, at(399)), 3);
         assert_eq!(recent.repeats(&named("c"), window, at(399)), 2, "what is asked about is not counted");
         assert_eq!(recent.repeats(&named("x"), window, at(400)), 2, "the first has left the window");
+        let repeated = |recent: &Recent, now| -> BTreeMap<String, u32> {
+            let named = recent.repeated(window, at(now));
+            named.map(|(strategy, token, side, count)| (format!("{strategy} {side} {token}"), count)).collect()
+        };
+        let all = [("momentum buy down", 1), ("momentum buy up", 2), ("momentum sell up", 1), ("weather buy up", 1)];
+        assert_eq!(repeated(&recent, 400), all.map(|(want, count)| (want.to_owned(), count)).into());
+        assert!(repeated(&recent, 600).is_empty());
         recent.absolve(at(250));
         assert_eq!((recent.repeats(&named("x"), window, at(400)), recent.rates(&named("x"), at(300)).1), (1, 4));
     }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: one phantom price moves nothing. A figure counts as high once that many measurements in a row have been at least as
 //! high, and a loss counts once as many in a row are beyond its limit. While equity is not known no reference moves, and a loss counts
-//! on only as far as it is certain.
+//! on only as far as it is certain. A measurement by the prices of the one before is none: it neither counts nor ends anything.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Total {
     pub known: Option<Usd>,
     /// What losses are measured by: what cannot be valued counts at the most it may pay, what is offered and nobody bids for as nothing.
     pub for_losses: Usd,
+    /// When the oldest price that it rests on was heard last; absent when it rests on none.
+    pub heard: Option<Timestamp>,
 }
 
 /// A loss against its limit.
@@ -67,6 +69,8 @@ pub struct Track {
     risen: bool,
     /// The drawdown and the rolling loss.
     beyond: [Beyond; 2],
+    /// When the oldest price of the last measurement that counted was heard.
+    heard: Option<Timestamp>,
 }
 
 impl Track {
@@ -78,8 +82,12 @@ impl Track {
     }
 
     /// Takes a measurement; to be told once a second. Gives the losses that are beyond their limits for long enough from now on, each
-    /// once.
+    /// once. One that rests on a price which was not heard anew since the last one that counted is not taken.
     pub fn observe(&mut self, now: Timestamp, total: Total, limits: &Limits) -> Vec<Denial> {
+        if total.heard.is_some() && total.heard <= self.heard {
+            return Vec::new();
+        }
+        self.heard = total.heard.or(self.heard);
         let needed = limits.drawdown_confirmations.max(1) as usize;
         if let Some(known) = total.known {
             self.measure(now, known, limits, needed);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use crate::domain::{Control, LimitUse, Market, MarketId, StrategyId, Timestamp, Usd};
+use crate::domain::{Control, LimitUse, Market, MarketId, Side, StrategyId, Timestamp, TokenId, Usd};
 
 use super::{Equity, Group, Holdings, Limits, Recent, worst_loss};
 
@@ -36,6 +36,7 @@ pub struct Measured<'a> {
 pub fn uses(limits: &Limits, measured: &Measured<'_>, now: Timestamp) -> Vec<LimitUse> {
     let mut uses = account(limits, measured);
     rates(limits, measured, now, &mut uses);
+    repeats(limits, measured, now, &mut uses);
     for market in measured.markets.values().filter(|market| market.payouts.is_none()) {
         of_market(limits, measured, market, &mut uses);
     }
@@ -85,6 +86,22 @@ fn rates(limits: &Limits, measured: &Measured<'_>, now: Timestamp, uses: &mut Ve
     let by_strategy = measured.recent.by_strategy(now);
     uses.push(rate(ACCOUNT, by_strategy.values().sum(), limits.account_rate));
     uses.extend(by_strategy.iter().map(|(strategy, count)| rate(strategy.as_str(), *count, limits.strategy_rate)));
+}
+
+/// Orders on one token and side without a person's word; one more than the limit halts the strategy.
+fn repeats(limits: &Limits, measured: &Measured<'_>, now: Timestamp, uses: &mut Vec<LimitUse>) {
+    let mut counted: HashMap<&TokenId, Vec<(&StrategyId, Side, u32)>> = HashMap::new();
+    for (strategy, token, side, count) in measured.recent.repeated(limits.repeated_window, now) {
+        counted.entry(token).or_default().push((strategy, side, count));
+    }
+    let outcomes = measured.markets.values().flat_map(|market| market.tokens.iter().map(move |of| (market, of)));
+    for (market, outcome) in outcomes.filter(|_| !counted.is_empty()) {
+        for (strategy, side, count) in counted.get(&outcome.token).into_iter().flatten() {
+            let subject = format!("{strategy} to {side} {} {}", market.slug, outcome.outcome);
+            let used = (Decimal::from(*count), Decimal::from(limits.repeated_executions));
+            uses.push(LimitUse::new(Control::RepeatedExecution, subject, used, "orders"));
+        }
+    }
 }
 
 fn of_market(limits: &Limits, measured: &Measured<'_>, market: &Market, uses: &mut Vec<LimitUse>) {
@@ -174,6 +191,7 @@ mod tests {
                 "1 % unknown_outcome of account: 3 of 300 s",
                 "0 % order_rate of account: 1 of 1000 a minute",
                 "0 % order_rate of momentum: 1 of 1000 a minute",
+                "0 % repeated_execution of momentum to buy btc-updown-5m-1795348800 Up: 1 of 1000 orders",
                 "0 % open_orders of account: 1 of 1000 orders",
             ]
         );

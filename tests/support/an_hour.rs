@@ -19,11 +19,11 @@ pub(crate) const SECONDS: u64 = 3_600;
 /// Keys written in one exchange.
 const TOGETHER: usize = 1_000;
 
-/// Momentum on so many instruments, with windows of an hour.
+/// Momentum on so many instruments, each with a series of markets of its own and a window of an hour.
 pub(crate) fn momentum(instruments: usize) -> MomentumParams {
     let on = |number| Instrument {
         symbol: Symbol::from(format!("X{number}/USD")),
-        market: "btc-updown-5m-{start}".to_owned(),
+        market: format!("x{number}-updown-5m-{{start}}"),
     };
     MomentumParams {
         on: Instruments::new((0..instruments).map(on).collect()).expect("each once"),

@@ -4,8 +4,8 @@ use super::super::CliError;
 use super::super::output::say;
 use super::super::text::{COLUMNS, labelled, under};
 use crate::domain::{
-    CheckResult, DeniedBy, Figure, Order, OrderIntent, Rationale, Side, SignalEntry, Skip, StrategyId, Timestamp,
-    TradeEvent,
+    CheckResult, DeadLetter, DeniedBy, Figure, Order, OrderIntent, Rationale, Side, SignalEntry, Skip, StrategyId,
+    Timestamp, TradeEvent, Withdrawal,
 };
 
 /// Where values begin.
@@ -43,6 +43,12 @@ pub(super) fn print(events: &[TradeEvent]) -> Result<(), CliError> {
             }
             TradeEvent::Skipped(skip) => skipped(skip)?,
             TradeEvent::Order(order) => self::order(order)?,
+            TradeEvent::Withdrawn(Withdrawal { intent, denial, at }) => {
+                say!("WITHDRAWN  {intent}")?;
+                labelled("because", INDENT, &denial.to_string())?;
+                labelled("at", INDENT, &at.to_string())?;
+            }
+            TradeEvent::DeadLetter(letter) => dead(letter)?,
             _ => {}
         }
     }
@@ -148,6 +154,19 @@ fn skipped(skip: &Skip) -> Result<(), CliError> {
     step("  at the venue", skip.event_at, skip.received_at)?;
     labelled("  tick received", INDENT + 2, &skip.received_at.to_string())?;
     step("  decided", skip.at, skip.received_at)
+}
+
+fn dead(letter: &DeadLetter) -> Result<(), CliError> {
+    say!("DEAD LETTER  {}", letter.id)?;
+    labelled("because", INDENT, &format!("{}: {}", letter.reason, letter.last_error))?;
+    if letter.first_error != letter.last_error {
+        labelled("first", INDENT, &letter.first_error)?;
+    }
+    labelled("sent", INDENT, &format!("{} times", letter.posts))?;
+    labelled("state", INDENT, &super::super::why::done(&letter.state))?;
+    say!("times")?;
+    labelled("  taken", INDENT + 2, &letter.first_at.to_string())?;
+    labelled("  given up", INDENT + 2, &letter.last_at.to_string())
 }
 
 fn order(order: &Order) -> Result<(), CliError> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Desk, Effect, Fact, Key, SIGNAL_MOST, Sending, Standing, Step, Tracked, clip};
 use crate::bus::{Entry, EntryId, decode};
 use crate::domain::{
-    DeadLetterReason, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, SignalEntry, Timestamp, TradeEvent, span_us,
+    Control, DeadLetterReason, Denial, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, SignalEntry, Timestamp,
+    TradeEvent, span_us,
 };
 use crate::exec::venue::{SignError, SignedOrder};
 use crate::risk::{Approved, Denied};
@@ -77,7 +78,10 @@ impl Desk {
             at: now,
         }));
         match self.obstacle(&intent, now) {
-            Some((reason, error)) => self.refuse(entry, payload, Some(&intent), (reason, &error), now, &mut step),
+            Some((reason, error)) => {
+                self.tell_refused(&intent, reason, now, &mut step);
+                self.refuse(entry, payload, Some(&intent), (reason, &error), now, &mut step);
+            }
             None => self.admit(entry, payload, intent, sign, now, &mut step),
         }
         step
@@ -159,6 +163,30 @@ impl Desk {
         }
         let alive = (1..intent.attempt).any(|attempt| self.is_alive(&(intent.intent.clone(), attempt)));
         alive.then(|| (DeadLetterReason::Malformed, format!("attempt {} while an earlier one lives", intent.attempt)))
+    }
+
+    /// Tells as a denial what the gate is not asked about, when a control of its table would have refused it.
+    fn tell_refused(&self, intent: &OrderIntent, reason: DeadLetterReason, now: Timestamp, step: &mut Step) {
+        let latch = &self.latch;
+        let (control, value, limit) = match reason {
+            DeadLetterReason::Killed if !latch.is_armed() => {
+                (Control::TradingState, format!("killed by {}: {}", latch.by, latch.why), "active".to_owned())
+            }
+            DeadLetterReason::Killed | DeadLetterReason::StaleEpoch => {
+                (Control::ArmEpoch, format!("epoch {}", intent.epoch), format!("epoch {}", latch.epoch))
+            }
+            DeadLetterReason::Expired => {
+                let span = |to: Timestamp| span_us(to.micros() - intent.tick_received_at.micros());
+                (Control::Deadline, format!("{} after its tick", span(now)), span(intent.deadline))
+            }
+            DeadLetterReason::UnknownMarket => {
+                (Control::Market, format!("market {} is not known", intent.market), "a known market".to_owned())
+            }
+            _ => return,
+        };
+        let (denial, intent) = (Denial { control, value, limit }, intent.clone());
+        let checks = Vec::new();
+        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale: None, checks, at: now });
     }
 
     /// Whether an order may still bring shares, or has brought some.
@@ -318,9 +346,11 @@ impl Desk {
         tracked.row.order.times.committed_at.get_or_insert(now);
         let (intent, posts) = (signed.intent().clone(), tracked.row.posts);
         if !self.latch.is_armed() || self.latch.epoch != intent.epoch {
+            self.tell_refused(&intent, DeadLetterReason::Killed, now, &mut step);
             self.give_up(key, "killed before it was sent", DeadLetterReason::Killed, now, &mut step);
         } else if now > intent.deadline {
             let reason = if posts == 0 { DeadLetterReason::Expired } else { DeadLetterReason::Exhausted };
+            self.tell_refused(&intent, DeadLetterReason::Expired, now, &mut step);
             self.give_up(key, "its deadline passed", reason, now, &mut step);
         } else if let Some((until, why)) = self.pause.holds(now) {
             self.wait(key, why, until, now, &mut step);

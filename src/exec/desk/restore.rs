@@ -32,8 +32,9 @@ pub(in crate::exec) struct Origin {
 fn track(memory: &Memory, portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Track {
     let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
     let mut track = Track::restore(day, memory.highs.iter().copied());
-    let for_losses = portfolio.for_losses(now, limits.mark_age);
-    track.observe(now, Total { known: portfolio.equity(now, limits.mark_age).ok(), for_losses }, limits);
+    let most = limits.mark_age;
+    let (known, for_losses) = (portfolio.equity(now, most).ok(), portfolio.for_losses(now, most));
+    track.observe(now, Total { known, for_losses, heard: portfolio.heard(now, most) }, limits);
     track.rearm();
     track
 }

@@ -225,6 +225,17 @@ fn lookups(step: &Step) -> usize {
     step.effects().filter(|effect| matches!(effect, Effect::Lookup { .. })).count()
 }
 
+fn denials(step: &Step) -> Vec<String> {
+    let denial = |effect: &Effect| match effect {
+        Effect::Emit(event) => match event.as_ref() {
+            TradeEvent::Denied { denial, .. } => Some(denial.to_string()),
+            _ => None,
+        },
+        _ => None,
+    };
+    step.effects().filter_map(denial).collect()
+}
+
 fn letters(step: &Step) -> Vec<DeadLetterReason> {
     let reason = |effect: &Effect| if let Effect::DeadLetter(letter) = effect { Some(letter.reason) } else { None };
     step.effects().filter_map(reason).collect()
@@ -342,21 +353,27 @@ fn what_may_not_be_executed_goes_to_the_dead_letters_and_the_line_moves() {
         let step = desk.on_entry(&entry, &sign, at(now));
         assert_eq!((letters(&step), acks(&step), posts(&step).len()), (vec![reason], 1, 0), "{reason:?}");
         assert!(step.writes.iter().any(|write| matches!(write, Write::DeadLetter(_))), "durable");
+        denials(&step)
     };
     let good = || intent("a", TimeInForce::Gtc);
     let raw =
         |text: &'static str| Entry { id: EntryId::START, payload: Bytes::from_static(text.as_bytes()), deliveries: 1 };
-    case(raw("{\"nonsense\":true}"), 2, R::Malformed);
-    case(raw(""), 2, R::Trimmed);
-    case(entry(2, OrderIntent { epoch: 0, ..good() }), 2, R::StaleEpoch);
-    case(entry(3, good()), 2_001, R::Expired);
-    case(entry(4, OrderIntent { market: "0xother".into(), ..good() }), 2, R::UnknownMarket);
+    assert!(case(raw("{\"nonsense\":true}"), 2, R::Malformed).is_empty());
+    assert!(case(raw(""), 2, R::Trimmed).is_empty());
+    let told = case(entry(2, OrderIntent { epoch: 0, ..good() }), 2, R::StaleEpoch);
+    assert_eq!(told, ["arm_epoch: epoch 0 (limit epoch 1)"]);
+    let told = case(entry(3, good()), 2_001, R::Expired);
+    assert_eq!(told, ["deadline: 2.001 s after its tick (limit 2.000 s)"]);
+    let told = case(entry(4, OrderIntent { market: "0xother".into(), ..good() }), 2, R::UnknownMarket);
+    assert_eq!(told, ["market: market 0xother is not known (limit a known market)"]);
     let refuse = |_: &Approved<OrderIntent>, _: &Market| Err(SignError::Signer("no key".into()));
     let step = desk.on_entry(&entry(5, good()), &refuse, at(2));
     assert_eq!((letters(&step), acks(&step)), (vec![R::Unsignable], 1));
     desk.on_latch(latch(1, KillState::Killed), at(2));
     let step = desk.on_entry(&entry(6, good()), &sign, at(2));
     assert_eq!((letters(&step), acks(&step)), (vec![R::Killed], 1));
+    let told = denials(&step).join("; ");
+    assert!(told.starts_with("trading_state: killed by ") && told.ends_with("(limit active)"), "{told}");
 }
 
 #[test]
@@ -369,6 +386,7 @@ fn a_kill_between_commit_and_post_stops_the_post() {
         (state(&desk, "a"), letters(&step), acks(&step)),
         (OrderState::Denied, vec![DeadLetterReason::Killed], 1)
     );
+    assert_eq!(denials(&step).len(), 1, "told as what it is: {:?}", denials(&step));
     assert_eq!(desk.counts.sent, 0);
 }
 

@@ -249,8 +249,9 @@ impl Desk {
 
     /// Total profit, as far as it is known.
     pub(super) fn total(&self, now: Timestamp) -> Total {
-        let known = self.portfolio.equity(now, self.gate.limits().mark_age).ok();
-        Total { known, for_losses: self.for_losses(now) }
+        let most = self.gate.limits().mark_age;
+        let known = self.portfolio.equity(now, most).ok();
+        Total { known, for_losses: self.for_losses(now), heard: self.portfolio.heard(now, most) }
     }
 
     fn for_losses(&self, now: Timestamp) -> Usd {

@@ -23,4 +23,19 @@ impl Portfolio {
         }
         total
     }
+
+    /// When the oldest of the marks was heard that these sums rest on; nothing when they rest on none. What is resolved, or has no mark of
+    /// within `most`, has none; between the end of its trading and its result no mark can be heard anew, and it counts only where nothing
+    /// that trades is held.
+    #[must_use]
+    pub fn heard(&self, now: Timestamp, most: Duration) -> Option<Timestamp> {
+        let held = self.working().filter(|(id, known)| !known.holding(id).shares.is_zero());
+        let marks = held.filter(|(id, _)| !self.payouts.contains_key(*id)).filter_map(|(id, _)| {
+            let ended = self.trading.get(id).and_then(|trading| trading.ended());
+            let at = self.marks.get(id)?.at();
+            (ended.unwrap_or(now).since(at) <= most).then_some((ended.is_some(), at))
+        });
+        // Those that trade first.
+        marks.min().map(|(_, at)| at)
+    }
 }

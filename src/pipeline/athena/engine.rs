@@ -100,8 +100,8 @@ impl Engine {
         Self {
             gate: RiskGate::new(limits),
             audience: Audience::new(runners(&slots)),
+            markets: Markets::for_strategies(slots.len()),
             slots,
-            markets: Markets::default(),
             account: Account::default(),
             standing: Standing::default(),
             authority: Authority::default(),
@@ -138,10 +138,7 @@ impl Engine {
         match event {
             Event::Tick(_) | Event::Weather(_) => {}
             Event::Polymarket(PolymarketData::Book(book)) => self.markets.put_book(book),
-            Event::Polymarket(PolymarketData::Market(market)) => {
-                self.describe(market);
-                self.purge(now);
-            }
+            Event::Polymarket(PolymarketData::Market(market)) => self.describe(market),
             Event::Trade { boot, seq, event } => {
                 match event.as_ref() {
                     TradeEvent::Kill(report) => self.standing.latch(report.latch.clone()),

@@ -65,7 +65,7 @@ fn digest(strategy: &StrategyId, what: &[&str], cause: &Cause) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use rust_decimal::{Decimal, dec};
@@ -74,7 +74,7 @@ mod tests {
     use crate::domain::{Price, Rationale, Signal, Size};
     use crate::pipeline::athena::strategy::Cause;
 
-    fn wish() -> Wish {
+    pub(in crate::pipeline::athena) fn wish() -> Wish {
         Wish {
             signal: Signal {
                 strategy: "momentum".into(),

@@ -1,13 +1,15 @@
 //! The markets that Athena has heard of, each with the latest book of its two tokens.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use super::rolling::Selector;
-use crate::domain::{Book, Market, MarketId, Timestamp, TokenId};
+use super::rolling::{Selector, names};
+use crate::domain::{Book, Map, Market, MarketId, Slug, Timestamp, TokenId};
 
-/// Most markets kept. Beyond that a new one is refused and counted: the desk trades a handful.
-const CAPACITY: usize = 256;
+/// Markets that are kept at least, whatever is traded. Beyond its room a new one is refused and counted.
+const LEAST: usize = 256;
+/// Room for each strategy on an instrument: the market before, the one at hand, the next, and one to spare.
+const EACH: usize = 4;
 
 /// How long a closed market is kept, for a late sale to be judged with its name.
 const KEEP_CLOSED: Duration = Duration::from_mins(1);
@@ -18,46 +20,116 @@ struct Listed {
     books: [Option<Book>; 2],
 }
 
-/// Every market known, bounded.
-#[derive(Clone, Debug, Default)]
+/// Every market known, bounded. No question but [`Self::all`] costs more the more there are.
+#[derive(Clone, Debug)]
 pub struct Markets {
     listed: Vec<Listed>,
+    /// Where each stands.
+    places: Map<MarketId, usize>,
+    /// Each under all its names.
+    named: Map<String, Vec<MarketId>>,
     /// The latest markets whose result is known: it is final, and an older description that comes late does not list them again.
     resolved: VecDeque<MarketId>,
+    is_resolved: HashSet<MarketId>,
+    room: usize,
     refused: u64,
 }
 
+impl Default for Markets {
+    fn default() -> Self {
+        Self::for_strategies(0)
+    }
+}
+
 impl Markets {
+    /// None known yet, with room for so many strategies, each on an instrument of its own.
+    #[must_use]
+    pub fn for_strategies(count: usize) -> Self {
+        Self {
+            listed: Vec::new(),
+            places: Map::default(),
+            named: Map::default(),
+            resolved: VecDeque::new(),
+            is_resolved: HashSet::new(),
+            room: LEAST + EACH * count,
+            refused: 0,
+        }
+    }
+
     /// Takes a description; books are kept when the tokens are the same. A resolved market is forgotten for good.
     pub fn put_market(&mut self, market: &Market) {
-        if market.payouts.is_some() && !self.resolved.contains(&market.market) {
-            if self.resolved.len() == CAPACITY {
-                self.resolved.pop_front();
-            }
-            self.resolved.push_back(market.market.clone());
+        let id = &market.market;
+        if market.payouts.is_some() {
+            return self.resolve(id);
         }
-        let place = self.listed.iter().position(|listed| listed.market.market == market.market);
-        match place {
-            Some(place) if market.payouts.is_some() => {
-                self.listed.swap_remove(place);
-            }
-            Some(place) => {
-                let listed = &mut self.listed[place];
-                if listed.market.tokens != market.tokens {
-                    listed.books = [None, None];
-                }
-                listed.market.clone_from(market);
-            }
-            None if self.resolved.contains(&market.market) => {}
-            None if self.listed.len() >= CAPACITY => self.refused += 1,
-            None => self.listed.push(Listed { market: market.clone(), books: [None, None] }),
+        let Some(place) = self.places.get(id) else { return self.list(market) };
+        let listed = &mut self.listed[*place];
+        if listed.market.tokens != market.tokens {
+            listed.books = [None, None];
         }
+        let before = std::mem::replace(&mut listed.market, market.clone()).slug;
+        if before != market.slug {
+            self.rename(id, Some(&before), Some(&market.slug));
+        }
+    }
+
+    fn list(&mut self, market: &Market) {
+        let id = &market.market;
+        if self.is_resolved.contains(id) {
+            return;
+        }
+        if self.listed.len() >= self.room {
+            self.refused += 1;
+            return;
+        }
+        self.places.insert(id.clone(), self.listed.len());
+        self.listed.push(Listed { market: market.clone(), books: [None, None] });
+        self.rename(id, None, Some(&market.slug));
+    }
+
+    fn resolve(&mut self, id: &MarketId) {
+        self.remove(id);
+        if !self.is_resolved.insert(id.clone()) {
+            return;
+        }
+        if self.resolved.len() == self.room
+            && let Some(oldest) = self.resolved.pop_front()
+        {
+            self.is_resolved.remove(&oldest);
+        }
+        self.resolved.push_back(id.clone());
+    }
+
+    fn remove(&mut self, id: &MarketId) {
+        let Some(place) = self.places.remove(id) else { return };
+        let gone = self.listed.swap_remove(place);
+        if let Some(moved) = self.listed.get(place) {
+            self.places.insert(moved.market.market.clone(), place);
+        }
+        self.rename(id, Some(&gone.market.slug), None);
+    }
+
+    fn rename(&mut self, id: &MarketId, before: Option<&Slug>, after: Option<&Slug>) {
+        for name in before.into_iter().flat_map(names) {
+            let Some(found) = self.named.get_mut(name) else { continue };
+            found.retain(|known| known != id);
+            if found.is_empty() {
+                self.named.remove(name);
+            }
+        }
+        for name in after.into_iter().flat_map(names) {
+            self.named.entry(name.to_owned()).or_default().push(id.clone());
+        }
+    }
+
+    fn listed(&self, id: &MarketId) -> Option<&Listed> {
+        self.listed.get(*self.places.get(id)?)
     }
 
     /// Takes a book. One of an unknown market is ignored: the description comes round every few seconds. So is one that reached us
     /// before the one at hand.
     pub fn put_book(&mut self, book: &Book) {
-        let Some(listed) = self.listed.iter_mut().find(|listed| listed.market.market == book.market) else { return };
+        let Some(listed) = self.places.get(&book.market).and_then(|place| self.listed.get_mut(*place)) else { return };
         let Some(index) = listed.market.tokens.iter().position(|outcome| outcome.token == book.token) else { return };
         let place = &mut listed.books[index];
         if place.as_ref().is_none_or(|known| known.known_at() <= book.known_at()) {
@@ -75,19 +147,23 @@ impl Markets {
     /// Forgets markets that closed a while ago, with their books; not those that take orders beyond the end that they name.
     pub fn purge(&mut self, now: Timestamp) {
         let lately = |at: Timestamp| now.since(at) <= KEEP_CLOSED;
-        self.listed.retain(|listed| {
+        let over = |listed: &&Listed| {
             let trades = || listed.books.iter().flatten().any(|book| lately(book.known_at()));
-            listed.market.closes_at.is_none_or(lately) || (listed.market.accepting_orders && trades())
-        });
+            !(listed.market.closes_at.is_none_or(lately) || (listed.market.accepting_orders && trades()))
+        };
+        let over: Vec<MarketId> = self.listed.iter().filter(over).map(|listed| listed.market.market.clone()).collect();
+        for id in &over {
+            self.remove(id);
+        }
     }
 
     /// The market that the selector means now: begun, not closed, the latest begun. A fixed one is closed when it takes no orders,
     /// whatever end it names; of rolling ones the next takes its place at that end.
     #[must_use]
     pub fn current(&self, selector: &Selector, now: Timestamp) -> Option<&Market> {
-        self.listed
-            .iter()
-            .map(|listed| &listed.market)
+        let named = self.named.get(selector.name()).into_iter().flatten();
+        named
+            .filter_map(|id| self.market(id))
             .filter(|market| {
                 let fixed = matches!(selector, Selector::Fixed(_));
                 market.closes_at.is_none_or(|at| now < at) || (fixed && market.accepting_orders)
@@ -106,13 +182,13 @@ impl Markets {
     /// A market by its id.
     #[must_use]
     pub fn market(&self, market: &MarketId) -> Option<&Market> {
-        self.listed.iter().map(|listed| &listed.market).find(|listed| listed.market == *market)
+        self.listed(market).map(|listed| &listed.market)
     }
 
     /// The latest book of a market's token.
     #[must_use]
     pub fn book(&self, market: &MarketId, token: &TokenId) -> Option<&Book> {
-        let listed = self.listed.iter().find(|listed| listed.market.market == *market)?;
+        let listed = self.listed(market)?;
         let index = listed.market.tokens.iter().position(|outcome| outcome.token == *token)?;
         listed.books[index].as_ref()
     }
@@ -230,7 +306,7 @@ mod tests {
             markets.put_market(&window(start + 300));
             markets.put_market(&Market { payouts: Some([Price::ZERO, Price::ZERO]), ..window(start - 600) });
             markets.purge(Timestamp::from_secs(start));
-            assert!(markets.len() <= 4 && markets.resolved.len() <= CAPACITY);
+            assert!(markets.len() <= 4 && markets.resolved.len() <= LEAST);
         }
         assert_eq!(markets.refused(), 0);
     }
@@ -258,6 +334,50 @@ mod tests {
         for start in 0..300 {
             markets.put_market(&window(START + start * 300));
         }
-        assert_eq!((markets.len(), markets.refused()), (CAPACITY, 44));
+        assert_eq!((markets.len(), markets.refused()), (LEAST, 44));
+    }
+
+    #[test]
+    fn there_is_room_for_a_roll_of_a_series_each_and_each_finds_its_own() {
+        const SERIES: usize = 1_000;
+        let of = |series: usize, start: i64| Market {
+            slug: format!("x{series}-updown-5m-{start}").into(),
+            market: format!("0x{series}-{start}").into(),
+            ..window(start)
+        };
+        let mut markets = Markets::for_strategies(SERIES);
+        for (start, series) in [START, START + 300].into_iter().flat_map(|start| (0..SERIES).map(move |of| (start, of)))
+        {
+            markets.put_market(&of(series, start));
+        }
+        assert_eq!((markets.len(), markets.refused()), (2 * SERIES, 0));
+        let finds_its_own = |markets: &Markets, start: i64| {
+            for series in 0..SERIES {
+                let selector = Selector::new(&format!("x{series}-updown-5m-{{start}}"));
+                let found = markets.current(&selector, Timestamp::from_secs(start)).map(|market| market.market.clone());
+                assert_eq!(found, Some(of(series, start).market));
+            }
+        };
+        finds_its_own(&markets, START);
+        // Some are resolved, the others closed a while ago; whatever was moved is found where it is.
+        for series in (0..SERIES).step_by(3) {
+            markets.put_market(&Market { payouts: Some([Price::ZERO, Price::ZERO]), ..of(series, START) });
+        }
+        markets.purge(Timestamp::from_secs(START + 361));
+        assert_eq!(markets.len(), SERIES);
+        finds_its_own(&markets, START + 361 - 61);
+        markets.purge(Timestamp::from_secs(START + 661));
+        assert!(markets.is_empty() && markets.named.is_empty() && markets.places.is_empty());
+    }
+
+    #[test]
+    fn a_market_that_is_renamed_is_found_by_its_new_name_only() {
+        let mut markets = Markets::default();
+        markets.put_market(&window(START));
+        markets.put_market(&Market { slug: "other-1795348800".into(), ..window(START) });
+        assert_eq!(current(&markets, START), None);
+        let now = Timestamp::from_secs(START);
+        assert!(markets.current(&Selector::new("other-{start}"), now).is_some());
+        assert!(markets.current(&Selector::new("other-1795348800"), now).is_some());
     }
 }

@@ -191,7 +191,8 @@ impl Strategy for Momentum {
                 state.spent = Some(direction).filter(|_| !params.hysteresis.is_zero());
             }
             Err(obstacle) => {
-                wishes.skip(obstacle.word(), now, || view.skipped(&obstacle, figures(None), trade.cause.clone()));
+                let slug = market.map(|market| &market.slug);
+                wishes.skip(obstacle.word(), slug, now, || view.skipped(&obstacle, figures(None), trade.cause.clone()));
             }
         }
     }

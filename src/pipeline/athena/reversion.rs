@@ -171,7 +171,8 @@ impl Strategy for Reversion {
                 state.last_wish.at = Some(now);
             }
             Err(obstacle) => {
-                wishes.skip(obstacle.word(), now, || view.skipped(&obstacle, figures(None), trade.cause.clone()));
+                let slug = market.map(|market| &market.slug);
+                wishes.skip(obstacle.word(), slug, now, || view.skipped(&obstacle, figures(None), trade.cause.clone()));
             }
         }
     }

@@ -28,6 +28,15 @@ impl Selector {
         }
     }
 
+    /// The one of [`names`] under which every market is found that it means, perhaps with others.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Fixed(slug) => slug.as_str(),
+            Self::Rolling { prefix, .. } => prefix.trim_end_matches(|end: char| end.is_ascii_digit()),
+        }
+    }
+
     /// When the market's window begins, if the selector means this market. A fixed market without an opening has
     /// always been open.
     #[must_use]
@@ -46,6 +55,14 @@ impl Selector {
     }
 }
 
+/// What a market may be looked up by: its whole slug, and what stands before each run of digits in it, since each may be a start.
+pub(super) fn names(slug: &Slug) -> impl Iterator<Item = &str> {
+    let slug = slug.as_str();
+    let digit = |at: usize| slug.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    let begins = (0..slug.len()).filter(move |at| digit(*at) && !at.checked_sub(1).is_some_and(digit));
+    std::iter::once(slug).chain(begins.map(|at| &slug[..at]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +70,9 @@ mod tests {
 
     fn start(pattern: &str, slug: &str) -> Option<i64> {
         let market = Market { slug: slug.into(), opens_at: None, ..market() };
+        let selector = Selector::new(pattern);
+        let found = names(&market.slug).any(|name| name == selector.name());
+        assert!(found || selector.start_of(&market).is_none(), "{slug} is not found by {pattern}");
         Selector::new(pattern).start_of(&market).map(Timestamp::secs)
     }
 
@@ -68,6 +88,15 @@ mod tests {
             "btc-updown-5m-12a",
         ] {
             assert_eq!(start(pattern, foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn wherever_the_start_stands_it_is_found() {
+        for (pattern, slug) in
+            [("{start}", "7"), ("a1{start}", "a12"), ("a-{start}5m-3", "a-75m-3"), ("x-3-{start}z", "x-3-9z")]
+        {
+            assert!(start(pattern, slug).is_some(), "{pattern}");
         }
     }
 

@@ -271,8 +271,8 @@ impl Strategy for Weather {
                 state.remember(token, now);
             }
             // A book is looked at many times a second: only news of the weather that leads to nothing is worth telling.
-            Err((slug, obstacle)) if of.is_none() => wishes.skip(obstacle.word(), now, || Skipped {
-                slug,
+            Err((slug, obstacle)) if of.is_none() => wishes.skip(obstacle.word(), slug.as_ref(), now, || Skipped {
+                slug: slug.clone(),
                 note: obstacle.to_string(),
                 inputs: scene.known(),
                 cause,

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::strategy::{Cause, Wish};
 use crate::domain::{Figure, Side, Slug, Timestamp};
 
-/// The same reason is told again after this long at the earliest, so that two reasons that alternate are no flood.
+/// The same reason on the same market is told again after this long, and no earlier, so that two reasons that alternate are no flood.
 const TELL_AGAIN_AFTER: Duration = Duration::from_mins(1);
-/// Reasons remembered; a strategy has fewer.
-const REASONS: usize = 32;
+/// Reasons remembered, each with its market; a strategy has fewer at a time.
+const KEPT: usize = 64;
 
 /// A crossing that a strategy skips, as the strategy sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub struct News {
 pub struct Wishes {
     made: VecDeque<Wish>,
     news: Vec<News>,
-    last: Option<&'static str>,
-    told: Vec<(&'static str, Timestamp)>,
+    /// Each reason with the market that it was told of, and when.
+    told: Vec<(&'static str, Option<Slug>, Timestamp)>,
     untold: u64,
     skips: u64,
 }
@@ -49,26 +49,23 @@ pub struct Wishes {
 impl Wishes {
     /// The strategy wants this.
     pub fn push(&mut self, wish: Wish) {
-        self.last = None;
         self.made.push_back(wish);
     }
 
-    /// The strategy's price moved as it waits for, and it does not wish. `tell` is called only for news: a reason other than the last
-    /// one, and not told within the last minute.
-    pub fn skip(&mut self, reason: &'static str, now: Timestamp, tell: impl FnOnce() -> Skipped) {
+    /// The strategy's price moved as it waits for, and it does not wish. `tell` is called only for news: a reason that was not told of
+    /// this market within the last minute.
+    pub fn skip(&mut self, reason: &'static str, slug: Option<&Slug>, now: Timestamp, tell: impl FnOnce() -> Skipped) {
         self.skips += 1;
-        let told_at = self.told.iter().find(|(known, _)| *known == reason).map(|(_, at)| *at);
-        let lately = told_at.is_some_and(|at| now.since(at) < TELL_AGAIN_AFTER);
-        if self.last == Some(reason) || lately {
+        let same = |told: &(&'static str, Option<Slug>, Timestamp)| told.0 == reason && told.1.as_ref() == slug;
+        if self.told.iter().any(|told| same(told) && now.since(told.2) < TELL_AGAIN_AFTER) {
             self.untold += 1;
             return;
         }
-        self.last = Some(reason);
-        self.told.retain(|(known, _)| *known != reason);
-        if self.told.len() == REASONS {
+        self.told.retain(|told| !same(told));
+        if self.told.len() == KEPT {
             self.told.remove(0);
         }
-        self.told.push((reason, now));
+        self.told.push((reason, slug.cloned(), now));
         self.news.push(News { reason, skipped: tell(), untold: std::mem::take(&mut self.untold) });
     }
 
@@ -90,17 +87,18 @@ impl Wishes {
 
     /// Forgets what was not taken: nobody is told while trading is halted, and what is skipped after that is news again.
     pub(super) fn hush(&mut self) {
-        self.made.clear();
+        self.untold += self.made.drain(..).count() as u64;
         self.untold += self.news.iter().map(|news| news.untold + 1).sum::<u64>();
         self.news.clear();
         self.told.clear();
-        self.last = None;
     }
 
-    /// While only sales are let through: leaves one purchase to be denied, unless one was already, and no other. Whether one is left.
+    /// While only sales are let through: leaves one purchase to be denied, unless one was already, and no other; those are counted as not
+    /// told. Whether one is left.
     pub(super) fn hold_buys(&mut self, known: bool) -> bool {
-        let mut left = known;
+        let (mut left, before) = (known, self.made.len());
         self.made.retain(|wish| wish.signal.side == Side::Sell || !std::mem::replace(&mut left, true));
+        self.untold += (before - self.made.len()) as u64;
         left && !known
     }
 
@@ -132,18 +130,26 @@ mod tests {
     }
 
     fn told(wishes: &mut Wishes, reason: &'static str, second: i64) -> Option<u64> {
-        wishes.skip(reason, Timestamp::from_secs(second), skipped);
+        told_of(wishes, reason, "btc-updown-5m-0", second)
+    }
+
+    fn told_of(wishes: &mut Wishes, reason: &'static str, slug: &str, second: i64) -> Option<u64> {
+        wishes.skip(reason, Some(&slug.into()), Timestamp::from_secs(second), skipped);
         wishes.take_news().pop().map(|news| news.untold)
     }
 
     #[test]
-    fn only_another_reason_is_news_and_the_rest_is_counted() {
+    fn only_another_reason_or_market_is_news_for_a_minute_and_the_rest_is_counted() {
         let mut wishes = Wishes::default();
         assert_eq!(told(&mut wishes, "no_edge", 0), Some(0));
         assert_eq!(told(&mut wishes, "no_edge", 1), None);
-        assert_eq!(told(&mut wishes, "no_edge", 100), None, "the same reason goes on");
-        assert_eq!(told(&mut wishes, "closing", 101), Some(2));
-        assert_eq!(wishes.skips(), 4);
+        assert_eq!(told(&mut wishes, "no_edge", 59), None, "the same reason goes on");
+        assert_eq!(told(&mut wishes, "no_edge", 60), Some(2), "and is told again after a minute");
+        assert_eq!(told(&mut wishes, "no_edge", 61), None);
+        assert_eq!(told(&mut wishes, "closing", 61), Some(1));
+        assert_eq!(told_of(&mut wishes, "no_edge", "btc-updown-5m-300", 62), Some(0), "another market");
+        assert_eq!(told(&mut wishes, "no_edge", 63), None, "and back");
+        assert_eq!(wishes.skips(), 8);
     }
 
     #[test]
@@ -159,10 +165,26 @@ mod tests {
     #[test]
     fn what_is_hushed_is_counted_and_news_afterwards() {
         let mut wishes = Wishes::default();
-        wishes.skip("no_edge", Timestamp::from_secs(0), skipped);
-        wishes.skip("no_edge", Timestamp::from_secs(1), skipped);
+        wishes.skip("no_edge", None, Timestamp::from_secs(0), skipped);
+        wishes.skip("no_edge", None, Timestamp::from_secs(1), skipped);
         wishes.hush();
         assert!(wishes.is_empty() && wishes.take_news().is_empty());
         assert_eq!(told(&mut wishes, "no_edge", 2), Some(2));
+    }
+
+    #[test]
+    fn what_is_held_back_while_reducing_is_counted() {
+        let mut wishes = Wishes::default();
+        let mut held = |known: bool, purchases: usize| {
+            (0..purchases).for_each(|_| {
+                let mut wish = crate::pipeline::athena::intent::tests::wish();
+                wish.signal.side = Side::Buy;
+                wishes.push(wish);
+            });
+            let tells = wishes.hold_buys(known);
+            (tells, std::iter::from_fn(|| wishes.next()).count(), told(&mut wishes, if known { "closing" } else { "no_edge" }, 0))
+        };
+        assert_eq!(held(false, 3), (true, 1, Some(2)), "one is left to be denied");
+        assert_eq!(held(true, 2), (false, 0, Some(2)));
     }
 }

@@ -24,12 +24,12 @@ fn usd(amount: i64) -> Usd {
 
 /// A total that is known, or not at all.
 fn total(known: Option<Usd>) -> Total {
-    Total { known, for_losses: known.unwrap_or(usd(1_000_000)) }
+    Total { known, for_losses: known.unwrap_or(usd(1_000_000)), heard: None }
 }
 
 /// Nothing is known but that it is not more than this.
 fn at_most(for_losses: i64) -> Total {
-    Total { known: None, for_losses: usd(for_losses) }
+    Total { known: None, for_losses: usd(for_losses), heard: None }
 }
 
 /// One measurement a second; which controls broke when.
@@ -66,6 +66,19 @@ fn a_true_fall_trips_each_control_exactly_once() {
     track.rearm();
     let again = play(&mut track, 30, &[Some(19); 6]);
     assert_eq!(again, [(32, Control::DailyDrawdown), (32, Control::RollingLoss)], "a person has armed all the same");
+}
+
+#[test]
+fn a_look_at_prices_that_were_not_heard_anew_neither_counts_nor_ends_anything() {
+    let mut track = steady(100);
+    let mut look = |secs, known, heard| {
+        track.observe(at(secs), Total { heard: Some(at(heard)), ..total(Some(usd(known))) }, &limits()).len()
+    };
+    assert!((5..20).all(|secs| look(secs, 0, 5) == 0), "one price, fifteen looks");
+    assert!((20..25).all(|secs| look(secs, 900, 5) == 0), "nor is it better without news");
+    assert_eq!(look(25, 0, 25), 0);
+    assert_eq!(look(26, 0, 26), 2, "the third that was heard");
+    assert_eq!(track.day().map(|day| day.peak), Some(usd(100)), "five looks at 900 are no peak");
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use crate::domain::{
-    ArgosState, AthenaState, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, LimitUse, Mode, Order,
-    OrderCounts, OrderIntent, Pnl, Position, Price, StrategyHalt, StrategyState, Timestamp, TokenId, TradeEvent,
+    ArgosState, AthenaState, Denial, Exposure, FeedLink, Fill, HermesState, KillLatch, KillReport, LimitUse, Mode,
+    Order, OrderCounts, OrderIntent, Pnl, Position, Price, StrategyHalt, StrategyState, Timestamp, TokenId, TradeEvent,
     TradingState, Usd,
 };
 use crate::ui::model::cells::{self, Markets, SignalItem};
 use crate::ui::model::decisions::Decisions;
 use crate::ui::model::letters::Letters;
 use crate::ui::model::limits;
-use crate::ui::model::panes::Verdict;
+use crate::ui::model::panes::{RowId, Verdict};
 use crate::ui::model::parameters::Parameters;
 use crate::ui::model::rows::Rows;
 use crate::ui::model::sequence::{Place, Sequence};
@@ -383,6 +383,12 @@ impl Desk {
     pub(crate) fn signal_of(&self, intent: &OrderIntent) -> Option<&SignalItem> {
         let of_attempt = |attempt| self.decisions.wish(&cells::emitted_id(&intent.intent, attempt));
         of_attempt(intent.attempt).or_else(|| of_attempt(1))
+    }
+
+    /// Why Hermes' gate refused what Athena had emitted, if it did.
+    pub(crate) fn denial_of(&self, intent: &OrderIntent) -> Option<&Denial> {
+        let id = RowId::Signal(intent.intent.clone(), intent.attempt, Verdict::DeniedByHermes);
+        self.decisions.wish(&id)?.denial.as_ref()
     }
 
     fn sort_orders(&mut self) {

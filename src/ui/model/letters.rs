@@ -84,6 +84,14 @@ impl Letters {
         &self.rows
     }
 
+    /// The newest letter of an attempt.
+    pub(crate) fn of(&self, intent: &OrderIntent) -> Option<&DeadLetter> {
+        let letters = self.rows.iter().map(|row| &row.item.letter);
+        letters
+            .into_iter()
+            .find(|letter| letter.intent.as_ref() == Some(&intent.intent) && letter.attempt == intent.attempt)
+    }
+
     /// What was last asked about a letter.
     pub(crate) fn asked(&self, letter: &str) -> Option<&LetterAsk> {
         self.asks.iter().find(|ask| ask.letter == letter)

@@ -7,9 +7,9 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
 use super::*;
-use crate::domain::KillProof;
+use crate::domain::{KillProof, TradeEvent};
 use crate::ui::msg::{Delivered, Feed, Msg};
-use crate::ui::testing::{at, busy, deciding, feed, hermes, keys, killed, model, with_letters};
+use crate::ui::testing::{at, busy, deciding, event, feed, hermes, keys, killed, letter, model, with_letters};
 use crate::ui::update::update;
 
 const SIZES: [(u16, u16); 5] = [(200, 60), (120, 30), (80, 24), (60, 16), (40, 10)];
@@ -127,6 +127,17 @@ fn decisions_and_their_why_at_every_breakpoint() {
     insta::assert_snapshot!("hermes-denial-end-80x24", screen(&decided(80, 24, "<shift-tab>jj<enter>G")));
     insta::assert_snapshot!("strategy-end-80x24", screen(&decided(80, 24, "<shift-tab><shift-tab>j<enter>G")));
     insta::assert_snapshot!("skips-hidden-80x24", screen(&decided(80, 24, "<shift-tab>s<esc>")));
+}
+
+#[test]
+fn a_signal_that_hermes_gave_up_says_so() {
+    let mut model = busy(120, 30);
+    let mut given_up = letter(1, at(56));
+    (given_up.intent, given_up.attempt) = (Some("momentum-9".into()), 1);
+    feed(&mut model, event("hermes", "h1", 61, at(56), TradeEvent::DeadLetter(given_up)), at(60));
+    keys(&mut model, "<shift-tab>j<enter>", at(60));
+    let shown = screen(&model);
+    assert!(shown.contains("momentum-9") && shown.contains("given up by Hermes: expired: its deadline"), "{shown}");
 }
 
 fn letters(width: u16, height: u16, typed: &str) -> Model {

@@ -288,8 +288,9 @@ fn a_drawdown_kills_with_control_value_and_limit_and_cannot_be_armed_while_it_la
     }
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(3_100));
     let bids = vec![Level { price: Price(dec!(0.01)), size: Size(dec!(1000)) }];
-    desk.on_data(PolymarketData::Book(Book { bids, ..book(at(3_101)) }), at(3_101));
     let why = (4..=8).find_map(|second| {
+        let heard = at(second * 1_000 - 1);
+        desk.on_data(PolymarketData::Book(Book { bids: bids.clone(), ..book(heard) }), heard);
         let step = desk.on_tick(at(second * 1_000));
         step.urgent.into_iter().find_map(|effect| if let Effect::Kill(why) = effect { Some(why) } else { None })
     });

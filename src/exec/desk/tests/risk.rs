@@ -425,6 +425,52 @@ fn a_loss_of_before_the_start_kills_with_a_single_confirmation_as_well() {
 }
 
 #[test]
+fn one_false_frame_kills_nothing_however_often_it_is_looked_at_and_a_quiet_book_that_is_renewed_does() {
+    let look = |desk: &mut Desk, second: i64| kills(&desk.on_tick(at(second * 1_000)));
+    let mut desk = desk();
+    hold(&mut desk, dec!(200), 100);
+    assert!(play(&mut desk, 1, &[dec!(0.50); 4]).is_empty());
+    assert!(play(&mut desk, 5, &[dec!(0.01)]).is_empty());
+    assert!((6..20).all(|second| look(&mut desk, second).is_empty()), "no news of it");
+    // Nothing changes, and the venue's answers say that it is so still.
+    let renewed = |desk: &mut Desk, second: i64| {
+        let bids = vec![Level { price: Price(dec!(0.01)), size: Size(dec!(1000)) }];
+        let book = Book { bids, heard_at: Some(at(second * 1_000)), ..book(at(5_000)) };
+        desk.on_data(PolymarketData::Book(book), at(second * 1_000));
+        look(desk, second)
+    };
+    assert!(renewed(&mut desk, 20).is_empty());
+    assert_eq!(renewed(&mut desk, 21), ["daily_drawdown: 98 pUSD (limit 50 pUSD below the day's peak)"]);
+
+    // Nor does it set a peak from which the truth would be a fall.
+    let mut desk = super::desk();
+    hold(&mut desk, dec!(200), 100);
+    play(&mut desk, 1, &[dec!(0.50), dec!(0.50), dec!(0.50), dec!(0.99)]);
+    assert!((5..20).all(|second| look(&mut desk, second).is_empty()));
+    assert!(play(&mut desk, 20, &[dec!(0.50); 5]).is_empty());
+}
+
+#[test]
+fn a_loss_of_the_last_seconds_of_a_market_waits_for_its_result() {
+    let mut desk = desk();
+    hold(&mut desk, dec!(200), 100);
+    play(&mut desk, 1, &[dec!(0.50), dec!(0.50), dec!(0.50), dec!(0.01)]);
+    let told = |desk: &mut Desk, payouts: Option<[i64; 2]>| {
+        let payouts = payouts.map(|payouts| payouts.map(|payout| Price(payout.into())));
+        let market = Market { closes_at: Some(at(4_500)), accepting_orders: false, payouts, ..market() };
+        desk.on_data(PolymarketData::Market(market), at(4_500));
+    };
+    told(&mut desk, None);
+    let looks = |desk: &mut Desk, seconds: std::ops::Range<i64>| {
+        seconds.flat_map(|at_s| kills(&desk.on_tick(at(at_s * 1_000)))).count()
+    };
+    assert_eq!(looks(&mut desk, 5..20), 0, "one price, and no other can come");
+    told(&mut desk, Some([0, 1]));
+    assert_eq!(looks(&mut desk, 20..21), 0);
+    assert_eq!(looks(&mut desk, 21..30), 1, "a result is certain");
+}
+
+#[test]
 fn a_phantom_bid_upwards_leaves_no_peak_that_would_kill_afterwards() {
     let mut desk = desk();
     hold(&mut desk, dec!(200), 100);

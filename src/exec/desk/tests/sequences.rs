@@ -109,20 +109,55 @@ fn market_of_tests() -> Market {
 
 #[derive(Clone, Debug)]
 enum Move {
-    Want { strategy: usize, token: usize, buy: bool, cents: i64, size: i64 },
-    Answer { order: usize, how: u8 },
-    Match { order: usize, percent: i64, better: i64, told: bool },
+    Want {
+        strategy: usize,
+        token: usize,
+        buy: bool,
+        cents: i64,
+        size: i64,
+    },
+    /// The same, and what was approved waits for longer than its data lasts before its bytes may leave.
+    Late {
+        strategy: usize,
+        token: usize,
+        cents: i64,
+    },
+    Answer {
+        order: usize,
+        how: u8,
+    },
+    Match {
+        order: usize,
+        percent: i64,
+        better: i64,
+        told: bool,
+    },
     Tell(usize),
-    Settle { trade: usize, fails: bool },
+    Settle {
+        trade: usize,
+        fails: bool,
+    },
     Cancel(usize),
-    Price { token: usize, cents: i64, depth: i64 },
+    Price {
+        token: usize,
+        cents: i64,
+        depth: i64,
+    },
     Fall(i64),
     Wait(i64),
     Hear,
     Arm,
-    Tighten { which: usize, percent: i64 },
-    Widen { durable: bool },
-    Resolve { market: usize, first: bool },
+    Tighten {
+        which: usize,
+        percent: i64,
+    },
+    Widen {
+        durable: bool,
+    },
+    Resolve {
+        market: usize,
+        first: bool,
+    },
     Restart,
 }
 
@@ -131,6 +166,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
         16 => (0..2_usize, 0..4_usize, prop::bool::weighted(0.8), 20_i64..80, size)
             .prop_map(|(strategy, token, buy, cents, size)| Move::Want { strategy, token, buy, cents, size }),
+        2 => (0..2_usize, 0..4_usize, 20_i64..80)
+            .prop_map(|(strategy, token, cents)| Move::Late { strategy, token, cents }),
         5 => (any::<usize>(), 0..4_u8).prop_map(|(order, how)| Move::Answer { order, how }),
         6 => (any::<usize>(), 1..=100_i64, 0..5_i64, any::<bool>())
             .prop_map(|(order, percent, better, told)| Move::Match { order, percent, better, told }),
@@ -197,8 +234,12 @@ struct World {
     /// When equity was last measured, how often in a row the drawdown was beyond its limit then, and the kills so far.
     looked: i64,
     lost: u32,
+    /// When the oldest mark of the last measurement that counted was heard.
+    heard: Option<Timestamp>,
     kills: u32,
     denied: BTreeMap<Control, u32>,
+    /// Purchases that were approved and not sent, because their data had gone stale.
+    lates: u32,
 }
 
 impl World {
@@ -228,8 +269,10 @@ impl World {
             results: [None; 2],
             looked: 1_000,
             lost: 0,
+            heard: None,
             kills: 0,
             denied: BTreeMap::new(),
+            lates: 0,
         };
         world.set_limits();
         world.describe();
@@ -271,6 +314,7 @@ impl World {
     fn play(&mut self, step: &Move) {
         match *step {
             Move::Want { strategy, token, buy, cents, size } => self.want(strategy, token, buy, cents, size),
+            Move::Late { strategy, token, cents } => self.late(strategy, token, cents),
             Move::Answer { order, how } => self.answer(order, how),
             Move::Match { order, percent, better, told } => self.matched(order, percent, better, told),
             Move::Tell(trade) if !self.trades.is_empty() => self.tell(trade % self.trades.len()),
@@ -309,10 +353,10 @@ impl World {
         }
     }
 
-    fn want(&mut self, strategy: usize, token: usize, buy: bool, cents: i64, size: i64) {
+    fn wanted(&mut self, strategy: usize, token: usize, buy: bool, cents: i64, size: i64) -> OrderIntent {
         self.wishes += 1;
         let name = format!("w{}", self.wishes);
-        let wanted = OrderIntent {
+        OrderIntent {
             strategy: STRATEGIES[strategy].into(),
             market: event()[token / 2].market.clone(),
             token: TOKENS[token].into(),
@@ -325,7 +369,30 @@ impl World {
             rest_until: at(self.now + 3_600_000),
             epoch: self.epoch,
             ..intent(&name, TimeInForce::Gtc)
-        };
+        }
+    }
+
+    /// A purchase that was approved and whose bytes may leave only when its book is too old.
+    fn late(&mut self, strategy: usize, token: usize, cents: i64) {
+        let wanted = self.wanted(strategy, token, true, cents, 500);
+        let wanted = OrderIntent { deadline: at(self.now + 60_000), ..wanted };
+        let step = self.desk.on_entry(&entry(self.wishes, wanted.clone()), &sign, at(self.now));
+        let sent = !posts(&step).is_empty();
+        self.take(step);
+        if !sent {
+            return;
+        }
+        self.now = self.priced[token] + i64::try_from(AGE.as_millis()).expect("short") + 1;
+        let key = key(wanted.intent.as_str());
+        let step = self.desk.clear_to_send(&key, at(self.now)).expect_err("a purchase on a book that is too old");
+        self.take(step);
+        assert_eq!(self.desk.orders[&key].state(), OrderState::Denied);
+        self.lates += 1;
+    }
+
+    fn want(&mut self, strategy: usize, token: usize, buy: bool, cents: i64, size: i64) {
+        let wanted = self.wanted(strategy, token, buy, cents, size);
+        let name = wanted.intent.to_string();
         let (stale, beyond) = (self.now - self.priced[token] > 3_000, self.is_beyond());
         let step = self.desk.on_entry(&entry(self.wishes, wanted.clone()), &sign, at(self.now));
         let (sent, denied) = (!posts(&step).is_empty(), denied_by(&step));
@@ -397,6 +464,7 @@ fn no_sequence_of_events_exceeds_a_limit_and_each_control_has_its_say() {
         ..ProptestConfig::default()
     };
     let (denied, kills) = (RefCell::new(BTreeMap::<Control, u32>::new()), RefCell::new(0));
+    let lates = RefCell::new(0);
     let played = TestRunner::new(config).run(&(0..CASH.len(), moves()), |(account, moves)| {
         let mut world = World::new(CASH[account]);
         for step in &moves {
@@ -404,6 +472,7 @@ fn no_sequence_of_events_exceeds_a_limit_and_each_control_has_its_say() {
             world.audit();
         }
         *kills.borrow_mut() += world.kills;
+        *lates.borrow_mut() += world.lates;
         for (control, times) in world.denied {
             *denied.borrow_mut().entry(control).or_default() += times;
         }
@@ -414,6 +483,7 @@ fn no_sequence_of_events_exceeds_a_limit_and_each_control_has_its_say() {
     let silent: Vec<Control> = DENIES.into_iter().filter(|control| !denied.contains_key(control)).collect();
     assert_eq!(silent, [], "never denied; the others: {denied:?}");
     assert!(kills.into_inner() > 0, "no loss has killed");
+    assert!(lates.into_inner() > 0, "nothing has waited for too long");
 }
 
 #[test]

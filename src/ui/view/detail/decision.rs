@@ -36,6 +36,9 @@ fn wish(model: &Model, item: &SignalItem, sheet: &mut Sheet) {
         Verdict::DeniedByHermes => ("DENIED by Hermes' gate, before the order", Role::Warn, "denied"),
     };
     sheet.field("verdict", text, role);
+    if item.verdict == Verdict::Emitted {
+        refused(model, intent, sheet);
+    }
     if let Some(denial) = &item.denial {
         sheet.field("control", &denial.control.to_string(), Role::Warn);
         sheet.field("measured", &denial.value, Role::Warn);
@@ -63,6 +66,19 @@ fn wish(model: &Model, item: &SignalItem, sheet: &mut Sheet) {
     sheet.time(said, Some(item.at), first);
     sheet.time("deadline", Some(intent.deadline), first);
     sheet.time("rests until", Some(intent.rest_until), first);
+}
+
+/// What Hermes did instead of sending it, if anything.
+fn refused(model: &Model, intent: &OrderIntent, sheet: &mut Sheet) {
+    if let Some(denial) = model.desk.denial_of(intent) {
+        sheet.field("since then", "DENIED by Hermes", Role::Warn);
+        sheet.field("control", &denial.control.to_string(), Role::Warn);
+        sheet.field("measured", &denial.value, Role::Warn);
+        sheet.text("limit", &denial.limit);
+    } else if let Some(letter) = model.desk.letters.of(intent) {
+        let text = format!("given up by Hermes: {}: {}", letter.reason, letter.last_error);
+        sheet.field("since then", &text, Role::Warn);
+    }
 }
 
 fn skipped(skip: &Skip, sheet: &mut Sheet) {

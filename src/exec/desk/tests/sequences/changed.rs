@@ -104,6 +104,11 @@ impl World {
             return;
         }
         self.looked = self.now;
+        let heard = self.oldest_mark();
+        if heard.is_some() && heard <= self.heard {
+            return assert!(!killed, "a look at prices that were not heard anew");
+        }
+        self.heard = heard.or(self.heard);
         let lost = self.desk.losses(at(self.now)).is_some_and(|losses| losses.drawdown() > tight().daily_drawdown);
         if lost {
             self.lost += 1;
@@ -112,5 +117,13 @@ impl World {
         }
         assert_eq!(killed, self.lost == tight().drawdown_confirmations, "{} looks at a loss", self.lost);
         self.kills += u32::from(killed);
+    }
+
+    /// When the oldest mark was heard of what is held, not resolved and not too old to be one.
+    pub(super) fn oldest_mark(&self) -> Option<Timestamp> {
+        let open = (0..TOKENS.len()).filter(|token| self.results[token / 2].is_none());
+        let held = open.filter_map(|token| self.desk.portfolio.position(&TOKENS[token].into()));
+        let marks = held.filter(|position| position.size != Size::ZERO).filter_map(|position| position.mark_at);
+        marks.filter(|mark| at(self.now).since(*mark) <= tight().mark_age).min()
     }
 }

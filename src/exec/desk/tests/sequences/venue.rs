@@ -168,7 +168,7 @@ impl World {
         let (desk, step) = restored_under(self.latch(), self.paper.memory(), now);
         self.desk = desk;
         self.desk.purse.counted(&[unbounded()]);
-        (self.looked, self.lost) = (self.now, 0);
+        (self.looked, self.lost, self.heard) = (self.now, 0, self.oldest_mark());
         self.late.clear();
         self.orders.iter_mut().for_each(|order| order.answered = true);
         self.trades.iter_mut().for_each(|trade| trade.told = true);
