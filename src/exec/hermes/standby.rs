@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::super::kill::{FileLatch, LatchFile};
-use super::lease::{self, LeaseTimes, Mark, Tenure};
+use super::lease::{self, LeaseTimes, Mark, TTL, Tenure};
 use super::office::{Office, Seat};
 use crate::bus::{BusRef, Origin, control};
 use crate::clock;
@@ -19,6 +19,9 @@ const ASK_SOONEST: Duration = Duration::from_millis(20);
 /// Pause after the ledger could not be asked.
 const LEDGER_AGAIN: Duration = Duration::from_millis(500);
 const LATCH_EVERY: Duration = Duration::from_millis(500);
+/// From the last renewal of one that died to the lease of the other: the lease lapses, and is asked for at the latest `ASK_EVERY` later.
+/// What is left of the promised three seconds is for reading the books.
+const _: () = assert!(TTL.as_millis() + ASK_EVERY.as_millis() <= 2_500, "a standby takes over in under 3 s");
 
 /// What waiting needs.
 #[derive(Debug)]
