@@ -191,6 +191,23 @@ async fn the_books_are_printed_for_people_and_programs() {
     let orders = json(dir, &["orders"]);
     assert_eq!((orders.as_array().map(Vec::len), &orders[0]["state"]), (Some(3), &"filled".into()));
     assert_eq!(json(dir, &["orders", "--open"]), serde_json::json!([]));
+    for (args, rows, column) in [
+        (&["orders"][..], 3, "state"),
+        (&["fills"], 3, "trade"),
+        (&["positions"], 1, "size"),
+        (&["pnl"], 2, "realised"),
+        (&["pnl", "--by", "day"], 2, "realised"),
+    ] {
+        let csv = shown(dir, &[args, &["--csv"]].concat());
+        let width = csv.lines().next().expect("a header").split(',').count();
+        assert!(
+            csv.lines().next().is_some_and(|header| header.split(',').any(|name| name == column)),
+            "{args:?}: {csv}"
+        );
+        assert_eq!(csv.lines().count(), rows + 1, "{args:?}: {csv}");
+        assert!(csv.lines().all(|line| line.contains('"') || line.split(',').count() == width), "{args:?}: {csv}");
+        assert_eq!(json(dir, args).as_array().map(Vec::len), Some(rows), "{args:?}");
+    }
     let csv = shown(dir, &["fills", "--csv"]);
     assert!(csv.starts_with("matched,trade,order,status,side,size,price,fee,role,outcome,"), "{csv}");
     assert_eq!(csv.lines().count(), 4, "{csv}");

@@ -42,6 +42,28 @@ fn a_headless_desk_trades_and_its_books_equal_the_venue() {
     );
     assert!(count("/latency_us/tick_to_order/p99") > 0, "{status}");
     assert_books_equal_truth(&status, &sim);
+    an_order_tells_all_ten_stages(&home);
+}
+
+/// Of an order that the desk has just filled, and whose trade is confirmed.
+fn an_order_tells_all_ten_stages(home: &Home) {
+    const STAGES: [&str; 10] =
+        ["tick", "signal", "consume", "gate", "sign", "commit", "sent", "answered", "matched", "confirmed"];
+    let told = |args: &[&str]| -> Value {
+        let output = home.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let orders = told(&["orders", "--state", "filled", "--json"]);
+    let ids = orders.as_array().expect("a list").iter().filter_map(|order| order["order"].as_str());
+    let mut stories = ids.map(|id| told(&["orders", "--why", id, "--json"])["waterfall"].clone());
+    let whole = |waterfall: &Value| {
+        let steps = waterfall.as_array().expect("a list");
+        let ours = &steps[..steps.len().min(8)];
+        steps.iter().map(|step| step["step"].as_str().expect("a name")).eq(STAGES)
+            && ours.iter().all(|step| step["took_us"].as_i64() >= Some(0))
+    };
+    assert!(stories.any(|waterfall| whole(&waterfall)), "no filled order has all ten stages, in order: {orders}");
 }
 
 #[test]

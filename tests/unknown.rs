@@ -44,8 +44,8 @@ const SEED: u64 = 7;
 /// Below the budget that the test gives the account, so that the wire decides and not the budget.
 const BETWEEN: Duration = Duration::from_millis(13);
 const PATIENCE: Duration = Duration::from_mins(4);
-/// A tenth of what is posted has no answer in time.
-const RATES: Rates = Rates { reply_lost: 5, reply_stalled: 1, request_lost: 2, request_late: 2, ..Rates::BAD };
+/// Over a tenth of what is posted has no answer in time, on average 12 %: by chance hardly ever less than 8 %.
+const RATES: Rates = Rates { reply_lost: 8, reply_stalled: 1, request_lost: 2, request_late: 2, ..Rates::BAD };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_orders_and_a_tenth_of_the_answers_lost_the_verdict_is_the_venues_truth() {
@@ -96,7 +96,7 @@ async fn a_thousand_orders_and_a_tenth_of_the_answers_lost_the_verdict_is_the_ve
     assert_eq!((verdict.duplicates, verdict.lost, verdict.denied), (0, 0, 0), "{verdict:?}");
     assert_eq!(pending.count, 0, "every entry is acknowledged");
     assert!(figures.values().all(|count| *count > 0), "every kind of loss happened: {figures:?}");
-    assert!(figures.values().sum::<u64>() >= ORDERS as u64 * 5 / 100, "about a tenth: {figures:?}");
+    assert!(figures.values().sum::<u64>() >= ORDERS as u64 * 8 / 100, "about a tenth: {figures:?}");
     // What never arrived is what the wire never delivered, order for order.
     assert_eq!(verdict.dead as u64, figures["never"], "{verdict:?}");
     assert_eq!(state.exposure.gross, held(&state), "nothing is reserved for orders that have ended");

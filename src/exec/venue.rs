@@ -333,6 +333,20 @@ impl VenueError {
     pub const fn is_permanent(&self) -> bool {
         matches!(self, Self::Mismatch { .. } | Self::Barred { .. })
     }
+
+    /// How long it is better not to ask again: the venue's own word, or until the budget suffices.
+    #[must_use]
+    pub const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::OverBudget { wait, .. } => Some(*wait),
+            Self::Unreachable(_)
+            | Self::Unreadable(_)
+            | Self::Mismatch { .. }
+            | Self::Barred { .. }
+            | Self::HeartbeatBroken(_) => None,
+        }
+    }
 }
 
 /// Why an intent could not be signed: permanent.

@@ -35,6 +35,7 @@ mod store;
 #[path = "../support/mod.rs"]
 mod support;
 
+use bad_wire::Injected;
 use run::{Line, Size};
 use store::Store;
 use support::postgres::PostgresServer;
@@ -57,11 +58,12 @@ fn table(size: Size, lines: &[Line]) {
         "| step | ledger | intents | crashes | replies lost | accepted | duplicates | dead letters | denied | lost | seconds |"
     );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
-    for Line { point, store, crashes, replies_lost, verdict, took } in lines {
+    for Line { point, store, crashes, wire, verdict, took } in lines {
         println!(
-            "| {} | {store} | {} | {crashes} | {replies_lost} | {} | {} | {} | {} | {} | {:.0} |",
+            "| {} | {store} | {} | {crashes} | {} | {} | {} | {} | {} | {} | {:.0} |",
             point.name(),
             size.intents,
+            wire.lost,
             verdict.accepted,
             verdict.duplicates,
             verdict.dead,
@@ -100,5 +102,11 @@ async fn killed_at_every_step_no_order_is_lost_or_doubled() {
         assert!(line.verdict.wrong.is_empty(), "{point:?} over {store}: {:#?}", line.verdict.wrong);
         assert!(line.crashes > 0, "{point:?} over {store}: hermes never came past that step");
         assert_eq!((line.verdict.duplicates, line.verdict.lost), (0, 0), "{point:?} over {store}");
+        assert!(line.wire.lost > 0, "{point:?} over {store}: every answer arrived");
     }
+    let all = |count: fn(&Injected) -> u64| lines.iter().map(|line| count(&line.wire)).sum::<u64>();
+    let (late, repeated, overtaken) =
+        (all(|wire| wire.replies_late), all(|wire| wire.repeated), all(|wire| wire.overtaken));
+    println!("answers late: {late}; events repeated: {repeated}, overtaken: {overtaken}");
+    assert!(late > 0 && repeated > 0 && overtaken > 0, "the wire did not delay, repeat and reorder");
 }

@@ -11,7 +11,7 @@ use cockpit::failpoint::{Failpoint, VARIABLE};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::bad_wire::{BadWire, Rates};
+use super::bad_wire::{BadWire, Injected, Rates};
 use super::books::{self, Verdict};
 use super::desk::{Home, Process, Sim};
 use super::intents::{Intents, Mix};
@@ -42,8 +42,8 @@ pub(crate) struct Line {
     pub(crate) point: Failpoint,
     pub(crate) store: &'static str,
     pub(crate) crashes: usize,
-    /// Answers of the venue that never arrived.
-    pub(crate) replies_lost: u64,
+    /// What the wire did to answers and events.
+    pub(crate) wire: Injected,
     pub(crate) verdict: Verdict,
     pub(crate) took: Duration,
 }
@@ -169,7 +169,7 @@ pub(crate) async fn run(point: Failpoint, store: &Store, size: Size, seed: u64) 
     if pending.count > 0 {
         verdict.wrong.push(format!("{} entries are not acknowledged", pending.count));
     }
-    Line { point, store: store.name(), crashes, replies_lost: wire.lost(), verdict, took: begun.elapsed() }
+    Line { point, store: store.name(), crashes, wire: wire.injected(), verdict, took: begun.elapsed() }
 }
 
 /// Limits that no intent comes near, and the shortest waits that a configuration allows.

@@ -12,4 +12,5 @@ mod endpoint;
 mod heartbeats;
 mod replies;
 mod sockets;
+mod table;
 mod trading;

@@ -75,6 +75,9 @@ const REQUEST_DELAY: u64 = 1_500;
 /// Longer than any caller waits for the answer to an order.
 const STALL: Duration = Duration::from_secs(8);
 
+/// The first loss, delay, repetition comes no later than at this occasion for one.
+const AT_THE_LATEST: u64 = 5;
+
 /// The wire; it is cut when dropped.
 #[derive(Debug)]
 pub(crate) struct BadWire {
@@ -94,6 +97,32 @@ struct Wire {
     chance: Mutex<StdRng>,
     lost: AtomicU64,
     lost_posts: LostPosts,
+    replies: Kind,
+    replies_late: Kind,
+    repeated: Kind,
+    held_up: Kind,
+    overtaken: AtomicU64,
+}
+
+/// One way of going wrong: how often it could have, and did.
+#[derive(Debug, Default)]
+struct Kind {
+    occasions: AtomicU64,
+    struck: AtomicU64,
+}
+
+/// What went wrong on a wire.
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Injected {
+    /// Answers that never arrived.
+    pub(crate) lost: u64,
+    /// Answers that came late.
+    pub(crate) replies_late: u64,
+    /// Events that were told twice.
+    pub(crate) repeated: u64,
+    /// Events that came after one that was told later.
+    pub(crate) overtaken: u64,
 }
 
 /// Orders that were posted and of which no answer arrived in time.
@@ -121,6 +150,11 @@ impl BadWire {
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
             lost: AtomicU64::new(0),
             lost_posts: LostPosts::default(),
+            replies: Kind::default(),
+            replies_late: Kind::default(),
+            repeated: Kind::default(),
+            held_up: Kind::default(),
+            overtaken: AtomicU64::new(0),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -139,10 +173,16 @@ impl BadWire {
         format!("ws://{}", self.address)
     }
 
-    /// How many replies never arrived.
+    /// What went wrong so far.
     #[allow(dead_code, reason = "each test binary uses a part of it")]
-    pub(crate) fn lost(&self) -> u64 {
-        self.wire.lost.load(Ordering::Relaxed)
+    pub(crate) fn injected(&self) -> Injected {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Injected {
+            lost: count(&self.wire.lost),
+            replies_late: count(&self.wire.replies_late.struck),
+            repeated: count(&self.wire.repeated.struck),
+            overtaken: count(&self.wire.overtaken),
+        }
     }
 
     /// Cuts it, or puts it together again. While it is cut nothing comes through in either direction.
@@ -162,6 +202,15 @@ impl Wire {
     /// Whether something happens that happens in so many of a hundred cases.
     fn happens(&self, percent: u32) -> bool {
         self.chance.lock().expect("never poisoned").random_range(0..100) < percent
+    }
+
+    /// The same for a kind that no run is without: at the latest it strikes at an early occasion for the first time.
+    fn strikes(&self, kind: &Kind, percent: u32) -> bool {
+        let occasion = kind.occasions.fetch_add(1, Ordering::Relaxed) + 1;
+        let due = percent > 0 && occasion >= AT_THE_LATEST && kind.struck.load(Ordering::Relaxed) == 0;
+        let strikes = self.happens(percent) || due;
+        kind.struck.fetch_add(u64::from(strikes), Ordering::Relaxed);
+        strikes
     }
 
     /// Some time up to so many milliseconds.
@@ -220,14 +269,14 @@ async fn request(State(wire): State<Arc<Wire>>, request: Request) -> Response {
         return wire.lose();
     }
     let response = wire.pass(parts.method, &path, parts.headers, body).await;
-    if wire.happens(rates.reply_lost) {
+    if wire.strikes(&wire.replies, rates.reply_lost) {
         lost.answered.fetch_add(u64::from(posts), Ordering::Relaxed);
         return wire.lose();
     }
     if posts && wire.happens(rates.reply_stalled) {
         lost.stalled.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(STALL).await;
-    } else if wire.happens(rates.reply_late) {
+    } else if wire.strikes(&wire.replies_late, rates.reply_late) {
         tokio::time::sleep(wire.delay(REPLY_DELAY)).await;
     }
     response
@@ -252,7 +301,8 @@ async fn relay(wire: Arc<Wire>, channel: String, client: WebSocket) {
         return;
     };
     let ((mut to_client, mut from_client), (mut to_venue, mut from_venue)) = (client.split(), venue.split());
-    let (late, mut due) = mpsc::channel::<String>(1_024);
+    let (late, mut due) = mpsc::channel::<(String, bool)>(1_024);
+    let mut held: u64 = 0;
     loop {
         tokio::select! {
             said = from_client.next() => {
@@ -267,21 +317,27 @@ async fn relay(wire: Arc<Wire>, channel: String, client: WebSocket) {
                     Some(Ok(Upstream::Ping(_) | Upstream::Pong(_))) => continue,
                     _ => return,
                 };
-                let repeated = wire.happens(wire.rates.event_repeated);
-                let held_up = wire.happens(wire.rates.event_late);
+                let repeated = wire.strikes(&wire.repeated, wire.rates.event_repeated);
+                let held_up = wire.strikes(&wire.held_up, wire.rates.event_late);
                 if held_up || repeated {
                     let (late, delay, text) = (late.clone(), wire.delay(EVENT_DELAY), text.clone());
                     tokio::spawn(async move {
                         tokio::time::sleep(delay).await;
                         // The socket may be closed by then.
-                        let _closed = late.send(text).await;
+                        let _closed = late.send((text, held_up)).await;
                     });
+                }
+                if held_up {
+                    held += 1;
+                } else {
+                    wire.overtaken.fetch_add(std::mem::take(&mut held), Ordering::Relaxed);
                 }
                 if !held_up && to_client.send(Message::Text(text.into())).await.is_err() {
                     return;
                 }
             }
-            Some(text) = due.recv() => {
+            Some((text, held_up)) = due.recv() => {
+                held = held.saturating_sub(u64::from(held_up));
                 if to_client.send(Message::Text(text.into())).await.is_err() {
                     return;
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::timers::CANCEL_LASTS;
 use super::{Desk, Effect, Fact, Key, Lookup, Search, Sending, Standing, Step, Tracked};
 use crate::domain::{
     DeadLetterReason, Fill, FillStatus, IntentId, MarketId, Order, OrderId, OrderIntent, Role, Slug, StrategyId,
@@ -402,7 +403,9 @@ impl Desk {
         if let Err(error) = result {
             tracing::warn!(%error, orders = orders.len(), "a cancel failed, trying again");
         }
-        let again = now.plus(CANCEL_AGAIN);
+        // What the venue asks for is kept up to a point: a cancel is worth being asked for sooner than a maintenance ends.
+        let wait = result.as_ref().err().and_then(VenueError::wait).unwrap_or_default();
+        let again = now.plus(wait.clamp(CANCEL_AGAIN, CANCEL_LASTS));
         for order in orders {
             let Some(key) = self.index.get(order).cloned() else { continue };
             let Some(tracked) = self.orders.get_mut(&key) else { continue };

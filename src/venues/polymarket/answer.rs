@@ -1,5 +1,6 @@
 //! What the venue's answer to a POST of an order means: one table, one pure function. The rule behind every line: an
-//! order counts as refused only when the venue has said so in words that it documents; everything else is unknown.
+//! order counts as refused only when the venue has said so in words that it documents; everything else is unknown. Beside it the same
+//! for a cancel.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 use super::http::{MAX_RETRY_AFTER, Reply, TransportError};
 use super::parse::order_id;
 use crate::domain::{OrderId, RejectCode, TradeId, TransientCode};
-use crate::exec::venue::PostAnswer;
+use crate::exec::venue::{CancelAnswer, PostAnswer, VenueError};
 
 /// Words of a 200 that mean "accepted". Source: order response model of `polymarket-client` 0.14.0.
 const ACCEPTED: [&str; 4] = ["live", "matched", "delayed", "unmatched"];
@@ -172,6 +173,37 @@ fn refused(order: &OrderId, reply: &Reply, fields: Option<&Fields>, wait: Option
         (status, _) if words.is_some() => unknown(&format!("{status}: {reason}")),
         _ => unknown(&reason),
     }
+}
+
+/// Classifies the answer to a cancel. It is one only with a list of what was cancelled or was not: the venue gives both. An order
+/// that is in neither, and whatever the reason is for one that was not cancelled, is for a lookup to settle.
+pub(super) fn classify_cancel(reply: &Reply) -> Result<CancelAnswer, VenueError> {
+    if reply.status != 200 {
+        return Err(reply.refusal());
+    }
+    let unreadable = |what: &str| Err(VenueError::Unreadable(format!("a cancel's answer {what}: {}", reply.excerpt())));
+    let Some(Fields(fields)) = Fields::of(&reply.body) else { return unreadable("is no JSON object") };
+    let (cancelled, kept) = match (fields.get("canceled"), fields.get("not_canceled")) {
+        (None, None) => return unreadable("names neither canceled nor not_canceled"),
+        (cancelled, kept) => (cancelled.unwrap_or(&Value::Null), kept.unwrap_or(&Value::Null)),
+    };
+    let ids: Option<Vec<&str>> = match cancelled {
+        Value::Null => Some(Vec::new()),
+        Value::Array(ids) => ids.iter().map(Value::as_str).collect(),
+        _ => None,
+    };
+    let Some(ids) = ids else { return unreadable("has no list of ids as canceled") };
+    let kept = match kept {
+        Value::Null => Vec::new(),
+        Value::Object(kept) => kept.iter().map(|(id, why)| (order_id(id), words(why))).collect(),
+        _ => return unreadable("has no ids with reasons as not_canceled"),
+    };
+    Ok(CancelAnswer { cancelled: ids.into_iter().map(order_id).collect(), not_cancelled: kept })
+}
+
+/// A reason as it is shown: the venue's text, or what else it gave as one.
+fn words(reason: &Value) -> String {
+    reason.as_str().map_or_else(|| clip(&reason.to_string()), clip)
 }
 
 /// The id of another order that a refusal names: then it is no answer to ours.

@@ -99,6 +99,38 @@ fn every_fault_of_the_venue_has_its_class() {
 }
 
 #[test]
+fn a_cancel_is_answered_by_a_list_or_it_is_not_answered() {
+    let cancel = |status, retry_after: Option<u64>, body: &str| {
+        let retry_after = retry_after.map(Duration::from_secs);
+        classify_cancel(&Reply { status, retry_after, body: body.as_bytes().to_vec() })
+    };
+    let both = r#"{"canceled":["0xA"],"not_canceled":{"0xB":"Order already matched","0xC":7}}"#;
+    let not = |id: &str, why: &str| (order_id(id), why.to_owned());
+    let cancelled = vec![order_id("0xa")];
+    let expected =
+        CancelAnswer { cancelled, not_cancelled: vec![not("0xb", "Order already matched"), not("0xc", "7")] };
+    assert_eq!(cancel(200, None, both), Ok(expected));
+    let none = Ok(CancelAnswer::default());
+    assert_eq!(cancel(200, None, r#"{"canceled":[],"not_canceled":{}}"#), none);
+    assert_eq!(cancel(200, None, r#"{"canceled":[],"not_canceled":null}"#), none);
+    for body in
+        ["", "{}", "[]", "null", &both[..20], r#"{"canceled":"0xa"}"#, r#"{"canceled":[7]}"#, r#"{"error":"later"}"#]
+    {
+        assert!(matches!(cancel(200, None, body), Err(VenueError::Unreadable(_))), "{body}");
+    }
+    for (status, retry_after) in [(425, Some(9)), (429, Some(7)), (500, None), (503, None)] {
+        match cancel(status, retry_after, r#"{"error":"not now"}"#) {
+            Err(error @ VenueError::Refused { .. }) => {
+                assert_eq!(error.wait(), retry_after.map(Duration::from_secs), "{status}");
+            }
+            other => panic!("{status}: {other:?}"),
+        }
+    }
+    let barred = cancel(401, None, "").expect_err("refused");
+    assert!(matches!(barred, VenueError::Barred { code: RejectCode::Unauthorized, .. }), "{barred:?}");
+}
+
+#[test]
 fn a_refusal_about_another_order_is_no_answer_to_ours() {
     let other = ID.replace("46c1", "46c2");
     let killed = "order couldn't be fully filled. FOK orders are fully filled or killed.";

@@ -54,6 +54,129 @@ proptest! {
     }
 }
 
+/// How the venue's word reaches the desk: over the socket, in a list that is read while the order is open, or by a lookup.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Socket,
+    List,
+    Lookup,
+}
+
+/// What becomes of an order of ten shares with these trades of two, and then of its rest.
+#[derive(Clone, Debug)]
+struct Story {
+    /// Of each trade: whether it fails in the end.
+    fails: Vec<bool>,
+}
+
+impl Story {
+    /// Everything that is told on the way, in the order in which it happens.
+    fn news(&self) -> Vec<News> {
+        let mut news = vec![News::Answer, News::Order(VenueOrderStatus::Live, 0)];
+        for (trade, fails) in (0_u8..).zip(&self.fails) {
+            news.push(News::Order(VenueOrderStatus::Live, (i64::from(trade) + 1) * 2));
+            let end = if *fails { FillStatus::Failed } else { FillStatus::Confirmed };
+            let told = [FillStatus::Matched, FillStatus::Mined, FillStatus::Retrying, end];
+            news.extend(told.map(|status| News::Fill(trade, status)));
+        }
+        news.push(News::Order(VenueOrderStatus::Cancelled, self.matched()));
+        news
+    }
+
+    fn matched(&self) -> i64 {
+        i64::try_from(self.fails.len()).expect("few") * 2
+    }
+
+    /// The comparison that comes in the end whatever was missed: nothing is open, the trades are settled, the order is read.
+    fn conclude(&self, desk: &mut Desk) {
+        let fills: Vec<VenueFill> = (0..)
+            .zip(&self.fails)
+            .map(|(trade, fails)| fill(trade, if *fails { FillStatus::Failed } else { FillStatus::Confirmed }))
+            .collect();
+        let snapshot = Snapshot { fills: fills.clone(), ..Snapshot::default() };
+        desk.on_snapshot(at(1_000), Ok(snapshot), at(1_001));
+        let order = venue_order("a", VenueOrderStatus::Cancelled, Some(Decimal::from(self.matched())));
+        desk.on_lookup(&"0xa".into(), at(1_000), Ok(Lookup { order: Some(order), fills }), at(1_002));
+    }
+}
+
+fn fill(trade: u8, status: FillStatus) -> VenueFill {
+    venue_fill("a", &format!("t{trade}"), dec!(2), status)
+}
+
+fn told(desk: &mut Desk, news: &News, way: Way, now: i64) {
+    let order = match news {
+        News::Answer => {
+            answered(desk, "a", accepted(), now);
+            return;
+        }
+        News::Order(status, matched) => Some(venue_order("a", *status, Some(Decimal::from(*matched)))),
+        News::Fill(..) => None,
+    };
+    let fills: Vec<VenueFill> =
+        if let News::Fill(trade, status) = news { vec![fill(*trade, *status)] } else { Vec::new() };
+    match (way, order) {
+        (Way::Socket, Some(order)) => drop(desk.on_user_event(UserEvent::Order(order), at(now))),
+        (Way::Socket, None) => {
+            for fill in fills {
+                desk.on_user_event(UserEvent::Fill(fill), at(now));
+            }
+        }
+        (Way::List, order) => {
+            let orders = order.into_iter().filter(|order| order.status == VenueOrderStatus::Live).collect();
+            // It was begun before anything ended, and comes late.
+            desk.on_snapshot(at(3), Ok(Snapshot { orders, fills, ..Snapshot::default() }), at(now));
+        }
+        (Way::Lookup, order) => drop(desk.on_lookup(&"0xa".into(), at(3), Ok(Lookup { order, fills }), at(now))),
+    }
+}
+
+/// A story, and what of it is told: each part up to twice, by any way, in any order; some of it never.
+fn retold() -> impl Strategy<Value = (Story, Vec<(News, Way)>)> {
+    prop::collection::vec(any::<bool>(), 0..=4).prop_flat_map(|fails| {
+        let story = Story { fails };
+        let news = story.news();
+        let all: Vec<News> = news.iter().chain(&news).cloned().collect();
+        let ways = prop::collection::vec(prop::sample::select(vec![Way::Socket, Way::List, Way::Lookup]), all.len());
+        let kept = prop::collection::vec(any::<bool>(), all.len());
+        let told = (Just(all), ways, kept).prop_map(|(all, ways, kept)| {
+            // Of the answer nothing is missed: without one the outcome is unknown, which is another story.
+            let parts =
+                all.into_iter().zip(ways).zip(kept).filter(|((news, _), kept)| *kept || matches!(news, News::Answer));
+            parts.map(|(part, _)| part).collect::<Vec<_>>()
+        });
+        (Just(story), told.prop_shuffle())
+    })
+}
+
+/// What is known in the end.
+fn books(desk: &Desk) -> (OrderState, Size, Size, OrderCounts, usize) {
+    let held = desk.portfolio.position(&"1".into()).map_or(Size::ZERO, |held| held.size);
+    (state(desk, "a"), desk.orders[&key("a")].row.order.matched, held, desk.counts, desk.active.len())
+}
+
+proptest! {
+    #[test]
+    fn what_is_told_by_any_way_and_what_is_missed_leads_to_the_same_books((story, news) in retold()) {
+        let mut plain = desk();
+        sent(&mut plain, "a", TimeInForce::Gtc);
+        for (now, part) in (5..).zip(story.news()) {
+            told(&mut plain, &part, Way::Socket, now);
+        }
+        story.conclude(&mut plain);
+        let settled = story.fails.iter().filter(|fails| !**fails).count();
+        prop_assert_eq!(books(&plain).2, Size(Decimal::from(settled * 2)), "what failed is undone");
+
+        let mut other = desk();
+        sent(&mut other, "a", TimeInForce::Gtc);
+        for (now, (part, way)) in (5..).zip(news) {
+            told(&mut other, &part, way, now);
+        }
+        story.conclude(&mut other);
+        prop_assert_eq!(books(&other), books(&plain));
+    }
+}
+
 fn asked_since(step: &Step) -> Option<Timestamp> {
     step.effects().find_map(|effect| if let Effect::Snapshot { since, .. } = effect { Some(*since) } else { None })
 }

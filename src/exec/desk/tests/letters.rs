@@ -29,22 +29,53 @@ fn shown(desk: &Desk) -> HermesState {
     desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(50))
 }
 
+/// Under what a refusal is buried. A new code does not compile without a row.
+const fn reason(code: RejectCode) -> DeadLetterReason {
+    use DeadLetterReason as R;
+    match code {
+        RejectCode::Balance => R::Balance,
+        RejectCode::Allowance => R::Allowance,
+        RejectCode::Tick => R::Tick,
+        RejectCode::MinSize | RejectCode::Precision => R::Size,
+        RejectCode::MarketUnknown | RejectCode::MarketNotAccepting => R::MarketClosed,
+        RejectCode::Banned
+        | RejectCode::ClosedOnly
+        | RejectCode::MakerNotAllowed
+        | RejectCode::Unauthorized
+        | RejectCode::Forbidden => R::Banned,
+        RejectCode::Expiration
+        | RejectCode::PostOnlyCrosses
+        | RejectCode::NotFilled
+        | RejectCode::Malformed
+        | RejectCode::Signature
+        | RejectCode::Version
+        | RejectCode::Owner
+        | RejectCode::Other => R::Rejected,
+    }
+}
+
+/// Every code, as it reads itself.
+fn codes() -> Vec<RejectCode> {
+    let refused = serde_json::from_str::<RejectCode>("\"?\"").expect_err("no such code").to_string();
+    let (_, list) = refused.split_once("expected one of ").expect("a list");
+    list.split('`').skip(1).step_by(2).map(|name| serde_json::from_value(name.into()).expect("a code")).collect()
+}
+
 #[test]
 fn a_refusal_is_buried_under_the_venues_code() {
     use DeadLetterReason as R;
-    for (code, reason) in [
-        (RejectCode::Balance, R::Balance),
-        (RejectCode::Allowance, R::Allowance),
-        (RejectCode::Tick, R::Tick),
-        (RejectCode::MinSize, R::Size),
-        (RejectCode::Banned, R::Banned),
-        (RejectCode::MarketNotAccepting, R::MarketClosed),
-        (RejectCode::Other, R::Rejected),
-    ] {
+    for code in codes() {
         let mut desk = desk();
-        buried(&mut desk, "a", code);
+        sent(&mut desk, "a", TimeInForce::Gtc);
+        let step = answered(&mut desk, "a", rejected(code), 5);
+        assert_eq!((letters(&step), acks(&step)), (vec![reason(code)], 1), "{code}: at once");
         let state = shown(&desk);
-        assert_eq!((state.dlq, state.dead_letters[0].reason), (1, reason));
+        let letter = &state.dead_letters[0];
+        assert_eq!((state.dlq, letter.attempt, letter.posts), (1, 1, 1), "{code}");
+        let said = code.to_string();
+        assert_eq!((&letter.first_error, &letter.last_error), (&said, &said), "{code}");
+        assert_eq!((letter.first_at, letter.last_at), (at(2), at(5)), "{code}");
+        assert!(letter.build.starts_with(env!("CARGO_PKG_VERSION")), "{code}: {}", letter.build);
     }
     let mut desk = desk();
     let off_tick = |_: &Approved<OrderIntent>, _: &Market| {
@@ -190,6 +221,24 @@ fn a_rate_limit_or_maintenance_closes_the_gate_for_its_time_and_cancels_go_on() 
     assert!(desk.trouble(at(10_000)).expect("closed").contains("cancel_only"));
     let step = desk.on_tick(at(10_000));
     assert!(step.urgent.iter().any(|effect| matches!(effect, Effect::Cancel(_))));
+}
+
+#[test]
+fn a_cancel_that_is_refused_for_now_is_asked_for_again_when_the_venue_says_but_within_ten_seconds() {
+    let mut desk = desk();
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", accepted(), 5);
+    let cancels = |step: &Step| step.urgent.iter().filter(|effect| matches!(effect, Effect::Cancel(_))).count();
+    assert_eq!(cancels(&desk.on_tick(at(10_000))), 1);
+    let mut now = 10_000;
+    for (retry_after, again) in [(None, 2_000), (Some(7), 7_000), (Some(90), 10_000)] {
+        let retry_after = retry_after.map(Duration::from_secs);
+        let refused = VenueError::Refused { status: 429, reason: "later".into(), retry_after };
+        desk.on_cancelled(&["0xa".into()], &Err(refused), at(now));
+        assert_eq!(cancels(&desk.on_tick(at(now + again - 1))), 0, "{retry_after:?}");
+        now += again;
+        assert_eq!(cancels(&desk.on_tick(at(now))), 1, "{retry_after:?}");
+    }
 }
 
 #[test]

@@ -1,24 +1,12 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
-use serde::Deserialize;
 
-use super::super::parse;
-use super::{Ask, ORDER_TIMEOUT, Rest, read};
+use super::super::{answer, parse};
+use super::{Ask, ORDER_TIMEOUT, Rest};
 use crate::clock;
 use crate::domain::{CallClass, OrderId};
 use crate::exec::venue::{CancelAnswer, OrderList, UnreadableRow, VenueError, VenueOrder};
-
-const CANCEL_REASON_CHARS: usize = 200;
-
-#[derive(Deserialize)]
-struct Cancelled {
-    #[serde(default)]
-    canceled: Vec<String>,
-    #[serde(default)]
-    not_canceled: BTreeMap<String, serde_json::Value>,
-}
 
 impl Rest {
     /// Cancels these, all chunks even when one of them fails; then the first failure is the answer. The venue counts ids,
@@ -55,20 +43,7 @@ impl Rest {
 
     async fn delete(&self, path: &str, body: Vec<u8>, timeout: Duration) -> Result<CancelAnswer, VenueError> {
         let ask = Ask { body: body.into(), ..Ask::of(CallClass::Cancels, Method::DELETE, path) };
-        let body = self.call_now(&*self.signer()?, &ask, timeout).await?.success()?;
-        let answer: Cancelled = read(path, &body)?;
-        let reason = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => text.chars().take(CANCEL_REASON_CHARS).collect(),
-            other => other.to_string().chars().take(CANCEL_REASON_CHARS).collect(),
-        };
-        Ok(CancelAnswer {
-            cancelled: answer.canceled.iter().map(|id| parse::order_id(id)).collect(),
-            not_cancelled: answer
-                .not_canceled
-                .into_iter()
-                .map(|(id, why)| (parse::order_id(&id), reason(why)))
-                .collect(),
-        })
+        answer::classify_cancel(&self.call_now(&*self.signer()?, &ask, timeout).await?)
     }
 
     /// Every open order.
