@@ -1,17 +1,25 @@
-//! A desk that trades, whose limits are tightened one after the other: each control of the gate's table denies, and `cockpit signals --why`
-//! tells of it with value and limit. At the end a loss beyond its limit kills.
+//! A desk that trades, whose limits are tightened one after the other, and one whose intents are appended by hand: each control of the
+//! gate's table denies, and `cockpit signals --why` tells of it with value and limit. At the end a loss beyond its limit kills.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use cockpit::bus::redis::RedisBus;
+use cockpit::bus::{BusRef, Origin};
+use cockpit::domain::{Market, OrderIntent, Side, Size, TimeInForce};
+use rust_decimal::dec;
 use serde_json::Value;
 
 #[path = "support/desk.rs"]
 mod desk;
+#[path = "support/mod.rs"]
+mod support;
 
 use desk::{Home, Sim, away_from_the_roll, eventually, ok};
+use support::redis_server::RedisServer;
+use support::scene;
 
 /// Longer than a roll of the market on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -27,8 +35,8 @@ enum Case {
     Param(&'static str, &'static str),
     /// What the case before has led to.
     Follows(&'static str),
-    /// It cannot be brought about from outside at a chosen moment: why, and the file that tests it instead.
-    Elsewhere(&'static str, &'static str),
+    /// No strategy of the embedded desk brings it about: an intent that does is appended to the stream, in a test of its own.
+    Appended,
 }
 
 /// Every control of the gate, in an order in which each can be brought about: a halted strategy comes last.
@@ -54,22 +62,13 @@ const CASES: [(&str, Case); 28] = [
     ("self_match", Case::Param("size=4000", "no open order of ours crossed")),
     ("repeated_execution", Case::Stays("repeated_executions=1", "1 without a person's word")),
     ("strategy_halt", Case::Follows("a strategy that is not halted")),
-    (
-        "daily_loss",
-        Case::Elsewhere("it reduces, so that trading_state denies first, see below", "risk/checks/daily_loss.rs"),
-    ),
-    ("arm_epoch", Case::Elsewhere("an intent from before a kill", "risk/checks/arm_epoch.rs")),
-    (
-        "circuit_breaker",
-        Case::Elsewhere("the simulated venue refuses nothing unasked", "risk/checks/circuit_breaker.rs"),
-    ),
-    ("overbuy", Case::Elsewhere("no strategy sends what must match at once", "risk/checks/overbuy.rs")),
-    ("deadline", Case::Elsewhere("a machine that is too slow", "risk/checks/deadline.rs")),
-    ("market", Case::Elsewhere("no strategy wants anything of a closed market", "risk/checks/market.rs")),
-    (
-        "group_loss",
-        Case::Elsewhere("the simulated catalogue has no events of several markets", "risk/checks/group_loss.rs"),
-    ),
+    ("daily_loss", Case::Appended),
+    ("arm_epoch", Case::Appended),
+    ("deadline", Case::Appended),
+    ("market", Case::Appended),
+    ("group_loss", Case::Appended),
+    ("overbuy", Case::Appended),
+    ("circuit_breaker", Case::Appended),
 ];
 
 fn signals(home: &Home, args: &[&str]) -> Vec<Value> {
@@ -113,11 +112,7 @@ fn denial(home: &Home, control: &str, known: &HashSet<String>, allowed: &str) {
 fn bring_about(home: &Home, control: &str, case: Case) {
     let known: HashSet<String> = denied(home).into_iter().map(|(id, _)| id).collect();
     let (book, change, allowed) = match case {
-        Case::Elsewhere(why, file) => {
-            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
-            let tested = std::fs::read_to_string(&path).is_ok_and(|text| text.contains("#[test]"));
-            return assert!(tested, "{control} is not tested in {file} ({why})");
-        }
+        Case::Appended => return,
         Case::Follows(allowed) => return denial(home, control, &known, allowed),
         Case::Limit(change, allowed) | Case::Stays(change, allowed) => ("risk", change, allowed),
         Case::Param(change, allowed) => ("momentum", change, allowed),
@@ -190,4 +185,117 @@ fn each_control_denies_with_value_and_limit_and_a_loss_beyond_its_limit_kills() 
     });
     assert!(refused.contains("widen the limit"), "{refused}");
     assert_eq!(running.stop(), 0);
+}
+
+/// A purchase that the quiet market's asks fill.
+fn wish(name: &str, market: &Market) -> OrderIntent {
+    let wish = scene::Wish {
+        name: name.to_owned(),
+        outcome: 0,
+        side: Side::Buy,
+        price: dec!(0.60),
+        size: dec!(5),
+        tif: TimeInForce::Gtc,
+        send_within: Some(PATIENCE),
+        rest: Duration::from_hours(2),
+    };
+    wish.intent(market)
+}
+
+/// Waits until `--why` tells that Hermes denied it by this control, with what was measured and what is allowed.
+fn why(home: &Home, id: &str, control: &str, value: &str, limit: &str) {
+    let words = eventually(&format!("a denial by {control}"), PATIENCE, || {
+        denied(home).into_iter().find(|(known, _)| known == id).map(|(_, words)| words)
+    });
+    let begins = words.starts_with(&format!("hermes: {control}: ")) && words.contains(value);
+    assert!(begins && words.contains(&format!("(limit {limit}")), "{words}");
+    let told = ok(home, &["signals", "--why", id]);
+    let whole = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(whole.contains("Hermes, before it was sent") && whole.contains(&format!("(limit {limit}")), "{told}");
+    assert!(whole.contains(value), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() {
+    let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
+    let (redis, sim) = servers.await.expect("servers");
+    let home = Home::new(&redis.url(), &sim);
+    home.allow_everything();
+    home.edit("group_loss = \"1000000\"", "group_loss = \"1\"");
+    home.edit("mark_age_s = 30", "mark_age_s = 5");
+    home.edit("breaker_rejections = 5", "breaker_rejections = 1");
+    let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
+    let mut markets = Vec::new();
+    for slug in scene::quiet_slugs().take(6) {
+        markets.push(scene::market(sim.url("gamma"), &slug).await);
+    }
+    markets[2].accepting_orders = false;
+    markets[3..5].iter_mut().for_each(|market| market.group = Some("event".into()));
+    markets[5].min_size = Size(dec!(1));
+    let held_feed = scene::feed(&bus, &markets[..1]);
+    let mut feed = scene::feed(&bus, &markets[1..]);
+    let hermes = home.start("hermes", &["run", "hermes"]);
+    let home = std::sync::Arc::new(home);
+    let desk = std::sync::Arc::clone(&home);
+    let trades = move || desk.wait_for("Hermes to trade", PATIENCE, |status| status["trading_state"] == "active");
+    tokio::task::spawn_blocking(trades).await.expect("a desk");
+    feed.heard().await;
+
+    let origin = Origin::new("athena", "test");
+    let late = scene::expired(&markets[1]);
+    let unknown = Market { market: "0xnobody".into(), ..markets[1].clone() };
+    for intent in [
+        OrderIntent { epoch: 0, ..wish("of-an-old-epoch", &markets[1]) },
+        OrderIntent { tick_received_at: late.created_at, ..late },
+        wish("of-a-closed-market", &markets[2]),
+        wish("of-no-market", &unknown),
+        wish("of-an-event", &markets[3]),
+        OrderIntent { tif: TimeInForce::Fok, ..wish("more-than-is-wanted", &markets[1]) },
+        OrderIntent { size: Size(dec!(2)), ..wish("less-than-the-venue-takes", &markets[5]) },
+        wish("to-be-held", &markets[0]),
+    ] {
+        scene::append(&bus, &origin, &intent).await;
+    }
+    let desk = std::sync::Arc::clone(&home);
+    let told = move || {
+        why(&desk, "of-an-old-epoch", "arm_epoch", "epoch 0", "epoch 1");
+        why(&desk, "too-late", "deadline", "after its tick", "30.000 s");
+        why(&desk, "of-a-closed-market", "market", "takes no orders", "accepting orders");
+        why(&desk, "of-no-market", "market", "0xnobody is not known", "a known market");
+        why(&desk, "of-an-event", "group_loss", "in the worst outcome of 2 known markets", "1 pUSD");
+        let whole = "5 wanted; FOK and FAK spend all of their pUSD, so name the best price";
+        why(&desk, "more-than-is-wanted", "overbuy", "shares for 3 pUSD, as the book is", whole);
+        let letter = ok(&desk, &["signals", "--why", "too-late"]);
+        assert!(letter.contains("DEAD LETTER") && letter.contains("expired"), "{letter}");
+        desk.wait_for("the fill", PATIENCE, |status| status["fills"].as_u64() > Some(0));
+        desk.wait_for("the refusal", PATIENCE, |status| status["orders"]["rejected"].as_u64() > Some(0));
+    };
+    tokio::task::spawn_blocking(told).await.expect("denials");
+
+    scene::append(&bus, &origin, &wish("behind-a-refusal", &markets[5])).await;
+    let desk = std::sync::Arc::clone(&home);
+    let open = move || {
+        why(&desk, "behind-a-refusal", "circuit_breaker", "1 refused as min_size for market", "fewer than 1 in 60 s")
+    };
+    tokio::task::spawn_blocking(open).await.expect("an open breaker");
+
+    // Of what is held no book is told any more: what the day has lost is not known.
+    drop(held_feed);
+    let url = redis.url();
+    let stale = move || {
+        let mut redis = redis::Client::open(url).and_then(|client| client.get_connection()).expect("redis answers");
+        eventually("equity to be unknown", PATIENCE, || {
+            let text: String = redis::cmd("GET").arg("state.hermes").query(&mut redis).expect("redis answers");
+            let state: Value = serde_json::from_str(&text).expect("JSON");
+            state["body"]["equity"]["unknown"].is_string().then_some(())
+        });
+    };
+    tokio::task::spawn_blocking(stale).await.expect("an old mark");
+    scene::append(&bus, &origin, &wish("while-nothing-is-known", &markets[1])).await;
+    let last = move || {
+        let mut hermes = hermes;
+        why(&home, "while-nothing-is-known", "daily_loss", "at most 5 s are allowed", "1000000 pUSD lost in a day");
+        assert_eq!(hermes.stop(), 0);
+    };
+    tokio::task::spawn_blocking(last).await.expect("the last denial");
 }

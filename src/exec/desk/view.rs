@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Desk, Key, SHOWN};
 use crate::domain::{
-    Book, ClockSkew, Denial, Exposure, HermesState, KillReport, Latency, Order, OrderIntent, Timestamp, TradingState, Usd,
+    Book, ClockSkew, Denial, Exposure, HermesState, KillReport, Latency, Order, OrderIntent, Timestamp, TradingState,
+    Usd,
 };
 use crate::risk::{Approved, Denied, Group, Holdings, RiskView, reducing};
 

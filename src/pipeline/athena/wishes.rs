@@ -182,7 +182,11 @@ mod tests {
                 wishes.push(wish);
             });
             let tells = wishes.hold_buys(known);
-            (tells, std::iter::from_fn(|| wishes.next()).count(), told(&mut wishes, if known { "closing" } else { "no_edge" }, 0))
+            (
+                tells,
+                std::iter::from_fn(|| wishes.next()).count(),
+                told(&mut wishes, if known { "closing" } else { "no_edge" }, 0),
+            )
         };
         assert_eq!(held(false, 3), (true, 1, Some(2)), "one is left to be denied");
         assert_eq!(held(true, 2), (false, 0, Some(2)));
