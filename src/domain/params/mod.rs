@@ -90,7 +90,7 @@ pub fn take<T: ParamValue>(
 pub fn unknown(texts: &BTreeMap<String, String>, table: &[ParamSpec], problems: &mut Vec<ParamProblem>) {
     for (name, value) in texts.iter().filter(|(name, _)| table.iter().all(|spec| spec.name != name.as_str())) {
         let names: Vec<_> = table.iter().map(|spec| spec.name).collect();
-        let allowed = format!("no such parameter; there are {}", names.join(", "));
+        let allowed = format!("only {}; there is no {name}", names.join(", "));
         problems.push(ParamProblem { name: name.clone(), value: value.clone(), allowed });
     }
 }

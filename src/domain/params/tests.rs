@@ -33,7 +33,7 @@ fn every_wrong_change_is_named_with_what_would_be_right() {
         ("min_ticks", "-4", "a whole number from 2 to 10000"),
         ("send_within_ms", "9", "whole milliseconds from 10 to 60000"),
         ("on", "ETH/USD eth-updown-5m-{start}", "fixed while the desk runs"),
-        ("treshold", "0.1", "no such parameter; there are on, window_s"),
+        ("treshold", "0.1", "only on, window_s"),
     ];
     for (name, text, allowed) in wrong {
         let problems = params().with(&changes(&[(name, text)])).expect_err(name);

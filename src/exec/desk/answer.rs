@@ -113,6 +113,7 @@ impl Desk {
 
     /// Nobody knows what became of it: only evidence may settle it.
     fn lose_sight(&mut self, key: &Key, reason: String, now: Timestamp, step: &mut Step) {
+        tracing::warn!(intent = %key.0, attempt = key.1, reason, "nobody knows what became of an order: the venue is asked");
         if let Some(tracked) = self.orders.get_mut(key)
             && !tracked.standing.is_held()
             && !tracked.state().is_terminal()
