@@ -9,9 +9,11 @@ use std::time::Duration;
 use cockpit::bus::redis::RedisBus;
 use cockpit::config::Config;
 use cockpit::domain::{Instrument, Instruments, Size, Symbol, Usd};
-use cockpit::pipeline::athena::{self, Momentum, MomentumParams, Settings, Shard, Strategy as _, StrategySettings};
+use cockpit::pipeline::athena::{
+    self, Momentum, MomentumParams, Reversion, ReversionParams, Settings, Shard, Strategy as _, StrategySettings,
+};
 use cockpit::risk::Limits;
-use rust_decimal::dec;
+use rust_decimal::{Decimal, dec};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +30,7 @@ const SHARD: &str = "ATHENA_TEST_SHARD";
 pub(crate) enum Cast {
     /// Two instruments, each with its own series of markets, and no limit in the way.
     Tape,
-    /// Eight instruments, each on a quiet market of the simulator, under narrow limits.
+    /// Two strategies on four instruments each, both on the same four quiet markets of the simulator, and only Hermes' limits in the way.
     Racers,
     /// A thousand instruments with windows of an hour.
     Thousand,
@@ -49,10 +51,6 @@ impl Cast {
             cutoff: Duration::from_secs(5),
             ..Momentum::defaults()
         };
-        let on = |instruments: Vec<(String, String)>| {
-            let instrument = |(symbol, market)| Instrument { symbol: Symbol::from(symbol), market };
-            Instruments::new(instruments.into_iter().map(instrument).collect()).expect("each once")
-        };
         let series = |base: &str| (format!("{}/USD", base.to_uppercase()), format!("{base}-updown-5m-{{start}}"));
         match self {
             Self::Tape => MomentumParams {
@@ -64,14 +62,23 @@ impl Cast {
                 ..usual
             },
             Self::Racers => MomentumParams {
-                on: on(racers().collect()),
-                window: Duration::from_secs(10),
+                on: on(racers(RISING).collect()),
+                window: RACERS_WINDOW,
                 min_ticks: 2,
                 hysteresis: dec!(0),
                 min_edge: dec!(-1),
+                size: Size(MOMENTUM_SIZE),
                 ..usual
             },
             Self::Thousand => crate::an_hour::momentum(1_000),
+        }
+    }
+
+    fn strategies(self) -> Vec<StrategySettings> {
+        let momentum = StrategySettings::of::<Momentum>(true, &self.momentum());
+        match self {
+            Self::Tape | Self::Thousand => vec![momentum],
+            Self::Racers => vec![momentum, StrategySettings::of::<Reversion>(true, &reversion())],
         }
     }
 
@@ -99,22 +106,51 @@ impl Cast {
         };
         match self {
             Self::Tape | Self::Thousand => wide,
-            Self::Racers => Limits {
-                gross_exposure: RACERS_EXPOSURE,
-                markets: racers().map(|(_, slug)| slug).collect(),
-                data_age: Duration::from_mins(1),
-                ..wide
-            },
+            Self::Racers => Limits { markets: raced_slugs().collect(), data_age: Duration::from_mins(1), ..wide },
         }
     }
 }
 
-/// The limit that eight strategies race for; each wants 20 shares at 0.61.
-pub(crate) const RACERS_EXPOSURE: Usd = Usd(dec!(40));
+/// What the pairs of momentum begin with: their prices rise.
+pub(crate) const RISING: char = 'R';
+/// What the pairs of mean reversion begin with: their prices fall, so that it wants the outcome that momentum wants.
+pub(crate) const FALLING: char = 'S';
+/// Shares that momentum wants of a market.
+pub(crate) const MOMENTUM_SIZE: Decimal = dec!(20);
+/// Shares that mean reversion wants of a market: another number, by which the venue's record tells the two apart.
+pub(crate) const REVERSION_SIZE: Decimal = dec!(21);
+/// The rolling window of both.
+pub(crate) const RACERS_WINDOW: Duration = Duration::from_mins(1);
 
-/// Eight instruments and the market of each.
-pub(crate) fn racers() -> impl Iterator<Item = (String, String)> {
-    crate::support::scene::quiet_slugs().take(8).enumerate().map(|(number, slug)| (format!("R{number}/USD"), slug))
+/// The markets that they race for.
+pub(crate) fn raced_slugs() -> impl Iterator<Item = String> {
+    crate::support::scene::quiet_slugs().take(4)
+}
+
+/// The pairs of one strategy and the market of each.
+pub(crate) fn racers(first: char) -> impl Iterator<Item = (String, String)> {
+    raced_slugs().enumerate().map(move |(number, slug)| (format!("{first}{number}/USD"), slug))
+}
+
+fn reversion() -> ReversionParams {
+    ReversionParams {
+        on: on(racers(FALLING).collect()),
+        window: RACERS_WINDOW,
+        deviations: dec!(0.5),
+        min_change: dec!(0.0005),
+        min_ticks: 2,
+        min_volume: Size::ZERO,
+        min_edge: dec!(-1),
+        size: Size(REVERSION_SIZE),
+        send_within: Duration::from_mins(1),
+        cutoff: Duration::from_secs(5),
+        ..Reversion::defaults()
+    }
+}
+
+fn on(instruments: Vec<(String, String)>) -> Instruments {
+    let instrument = |(symbol, market)| Instrument { symbol: Symbol::from(symbol), market };
+    Instruments::new(instruments.into_iter().map(instrument).collect()).expect("each once")
 }
 
 /// A running Athena.
@@ -183,7 +219,7 @@ fn process() {
     let word = |name| std::env::var(name).expect("set by the test that starts it");
     let cast = Cast::ALL.into_iter().find(|cast| format!("{cast:?}") == word(CAST)).expect("a cast");
     let settings = Settings {
-        strategies: vec![StrategySettings::of::<Momentum>(true, &cast.momentum())],
+        strategies: cast.strategies(),
         shard: Shard::parse(&word(SHARD)).expect("a shard"),
         limits: cast.limits(),
     };

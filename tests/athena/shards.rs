@@ -1,37 +1,65 @@
 //! Two Athenas share the instruments. Neither knows what the other is about to do; Hermes' gate does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
 use cockpit::bus::{BusRef, Origin, encode};
 use cockpit::clock;
-use cockpit::domain::{Price, Side, Size, Tick, TickKind};
+use cockpit::domain::{Market, Price, Side, Size, Tick, TickKind, Timestamp};
 use cockpit::pipeline::athena::Shard;
 use rust_decimal::{Decimal, dec};
 use serde_json::Value;
 
-use crate::child::{Athena, Cast, PATIENCE, RACERS_EXPOSURE, key, racers, until_ready};
+use crate::child::{
+    Athena, Cast, FALLING, MOMENTUM_SIZE, PATIENCE, RACERS_WINDOW, REVERSION_SIZE, RISING, key, raced_slugs, racers,
+    until_ready,
+};
 use crate::desk::{Home, Process, Sim, decimal, eventually};
 use crate::support::redis_server::RedisServer;
 use crate::support::scene;
+
+/// Eight strategies, and one limit too narrow for what they want: momentum 20 shares at 0.61 of each of four markets, mean reversion 21.
+#[derive(Clone, Copy, Debug)]
+struct Race {
+    limit: &'static str,
+    at: Decimal,
+    /// How many wishes pass the gates of the two Athenas, who do not see each other's.
+    signals: usize,
+    /// How many of those pass Hermes' too.
+    accepted: usize,
+}
+
+const STRATEGIES: usize = 8;
+
+const RACES: [Race; 4] = [
+    Race { limit: "gross_exposure", at: dec!(40), signals: 6, accepted: 3 },
+    Race { limit: "market_loss", at: dec!(20), signals: 8, accepted: 4 },
+    Race { limit: "market_cap", at: dec!(30), signals: 8, accepted: 4 },
+    Race { limit: "strategy_exposure", at: dec!(20), signals: 4, accepted: 2 },
+];
 
 /// Instruments ticking like a feed.
 struct Ticks {
     origin: Origin,
     trade: u64,
+    /// The time of the last tick; however long it takes, the others lie as long before it.
+    last_at: Timestamp,
 }
 
 impl Ticks {
-    /// One trade of every instrument, all in one exchange.
-    fn tell(&mut self, redis: &mut redis::Connection, price: Decimal, ago: Duration) {
+    /// One trade of every instrument, all in one exchange: this far from 100, above it and below.
+    fn tell(&mut self, redis: &mut redis::Connection, moved: Decimal, before_last: Duration) {
         let mut pipe = redis::pipe();
         let now = clock::now();
-        for (symbol, _) in racers() {
+        let rising = racers(RISING).map(|(symbol, _)| (symbol, dec!(100) + moved));
+        let falling = racers(FALLING).map(|(symbol, _)| (symbol, dec!(100) - moved));
+        for (symbol, price) in rising.chain(falling) {
             self.trade += 1;
             let kind =
                 TickKind::Trade { price: Price(price), qty: Size(dec!(1)), side: Side::Buy, trade_id: self.trade };
-            let tick = Tick { symbol: symbol.into(), kind, event_at: now.minus(ago), received_at: now };
+            let event_at = self.last_at.minus(before_last);
+            let tick = Tick { symbol: symbol.into(), kind, event_at, received_at: now };
             let payload = encode(&self.origin.wrap(&tick, now)).expect("encodes");
             pipe.cmd("PUBLISH").arg("data.crypto").arg(&payload[..]).ignore();
         }
@@ -49,11 +77,11 @@ fn events(redis: &mut redis::Connection, stream: &str) -> Vec<Value> {
     reply.ids.iter().map(body).collect()
 }
 
-fn home(redis: &RedisServer, sim: &Sim) -> Home {
+fn home(redis: &RedisServer, sim: &Sim, race: Race) -> Home {
     let home = Home::new(&redis.url(), sim);
     home.allow_everything();
-    home.edit("gross_exposure = \"1000000\"", &format!("gross_exposure = \"{}\"", RACERS_EXPOSURE.decimal()));
-    let slugs: Vec<String> = racers().map(|(_, slug)| format!("\"{slug}\"")).collect();
+    home.edit(&format!("{} = \"1000000\"", race.limit), &format!("{} = \"{}\"", race.limit, race.at));
+    let slugs: Vec<String> = raced_slugs().map(|slug| format!("\"{slug}\"")).collect();
     home.edit(
         "markets = [\"btc-updown-5m-{start}\", \"quiet-sample-market\", \"quiet-sample-market-{start}\"]",
         &format!("markets = [\"btc-updown-5m-{{start}}\", {}]", slugs.join(", ")),
@@ -61,18 +89,52 @@ fn home(redis: &RedisServer, sim: &Sim) -> Home {
     home
 }
 
+/// One of our orders as the venue keeps it.
+struct Kept {
+    slug: String,
+    size: Decimal,
+    cost: Decimal,
+}
+
 /// What the venue has accepted of ours, at its limit: an upper bound of what was at stake at any time, since nothing was sold.
-fn at_stake_at_most(sim: &Sim) -> (usize, Decimal) {
+fn kept_by(sim: &Sim, markets: &[Market]) -> Vec<Kept> {
     let truth = sim.truth();
     let account = sim.hello["accounts"][0]["address"].as_str().expect("an address").to_lowercase();
-    let orders = truth["orders"].as_array().expect("orders");
-    let mine: Vec<&Value> =
-        orders.iter().filter(|order| order["account"].as_str().expect("text").to_lowercase() == account).collect();
-    assert!(
-        mine.iter().all(|order| order["side"].as_str().is_some_and(|side| side.eq_ignore_ascii_case("buy"))),
-        "{mine:?}"
-    );
-    (mine.len(), mine.iter().map(|order| decimal(&order["price"]) * decimal(&order["size"])).sum())
+    let orders = truth["orders"].as_array().expect("orders").iter();
+    let mine = orders.filter(|order| order["account"].as_str().expect("text").to_lowercase() == account);
+    mine.map(|order| {
+        assert_eq!(order["side"], "BUY", "{order}");
+        let token = order["token_id"].as_str().expect("text");
+        let lists = |market: &&Market| market.tokens.iter().any(|outcome| outcome.token.as_str() == token);
+        let market = markets.iter().find(lists).unwrap_or_else(|| panic!("no market of {order}"));
+        let size = decimal(&order["size"]);
+        Kept { slug: market.slug.to_string(), size, cost: size * decimal(&order["price"]) }
+    })
+    .collect()
+}
+
+/// What the venue's record comes to, as the limit measures it.
+fn measured(limit: &str, kept: &[Kept]) -> Decimal {
+    let strategy = |order: &Kept| {
+        assert!([MOMENTUM_SIZE, REVERSION_SIZE].contains(&order.size), "nobody wants {}", order.size);
+        if order.size == MOMENTUM_SIZE { "momentum".to_owned() } else { "reversion".to_owned() }
+    };
+    match limit {
+        "gross_exposure" => kept.iter().map(|order| order.cost).sum(),
+        "market_loss" => most(kept, |order| (order.slug.clone(), order.cost)),
+        "market_cap" => most(kept, |order| (order.slug.clone(), order.size)),
+        "strategy_exposure" => most(kept, |order| (strategy(order), order.cost)),
+        other => panic!("no measure of {other}"),
+    }
+}
+
+/// The largest sum of those with the same name.
+fn most(kept: &[Kept], part: impl Fn(&Kept) -> (String, Decimal)) -> Decimal {
+    let mut sums = BTreeMap::<String, Decimal>::new();
+    for (name, amount) in kept.iter().map(part) {
+        *sums.entry(name).or_default() += amount;
+    }
+    sums.into_values().max().unwrap_or_default()
 }
 
 struct Desk {
@@ -85,12 +147,12 @@ struct Desk {
 }
 
 impl Desk {
-    fn start() -> Self {
+    fn start(race: Race) -> Self {
         let redis = RedisServer::start();
         let client = redis::Client::open(redis.url()).expect("an address");
         let mut connection = client.get_connection().expect("redis answers");
         let sim = Sim::start("1");
-        let home = home(&redis, &sim);
+        let home = home(&redis, &sim, race);
         let hermes = home.start("hermes", &["run", "hermes"]);
         let athenas = ["1/2", "2/2"].map(|shard| Athena::start(&redis, Cast::Racers, shard));
         for name in ["state.athena", "state.athena.2"] {
@@ -102,25 +164,34 @@ impl Desk {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_strategies_on_two_athenas_never_breach_a_limit_together() {
-    let owned =
-        |index| racers().filter(|(name, _)| Shard::new(index, 2).expect("a part").owns(&name.as_str().into())).count();
-    assert!(owned(1) >= 3 && owned(2) >= 3, "{} and {}", owned(1), owned(2));
-    let mut desk = tokio::task::spawn_blocking(Desk::start).await.expect("a desk");
+    let first = Shard::new(1, 2).expect("a part");
+    for ((rising, slug), (falling, _)) in racers(RISING).zip(racers(FALLING)) {
+        let hers = |symbol: &str| first.owns(&symbol.into());
+        assert_ne!(hers(&rising), hers(&falling), "both of {slug} lie with one Athena");
+    }
+    for race in RACES {
+        round(race).await;
+    }
+}
+
+/// One race on a desk of its own.
+async fn round(race: Race) {
+    let mut desk = tokio::task::spawn_blocking(move || Desk::start(race)).await.expect("a desk");
     let bus: BusRef = RedisBus::new(&desk.redis.url()).expect("an address");
     let mut markets = Vec::new();
-    for (_, slug) in racers() {
+    for slug in raced_slugs() {
         markets.push(scene::market(desk.sim.url("gamma"), &slug).await);
     }
     let mut feed = scene::feed(&bus, &markets);
     feed.heard().await;
     tokio::task::spawn_blocking(move || {
-        race(&mut desk);
-        parameters_are_in_force_at_both(&mut desk);
+        run(&mut desk, race, &markets);
+        parameters_are_in_force_at_both(&mut desk, race.signals);
         assert_eq!(desk.hermes.stop(), 0);
         drop(desk.athenas);
     })
     .await
-    .expect("the race");
+    .unwrap_or_else(|error| panic!("the race for {}: {error}", race.limit));
 }
 
 /// However long they take: what Hermes said last stays fresh. He says it anew when he goes on.
@@ -132,53 +203,61 @@ fn speak_for_hermes(redis: &mut redis::Connection) {
     redis::cmd("SET").arg("state.hermes").arg(state.to_string()).exec(redis).expect("redis answers");
 }
 
-fn race(desk: &mut Desk) {
+fn run(desk: &mut Desk, race: Race, markets: &[Market]) {
     let Desk { connection, sim, hermes, .. } = desk;
-    let mut ticks = Ticks { origin: Origin::new("argos", "racers"), trade: 0 };
-    ticks.tell(connection, dec!(100), Duration::from_secs(9));
-    ticks.tell(connection, dec!(100.01), Duration::from_secs(5));
+    let mut ticks = Ticks { origin: Origin::new("argos", "racers"), trade: 0, last_at: clock::now() };
+    ticks.tell(connection, dec!(0), RACERS_WINDOW.mul_f64(0.95));
+    ticks.tell(connection, dec!(0.01), RACERS_WINDOW / 2);
     // Hermes stands still while they decide: neither can learn from him what the other did.
     hermes.signal("STOP");
     speak_for_hermes(connection);
-    ticks.tell(connection, dec!(101), Duration::ZERO);
-    let signals = eventually("signals of both", PATIENCE, || {
-        let signals = events(connection, "trade.signals");
-        let writers: BTreeSet<_> = signals.iter().map(|signal| signal["source"].to_string()).collect();
-        (writers.len() == 2 && signals.len() == 6).then_some(signals)
+    ticks.tell(connection, dec!(1), Duration::ZERO);
+    let (signals, held_back) = eventually("what each of the eight came to", PATIENCE, || {
+        let (signals, denied) = (events(connection, "trade.signals"), denials(connection, "athena"));
+        (signals.len() + denied.len() >= STRATEGIES).then_some((signals, denied))
     });
     hermes.signal("CONT");
-    let wanted: Decimal = signals
-        .iter()
-        .map(|signal| decimal(&signal["body"]["intent"]["price"]) * decimal(&signal["body"]["intent"]["size"]))
-        .sum();
-    assert!(wanted > RACERS_EXPOSURE.decimal(), "together they want {wanted}");
-    let denied = eventually("Hermes' denials", PATIENCE, || {
-        let denied: Vec<Value> = events(connection, "trade.events")
-            .into_iter()
-            .map(|event| event["body"].clone())
-            .filter(|event| event["event"] == "denied" && event["by"] == "hermes")
-            .collect();
-        (denied.len() == 3).then_some(denied)
+    let writers: BTreeSet<_> = signals.iter().map(|signal| signal["source"].to_string()).collect();
+    assert_eq!((writers.len(), signals.len()), (2, race.signals), "{signals:?} {held_back:?}");
+    let wanted: Vec<Kept> = signals.iter().map(|signal| wish(&signal["body"]["intent"])).collect();
+    let wanted = measured(race.limit, &wanted);
+    assert!(wanted > race.at, "together they want {wanted}");
+    let refused = eventually("Hermes' denials", PATIENCE, || {
+        let refused = denials(connection, "hermes");
+        (refused.len() >= race.signals - race.accepted).then_some(refused)
     });
-    for denial in &denied {
-        assert_eq!(denial["denial"]["control"], "gross_exposure", "{denial}");
-    }
     eventually("the accepted ones", PATIENCE, || {
         let state = key(connection, "state.hermes")?;
-        (state["orders"]["accepted"] == 3).then_some(())
+        (state["orders"]["accepted"] == race.accepted).then_some(())
     });
-    let (orders, at_stake) = at_stake_at_most(sim);
-    assert_eq!(orders, 3);
-    assert!(at_stake <= RACERS_EXPOSURE.decimal(), "{at_stake} at stake");
+    for denial in held_back.iter().chain(&refused) {
+        assert_eq!(denial["control"], race.limit, "{denial}");
+    }
+    let kept = kept_by(sim, markets);
+    assert_eq!((kept.len(), refused.len()), (race.accepted, race.signals - race.accepted));
+    let through = measured(race.limit, &kept);
+    assert!(through <= race.at, "{through} got through");
     println!(
-        "two Athenas wanted {wanted} together; {at_stake} of {} got through; Hermes: {}",
-        RACERS_EXPOSURE.decimal(),
-        denied[0]["denial"]
+        "{} of {}: two Athenas wanted {wanted} together, {through} got through; Hermes: {}",
+        race.limit, race.at, refused[0]
     );
 }
 
+/// Why these were denied, by whom.
+fn denials(redis: &mut redis::Connection, by: &str) -> Vec<Value> {
+    let events = events(redis, "trade.events").into_iter().map(|event| event["body"].clone());
+    let denied = events.filter(|event| event["event"] == "denied" && event["by"] == by);
+    denied.map(|event| event["denial"].clone()).collect()
+}
+
+/// What an intent would be at the venue.
+fn wish(intent: &Value) -> Kept {
+    let size = decimal(&intent["size"]);
+    Kept { slug: intent["slug"].as_str().expect("text").to_owned(), size, cost: size * decimal(&intent["price"]) }
+}
+
 /// The first answers for both, and shows both.
-fn parameters_are_in_force_at_both(desk: &mut Desk) {
+fn parameters_are_in_force_at_both(desk: &mut Desk, signals: usize) {
     let output = desk.home.run(&["params", "set", "momentum", "size=10", "--why", "smaller", "--json"]);
     let ack: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
@@ -190,7 +269,7 @@ fn parameters_are_in_force_at_both(desk: &mut Desk) {
     assert_eq!(told, 1, "told once, though in force twice");
     eventually("one snapshot of both", PATIENCE, || {
         let state = key(&mut desk.connection, "state.athena")?;
-        let all = state["strategies"].as_array()?.len() == 8 && state["signals"]["emitted"] == 6;
+        let all = state["strategies"].as_array()?.len() == STRATEGIES && state["signals"]["emitted"] == signals;
         (all && state["params"][0]["version"] == ack["version"]).then_some(())
     });
 }
