@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
+
 use cockpit::config::Config;
 use cockpit::exec::venue::ExecutionVenue;
 use cockpit::sim::DESK_KEY;
@@ -41,6 +43,7 @@ pub(crate) async fn compare(ledger: &Memory, home: &Home, sim: &Sim, wrong: &mut
         }
     }
     if signed == 0 {
-        wrong.push("no order was signed".to_owned());
+        let reasons: BTreeSet<_> = ledger.orders.iter().filter_map(|row| row.order.reason.as_deref()).collect();
+        wrong.push(format!("no order was signed: {reasons:?}"));
     }
 }

@@ -14,6 +14,7 @@ use cockpit::domain::{
 use cockpit::venues::polymarket::gamma::GammaClient;
 use rust_decimal::{Decimal, dec};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
 
 /// The first of the simulator's books that rest at 0.40 and 0.60 and are refilled when they were taken.
@@ -134,6 +135,8 @@ pub(crate) fn feed(bus: &BusRef, markets: &[Market]) -> Feed {
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
         let origin = Origin::new("argos", "test");
         let mut due = tokio::time::interval(Duration::from_millis(40));
+        // Rounds that follow each other at once would be counted as heard before anybody could hear them.
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             due.tick().await;
             told.send_modify(|rounds| *rounds += 1);
