@@ -119,6 +119,15 @@ pub struct OrderIntent {
 }
 
 impl OrderIntent {
+    /// The strategy under which orders of the account are in the books that no intent asked for.
+    pub const ADOPTED: &'static str = "adopted";
+
+    /// Whether somebody else placed this order: a person by hand, or another program.
+    #[must_use]
+    pub fn is_adopted(&self) -> bool {
+        self.strategy.as_str() == Self::ADOPTED
+    }
+
     /// The fee to reckon with for `shares` of it. Whatever better price they trade at, a purchase costs no more than their notional and
     /// this, and a sale brings no less than their notional without it: a cheaper share saves more than its fee may be higher. What
     /// can only rest pays none. A purchase at once spends its amount whole, and more shares for it cost more fee.

@@ -49,7 +49,7 @@ impl Desk {
             PostAnswer::Accepted { status, .. } => {
                 if let Some(intent) = self.orders.get(key).map(|tracked| &tracked.row.order.intent) {
                     self.pause.accepted(intent.post_only, begun.unwrap_or(now));
-                    self.breaker.accepted(&intent.market);
+                    self.breaker.accepted(&intent.market, begun.unwrap_or(now));
                 }
                 self.learn_always(key, Fact::Accepted, "accepted", now, step);
                 self.release(key, step);

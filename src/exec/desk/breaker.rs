@@ -3,7 +3,8 @@
 //! A refusal that concerns the whole account opens it at once, until a person arms or, for credentials, the account's event
 //! socket is connected again. One that concerns a market opens it for that market at once; the others are counted by code, and
 //! `rejections` of them within a minute open it. An open breaker denies; after its pause one order is let through as a probe:
-//! accepted closes it, refused opens it for twice as long.
+//! accepted closes it, refused opens it for twice as long. An order that left before the refusal was heard is no probe: that it was
+//! accepted closes nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -109,12 +110,18 @@ impl Breaker {
         }
     }
 
-    /// The venue took an order: what was wrong with the account and with this market is over.
-    pub(super) fn accepted(&mut self, market: &MarketId) {
+    /// The venue took an order that left at `begun`: what was wrong with the account and with this market before is over, but for
+    /// what only a person or working credentials end.
+    pub(super) fn accepted(&mut self, market: &MarketId, begun: Timestamp) {
         for reach in [Reach::Account, Reach::Market(market.clone())] {
-            self.open.remove(&reach);
-            self.recent.retain(|(recent, _), _| *recent != reach);
+            if self.open.get(&reach).is_some_and(|open| open.until.is_some() && open.at <= begun) {
+                self.open.remove(&reach);
+            }
+            for (_, times) in self.recent.iter_mut().filter(|((recent, _), _)| *recent == reach) {
+                times.retain(|at| *at > begun);
+            }
         }
+        self.recent.retain(|_, times| !times.is_empty());
     }
 
     /// A person has armed.
@@ -150,7 +157,10 @@ impl Breaker {
     fn trip(&mut self, reach: Reach, code: RejectCode, count: u32, for_good: bool, now: Timestamp) {
         self.open.retain(|_, open| open.until.is_none() || now.since(open.at) < KEPT);
         let before = self.open.get(&reach);
-        let for_good = for_good || before.is_some_and(|open| open.until.is_none());
+        let lasting = before.filter(|open| open.until.is_none());
+        // Credentials that work again end no ban.
+        let code = lasting.filter(|open| open.code != RejectCode::Unauthorized).map_or(code, |open| open.code);
+        let for_good = for_good || lasting.is_some();
         let probed =
             before.filter(|open| open.probe.is_some()).map(|open| open.pause.saturating_mul(2).min(PAUSE_MOST));
         let pause = probed.or_else(|| before.map(|open| open.pause)).unwrap_or(PAUSE);
@@ -204,8 +214,44 @@ mod tests {
         assert!(passes(&mut breaker, "b", "m", 40), "the first was never heard of");
         breaker.refused(&"m".into(), RejectCode::Tick, 1, at(41));
         assert!(!passes(&mut breaker, "c", "m", 100) && passes(&mut breaker, "c", "m", 101), "twice as long");
-        breaker.accepted(&"m".into());
+        breaker.accepted(&"m".into(), at(101));
         assert!(passes(&mut breaker, "d", "m", 102) && passes(&mut breaker, "e", "m", 102));
+    }
+
+    #[test]
+    fn an_acceptance_of_what_left_before_the_refusal_closes_nothing_whichever_is_heard_first() {
+        for code in [RejectCode::ClosedOnly, RejectCode::Banned, RejectCode::Unauthorized] {
+            for begun in [-1, 0, 1] {
+                let mut breaker = Breaker::new(5);
+                breaker.accepted(&"m".into(), at(begun));
+                breaker.refused(&"m".into(), code, at(0));
+                assert!(!passes(&mut breaker, "a", "m", 2), "{code}: accepted first");
+                breaker.accepted(&"m".into(), at(begun));
+                assert!(!passes(&mut breaker, "a", "m", 2), "{code}: accepted at last");
+                breaker.reset();
+                assert!(passes(&mut breaker, "a", "m", 2), "{code}");
+            }
+        }
+        for (begun, closes) in [(-1, false), (0, true)] {
+            let mut breaker = Breaker::new(1);
+            breaker.refused(&"m".into(), RejectCode::Tick, at(0));
+            breaker.accepted(&"m".into(), at(begun));
+            assert_eq!(passes(&mut breaker, "a", "m", 1), closes, "left at {begun}");
+            let mut breaker = Breaker::new(2);
+            breaker.refused(&"m".into(), RejectCode::Tick, at(0));
+            breaker.accepted(&"m".into(), at(begun));
+            breaker.refused(&"m".into(), RejectCode::Tick, at(1));
+            assert_eq!(passes(&mut breaker, "a", "m", 2), closes, "the first counts on: left at {begun}");
+        }
+    }
+
+    #[test]
+    fn what_else_is_refused_does_not_turn_a_ban_into_something_that_credentials_end() {
+        let mut breaker = Breaker::new(5);
+        breaker.refused(&"m".into(), RejectCode::Banned, at(0));
+        breaker.refused(&"m".into(), RejectCode::Unauthorized, at(1));
+        breaker.authorized();
+        assert!(!passes(&mut breaker, "a", "m", 2));
     }
 
     #[test]

@@ -17,8 +17,6 @@ use crate::store::ledger::{Known, LedgerError, OrderRow, Write};
 const CANCEL_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
 /// Orders that are not in the books and of which a trade was told; more than these are not told apart any more.
 const STRANGERS: usize = 10_000;
-/// The strategy under which orders are shown that no intent of ours asked for.
-const ADOPTED: &str = "adopted";
 
 impl Desk {
     /// An event of the account's socket.
@@ -117,8 +115,8 @@ impl Desk {
             .get(&seen.market)
             .map_or_else(|| Slug::new(seen.market.as_str()), |market| market.slug.clone());
         let intent = OrderIntent {
-            intent: IntentId::new(format!("{ADOPTED}:{}", seen.order)),
-            strategy: StrategyId::new(ADOPTED),
+            intent: IntentId::new(format!("{}:{}", OrderIntent::ADOPTED, seen.order)),
+            strategy: StrategyId::new(OrderIntent::ADOPTED),
             market: seen.market.clone(),
             slug,
             token: seen.token.clone(),
@@ -138,7 +136,7 @@ impl Desk {
         let key: Key = (intent.intent.clone(), 1);
         let mut order = Order::new(intent, now);
         order.order = Some(seen.order.clone());
-        order.reason = Some("not placed by this desk".into());
+        order.reason = Some(super::FOREIGN.into());
         let row = OrderRow {
             order,
             digest: None,

@@ -9,6 +9,9 @@ use crate::domain::Timestamp;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Between a heartbeat that failed and the next. With the two seconds that one may take, several fit into the window.
 const AGAIN: Duration = Duration::from_millis(250);
+/// While the account's socket is open the books may be this many times as old as for sending: a short outage of the venue's lists
+/// leaves it no reason to sweep.
+const VOUCHED: u32 = 2;
 /// A loop that was not heard of for this long cannot answer for its orders.
 const LOOP_FRESH: Duration = Duration::from_secs(2);
 
@@ -43,12 +46,13 @@ impl Desk {
             return Some(format!("the loop stood still for {} ms", self.beats.away.as_millis()));
         }
         // The gate needs the books: without a first comparison there is nothing that it could be asked about.
-        let compared = self.reconcile.clean_at();
-        let polled = compared.is_some() && self.stale_books(now).is_none();
-        if polled || (self.health.user.is_none() && compared.is_some()) {
-            return None;
+        if self.reconcile.clean_at().is_none() {
+            let socket = self.health.user.clone();
+            return Some(socket.unwrap_or_else(|| "the books were never compared with the venue".into()));
         }
-        Some(self.health.user.clone().unwrap_or_else(|| "the books were never compared with the venue".into()))
+        let stale = self.stale_books(now)?;
+        // A socket that is open may be mute: without comparisons it vouches for the books for a while and no longer.
+        self.health.user.clone().or_else(|| self.books_older_than(self.books_fresh() * VOUCHED, now).map(|_| stale))
     }
 
     /// Sends one when it is due. Called by the loop, which proves that the loop lives.
@@ -134,7 +138,7 @@ impl Desk {
         let before = tracked.row.clone();
         tracked.doubted = None;
         tracked.row.order.state = tracked.shown();
-        tracked.row.order.reason = None;
+        tracked.row.order.reason = tracked.row.adopted.then(|| super::FOREIGN.to_owned());
         self.record(key, &before, "seen", now, step);
     }
 }

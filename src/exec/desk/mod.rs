@@ -62,6 +62,8 @@ pub(super) const ENDED_KEPT: usize = 20_000;
 const LOOKED_AT: usize = 1_024;
 /// How many orders and how many fills a snapshot shows.
 const SHOWN: usize = 200;
+/// What is said of an order that no intent of ours asked for.
+const FOREIGN: &str = "not placed by this desk";
 /// The longest signal that is taken, in bytes: it is kept whole, so that it can be tried again.
 const SIGNAL_MOST: usize = 32_768;
 /// Bytes that are kept of what cannot be taken.
@@ -412,7 +414,7 @@ impl Desk {
         (order.matched, order.traded) = (tracked.standing.matched(), tracked.standing.traded());
         tracked.row.accepted = tracked.standing.is_held();
         let refused = matches!(order.state, OrderState::Rejected | OrderState::Expired | OrderState::Denied);
-        if tracked.row.accepted && !before.accepted && !refused {
+        if tracked.row.accepted && !before.accepted && !refused && !before.adopted {
             // What kept it from the venue before is over.
             order.reason = None;
         }

@@ -531,6 +531,19 @@ fn an_order_that_is_not_ours_is_adopted_shown_counted_and_reserved() {
     assert_eq!((mismatches(&step), desk.trading_state(at(20))), (1, TradingState::Active));
     let shown = desk.snapshot(KillReport::idle(latch(1, KillState::Armed)), 0, at(20));
     assert_eq!((shown.orders.open, shown.orders.sent, shown.recent_orders.len()), (1, 0, 1));
+    let foreign = |order: &Order| (order.intent.is_adopted(), order.reason.clone());
+    assert_eq!(foreign(&shown.recent_orders[0]), (true, Some("not placed by this desk".into())));
+    let told = step.effects().find_map(|effect| match effect {
+        Effect::Emit(event) => {
+            if let TradeEvent::Order(order) = &**event {
+                Some(foreign(order))
+            } else {
+                None
+            }
+        }
+        _ => None,
+    });
+    assert_eq!(told, Some((true, Some("not placed by this desk".into()))));
     assert_eq!(shown.exposure.gross, Usd(dec!(5.175)));
     desk.on_user_event(UserEvent::Order(venue_order("manual", VenueOrderStatus::Cancelled, None)), at(30));
     assert_eq!(desk.counts.open, 0);

@@ -9,6 +9,8 @@ use crate::domain::{
 };
 use crate::risk::{Approved, Denied, Group, Holdings, RiskView, reducing};
 
+/// For how long a measurement of the venue's clock counts. It is measured every minute.
+const SKEW_FRESH: Duration = Duration::from_mins(5);
 /// Books count as fresh for at least this long after a comparison.
 const STALE_AT_LEAST: Duration = Duration::from_secs(10);
 
@@ -30,6 +32,9 @@ impl Desk {
         if let Some(trouble) = first {
             return Some(trouble.clone());
         }
+        if let Some(old) = self.skew_unknown(now) {
+            return Some(old);
+        }
         if self.reconcile.is_required() {
             let why = health.venue.clone();
             return Some(why.unwrap_or_else(|| "reconciling with the venue".into()));
@@ -39,7 +44,16 @@ impl Desk {
 
     /// The venue has not confirmed the books for too long: they may be wrong.
     pub(super) fn stale_books(&self, now: Timestamp) -> Option<String> {
-        let most = self.rules.reconcile_every.saturating_mul(3).max(STALE_AT_LEAST);
+        self.books_older_than(self.books_fresh(), now)
+    }
+
+    /// For how long a comparison counts.
+    pub(super) fn books_fresh(&self) -> Duration {
+        self.rules.reconcile_every.saturating_mul(3).max(STALE_AT_LEAST)
+    }
+
+    /// That the last comparison is longer ago than `most`, and why; nothing before the first.
+    pub(super) fn books_older_than(&self, most: Duration, now: Timestamp) -> Option<String> {
         let age = now.since(self.reconcile.clean_at()?);
         let why = self.health.venue.as_deref().unwrap_or("a comparison is under way");
         (age > most).then(|| format!("the books were last compared {} s ago: {why}", age.as_secs()))
@@ -52,6 +66,14 @@ impl Desk {
         self.health.skew =
             beyond.then(|| format!("the venue's clock is {skew} of ours; at most {} s are allowed", bound.as_secs()));
         self.venue_skew = Some(skew);
+    }
+
+    /// The last measurement of the venue's clock says nothing of the present any more.
+    fn skew_unknown(&self, now: Timestamp) -> Option<String> {
+        let age = self.venue_skew?.age(now);
+        let (age_s, most) = (age.as_secs(), SKEW_FRESH.as_secs());
+        (age > SKEW_FRESH)
+            .then(|| format!("the venue's clock was last measured {age_s} s ago; at most {most} s are allowed"))
     }
 
     /// This machine's clock lies behind the time by which the desk works: what it sends would carry times from the future.

@@ -189,17 +189,22 @@ pub(crate) const fn order_state(state: OrderState) -> (&'static str, Role) {
     }
 }
 
+/// Stands before the state of an order that this desk did not place.
+const FOREIGN: char = '†';
+
 /// Cells: state, side, outcome, price, size, matched, age, market or reason.
 pub(crate) fn order(order: Order, markets: &Markets) -> Row<Order, 8> {
     let intent = &order.intent;
     let (state, role) = order_state(order.state);
     let decimals = format::price_decimals(intent.price, markets.decimals(&intent.market));
     let what = match &order.reason {
-        Some(reason) => Cell::of(format::clean(reason), role),
+        Some(reason) => Cell::of(format::clean(reason), if intent.is_adopted() { Role::Warn } else { role }),
         None => Cell::of(label_of(&intent.slug), Role::Dim),
     };
+    let state =
+        if intent.is_adopted() { Cell::of(format!("{FOREIGN}{state}"), Role::Warn) } else { Cell::of(state, role) };
     let cells = [
-        Cell::of(state, role),
+        state,
         side(intent.side),
         Cell::text(format::clean(&intent.outcome)),
         Cell::text(format::price(intent.price, decimals)),

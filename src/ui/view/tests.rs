@@ -106,6 +106,23 @@ fn screens_at_every_breakpoint() {
     }
 }
 
+/// An order that somebody else placed comes first, and is opened.
+#[test]
+fn an_order_of_somebody_else_is_marked_in_the_blotter_and_in_its_sheet() {
+    for (width, height) in SIZES {
+        let mut model = busy(width, height);
+        let mut state = hermes(at(60), 61, crate::ui::testing::armed(), rust_decimal::dec!(1.34));
+        let foreign = &mut state.recent_orders[0];
+        foreign.intent.intent = "adopted:0xfeed".into();
+        foreign.intent.strategy = crate::domain::OrderIntent::ADOPTED.into();
+        foreign.reason = Some("not placed by this desk".into());
+        feed(&mut model, Feed::Hermes(Box::new(state)), at(61));
+        insta::assert_snapshot!(format!("foreign-{width}x{height}"), screen(&model));
+        keys(&mut model, "j<enter>", at(61));
+        insta::assert_snapshot!(format!("foreign-why-{width}x{height}"), screen(&model));
+    }
+}
+
 fn decided(width: u16, height: u16, typed: &str) -> Model {
     let mut model = deciding(width, height);
     keys(&mut model, typed, at(60));

@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use rust_decimal::Decimal;
 
+use super::rest::MAX_SKEW;
 use super::signing::{self, AmountError, Amounts, MARKET_TAKER_DECIMALS, Order, SignatureType, TickGrid, derive_salt};
 use crate::domain::{Market, OrderIntent, Protocol, Side, Size, TimeInForce};
 use crate::exec::venue::SignError;
@@ -131,13 +132,16 @@ pub(super) fn shares_of(order: &Order) -> Size {
 }
 
 /// Expiry in Unix seconds; none but for GTD. We cancel at `rest_until` ourselves, so the venue's expiry is the backstop:
-/// not before that, and never so near at the deadline for sending that the venue would refuse it.
+/// not before that, and never so near at the deadline for sending that the venue would refuse it, its clock as far ahead of ours
+/// as we allow.
 pub(super) fn expiration(intent: &OrderIntent) -> i64 {
     match intent.tif {
         TimeInForce::Gtc | TimeInForce::Fok | TimeInForce::Fak => 0,
         TimeInForce::Gtd => {
             let (rest, send) = (intent.rest_until.secs(), intent.deadline.secs());
-            rest.saturating_add(1 + GTD_EARLY_SECS).max(send.saturating_add(1 + GTD_LEAST_SECS))
+            let ahead = i64::try_from(MAX_SKEW.as_secs()).unwrap_or(i64::MAX);
+            let least = send.saturating_add(1 + GTD_LEAST_SECS).saturating_add(ahead);
+            rest.saturating_add(1 + GTD_EARLY_SECS).max(least)
         }
     }
 }

@@ -194,12 +194,14 @@ async fn connecting(path: &'static str, status: u16, body: String) -> (Server, A
 async fn a_venue_or_account_that_is_not_ours_is_named_and_nothing_is_signed_for_it() {
     let skewed = (clock::now().secs() + 60).to_string();
     let others = collateral("1", &[EXCHANGES[0], "0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E"]);
+    let another_v3 = collateral("1", &[EXCHANGES[0], EXCHANGES[1], "0x1234567890123456789012345678901234567890"]);
     let rows = [
         ("/time", skewed, "clock", "NTP", "ahead"),
-        ("/version", r#"{"version":4}"#.to_owned(), "version", "too old", "4"),
+        ("/version", r#"{"version":3}"#.to_owned(), "version", "2: this build of cockpit is too old", "3"),
         ("/auth/api-keys", r#"{"apiKeys":["another"]}"#.to_owned(), "API key", API_KEY, "another"),
         ("/auth/api-keys", r#"{"apiKeys":[]}"#.to_owned(), "API key", API_KEY, "none"),
         ("/balance-allowance", others, "exchange contracts", EXCHANGES[1], "0x4bFb41"),
+        ("/balance-allowance", another_v3, "exchange contracts", EXCHANGES[2], "0x12345678"),
         ("/balance-allowance", collateral("1", &[]), "exchange contracts", "chain 137", "not named"),
     ];
     for (path, body, differs, said, shown) in rows {

@@ -186,6 +186,37 @@ fn a_clock_beyond_its_bound_closes_the_gate_and_one_at_the_bound_does_not() {
 }
 
 #[test]
+fn a_measurement_of_the_clock_counts_for_five_minutes() {
+    let mut desk = desk();
+    let skew = |at| ClockSkew { ahead_us: 0, within_us: 500_000, measured_at: at };
+    desk.on_skew(skew(at(0)));
+    run(&mut desk, 500, 301_000);
+    assert_eq!(desk.trouble(at(300_000)), None);
+    let trouble = desk.trouble(at(300_001)).expect("closed");
+    assert_eq!(trouble, "the venue's clock was last measured 300 s ago; at most 300 s are allowed");
+    assert_eq!(desk.trading_state(at(300_001)), TradingState::Halted);
+    desk.on_skew(skew(at(300_000)));
+    assert_eq!(desk.trouble(at(300_002)), None);
+}
+
+#[test]
+fn an_open_socket_vouches_for_books_that_nobody_compares_only_for_a_while() {
+    let uncompared = |user: Option<&str>| {
+        let mut desk = desk();
+        desk.health.user = user.map(Into::into);
+        let fit = |desk: &Desk, now| desk.unfit(at(now)).is_none();
+        // `desk` has compared at the second 0; three intervals of 30 s are fresh.
+        let ends = (0..400_000).step_by(1_000).find(|now| !fit(&desk, *now)).expect("it ends");
+        desk.health.venue = Some("the list of orders: 500".into());
+        (ends, desk.unfit(at(ends)).expect("unfit"))
+    };
+    let (ends, why) = uncompared(Some("the socket is down"));
+    assert_eq!((ends, why.as_str()), (91_000, "the socket is down"));
+    let (ends, why) = uncompared(None);
+    assert_eq!((ends, why.as_str()), (181_000, "the books were last compared 181 s ago: the list of orders: 500"));
+}
+
+#[test]
 fn without_a_ledger_cancels_go_on_and_nothing_piles_up() {
     let mut desk = desk();
     sent(&mut desk, "a", TimeInForce::Gtc);

@@ -317,6 +317,27 @@ fn refusals_one_after_the_other_open_the_breaker_and_an_accepted_probe_closes_it
 }
 
 #[test]
+fn an_account_that_may_only_close_stays_closed_although_an_order_on_its_way_was_taken() {
+    for refused_first in [true, false] {
+        let mut desk = desk();
+        for name in ["a", "b"] {
+            sent(&mut desk, name, TimeInForce::Gtc);
+        }
+        let refused = || PostAnswer::Rejected { code: RejectCode::ClosedOnly, reason: "closed only mode".into() };
+        let mut answers = [("a", refused()), ("b", accepted())];
+        if !refused_first {
+            answers.reverse();
+        }
+        for (name, answer) in answers {
+            desk.on_posted(&key(name), answer, Some(at(3)), at(5));
+        }
+        assert!(posts(&desk.on_entry(&entry(50, intent("c", TimeInForce::Gtc)), &sign, at(6))).is_empty());
+        let reason = desk.orders[&key("c")].row.order.reason.clone().expect("denied");
+        assert!(reason.contains("until a person arms"), "{reason}");
+    }
+}
+
+#[test]
 fn an_account_that_is_banned_stays_closed_until_a_person_arms() {
     let mut desk = desk();
     buried(&mut desk, "a", RejectCode::Banned);

@@ -124,6 +124,13 @@ fn order(model: &Model, order: &Order, sheet: &mut Sheet) {
     if let Some(reason) = &order.reason {
         sheet.field("reason", reason, role);
     }
+    if order.intent.is_adopted() {
+        sheet.field(
+            "placed by",
+            "† somebody else: it was found open at the venue and is followed, counted and reserved",
+            Role::Warn,
+        );
+    }
     sheet.text("matched", &format!("{} of {}", order.matched, order.intent.size));
     sheet.text("order id", order.order.as_ref().map_or("not signed yet", |id| id.as_str()));
     cause::intent(&order.intent, sheet);

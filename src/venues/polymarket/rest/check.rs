@@ -12,8 +12,8 @@ use super::{Ask, Rest, held, read};
 use crate::domain::{CallClass, RejectCode};
 use crate::exec::venue::VenueError;
 
-/// Versions of the venue for whose contracts we can sign.
-const VERSIONS: [u64; 2] = [2, 3];
+/// The version of the venue for whose contracts we can sign, the only one that it documents.
+const VERSION: u64 = 2;
 
 impl Rest {
     /// Whether the venue has named `exchange` as its own; `None` until every check has passed.
@@ -36,12 +36,12 @@ impl Rest {
         }
         let timeout = self.admit(CallClass::Setup, 1).await?;
         let Version { version } = read("version", &self.public("/version", timeout).await?)?;
-        if VERSIONS.contains(&version) {
+        if version == VERSION {
             return Ok(());
         }
         Err(VenueError::Mismatch {
             what: "version",
-            ours: "2 or 3: this build of cockpit is too old".to_owned(),
+            ours: format!("{VERSION}: this build of cockpit is too old"),
             theirs: version.to_string(),
         })
     }
@@ -81,13 +81,18 @@ impl Rest {
         Err(VenueError::Barred { code: RejectCode::ClosedOnly, reason })
     }
 
-    /// The venue names its exchanges as spenders of the account's pUSD: those that we sign for must be among them.
+    /// The venue names its exchanges as spenders of the account's pUSD: those that we sign for must be among them. One that does not
+    /// name our ExchangeV3 may have none yet; one that names a contract that we do not know in its place has another.
     async fn check_contracts(&self) -> Result<BTreeSet<Address>, VenueError> {
         let collateral = self.asset_balance(None).await?;
         let theirs: BTreeSet<Address> =
             collateral.allowances.iter().filter_map(|allowance| allowance.spender.parse().ok()).collect();
         let contracts = self.contracts;
-        if [contracts.exchange_v2, contracts.neg_risk_exchange_v2].iter().all(|ours| theirs.contains(ours)) {
+        let mut needed = vec![contracts.exchange_v2, contracts.neg_risk_exchange_v2];
+        if theirs.iter().any(|spender| !contracts.knows(*spender)) {
+            needed.push(contracts.exchange_v3);
+        }
+        if needed.iter().all(|ours| theirs.contains(ours)) {
             return Ok(theirs);
         }
         let list = |addresses: &mut dyn Iterator<Item = &Address>| {
@@ -98,7 +103,7 @@ impl Rest {
             what: "exchange contracts",
             ours: format!(
                 "{} on chain {} (set {}): this build of cockpit is too old, or the host is another network's",
-                list(&mut [contracts.exchange_v2, contracts.neg_risk_exchange_v2].iter()),
+                list(&mut needed.iter()),
                 contracts.chain_id,
                 contracts.set
             ),

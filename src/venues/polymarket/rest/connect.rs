@@ -15,7 +15,7 @@ use crate::exec::venue::VenueError;
 /// Which set of credentials of the key: always the first.
 const NONCE: u64 = 0;
 /// Largest tolerated difference between the venue's clock and ours. Headers carry the time, and so do orders.
-const MAX_SKEW: Duration = Duration::from_secs(2);
+pub(in super::super) const MAX_SKEW: Duration = Duration::from_secs(2);
 /// Pauses between attempts to connect anew after the credentials were refused: the first, and the longest.
 const RENEW_FIRST: Duration = Duration::from_secs(1);
 const RENEW_MOST: Duration = Duration::from_secs(30);

@@ -9,6 +9,8 @@ mod heartbeat;
 mod orders;
 mod pages;
 
+pub(super) use connect::MAX_SKEW;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -25,6 +25,8 @@ pub struct Contracts {
     pub retired_neg_risk_exchange: Address,
     /// Neg-risk adapter.
     pub neg_risk_adapter: Address,
+    /// Adapters of pUSD for CTF markets, and for those with neg risk.
+    pub collateral_adapters: [Address; 2],
     /// pUSD, six decimals.
     pub collateral: Address,
     /// Conditional tokens (ERC-1155).
@@ -40,6 +42,10 @@ const POLYGON: Contracts = Contracts {
     retired_exchange: address!("0x4bFb41d5B3570DeFd03C39a9A4D8dE6Bd8B8982E"),
     retired_neg_risk_exchange: address!("0xC5d563A36AE78145C45a50134d48A1215220f80a"),
     neg_risk_adapter: address!("0xd91E80cF2E7be2e162c6513ceD06f1dD0dA35296"),
+    collateral_adapters: [
+        address!("0xAdA100Db00Ca00073811820692005400218FcE1f"),
+        address!("0xadA2005600Dec949baf300f4C6120000bDB6eAab"),
+    ],
     collateral: address!("0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"),
     conditional_tokens: address!("0x4D97DCd97eC945f40cF65F87097ACe5EA0476045"),
 };
@@ -61,6 +67,15 @@ impl Contracts {
             80_002 => Some(&AMOY),
             _ => None,
         }
+    }
+
+    /// Whether a contract that may spend pUSD is one of these.
+    #[must_use]
+    pub fn knows(&self, spender: Address) -> bool {
+        let exchanges = [self.exchange_v2, self.neg_risk_exchange_v2, self.exchange_v3];
+        let retired = [self.retired_exchange, self.retired_neg_risk_exchange];
+        let all = [exchanges.as_slice(), &retired, &self.collateral_adapters, &[self.neg_risk_adapter]];
+        all.iter().any(|known| known.contains(&spender))
     }
 
     /// The exchange on which a market trades.
