@@ -44,7 +44,7 @@ impl<'a> Player<'a> {
     /// Up to where the kept state goes. Once she is up it is her own word.
     fn covered(&mut self) -> usize {
         let heard = key(&mut self.connection, "heard.athena.1");
-        heard.and_then(|heard| heard[0]["seq"].as_u64()).map_or(0, |seq| usize::try_from(seq).expect("short"))
+        heard.and_then(|heard| heard["feeds"][0]["seq"].as_u64()).map_or(0, |seq| usize::try_from(seq).expect("short"))
     }
 
     fn until_covered(&mut self, tick: usize) {

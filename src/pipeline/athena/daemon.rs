@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use self::inputs::Inputs;
 use self::outputs::{Keeper, Outbox, Snapshot};
-use self::sequence::{Place, Sequence};
+use self::sequence::{Place, Sequence, UpTo, feed_of};
 use self::shelf::{Change, Changes, Shelf};
 use super::{Effect, Emission, Engine, Event, Gap, Refusal, Shard, StrategySettings};
 use crate::bus::{BusRef, Channel, Delivery, Envelope, Origin, Stream, Subscription, decode, encode};
@@ -294,14 +294,14 @@ impl Athena {
         }
     }
 
-    /// Counts what is missing before a message. Ticks that are missing leave a gap in the windows.
+    /// Counts what is missing before a message. Ticks and news of the weather that are missing are a gap that strategies see.
     fn count<T>(&mut self, channel: Channel, envelope: &Envelope<T>, at: Timestamp) {
         let Envelope { source, boot, seq, .. } = envelope;
         let missing = self.sequence.heard(Place { channel, source, boot, seq: *seq, at });
         self.lost.fetch_add(missing.untold, Ordering::Relaxed);
-        if let Some(from) = missing.since.filter(|_| channel == Channel::Crypto) {
-            warn!(%channel, %source, %from, to = %at, missing = missing.untold, "ticks are missing");
-            self.engine.note_gap(Gap { from, to: at });
+        if let (Some(from), Some(feed)) = (missing.since, feed_of(channel)) {
+            warn!(%channel, %source, %from, to = %at, missing = missing.untold, "news are missing");
+            self.engine.note_gap(feed, Gap { from, to: at });
         }
     }
 
@@ -386,7 +386,8 @@ impl Athena {
             params: self.engine.params(),
         };
         let saved = self.engine.save(std::mem::take(&mut self.rewrite));
-        Snapshot { state, heard: self.sequence.of(Channel::Crypto), saved }
+        let heard = UpTo { states: self.engine.keys(), feeds: self.sequence.feeds() };
+        Snapshot { state, heard, saved }
     }
 
     async fn stop(mut self) {

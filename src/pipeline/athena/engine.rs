@@ -1,5 +1,6 @@
 //! The engine: events in, effects out. It owns the strategies, the view of the desk, and the gate between them and the stream.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::account::Account;
@@ -11,7 +12,7 @@ use super::kept::{KeptState, SavedState};
 use super::markets::Markets;
 use super::standing::Standing;
 use super::strategy::{Desk, Runner, Wish};
-use super::window::{ChunkDoc, Gap};
+use super::window::{ChunkDoc, Feed, Gap};
 use super::wishes::{News, Wishes};
 use crate::domain::params::RISK;
 use crate::domain::{
@@ -247,20 +248,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Messages are missing, of which instrument is not known: every window remembers it.
-    pub fn note_gap(&mut self, gap: Gap) {
+    /// Messages of a feed are missing, of which instrument is not known: every strategy is told.
+    pub fn note_gap(&mut self, feed: Feed, gap: Gap) {
         for slot in &mut self.slots {
-            slot.runner.note_gap(gap);
+            slot.runner.note_gap(feed, gap);
             slot.changed = true;
         }
     }
 
-    /// What happened between the newest tick of each window and `now` was not seen.
-    pub fn note_unseen(&mut self, now: Timestamp) {
+    /// What happened between the newest that a strategy knows and `now` was not seen, unless its state is known to be covered on its feed.
+    pub fn note_unseen(&mut self, covered: impl Fn(&(StrategyId, Symbol), Feed) -> bool, now: Timestamp) {
         for slot in &mut self.slots {
-            let newest = slot.runner.window().and_then(|window| window.last());
-            if let Some(newest) = newest {
-                slot.runner.note_gap(Gap { from: newest.at, to: now });
+            let Some((feed, from)) = slot.runner.seen_until() else { continue };
+            if !covered(&slot.runner.key(), feed) {
+                slot.runner.note_gap(feed, Gap { from, to: now });
                 slot.changed = true;
             }
         }
@@ -279,7 +280,7 @@ impl Engine {
 
     /// One slot of each strategy.
     fn strategies(&self) -> impl Iterator<Item = &Slot> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         self.slots.iter().filter(move |slot| seen.insert(slot.runner.key().0))
     }
 

@@ -40,12 +40,13 @@ pub enum Event {
 }
 
 impl Event {
-    /// The time by which strategies judge it. A tick is judged by the time it was received, whenever it is looked at: the same ticks then
-    /// lead to the same wishes, in this run and in any other. The gate, which asks whether it is too late, goes by the clock.
+    /// The time by which strategies judge it. A tick and the weather's news are judged by the time they were received, whenever they are
+    /// looked at: the same tape then leads to the same wishes, in this run and in any other. The gate, which asks whether it is too late, goes by the clock.
     #[must_use]
     pub const fn time(&self, now: Timestamp) -> Timestamp {
         match self {
             Self::Tick(tick) => tick.received_at,
+            Self::Weather(data) => data.received_at(),
             _ => now,
         }
     }

@@ -41,5 +41,5 @@ pub use rolling::Selector;
 pub use shard::Shard;
 pub use strategy::{Cause, Desk, Runner, Running, Strategy, Wish};
 pub use weather::{Weather, WeatherParams};
-pub use window::{ChunkDoc, ChunkError, Direction, Gap, Keep, KeptWindow, Push, RestoreError, Sample, Window};
+pub use window::{ChunkDoc, ChunkError, Direction, Feed, Gap, Keep, KeptWindow, Push, RestoreError, Sample, Window};
 pub use wishes::{News, Skipped, Wishes};

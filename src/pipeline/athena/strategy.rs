@@ -11,7 +11,7 @@ use serde_json::value::to_raw_value;
 use super::event::Event;
 use super::kept::{KeptState, SavedState};
 use super::markets::Markets;
-use super::window::{ChunkDoc, Gap, Window};
+use super::window::{ChunkDoc, Feed, Gap, Window};
 use super::wishes::Wishes;
 use crate::domain::params::Params;
 use crate::domain::{
@@ -128,10 +128,22 @@ pub trait Strategy: 'static {
     /// How it stands, for people. `signal_at` is the engine's to fill in.
     fn report(state: &Self::State, params: &Self::Params, desk: &Desk<'_>, now: Timestamp) -> StrategyState;
 
-    /// Its rolling window, if it has one. The engine keeps it over restarts, apart from [`Self::Saved`], and notes in it what was not
-    /// seen; see [`Window::gaps`].
+    /// Its rolling window, if it has one. The engine keeps it over restarts, apart from [`Self::Saved`].
     fn window(_state: &mut Self::State) -> Option<&mut Window> {
         None
+    }
+
+    /// Messages of a feed are missing, of which instrument is not known: what happened between these two times was not seen. Without more
+    /// its window remembers it; see [`Window::gaps`].
+    fn note_gap(state: &mut Self::State, _params: &Self::Params, feed: Feed, gap: Gap) {
+        if let Some(window) = Self::window(state).filter(|_| feed == Feed::Crypto) {
+            window.note_gap(gap);
+        }
+    }
+
+    /// Since when it may have missed something if nobody knows up to where it was told; nothing when that does not matter.
+    fn seen_until(state: &mut Self::State) -> Option<(Feed, Timestamp)> {
+        Self::window(state)?.last().map(|newest| (Feed::Crypto, newest.at))
     }
 
     /// What is to be kept besides the window.
@@ -173,14 +185,10 @@ pub trait Runner: fmt::Debug + Send {
     /// # Errors
     /// Why it starts cold instead, in words.
     fn restore(&mut self, kept: &KeptState, chunks: &[Option<ChunkDoc>], now: Timestamp) -> Result<(), String>;
-    /// Its rolling window, if it has one.
-    fn window(&mut self) -> Option<&mut Window>;
-    /// Messages that it should have had are missing.
-    fn note_gap(&mut self, gap: Gap) {
-        if let Some(window) = self.window() {
-            window.note_gap(gap);
-        }
-    }
+    /// See [`Strategy::note_gap`].
+    fn note_gap(&mut self, feed: Feed, gap: Gap);
+    /// See [`Strategy::seen_until`].
+    fn seen_until(&mut self) -> Option<(Feed, Timestamp)>;
 }
 
 /// Makes a [`Runner`] of any [`Strategy`].
@@ -261,7 +269,11 @@ impl<S: Strategy> Runner for Running<S> {
         Ok(())
     }
 
-    fn window(&mut self) -> Option<&mut Window> {
-        S::window(&mut self.state)
+    fn note_gap(&mut self, feed: Feed, gap: Gap) {
+        S::note_gap(&mut self.state, &self.params, feed, gap);
+    }
+
+    fn seen_until(&mut self) -> Option<(Feed, Timestamp)> {
+        S::seen_until(&mut self.state)
     }
 }

@@ -19,6 +19,7 @@ use self::offer::Scene;
 use self::outlook::Outlook;
 use super::event::Event;
 use super::strategy::{Cause, Desk, Strategy};
+use super::window::{Feed, Gap};
 use super::wishes::{Skipped, Wishes};
 use crate::domain::params::{choice, parameters};
 use crate::domain::{
@@ -255,6 +256,9 @@ impl Strategy for Weather {
         now: Timestamp,
         wishes: &mut Wishes,
     ) {
+        if matches!(event, Event::Gap) {
+            state.outlook.doubt();
+        }
         let Some((cause, of)) = concern(event, params) else { return };
         if let Event::Weather(data) = event {
             state.take(data, params, now);
@@ -281,7 +285,9 @@ impl Strategy for Weather {
         }
     }
 
-    fn retune(_state: &mut Memory, _params: &WeatherParams) {}
+    fn retune(state: &mut Memory, params: &WeatherParams) {
+        state.outlook.follow(params.model);
+    }
 
     fn report(state: &Memory, params: &WeatherParams, desk: &Desk<'_>, now: Timestamp) -> StrategyState {
         let scene = Scene { memory: state, params, desk, now };
@@ -313,12 +319,24 @@ impl Strategy for Weather {
         }
     }
 
+    fn note_gap(state: &mut Memory, params: &WeatherParams, feed: Feed, gap: Gap) {
+        if feed == Feed::Weather {
+            state.outlook.note_gap(gap, &params.zone);
+        }
+    }
+
+    fn seen_until(state: &mut Memory) -> Option<(Feed, Timestamp)> {
+        Some((Feed::Weather, state.outlook.reported_at().unwrap_or_default()))
+    }
+
     fn save(state: &Memory) -> Memory {
         state.clone()
     }
 
     fn restore(state: &mut Memory, saved: Memory, params: &WeatherParams, now: Timestamp) -> Result<(), String> {
         *state = saved;
+        state.outlook.follow(params.model);
+        state.outlook.doubt();
         state.outlook.purge(&params.zone, now);
         Ok(())
     }
@@ -332,6 +350,8 @@ impl Obstacle {
 
 impl Memory {
     fn take(&mut self, data: &WeatherData, params: &WeatherParams, now: Timestamp) {
+        self.outlook.told();
+        self.outlook.follow(params.model);
         match data {
             WeatherData::Observation(observation) => self.outlook.observe(observation, &params.zone),
             WeatherData::Forecast(forecast) if forecast.model == params.model => self.outlook.expect(forecast),

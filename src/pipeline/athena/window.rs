@@ -39,6 +39,15 @@ pub struct Sample {
     pub qty: Size,
 }
 
+/// Where news come from that can go missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// `data.crypto`.
+    Crypto,
+    /// `data.weather`.
+    Weather,
+}
+
 /// A time of which messages are missing: prices may have moved in it unseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {

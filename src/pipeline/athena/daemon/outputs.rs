@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::sequence::Heard;
+use super::sequence::UpTo;
 use super::together::joined;
 use crate::bus::{BusRef, Key, Origin, Stream, decode, encode};
 use crate::clock;
@@ -95,7 +95,7 @@ pub(super) struct Snapshot {
     /// How she stands.
     pub(super) state: AthenaState,
     /// Up to where that goes.
-    pub(super) heard: Vec<Heard>,
+    pub(super) heard: UpTo,
     /// What her strategies remember, as far as it has changed.
     pub(super) saved: Vec<((StrategyId, Symbol), SavedState)>,
 }

@@ -1,11 +1,13 @@
 //! What an earlier run left: the strategies' states with their windows, and up to where they go.
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 use tracing::{info, warn};
 
 use super::inputs::retry;
-use super::sequence::{Heard, Sequence};
-use crate::bus::{BusRef, Channel, CodecError, Key, decode};
+use super::sequence::{Sequence, UpTo};
+use crate::bus::{BusRef, CodecError, Key, decode};
 use crate::clock;
 use crate::domain::{StrategyId, Symbol};
 use crate::pipeline::athena::{ChunkDoc, Engine, KeptState, Shard};
@@ -21,23 +23,24 @@ struct Found<'a> {
 }
 
 /// Gives the engine what was kept. A state that cannot be taken up is named, and its strategy starts cold. The sequence goes on where the
-/// states end, so that the first message shows what was missed; when that is not known, all that lies between counts as missed.
+/// states end, so that the first message shows what was missed. A state of which nobody knows where it ends (it was not kept together with
+/// the others, nothing was heard of its feed, or it starts cold) has missed all that lies between its newest and now.
 pub(super) async fn recall(bus: &BusRef, shard: Shard, engine: &mut Engine) -> Sequence {
     let begun = clock::monotonic();
     let keys = engine.keys();
-    let mut taken_up = 0_usize;
+    let mut warm = HashSet::new();
     for batch in keys.chunks(BATCH) {
-        taken_up += recall_batch(bus, batch, engine).await;
+        warm.extend(recall_batch(bus, batch, engine).await);
     }
     let heard = recall_heard(bus, shard).await;
-    if heard.is_empty() {
-        engine.note_unseen(clock::now());
-    }
+    let taken_up = warm.len();
+    let covered: HashSet<_> = heard.states.iter().filter(|key| warm.contains(*key)).collect();
+    engine.note_unseen(|key, feed| covered.contains(key) && heard.tells(feed), clock::now());
     info!(taken_up, of = keys.len(), ms = begun.elapsed().as_millis(), "what was kept is taken up");
-    Sequence::resume(Channel::Crypto, heard)
+    Sequence::resume(heard.feeds)
 }
 
-async fn recall_batch(bus: &BusRef, batch: &[(StrategyId, Symbol)], engine: &mut Engine) -> usize {
+async fn recall_batch(bus: &BusRef, batch: &[(StrategyId, Symbol)], engine: &mut Engine) -> Vec<(StrategyId, Symbol)> {
     let names: Vec<Key> =
         batch.iter().map(|(strategy, symbol)| Key::Strategy(strategy.clone(), symbol.clone())).collect();
     let heads = retry("strategy state", || bus.get_all(&names)).await;
@@ -51,7 +54,7 @@ async fn recall_batch(bus: &BusRef, batch: &[(StrategyId, Symbol)], engine: &mut
     }
     let parts: Vec<Key> = found.iter().flat_map(|found| found.parts.iter().cloned()).collect();
     let mut chunks = retry("windows", || bus.get_all(&parts)).await.into_iter();
-    let mut taken_up = 0;
+    let mut taken_up = Vec::new();
     for Found { key, state, parts } in found {
         let own: Vec<_> = chunks.by_ref().take(parts.len()).collect();
         let read = |chunk: Option<bytes::Bytes>| chunk.map(|chunk| decode::<ChunkDoc>(&chunk)).transpose();
@@ -61,7 +64,7 @@ async fn recall_batch(bus: &BusRef, batch: &[(StrategyId, Symbol)], engine: &mut
             .map_err(|error| format!("a part of its window cannot be read: {error}"))
             .and_then(|chunks| engine.restore(key, &state, &chunks, clock::now()));
         match restored {
-            Ok(()) => taken_up += 1,
+            Ok(()) => taken_up.push(key.clone()),
             Err(why) => cold(key, &why),
         }
     }
@@ -80,14 +83,14 @@ fn cold((strategy, symbol): &(StrategyId, Symbol), why: &str) {
     warn!(%strategy, %symbol, why, "its kept state is refused: it starts cold");
 }
 
-async fn recall_heard(bus: &BusRef, shard: Shard) -> Vec<Heard> {
+async fn recall_heard(bus: &BusRef, shard: Shard) -> UpTo {
     let key = Key::Heard(shard.index());
-    match retry("what was heard", || bus.get(&key)).await.map(|payload| decode::<Vec<Heard>>(&payload)) {
-        None => Vec::new(),
+    match retry("what was heard", || bus.get(&key)).await.map(|payload| decode::<UpTo>(&payload)) {
+        None => UpTo::default(),
         Some(Ok(envelope)) => envelope.body,
         Some(Err(error)) => {
             warn!(%key, %error, "up to where the kept states go is not known");
-            Vec::new()
+            UpTo::default()
         }
     }
 }

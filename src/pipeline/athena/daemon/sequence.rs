@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::bus::Channel;
-use crate::domain::Timestamp;
+use crate::domain::{StrategyId, Symbol, Timestamp};
+use crate::pipeline::athena::Feed;
 
 /// One writer's counter on one channel.
 #[derive(Debug)]
@@ -39,10 +40,38 @@ pub(super) struct Missing {
 /// How far one writer was heard, as it is kept over restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Heard {
+    channel: String,
     source: String,
     boot: String,
     seq: u64,
     at: Timestamp,
+}
+
+/// Which states are kept together, and how far the feeds were heard that they come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct UpTo {
+    pub(super) states: Vec<(StrategyId, Symbol)>,
+    pub(super) feeds: Vec<Heard>,
+}
+
+impl UpTo {
+    /// Whether it says how far a feed was heard.
+    pub(super) fn tells(&self, feed: Feed) -> bool {
+        let of = |heard: &Heard| FEEDS.into_iter().find(|channel| channel.name() == heard.channel).and_then(feed_of);
+        self.feeds.iter().any(|heard| of(heard) == Some(feed))
+    }
+}
+
+/// The channels of which strategies want to know what they missed.
+const FEEDS: [Channel; 2] = [Channel::Crypto, Channel::Weather];
+
+/// The feed that comes over a channel, if strategies want to know what they missed of it.
+pub(super) const fn feed_of(channel: Channel) -> Option<Feed> {
+    match channel {
+        Channel::Crypto => Some(Feed::Crypto),
+        Channel::Weather => Some(Feed::Weather),
+        Channel::Polymarket | Channel::Kill => None,
+    }
 }
 
 /// Most writers followed; beyond that the longest known is forgotten, which can only hide a gap.
@@ -57,16 +86,19 @@ pub(super) struct Sequence {
 
 impl Sequence {
     /// Goes on where an earlier run ended.
-    pub(super) fn resume(channel: Channel, heard: Vec<Heard>) -> Self {
-        let writer =
-            |Heard { source, boot, seq, at }| Writer { channel, source: source.into(), boot: boot.into(), seq, at };
-        Self { writers: heard.into_iter().take(CAPACITY).map(writer).collect(), reported: 0 }
+    pub(super) fn resume(heard: Vec<Heard>) -> Self {
+        let writer = |Heard { channel, source, boot, seq, at }| {
+            let channel = FEEDS.into_iter().find(|feed| feed.name() == channel)?;
+            Some(Writer { channel, source: source.into(), boot: boot.into(), seq, at })
+        };
+        Self { writers: heard.into_iter().take(CAPACITY).filter_map(writer).collect(), reported: 0 }
     }
 
-    /// How far the writers of a channel were heard.
-    pub(super) fn of(&self, channel: Channel) -> Vec<Heard> {
-        let writers = self.writers.iter().filter(|writer| writer.channel == channel);
+    /// How far the writers of the feeds were heard.
+    pub(super) fn feeds(&self) -> Vec<Heard> {
+        let writers = self.writers.iter().filter(|writer| FEEDS.contains(&writer.channel));
         let heard = |writer: &Writer| Heard {
+            channel: writer.channel.name().to_owned(),
             source: writer.source.to_string(),
             boot: writer.boot.to_string(),
             seq: writer.seq,
@@ -139,11 +171,18 @@ mod tests {
         let mut before = Sequence::default();
         before.heard(place(Channel::Crypto, &boot, 7));
         before.heard(place(Channel::Polymarket, &boot, 70));
-        let mut after = Sequence::resume(Channel::Crypto, before.of(Channel::Crypto));
+        before.heard(place(Channel::Weather, &boot, 3));
+        let up_to = UpTo { states: Vec::new(), feeds: before.feeds() };
+        assert!(up_to.tells(Feed::Crypto) && up_to.tells(Feed::Weather));
+        let deaf = UpTo { feeds: up_to.feeds[..1].to_vec(), ..UpTo::default() };
+        assert!(deaf.tells(Feed::Crypto) && !deaf.tells(Feed::Weather), "a run that heard no weather covers none");
+        let mut after = Sequence::resume(before.feeds());
         assert_eq!(after.heard(place(Channel::Crypto, &boot, 7)), Missing::default(), "heard twice");
         assert_eq!(after.heard(place(Channel::Crypto, &boot, 8)), Missing::default());
         let missing = Missing { untold: 1, since: Some(Timestamp::from_secs(8)) };
         assert_eq!(after.heard(place(Channel::Crypto, &boot, 10)), missing);
-        assert_eq!(after.of(Channel::Polymarket), []);
+        let missing = Missing { untold: 1, since: Some(Timestamp::from_secs(3)) };
+        assert_eq!(after.heard(place(Channel::Weather, &boot, 5)), missing);
+        assert_eq!(after.feeds().len(), 2, "books that were missed are of no interest");
     }
 }

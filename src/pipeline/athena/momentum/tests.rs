@@ -223,7 +223,7 @@ fn what_was_not_seen_must_be_seen_again_before_it_trades() {
     let mut scene = Scene::new();
     scene.warm();
     let gap = Gap { from: scene.now.minus(Duration::from_secs(10)), to: scene.now.minus(Duration::from_secs(1)) };
-    scene.engine.note_gap(gap);
+    scene.engine.note_gap(crate::pipeline::athena::Feed::Crypto, gap);
     assert_eq!(scene.tick(UP).len(), 0);
     assert_eq!(scene.idle().as_deref(), Some("window is warming up: 3.0 of 7.5 s seen"));
     scene.calm(9);

@@ -193,12 +193,17 @@ impl<'a> Scene<'a> {
         let minutes =
             |age: Option<Duration>| age.map_or_else(|| "-".into(), |age| format!("{} min", age.as_secs() / 60));
         let high = outlook.high(today).map_or_else(|| "-".to_owned(), |high| high.to_string());
-        vec![
+        let mut known = vec![
             figure("day", format!("{today} at {}", params.station)),
             figure("highest so far", format!("{high} in {} reports", outlook.reports(today))),
             figure("forecast age", minutes(outlook.forecast_age(now))),
             figure("observation age", minutes(outlook.observation_age(now))),
-        ]
+        ];
+        let unseen = outlook.unseen(today);
+        if unseen > 0 {
+            known.push(figure("not seen", format!("reports of {unseen} hours of the day")));
+        }
+        known
     }
 
     fn figures(&self, offer: &Offer<'_>) -> Vec<Figure> {

@@ -7,14 +7,18 @@ use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, MathematicalOps};
 use serde::{Deserialize, Serialize};
 
-use super::{Obstacle, WeatherParams};
+use super::{Gap, Obstacle, WeatherParams};
 use crate::domain::{
-    Bucket, Forecast, LocalDay, Observation, Rounding, Temperature, TemperatureUnit, Timestamp, Zone, normal_cdf,
+    Bucket, Forecast, ForecastModel, LocalDay, Observation, Rounding, Temperature, TemperatureUnit, Timestamp, Zone,
+    normal_cdf,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Furthest that a forecast's hour may lie ahead: none reaches further, and what is kept stays bounded.
 const HORIZON: Duration = Duration::from_hours(17 * 24);
+
+/// A report reaches us up to so long after it was measured.
+const LATE: Duration = Duration::from_mins(30);
 
 /// What was measured on a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +59,15 @@ pub(super) struct Outlook {
     hours: BTreeMap<Timestamp, Expected>,
     latest: Option<Report>,
     issued_at: Option<Timestamp>,
+    /// Whose forecast `hours` are.
+    #[serde(default)]
+    model: Option<ForecastModel>,
+    /// By day a bit for each of its hours of which a report may have been missed: a warmer one may have been among them.
+    #[serde(default)]
+    unseen: BTreeMap<LocalDay, u32>,
+    /// Nobody has said yet whether something was missed since the newest report.
+    #[serde(skip)]
+    doubtful: bool,
 }
 
 impl Outlook {
@@ -63,8 +76,7 @@ impl Outlook {
         let Some(temperature) = observation.temperature.filter(|temperature| temperature.is_possible()) else { return };
         let at = observation.event_at;
         let day = zone.day_of(at);
-        let hour = at.since(zone.start_of(day)).as_secs() / HOUR.as_secs();
-        let bit = u32::try_from(hour).ok().and_then(|hour| 1_u32.checked_shl(hour)).unwrap_or_default();
+        let bit = hour_bit(at, day, zone);
         let seen = self.days.entry(day).or_insert(Seen { high: temperature, hours: 0, reports: 0 });
         if temperature.degrees(TemperatureUnit::Celsius) > seen.high.degrees(TemperatureUnit::Celsius) {
             seen.high = temperature;
@@ -94,11 +106,56 @@ impl Outlook {
         self.issued_at = self.issued_at.max(Some(forecast.event_at));
     }
 
+    /// From now on this model's forecasts are gone by: those of another one are forgotten.
+    pub(super) fn follow(&mut self, model: ForecastModel) {
+        if self.model.replace(model) != Some(model) {
+            self.hours.clear();
+            self.issued_at = None;
+        }
+    }
+
+    /// Reports may be missing: of the hours that this touches a warmer one may never have come.
+    pub(super) fn note_gap(&mut self, gap: Gap, zone: &Zone) {
+        let yesterday = zone.day_of(gap.to).previous();
+        let mut at = gap.from.minus(LATE).max(zone.start_of(yesterday));
+        while at < gap.to.plus(HOUR) {
+            let day = zone.day_of(at);
+            let begins = zone.start_of(day);
+            let hours = u32::try_from(at.since(begins).as_secs() / HOUR.as_secs()).unwrap_or_default();
+            if begins.plus(HOUR * hours) <= gap.to {
+                *self.unseen.entry(day).or_default() |= hour_bit(at, day, zone);
+            }
+            at = at.plus(HOUR);
+        }
+        self.purge(zone, gap.to);
+    }
+
+    /// It may turn out that something was missed since the newest report: until then that is not relied on.
+    pub(super) const fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// News came: what was missed before them has been noted.
+    pub(super) const fn told(&mut self) {
+        self.doubtful = false;
+    }
+
+    /// When the newest observation was made.
+    pub(super) fn reported_at(&self) -> Option<Timestamp> {
+        self.latest.map(|report| report.at)
+    }
+
+    /// Hours of the day of which a report may have been missed.
+    pub(super) fn unseen(&self, day: LocalDay) -> u32 {
+        self.unseen.get(&day).map_or(0, |hours| hours.count_ones())
+    }
+
     /// Forgets the days before yesterday.
     pub(super) fn purge(&mut self, zone: &Zone, now: Timestamp) {
         let yesterday = zone.day_of(now).previous();
         let begins = zone.start_of(yesterday);
         self.days.retain(|day, _| *day >= yesterday);
+        self.unseen.retain(|day, _| *day >= yesterday);
         self.hours.retain(|at, _| *at >= begins);
     }
 
@@ -124,23 +181,25 @@ impl Outlook {
 
     /// How likely each temperature is as the highest of `day`.
     ///
-    /// Hours that are over and in which something was measured are known. Of the others the forecast's highest counts, off by its bias and
+    /// Hours that are over, in which something was measured and of which no report was missed are known. Of the others the forecast's highest counts, off by its bias and
     /// an error whose deviation grows with the lead. If a later observation of the day has shown the forecast to be off, a part of that
     /// is expected to stay, and the error is the less. The day's highest is the higher of the two.
     pub(super) fn odds(&self, day: LocalDay, params: &WeatherParams, now: Timestamp) -> Result<Odds, Obstacle> {
         let (begins, ends) = (params.zone.start_of(day), params.zone.end_of(day));
         self.trusted(begins, ends, params, now)?;
-        let seen = self.days.get(&day);
+        let unseen = self.unseen.get(&day).copied().unwrap_or_default();
+        let measured_in = self.days.get(&day).map_or(0, |seen| seen.hours) & !unseen;
+        let sure_until = self.reported_at().filter(|_| self.doubtful).map_or(now, |at| at.minus(LATE)).min(now);
         let (mut peak, mut missing, mut begin): (Option<(Decimal, Timestamp, Expected)>, usize, _) = (None, 0, begins);
         for hour in 0..32 {
             if begin >= ends {
                 break;
             }
             let end = begin.plus(HOUR).min(ends);
-            let measured = seen.is_some_and(|seen| seen.hours & (1 << hour) != 0);
+            let known = measured_in & (1 << hour) != 0 && end <= sure_until;
             let expected = self.hours.range(begin..end).next_back();
             match expected {
-                _ if measured && end <= now => {}
+                _ if known => {}
                 Some((at, expected)) => {
                     let hour = (expected.temperature.degrees(params.unit), *at, *expected);
                     peak = Some(peak.map_or(hour, |peak| if hour.0 > peak.0 { hour } else { peak }));
@@ -194,6 +253,12 @@ impl Outlook {
         }
         Ok(())
     }
+}
+
+/// The bit of the hour of `day` that an instant of it lies in.
+fn hour_bit(at: Timestamp, day: LocalDay, zone: &Zone) -> u32 {
+    let hour = at.since(zone.start_of(day)).as_secs() / HOUR.as_secs();
+    u32::try_from(hour).ok().and_then(|hour| 1_u32.checked_shl(hour)).unwrap_or_default()
 }
 
 /// What the hours that are not known yet are expected to bring.

@@ -274,6 +274,43 @@ fn a_restart_changes_nothing() {
     assert_eq!(run(true), run(false));
 }
 
+#[test]
+fn another_models_forecast_is_forgotten_when_the_model_changes() {
+    let desk = Desk::new(|_| ());
+    let now = desk.scene.now;
+    let hours = vec![ForecastHour { at: now, temperature: Temperature::fahrenheit(dec!(80)) }];
+    let (station, model) = ("KLGA".into(), ForecastModel::Nws);
+    let forecast = Forecast { station, model, event_at: now, received_at: now, hours };
+    let other = WeatherParams { model: ForecastModel::OpenMeteo, ..params() };
+    let mut memory = Memory::default();
+    memory.take(&WeatherData::Forecast(forecast), &params(), now);
+    let age = |memory: &Memory| memory.outlook.forecast_age(now);
+    let after = |params: &WeatherParams| {
+        let (mut live, mut restarted) = (memory.clone(), Memory::default());
+        Weather::retune(&mut live, params);
+        Weather::restore(&mut restarted, memory.clone(), params, now).expect("fits");
+        (age(&live), age(&restarted))
+    };
+    assert_eq!(after(&params()), (Some(Duration::ZERO), Some(Duration::ZERO)));
+    assert_eq!(after(&other), (None, None));
+}
+
+#[test]
+fn news_are_judged_by_their_receipt_whenever_they_are_looked_at() {
+    let wished_at = |minutes: u64| {
+        let mut desk = Desk::new(|_| ());
+        desk.observe(dec!(74));
+        desk.forecast(dec!(84.5));
+        let received_at = desk.scene.now;
+        desk.clock(9, minutes);
+        let (station, temperature) = ("KLGA".into(), Some(Temperature::fahrenheit(dec!(75))));
+        let news = Observation { station, temperature, event_at: received_at, received_at };
+        desk.scene.play(&Event::Weather(Box::new(WeatherData::Observation(news))));
+        desk.scene.skips.last().map(|skip| skip.inputs.clone())
+    };
+    assert_eq!(wished_at(0), wished_at(30), "the same ages");
+}
+
 mod bodies;
 mod calibration;
 mod recorded;

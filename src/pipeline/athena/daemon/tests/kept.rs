@@ -54,11 +54,31 @@ async fn the_state_says_up_to_which_message_it_goes() {
     let mut rig = Rig::start(&bus).await;
     two_ticks(&mut rig).await;
     let heard = kept(&bus, "heard.athena.1").expect("written with the state");
+    assert_eq!(heard["states"], serde_json::json!([["momentum", "BTC/USD"]]));
+    let heard = &heard["feeds"];
+    assert_eq!(heard[0]["channel"], "data.crypto");
     assert_eq!((&heard[0]["source"], &heard[0]["boot"], &heard[0]["seq"]), (&"argos".into(), &"a1".into(), &2.into()));
     let bus = rig.stop().await;
     // Unknown how much is missing: everything since the newest tick.
     locked(&bus.kept).keys.remove("heard.athena.1");
-    let rig = Rig::start(&bus).await;
+    a_gap_after_a_restart(&bus).await;
+}
+
+#[tokio::test]
+async fn a_state_that_was_not_kept_with_the_others_has_a_gap() {
+    let bus = TestBus::new();
+    let mut rig = Rig::start(&bus).await;
+    two_ticks(&mut rig).await;
+    let bus = rig.stop().await;
+    // As an Athena leaves it that had other instruments, or did not run the strategy.
+    let mut heard = kept(&bus, "heard.athena.1").expect("written with the state");
+    heard["states"] = serde_json::json!([["momentum", "ETH/USD"]]);
+    put(&bus, "heard.athena.1", &heard);
+    a_gap_after_a_restart(&bus).await;
+}
+
+async fn a_gap_after_a_restart(bus: &Arc<TestBus>) {
+    let rig = Rig::start(bus).await;
     rig.state(|state| state.strategies[0].window_ticks == 2).await;
     let gap =
         |bus: &TestBus| kept(bus, STATE).is_some_and(|state| state["window"]["gaps"][0].is_object()).then_some(());

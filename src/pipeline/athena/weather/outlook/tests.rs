@@ -133,6 +133,38 @@ fn an_hour_without_a_report_is_as_the_forecast_said() {
 }
 
 #[test]
+fn an_hour_of_which_reports_may_be_missing_is_as_the_forecast_said() {
+    let (zone, now) = (params().zone, at(today(), 18 * 60));
+    let told = |gap: Option<(u64, u64)>| {
+        let mut outlook = outlook(dec!(85));
+        if let Some((from, to)) = gap {
+            outlook.note_gap(Gap { from: at(today(), from), to: at(today(), to) }, &zone);
+        }
+        for hour in 0..18 {
+            outlook.observe(&report(today(), hour * 60 + 5, Some(dec!(70))), &zone);
+        }
+        outlook
+    };
+    let degrees = |outlook: &Outlook| {
+        outlook.odds(today(), &params(), now).expect("fresh").expected.map(|expected| expected.degrees)
+    };
+    assert_eq!(degrees(&told(None)), Some(dec!(82)), "the 19th hour is yet to come");
+    let missed = told(Some((15 * 60 + 40, 15 * 60 + 58)));
+    assert_eq!(
+        (degrees(&missed), missed.unseen(today())),
+        (Some(dec!(85)), 1),
+        "reports before and after tell nothing"
+    );
+    let late = told(Some((16 * 60 + 10, 16 * 60 + 11)));
+    assert_eq!((degrees(&late), late.unseen(today())), (Some(dec!(85)), 2), "one of the hour before was on its way");
+    let mut waits = told(None);
+    waits.doubt();
+    assert_eq!(degrees(&waits), Some(dec!(84)), "whether one of these two hours was missed will be told");
+    waits.told();
+    assert_eq!(degrees(&waits), Some(dec!(82)));
+}
+
+#[test]
 fn a_part_of_what_an_observation_shows_the_forecast_to_be_off_by_stays() {
     let params = WeatherParams { carry: dec!(0.6), ..params() };
     let mut outlook = outlook(dec!(85));
