@@ -222,9 +222,9 @@ mod tests {
     fn an_acceptance_of_what_left_before_the_refusal_closes_nothing_whichever_is_heard_first() {
         for code in [RejectCode::ClosedOnly, RejectCode::Banned, RejectCode::Unauthorized] {
             for begun in [-1, 0, 1] {
-                let mut breaker = Breaker::new(5);
+                let mut breaker = Breaker::default();
                 breaker.accepted(&"m".into(), at(begun));
-                breaker.refused(&"m".into(), code, at(0));
+                breaker.refused(&"m".into(), code, 5, at(0));
                 assert!(!passes(&mut breaker, "a", "m", 2), "{code}: accepted first");
                 breaker.accepted(&"m".into(), at(begun));
                 assert!(!passes(&mut breaker, "a", "m", 2), "{code}: accepted at last");
@@ -233,23 +233,23 @@ mod tests {
             }
         }
         for (begun, closes) in [(-1, false), (0, true)] {
-            let mut breaker = Breaker::new(1);
-            breaker.refused(&"m".into(), RejectCode::Tick, at(0));
+            let mut breaker = Breaker::default();
+            breaker.refused(&"m".into(), RejectCode::Tick, 1, at(0));
             breaker.accepted(&"m".into(), at(begun));
             assert_eq!(passes(&mut breaker, "a", "m", 1), closes, "left at {begun}");
-            let mut breaker = Breaker::new(2);
-            breaker.refused(&"m".into(), RejectCode::Tick, at(0));
+            let mut breaker = Breaker::default();
+            breaker.refused(&"m".into(), RejectCode::Tick, 2, at(0));
             breaker.accepted(&"m".into(), at(begun));
-            breaker.refused(&"m".into(), RejectCode::Tick, at(1));
+            breaker.refused(&"m".into(), RejectCode::Tick, 2, at(1));
             assert_eq!(passes(&mut breaker, "a", "m", 2), closes, "the first counts on: left at {begun}");
         }
     }
 
     #[test]
     fn what_else_is_refused_does_not_turn_a_ban_into_something_that_credentials_end() {
-        let mut breaker = Breaker::new(5);
-        breaker.refused(&"m".into(), RejectCode::Banned, at(0));
-        breaker.refused(&"m".into(), RejectCode::Unauthorized, at(1));
+        let mut breaker = Breaker::default();
+        breaker.refused(&"m".into(), RejectCode::Banned, 5, at(0));
+        breaker.refused(&"m".into(), RejectCode::Unauthorized, 5, at(1));
         breaker.authorized();
         assert!(!passes(&mut breaker, "a", "m", 2));
     }
