@@ -215,6 +215,33 @@ fn why(home: &Home, id: &str, control: &str, value: &str, limit: &str) {
     assert!(whole.contains(value), "{told}");
 }
 
+/// Six quiet markets: the third takes no orders, the next two are of one event, and of the last it is told that it takes less than the
+/// venue does.
+async fn markets(sim: &Sim) -> Vec<Market> {
+    let mut markets = Vec::new();
+    for slug in scene::quiet_slugs().take(6) {
+        markets.push(scene::market(sim.url("gamma"), &slug).await);
+    }
+    markets[2].accepting_orders = false;
+    markets[3..5].iter_mut().for_each(|market| market.group = Some("event".into()));
+    markets[5].min_size = Size(dec!(1));
+    markets
+}
+
+fn what_was_appended_is_denied(desk: &Home) {
+    why(desk, "of-an-old-epoch", "arm_epoch", "epoch 0", "epoch 1");
+    why(desk, "too-late", "deadline", "after its tick", "30.000 s");
+    why(desk, "of-a-closed-market", "market", "takes no orders", "accepting orders");
+    why(desk, "of-no-market", "market", "0xnobody is not known", "a known market");
+    why(desk, "of-an-event", "group_loss", "in the worst outcome of 2 known markets", "1 pUSD");
+    let whole = "5 wanted; FOK and FAK spend all of their pUSD, so name the best price";
+    why(desk, "more-than-is-wanted", "overbuy", " pUSD, as the book is", whole);
+    let letter = ok(desk, &["signals", "--why", "too-late"]);
+    assert!(letter.contains("DEAD LETTER") && letter.contains("expired"), "{letter}");
+    desk.wait_for("the fill", PATIENCE, |status| status["fills"].as_u64() > Some(0));
+    desk.wait_for("the refusal", PATIENCE, |status| status["orders"]["rejected"].as_u64() > Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() {
     let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
@@ -225,13 +252,7 @@ async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() 
     home.edit("mark_age_s = 30", "mark_age_s = 5");
     home.edit("breaker_rejections = 5", "breaker_rejections = 1");
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
-    let mut markets = Vec::new();
-    for slug in scene::quiet_slugs().take(6) {
-        markets.push(scene::market(sim.url("gamma"), &slug).await);
-    }
-    markets[2].accepting_orders = false;
-    markets[3..5].iter_mut().for_each(|market| market.group = Some("event".into()));
-    markets[5].min_size = Size(dec!(1));
+    let markets = markets(&sim).await;
     let held_feed = scene::feed(&bus, &markets[..1]);
     let mut feed = scene::feed(&bus, &markets[1..]);
     let hermes = home.start("hermes", &["run", "hermes"]);
@@ -257,25 +278,12 @@ async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() 
         scene::append(&bus, &origin, &intent).await;
     }
     let desk = std::sync::Arc::clone(&home);
-    let told = move || {
-        why(&desk, "of-an-old-epoch", "arm_epoch", "epoch 0", "epoch 1");
-        why(&desk, "too-late", "deadline", "after its tick", "30.000 s");
-        why(&desk, "of-a-closed-market", "market", "takes no orders", "accepting orders");
-        why(&desk, "of-no-market", "market", "0xnobody is not known", "a known market");
-        why(&desk, "of-an-event", "group_loss", "in the worst outcome of 2 known markets", "1 pUSD");
-        let whole = "5 wanted; FOK and FAK spend all of their pUSD, so name the best price";
-        why(&desk, "more-than-is-wanted", "overbuy", " pUSD, as the book is", whole);
-        let letter = ok(&desk, &["signals", "--why", "too-late"]);
-        assert!(letter.contains("DEAD LETTER") && letter.contains("expired"), "{letter}");
-        desk.wait_for("the fill", PATIENCE, |status| status["fills"].as_u64() > Some(0));
-        desk.wait_for("the refusal", PATIENCE, |status| status["orders"]["rejected"].as_u64() > Some(0));
-    };
-    tokio::task::spawn_blocking(told).await.expect("denials");
+    tokio::task::spawn_blocking(move || what_was_appended_is_denied(&desk)).await.expect("denials");
 
     scene::append(&bus, &origin, &wish("behind-a-refusal", &markets[5])).await;
     let desk = std::sync::Arc::clone(&home);
     let open = move || {
-        why(&desk, "behind-a-refusal", "circuit_breaker", "1 refused as min_size for market", "fewer than 1 in 60 s")
+        why(&desk, "behind-a-refusal", "circuit_breaker", "1 refused as min_size for market", "fewer than 1 in 60 s");
     };
     tokio::task::spawn_blocking(open).await.expect("an open breaker");
 

@@ -64,7 +64,9 @@ impl Runner {
     ) {
         match told {
             Ok(letter) => {
-                letter.into_iter().for_each(|letter| self.hands.desk.recall_letter(*letter));
+                if let Some(letter) = letter {
+                    self.hands.desk.recall_letter(*letter);
+                }
                 self.obey(command, reply);
             }
             Err(error) => {

@@ -28,7 +28,7 @@ impl Selector {
         }
     }
 
-    /// The one of [`names`] under which every market is found that it means, perhaps with others.
+    /// The one of the names of slugs under which every market is found that it means, perhaps with others.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
