@@ -82,7 +82,7 @@ impl Rest {
     }
 
     /// The venue names its exchanges as spenders of the account's pUSD: those that we sign for must be among them. One that does not
-    /// name our ExchangeV3 may have none yet; one that names a contract that we do not know in its place has another.
+    /// name our `ExchangeV3` may have none yet; one that names a contract that we do not know in its place has another.
     async fn check_contracts(&self) -> Result<BTreeSet<Address>, VenueError> {
         let collateral = self.asset_balance(None).await?;
         let theirs: BTreeSet<Address> =
