@@ -391,6 +391,9 @@ pub trait Ledger: Send + Sync + fmt::Debug {
     /// The order of this id, however long ago it ended, and its fills.
     async fn order(&self, order: &OrderId) -> Result<Known, LedgerError>;
 
+    /// The dead letter of this id as it stands now, however old it is.
+    async fn letter(&self, id: &str) -> Result<Option<DeadLetter>, LedgerError>;
+
     /// Everything about a token of a market.
     async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError>;
 

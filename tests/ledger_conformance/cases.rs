@@ -123,6 +123,8 @@ pub(crate) async fn what_was_done_about_a_letter_is_read_back(place: &Place) {
     let memory = place.load(1).await;
     let expected = [letter(3), DeadLetter { state: dropped.clone(), ..letter(2) }, letter(1)];
     assert_eq!((memory.dead_letters, &memory.letters[..]), (2, &expected[..]), "newest first");
+    assert_eq!(ledger.letter(&letter(2).id).await, Ok(Some(expected[1].clone())), "by its id, as it stands now");
+    assert_eq!(ledger.letter("nobody's").await, Ok(None));
     assert_eq!(memory.unpublished.len(), 3);
     let error = ledger.commit(&[settled(9, &dropped)]).await.expect_err("there is none");
     assert!(matches!(&error, LedgerError::Refused { what, .. } if what.contains("9-0")), "{error}");

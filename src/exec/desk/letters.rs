@@ -10,8 +10,10 @@ use crate::domain::{
 };
 use crate::store::ledger::{InboxRow, Write};
 
-/// Letters kept in memory; older ones can be read from the ledger and not be retried any more.
+/// Letters kept in memory; older ones are read from the ledger when a person wants something done about them.
 pub(super) const KEPT: usize = 1_000;
+/// Older ones that were read lately, so that what was done about one counts before it is durable.
+const RECALLED: usize = 64;
 /// How many a snapshot shows.
 const SHOWN: usize = 100;
 
@@ -23,6 +25,8 @@ const BUILD: &str = env!("COCKPIT_BUILD");
 pub(super) struct Letters {
     /// Newest first.
     newest: VecDeque<DeadLetter>,
+    /// Older ones that a person asked about, the last asked for at the end.
+    recalled: VecDeque<DeadLetter>,
     /// Of this run: those of earlier ones are durable for certain.
     own: HashSet<String>,
     waiting: u64,
@@ -31,7 +35,7 @@ pub(super) struct Letters {
 impl Letters {
     /// As the ledger has them: the newest, newest first, and how many wait.
     pub(super) fn of(newest: impl IntoIterator<Item = DeadLetter>, waiting: u64) -> Self {
-        Self { newest: newest.into_iter().take(KEPT).collect(), own: HashSet::new(), waiting }
+        Self { newest: newest.into_iter().take(KEPT).collect(), waiting, ..Self::default() }
     }
 
     /// How many letters nothing was done about.
@@ -45,7 +49,7 @@ impl Letters {
     }
 
     fn get(&self, id: &str) -> Option<&DeadLetter> {
-        self.newest.iter().find(|letter| letter.id == id)
+        self.newest.iter().chain(&self.recalled).find(|letter| letter.id == id)
     }
 
     /// Takes a letter in; false when it is there already.
@@ -74,7 +78,7 @@ impl Letters {
     }
 
     fn settle(&mut self, letter: &DeadLetter) {
-        if let Some(known) = self.newest.iter_mut().find(|known| known.id == letter.id) {
+        if let Some(known) = self.newest.iter_mut().chain(&mut self.recalled).find(|known| known.id == letter.id) {
             known.state = letter.state.clone();
             self.waiting = self.waiting.saturating_sub(1);
         }
@@ -82,6 +86,22 @@ impl Letters {
 }
 
 impl Desk {
+    /// Whether a letter is in memory.
+    pub(in crate::exec) fn has_letter(&self, id: &str) -> bool {
+        self.letters.get(id).is_some()
+    }
+
+    /// The ledger tells a letter that is too old to be in memory.
+    pub(in crate::exec) fn recall_letter(&mut self, letter: DeadLetter) {
+        if self.has_letter(&letter.id) {
+            return;
+        }
+        if self.letters.recalled.len() == RECALLED {
+            self.letters.recalled.pop_front();
+        }
+        self.letters.recalled.push_back(letter);
+    }
+
     /// A dead letter: durable, told, and on its stream. The same letter again changes nothing.
     fn bury(&mut self, letter: DeadLetter, step: &mut Step) {
         if !self.letters.add(&letter) {
@@ -227,7 +247,7 @@ impl Desk {
 
     fn waiting_letter(&self, id: &str) -> Result<DeadLetter, Vec<String>> {
         let Some(letter) = self.letters.get(id) else {
-            return Err(vec![format!("dead letter {id} is not among the newest {KEPT}")]);
+            return Err(vec![format!("there is no dead letter {id}")]);
         };
         match &letter.state {
             DeadLetterState::Waiting => Ok(letter.clone()),

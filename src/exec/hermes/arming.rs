@@ -16,8 +16,10 @@ use super::runner::Runner;
 use super::scribe::Waiting;
 use crate::bus::{BusRef, Key, Origin, control};
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, Addressee, Command, KillLatch, KillProof, KillState, Timestamp};
-use crate::store::ledger::{Ledger, Write};
+use crate::domain::{
+    Ack, AckVerdict, Action, Addressee, Command, DeadLetter, KillLatch, KillProof, KillState, Timestamp,
+};
+use crate::store::ledger::{Ledger, LedgerError, Write};
 
 /// How long the latch may take to be written everywhere.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
@@ -43,8 +45,36 @@ pub(super) struct Places {
 }
 
 impl Runner {
-    /// Answers a command that is not a kill.
+    /// Answers a command that is not a kill. One about a dead letter that is not in memory waits until the ledger has told it.
     pub(super) fn command(&mut self, command: Command, reply: Reply) {
+        if let Action::DlqRetry { id } | Action::DlqDrop { id, .. } = &command.action
+            && !self.hands.desk.has_letter(id)
+        {
+            return self.hands.calls.letter(id.clone(), command, reply);
+        }
+        self.obey(command, reply);
+    }
+
+    /// The ledger has told, or not, the letter that a command is about.
+    pub(super) fn on_letter(
+        &mut self,
+        command: Command,
+        reply: Reply,
+        told: Result<Option<Box<DeadLetter>>, LedgerError>,
+    ) {
+        match told {
+            Ok(letter) => {
+                letter.into_iter().for_each(|letter| self.hands.desk.recall_letter(*letter));
+                self.obey(command, reply);
+            }
+            Err(error) => {
+                let verdict = AckVerdict::Denied { reasons: vec![format!("the ledger does not tell it: {error}")] };
+                self.refuse(&command, verdict, reply);
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, reply: Reply) {
         let verdict = match &command.action {
             Action::Kill { .. } => AckVerdict::Applied,
             Action::Arm { .. } => match self.lifted(&command) {
@@ -60,8 +90,13 @@ impl Runner {
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
         };
-        self.record(&command, &verdict);
-        let ack = self.ack(&command, verdict);
+        self.refuse(&command, verdict, reply);
+    }
+
+    /// Says at once what comes of a command that changes nothing.
+    fn refuse(&mut self, command: &Command, verdict: AckVerdict, reply: Reply) {
+        self.record(command, &verdict);
+        let ack = self.ack(command, verdict);
         conclude(reply, ack, &self.hands.outbox.acks());
     }
 

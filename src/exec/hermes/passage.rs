@@ -11,6 +11,7 @@ pub(super) const fn arrival(report: &Report) -> Option<Failpoint> {
         Report::Cancelled { .. } => Some(Failpoint::CancelAnswered),
         Report::LookedUp { .. } => Some(Failpoint::LookedUp),
         Report::Recalled { .. }
+        | Report::Letter { .. }
         | Report::History { .. }
         | Report::Counted(_)
         | Report::Snapshot { .. }

@@ -194,6 +194,7 @@ impl Runner {
         let now = clock::now();
         let desk = &mut self.hands.desk;
         let step = match report {
+            Report::Letter { command, reply, result } => return self.on_letter(*command, reply, result),
             Report::Posted { key, answer, begun } => desk.on_posted(&key, answer, begun, now),
             Report::Cancelled { orders, result } => desk.on_cancelled(&orders, &result, now),
             Report::Recalled { order, result } => desk.on_recalled(&order, result.map(|known| *known), now),

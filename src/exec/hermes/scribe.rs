@@ -256,7 +256,7 @@ pub(super) mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::domain::{Counted, MarketId, OrderId, Price, Timestamp, TokenId, Usd};
+    use crate::domain::{Counted, DeadLetter, MarketId, OrderId, Price, Timestamp, TokenId, Usd};
     use crate::store::ledger::{History, Known, Lease, Memory};
 
     /// Keeps what it is given, after as many failures as it is told.
@@ -290,6 +290,10 @@ pub(super) mod tests {
 
         async fn order(&self, _: &OrderId) -> Result<Known, LedgerError> {
             Ok(Known::default())
+        }
+
+        async fn letter(&self, _: &str) -> Result<Option<DeadLetter>, LedgerError> {
+            Ok(None)
         }
 
         async fn history(&self, _: &MarketId, _: &TokenId) -> Result<History, LedgerError> {

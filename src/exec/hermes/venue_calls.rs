@@ -13,10 +13,11 @@ use super::super::kill::KillSwitch;
 use super::super::venue::{
     Balances, CancelAnswer, ExecutionVenue, PostAnswer, SignedOrder, UserEvent, VenueError, VenueFill, VenueOrderStatus,
 };
+use super::commands::Reply;
 use super::lease::Tenure;
 use super::trades::Trades;
 use crate::clock;
-use crate::domain::{Counted, MarketId, OrderId, Timestamp, TokenId, TradeId, TransientCode};
+use crate::domain::{Command, Counted, DeadLetter, MarketId, OrderId, Timestamp, TokenId, TradeId, TransientCode};
 use crate::failpoint::{self, Failpoint};
 use crate::store::ledger::{History, Known, Ledger, LedgerError};
 
@@ -43,6 +44,8 @@ pub(super) enum Report {
     Cancelled { orders: Vec<OrderId>, result: Result<CancelAnswer, VenueError> },
     /// What the ledger knows of an order that is in no book.
     Recalled { order: OrderId, result: Result<Box<Known>, LedgerError> },
+    /// The dead letter that a command is about.
+    Letter { command: Box<Command>, reply: Reply, result: Result<Option<Box<DeadLetter>>, LedgerError> },
     /// What the ledger knows of a token.
     History { token: TokenId, result: Result<Box<History>, LedgerError> },
     /// Counters of all orders in the ledger.
@@ -174,6 +177,15 @@ impl Calls {
         self.spawn(async move {
             let result = ledger.order(&order).await.map(Box::new);
             Report::Recalled { order, result }
+        });
+    }
+
+    /// Asks the ledger for a dead letter that is too old to be in memory; the command is obeyed once it has answered.
+    pub(super) fn letter(&self, id: String, command: Command, reply: Reply) {
+        let ledger = Arc::clone(&self.ledger);
+        self.spawn(async move {
+            let result = ledger.letter(&id).await.map(|letter| letter.map(Box::new));
+            Report::Letter { command: Box::new(command), reply, result }
         });
     }
 

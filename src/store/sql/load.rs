@@ -62,6 +62,9 @@ const CORRECTIONS: &str = "SELECT l.document FROM journals j JOIN log l ON l.seq
 const LETTERS: &str = "SELECT a.document, b.document, d.state_seq - d.seq FROM dead_letters d
     JOIN log a ON a.seq = d.seq JOIN log b ON b.seq = d.state_seq ORDER BY d.seq DESC LIMIT $1";
 
+const LETTER: &str = "SELECT a.document, b.document, d.state_seq - d.seq FROM dead_letters d
+    JOIN log a ON a.seq = d.seq JOIN log b ON b.seq = d.state_seq WHERE d.id = $1";
+
 const UNPUBLISHED: &str = "SELECT a.document, b.document, d.state_seq - d.seq FROM dead_letters d
     JOIN log a ON a.seq = d.seq JOIN log b ON b.seq = d.state_seq WHERE NOT d.published ORDER BY d.seq";
 
@@ -76,6 +79,11 @@ const ORDER: &str = "SELECT l.document, l.token FROM orders o JOIN log l ON l.se
 pub(super) async fn one_order(session: &mut dyn Session, id: &OrderId) -> Result<Known, LedgerError> {
     let row = rows(session, ORDER, vec![id.as_str().into()]).await?.first().map(order).transpose()?;
     Ok(Known { row, fills: documents(session, FILLS_OF_ORDER, vec![id.as_str().into()], "fill").await? })
+}
+
+/// A dead letter by its id.
+pub(super) async fn one_letter(session: &mut dyn Session, id: &str) -> Result<Option<DeadLetter>, LedgerError> {
+    rows(session, LETTER, vec![id.into()]).await?.first().map(letter).transpose()
 }
 
 /// Everything of a token.

@@ -19,7 +19,7 @@ use super::chain::Head;
 use super::engine::{Access, Engine, Row, Session, Value};
 use super::ledger::{History, Known, Lease, Ledger, LedgerError, Memory, Write};
 use super::plan::{Item, fingerprint, plan};
-use crate::domain::{Counted, MarketId, OrderId, TokenId};
+use crate::domain::{Counted, DeadLetter, MarketId, OrderId, TokenId};
 pub(super) use load::{facts, letter, order};
 
 /// The longest that a commit may take before its outcome counts as unknown.
@@ -163,6 +163,16 @@ impl<E: Engine> Ledger for SqlLedger<E> {
             found
         };
         within(COMMIT_TIMEOUT, "order", read).await
+    }
+
+    async fn letter(&self, id: &str) -> Result<Option<DeadLetter>, LedgerError> {
+        let read = async {
+            let mut session = self.engine.begin(Access::Read).await?;
+            let found = load::one_letter(session.as_mut(), id).await;
+            session.roll_back().await;
+            found
+        };
+        within(COMMIT_TIMEOUT, "dead letter", read).await
     }
 
     async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError> {

@@ -117,7 +117,7 @@ fn a_retry_is_a_new_attempt_with_a_fresh_deadline_through_every_gate() {
 #[test]
 fn a_retry_is_refused_with_the_reason_and_the_letter_stays() {
     let mut desk = desk();
-    assert!(refusal(desk.retry_dead_letter("nothing", "a", &sign, at(9))).contains("not among"));
+    assert!(refusal(desk.retry_dead_letter("nothing", "a", &sign, at(9))).contains("there is no dead letter"));
     let raw = Entry { id: EntryId { millis: 77, index: 0 }, payload: Bytes::from_static(b"{"), deliveries: 1 };
     desk.on_entry(&raw, &sign, at(2));
     assert!(refusal(desk.retry_dead_letter("77-0.malformed", "a", &sign, at(9))).contains("never"));
@@ -167,6 +167,30 @@ fn a_dropped_letter_is_done_with() {
     assert_eq!(shown(&desk).dlq, 0);
     assert!(refusal(desk.drop_dead_letter(&id, "bob", "x", at(10))).contains("alice dropped it"));
     assert!(refusal(desk.retry_dead_letter(&id, "bob", &sign, at(10))).contains("alice dropped it"));
+}
+
+#[test]
+fn a_letter_that_is_too_old_to_be_in_memory_is_dealt_with_once_the_ledger_tells_it() {
+    let mut desk = desk();
+    let id = buried(&mut desk, "a", RejectCode::Other);
+    let old = shown(&desk).dead_letters.first().expect("a letter").clone();
+    for n in 1..=crate::exec::desk::letters::KEPT as u64 {
+        desk.on_entry(&entry(n, intent(&format!("i{n}"), TimeInForce::Gtc)), &sign, at(2_001));
+    }
+    assert!(
+        !desk.has_letter(&id) && refusal(desk.drop_dead_letter(&id, "alice", "old", at(2_002))).contains("no dead")
+    );
+    let waiting = shown(&desk).dlq;
+    desk.recall_letter(old.clone());
+    assert!(desk.has_letter(&id));
+    let step = desk.drop_dead_letter(&id, "alice", "old", at(2_003)).expect("dropped");
+    assert!(matches!(&step.writes[..], [Write::DeadLetterState { .. }]));
+    assert_eq!(shown(&desk).dlq, waiting - 1);
+    desk.recall_letter(old);
+    assert!(
+        refusal(desk.retry_dead_letter(&id, "bob", &sign, at(2_004))).contains("alice dropped it"),
+        "not what the ledger said before"
+    );
 }
 
 #[test]

@@ -93,6 +93,11 @@ impl Ledger for Faulty {
         self.inner.order(order).await
     }
 
+    async fn letter(&self, id: &str) -> Result<Option<DeadLetter>, LedgerError> {
+        self.fault.strikes().await?;
+        self.inner.letter(id).await
+    }
+
     async fn history(&self, market: &MarketId, token: &TokenId) -> Result<History, LedgerError> {
         self.fault.strikes().await?;
         self.inner.history(market, token).await

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::super::scribe::{Outcome, Scribe, Waiting};
 use super::*;
 use crate::bus::{Entry, EntryId};
-use crate::domain::{Counted, IntentId, MarketId, TokenId};
+use crate::domain::{Counted, DeadLetter, IntentId, MarketId, TokenId};
 use crate::store::ledger::{History, InboxRow, Known, Write};
 
 /// A ledger that commits when it is let, remembers what came together, and knows some intents already.
@@ -40,6 +40,10 @@ impl Ledger for Gated {
 
     async fn order(&self, _: &OrderId) -> Result<Known, LedgerError> {
         Ok(Known::default())
+    }
+
+    async fn letter(&self, _: &str) -> Result<Option<DeadLetter>, LedgerError> {
+        Ok(None)
     }
 
     async fn history(&self, _: &MarketId, _: &TokenId) -> Result<History, LedgerError> {
