@@ -26,7 +26,7 @@ impl Desk {
             UserEvent::Connected => {
                 self.health.user = None;
                 self.breaker.authorized();
-                self.reconcile_now(now);
+                self.reconcile_connected(now);
             }
             UserEvent::Disconnected { reason } => self.health.user = Some(format!("event socket down: {reason}")),
             UserEvent::Order(order) => {

@@ -120,6 +120,12 @@ impl Desk {
         self.reconcile.again |= self.reconcile.asking || !self.reconcile.waiting.is_empty();
     }
 
+    /// The venue is reached: lists that failed before that are asked for without a pause.
+    pub(super) fn reconcile_connected(&mut self, now: Timestamp) {
+        self.reconcile_now(now);
+        self.reconcile.not_before = now;
+    }
+
     /// Something may have been missed, and nothing need wait for it: compare as soon as can be.
     pub(super) const fn compare_soon(&mut self, now: Timestamp) {
         self.reconcile.next_at = now;

@@ -103,6 +103,16 @@ fn a_failed_one_is_tried_again_soon_and_the_books_are_compared_before_anything_i
 }
 
 #[test]
+fn lists_that_failed_before_the_venue_was_reached_are_asked_for_at_once() {
+    let (mut desk, _) = restored(Memory::default());
+    assert_eq!(snapshots(&desk.on_tick(at(0))), 1);
+    desk.on_snapshot(at(0), Err(VenueError::Unreachable("no credentials yet".into())), at(10));
+    assert_eq!(snapshots(&desk.on_tick(at(60))), 0, "a pause");
+    desk.on_user_event(UserEvent::Connected, at(70));
+    assert_eq!(snapshots(&desk.on_tick(at(110))), 1);
+}
+
+#[test]
 fn one_request_that_is_lost_leaves_the_venue_no_reason_to_sweep() {
     let mut desk = desk();
     sent(&mut desk, "a", TimeInForce::Gtc);
