@@ -30,9 +30,9 @@ shipped: ## an ordinary build has no failpoints in it
 crash: setup ## SIGKILL at every step of an order's way, fifty intents each; prints the table
 	COCKPIT_CRASH_FULL=1 cargo test --locked --features failpoints --test crash -- --nocapture
 
-bench: setup ## the figures of the desk: release binary, real Redis, venue on loopback
-	cargo bench --locked --bench desk
-	$(call without_failpoints,$(TARGET)/release/cockpit)
+bench: setup ## the figures of the desk: the binary for a trading box, real Redis, venue on loopback
+	cargo bench --locked --profile dist --bench desk
+	$(call without_failpoints,$(TARGET)/dist/cockpit)
 
 doc: ## the API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items

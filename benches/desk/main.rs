@@ -1,4 +1,4 @@
-//! The figures of the desk, measured on the real parts: the release binary, a real Redis, the simulated venue on loopback.
+//! The figures of the desk, measured on the real parts: the binary as it is put on a trading box, a real Redis, the simulated venue on loopback.
 //!
 //! `make bench` runs it and prints the tables; `docs/bench.md` holds what was measured, and where.
 

@@ -55,7 +55,7 @@ pub use params::{
     ParamBook, ParamChange, ParamDoc, ParamKind, ParamProblem, ParamSpec, ParamVersion, ParamsInForce, Tighter,
 };
 pub use position::{EquityState, Exposure, Funds, Lot, Pnl, Position, PositionPart};
-pub use probability::{normal_cdf, normal_quantile};
+pub use probability::{normal_cdf, normal_quantile, to_decimal};
 pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};
 pub use state::{
     ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyHalt,

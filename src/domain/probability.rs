@@ -1,5 +1,8 @@
 //! The normal distribution. Probabilities are not money: floats are right for them, and what becomes a price is put on the grid.
 
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
 /// The standard normal distribution function; error below 1e-7 (Abramowitz and Stegun, formula 26.2.17).
 #[must_use]
 pub fn normal_cdf(x: f64) -> f64 {
@@ -25,9 +28,17 @@ pub fn normal_quantile(probability: f64) -> f64 {
     })
 }
 
+/// A number that was reckoned with as a float, to so many decimal places. Nothing when it is none, or too large.
+#[must_use]
+pub fn to_decimal(number: f64, places: u32) -> Option<Decimal> {
+    let scaled = number * 10_f64.powi(i32::try_from(places).ok()?);
+    Decimal::try_new(scaled.round_ties_even().to_i64()?, places).ok().map(|number| number.normalize())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rust_decimal::dec;
 
     use super::*;
 
@@ -35,6 +46,15 @@ mod tests {
     fn known_values() {
         for (x, expected) in [(0.0, 0.5), (1.0, 0.841_344_7), (-1.0, 0.158_655_3), (1.96, 0.975_002_1), (9.0, 1.0)] {
             assert!((normal_cdf(x) - expected).abs() < 1e-6, "Phi({x}) = {}", normal_cdf(x));
+        }
+    }
+
+    #[test]
+    fn a_float_becomes_a_decimal_of_so_many_places() {
+        assert_eq!(to_decimal(0.841_344_7, 4), Some(dec!(0.8413)));
+        assert_eq!(to_decimal(-2.5, 4).map(|number| number.to_string()).as_deref(), Some("-2.5"));
+        for none in [f64::NAN, f64::INFINITY, 1e15] {
+            assert_eq!(to_decimal(none, 4), None, "{none}");
         }
     }
 

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -14,10 +15,18 @@ pub struct Text(Words);
 enum Words {
     Fixed(&'static str),
     Said(Arc<str>),
+    /// A number without needless zeros, and its unit.
+    Amount(Decimal, &'static str),
     Later(Arc<dyn Fn(&mut fmt::Formatter<'_>) -> fmt::Result + Send + Sync>),
 }
 
 impl Text {
+    /// A number and its unit: `12.5 pUSD`.
+    #[must_use]
+    pub const fn amount(number: Decimal, unit: &'static str) -> Self {
+        Self(Words::Amount(number, unit))
+    }
+
     /// What `write` will write, each time it is asked.
     pub fn later(write: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result + Send + Sync + 'static) -> Self {
         Self(Words::Later(Arc::new(write)))
@@ -35,6 +44,7 @@ impl fmt::Display for Text {
         match &self.0 {
             Words::Fixed(words) => f.write_str(words),
             Words::Said(words) => f.write_str(words),
+            Words::Amount(number, unit) => write!(f, "{} {unit}", number.normalize()),
             Words::Later(write) => write(f),
         }
     }

@@ -117,6 +117,7 @@ fn refusal(
         breaker: None,
         repeats: 0,
         funds: None,
+        fee: RiskView::fee_of(intent, market),
     };
     let of_market: &[Check] = if market.is_some() { &OF_MARKET } else { &[] };
     let mut results = OF_ALL.iter().chain(of_market).map(|check| check(intent, &view, limits, now));

@@ -1,7 +1,7 @@
 use crate::domain::{Book, Denial, FeeSchedule, Funds, Market, OrderIntent, Timestamp, TradingState, Usd};
 
 use super::checks::{self, Check};
-use super::{Approved, Denied, Equity, Group, Holdings, Limits, Recent};
+use super::{Approved, Denied, Equity, Group, Holdings, Limits, Recent, Wanted};
 
 /// The order in which the checks run: what stops everything first, then what is wrong with the intent itself, then what it
 /// would do to the account.
@@ -66,13 +66,27 @@ pub struct RiskView<'a> {
     pub repeats: u32,
     /// pUSD at the venue; absent when it is not known, which denies.
     pub funds: Option<Funds>,
+    /// What the intent may cost in fees at most; see [`fee_of`](Self::fee_of).
+    pub fee: Usd,
 }
 
 impl RiskView<'_> {
-    /// The most that an intent to buy may cost, by what its market charges.
+    /// What an intent may cost in fees at most, by what its market charges: the most that any does while it is not known.
+    #[must_use]
+    pub fn fee_of(intent: &OrderIntent, market: Option<&Market>) -> Usd {
+        intent.worst_fee(intent.size, market.map_or(FeeSchedule::DEAREST, |market| market.fee))
+    }
+
+    /// The most that the intent may cost when it buys.
     #[must_use]
     pub fn cost(&self, intent: &OrderIntent) -> Usd {
-        intent.cost(intent.size, self.market.map_or(FeeSchedule::DEAREST, |market| market.fee))
+        intent.price.notional(intent.size) + self.fee
+    }
+
+    /// The intent as what is not counted yet.
+    #[must_use]
+    pub const fn wanted<'b>(&self, intent: &'b OrderIntent) -> Wanted<'b> {
+        Wanted { intent, fee: self.fee }
     }
 }
 

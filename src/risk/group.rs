@@ -1,7 +1,7 @@
-use crate::domain::{Market, OrderIntent, TokenId, Usd};
+use crate::domain::{Market, TokenId, Usd};
 
 use super::Holdings;
-use super::worst::{Wanted, loss_if};
+use super::worst::{Wanted, losses};
 
 /// The markets of one event, of which exactly one pays its first outcome: one of those that we know, or one that we do not.
 #[derive(Clone, Debug)]
@@ -51,11 +51,10 @@ impl<'a> Group<'a> {
     ///
     /// Exact for what is known: all markets lose as if none came true, and one of them changes that by what its coming true costs.
     #[must_use]
-    pub fn worst_loss(&self, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
+    pub fn worst_loss(&self, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> Usd {
         let (mut none, mut swing) = (self.unlisted, Usd::ZERO);
         for market in &self.open {
-            let wanted = wanted.map(|intent| Wanted::of(intent, market));
-            let [yes, no] = [0, 1].map(|index| loss_if(market, &market.tokens[index].token, holdings, wanted));
+            let [yes, no] = losses(market, holdings, wanted);
             none += no;
             swing = swing.max(yes - no);
         }
@@ -70,7 +69,7 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
-    use crate::domain::{FeeSchedule, OutcomeToken, Price, Side, Size};
+    use crate::domain::{FeeSchedule, OrderIntent, OutcomeToken, Price, Side, Size};
     use crate::risk::checks::bench::{buy, market, position};
 
     const MARKETS: usize = 4;
@@ -191,8 +190,9 @@ mod tests {
             let group = Group::of(&markets[0], &markets.iter(), &holdings).expect("grouped");
             prop_assert_eq!(group.worst_loss(&holdings, None).0, brute_force(&held, others, known));
             if last.market < known {
-                let wanted = order(9, last);
-                prop_assert_eq!(group.worst_loss(&holdings, Some(&wanted)).0, brute_force(&held, &orders, known));
+                let intent = order(9, last);
+                let wanted = Wanted { intent: &intent, fee: intent.worst_fee(intent.size, CRYPTO) };
+                prop_assert_eq!(group.worst_loss(&holdings, Some(wanted)).0, brute_force(&held, &orders, known));
             }
         }
     }

@@ -81,9 +81,15 @@ pub struct Commitment {
 }
 
 impl Commitment {
-    /// So many shares of an intent.
+    /// So many shares of an intent, by what its market charges.
     #[must_use]
     pub fn of(intent: &OrderIntent, shares: Size, open: bool, fees: FeeSchedule) -> Self {
+        Self::with_fee(intent, shares, open, intent.worst_fee(shares, fees))
+    }
+
+    /// So many shares of an intent, and what they may cost in fees.
+    #[must_use]
+    pub fn with_fee(intent: &OrderIntent, shares: Size, open: bool, fee: Usd) -> Self {
         Self {
             intent: intent.intent.clone(),
             strategy: intent.strategy.clone(),
@@ -92,7 +98,7 @@ impl Commitment {
             side: intent.side,
             price: intent.price,
             shares,
-            fee: intent.worst_fee(shares, fees),
+            fee,
             open,
         }
     }

@@ -28,4 +28,4 @@ pub use limits::Limits;
 pub use recent::Recent;
 pub use track::{Day, Total, Track};
 pub use uses::{Measured, seconds, uses};
-pub use worst::worst_loss;
+pub use worst::{Wanted, worst_loss};

@@ -7,41 +7,40 @@ use super::holdings::may_lose;
 /// pay, with every subset of the open orders matched and of the provisional fills settled that makes it worse, `wanted` included. Never below
 /// zero.
 #[must_use]
-pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Option<&OrderIntent>) -> Usd {
-    let wanted = wanted.map(|intent| Wanted::of(intent, market));
-    let losses = market.tokens.iter().map(|outcome| loss_if(market, &outcome.token, holdings, wanted));
-    losses.fold(Usd::ZERO, Ord::max)
+pub fn worst_loss(market: &Market, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> Usd {
+    losses(market, holdings, wanted).into_iter().fold(Usd::ZERO, Ord::max)
 }
 
-/// An intent that is not counted yet, and the fee to reckon with if its market charges like this one.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    intent: &'a OrderIntent,
-    fee: Usd,
+/// An intent that is not counted yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Which.
+    pub intent: &'a OrderIntent,
+    /// What it may cost in fees at most.
+    pub fee: Usd,
 }
 
-impl<'a> Wanted<'a> {
-    pub(super) fn of(intent: &'a OrderIntent, market: &Market) -> Self {
-        Self { intent, fee: intent.worst_fee(intent.size, market.fee) }
-    }
-}
-
-/// What a market loses, below zero when it gains, if `winner` is the token that pays.
+/// What a market loses, below zero when it gains, by which of its tokens pays.
 ///
 /// Exact, not a bound: for one outcome each order and each provisional fill either adds to the loss or lessens it, whatever the others
 /// do, so the worst subset is the one of all that add.
-pub(super) fn loss_if(market: &Market, winner: &TokenId, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> Usd {
-    let of_token = |token: &TokenId| {
-        let (holding, pays) = (holdings.token(token), token == winner);
-        let payout = if pays { Usd(holding.confirmed.0) } else { Usd::ZERO };
-        holding.paid - payout + holding.may_lose(pays)
-    };
-    let here = wanted.filter(|wanted| market.outcome_of(&wanted.intent.token).is_some());
-    let wanted = here.map_or(Usd::ZERO, |Wanted { intent, fee }| {
-        let [pays, pays_not] = may_lose(intent.side, intent.price, intent.size, fee);
-        if intent.token == *winner { pays } else { pays_not }
+pub(super) fn losses(market: &Market, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> [Usd; 2] {
+    let of_tokens = [0, 1].map(|index| of_token(&market.tokens[index].token, holdings, wanted));
+    let [[first_pays, first_pays_not], [second_pays, second_pays_not]] = of_tokens;
+    [first_pays + second_pays_not, first_pays_not + second_pays]
+}
+
+/// What a token loses when it pays, and when it does not.
+fn of_token(token: &TokenId, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> [Usd; 2] {
+    let holding = holdings.token(token);
+    let of_wanted = wanted.filter(|wanted| wanted.intent.token == *token).map_or([Usd::ZERO; 2], |wanted| {
+        let Wanted { intent, fee } = wanted;
+        may_lose(intent.side, intent.price, intent.size, fee)
     });
-    market.tokens.iter().map(|outcome| of_token(&outcome.token)).sum::<Usd>() + wanted
+    [
+        holding.paid - Usd(holding.confirmed.0) + holding.may_lose(true) + of_wanted[0],
+        holding.paid + holding.may_lose(false) + of_wanted[1],
+    ]
 }
 
 #[cfg(test)]
@@ -60,10 +59,9 @@ mod tests {
         assert_eq!(worst_loss(&market(), &bench.holdings, None), Usd(dec!(60)));
         bench.hold("down", "100", "0.42");
         assert_eq!(worst_loss(&market(), &bench.holdings, None), Usd(dec!(2)));
-        let wanted = OrderIntent { token: "down".into(), ..buy("0.42", "50") };
-        assert_eq!(worst_loss(&market(), &bench.holdings, Some(&wanted)), Usd(dec!(23)));
-        let charging = Market { fee: FeeSchedule { rate: dec!(0.07), exponent: 1 }, ..market() };
-        assert_eq!(worst_loss(&charging, &bench.holdings, Some(&wanted)), Usd(dec!(23.8526)));
+        let intent = OrderIntent { token: "down".into(), ..buy("0.42", "50") };
+        let loss = |fee| worst_loss(&market(), &bench.holdings, Some(Wanted { intent: &intent, fee: Usd(fee) }));
+        assert_eq!((loss(dec!(0)), loss(dec!(0.8526))), (Usd(dec!(23)), Usd(dec!(23.8526))));
     }
 
     fn order() -> impl Strategy<Value = OrderIntent> {
@@ -132,7 +130,8 @@ mod tests {
             let mut maybe: Vec<&OrderIntent> = fills.iter().chain(&orders).collect();
             prop_assert_eq!(worst_loss(&market, &holdings, None).0, brute_force(held, &maybe));
             maybe.push(&last);
-            prop_assert_eq!(worst_loss(&market, &holdings, Some(&last)).0, brute_force(held, &maybe));
+            let wanted = Wanted { intent: &last, fee: Usd(fee(&last)) };
+            prop_assert_eq!(worst_loss(&market, &holdings, Some(wanted)).0, brute_force(held, &maybe));
         }
     }
 }

@@ -73,6 +73,7 @@ pub(crate) fn approve(intent: OrderIntent, market: &Market) -> Approved<OrderInt
         breaker: None,
         repeats: 0,
         funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
+        fee: RiskView::fee_of(&intent, Some(market)),
     };
     RiskGate::new(limits).check(intent, &view, now).unwrap_or_else(|denied| panic!("{denied:?}"))
 }

@@ -169,6 +169,7 @@ impl Desk {
             breaker,
             repeats: self.recent.repeats(&intent, self.gate.limits().repeated_window, now),
             funds: self.funds(),
+            fee: RiskView::fee_of(&intent, market),
         };
         self.gate.check(intent, &view, now)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::markets::Markets;
 use crate::domain::{
     EquityState, FeeSchedule, Funds, HermesState, IntentId, Map, Order, OrderIntent, Position, Size, StrategyHalt,
-    StrategyId, Timestamp, TokenId, TradeEvent,
+    StrategyId, Timestamp, TokenId, TradeEvent, Usd,
 };
 use crate::risk::{Commitment, Equity, Holdings};
 
@@ -146,12 +146,12 @@ impl Account {
         self.dirty = true;
     }
 
-    /// The same for one that was approved just now; the holdings stay up to date.
-    pub(super) fn approved(&mut self, intent: &OrderIntent, markets: &Markets) {
+    /// The same for one that was approved just now, and what it may cost in fees; the holdings stay up to date.
+    pub(super) fn approved(&mut self, intent: &OrderIntent, fee: Usd, markets: &Markets) {
         let stale = self.dirty || self.on_their_way.contains_key(&intent.intent);
         self.reserve(intent);
         if !stale && self.on_their_way.contains_key(&intent.intent) {
-            self.holdings.add_intent(intent, fees(intent, markets));
+            self.holdings.commit(Commitment::with_fee(intent, intent.size, true, fee));
             self.dirty = false;
             debug_assert!(self.holdings == self.sum(None, markets), "what is kept is what is so");
         }

@@ -223,11 +223,13 @@ impl Engine {
             breaker: None,
             repeats: 0,
             funds: self.account.funds(),
+            fee: RiskView::fee_of(&intent, market),
         };
         let rationale = Rationale { params, ..wish.signal.rationale };
+        let fee = view.fee;
         match self.gate.check(intent, &view, now) {
             Ok(approved) => {
-                self.account.approved(approved.inner(), &self.markets);
+                self.account.approved(approved.inner(), fee, &self.markets);
                 self.recent.note(approved.inner(), now);
                 Effect::Emit(Box::new(Emission { approved, rationale }))
             }

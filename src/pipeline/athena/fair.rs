@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::prelude::ToPrimitive;
 
-use crate::domain::{Market, Price, Size, normal_cdf, normal_quantile};
+use crate::domain::{Market, Price, Size, normal_cdf, normal_quantile, to_decimal};
 
 /// The least time left that is reckoned with, so that the last moments do not make every move certain.
 const LEAST_LEFT: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub(super) fn shifted(middle: Price, drift: f64, volatility: f64, left: Duration
     let shift = drift / spread;
     let middle = middle.decimal().to_f64()?;
     let fair = normal_cdf(normal_quantile(middle) + shift);
-    (spread > 0.0 && shift.is_finite()).then(|| Decimal::from_f64(fair))?.map(|fair| fair.round_dp(PLACES))
+    (spread > 0.0 && shift.is_finite()).then(|| to_decimal(fair, PLACES)).flatten()
 }
 
 /// What a seller gets beyond a share's fair value, after the taker's fee.

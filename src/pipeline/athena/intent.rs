@@ -9,6 +9,8 @@ use crate::domain::{IntentId, OrderIntent, Side, StrategyId, TimeInForce, Timest
 
 /// Room for the text of which an id is the hash: a token's digits are most of it.
 const MOST_TEXT: usize = 256;
+/// So many bytes of the hash are in an id.
+const HASH: usize = 10;
 
 /// The intent of a wish. `closes_at` bounds how long it may rest, unless the market takes orders beyond it.
 pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now: Timestamp) -> OrderIntent {
@@ -43,16 +45,19 @@ fn identity(wish: &Wish) -> IntentId {
         Side::Buy => "buy",
         Side::Sell => "sell",
     };
-    let hash = digest(&signal.strategy, &[signal.token.as_str(), side], &wish.cause);
-    IntentId::new(format!("{}-{hash}", signal.strategy))
+    named(signal.strategy.as_str(), digest(&signal.strategy, &[signal.token.as_str(), side], &wish.cause))
 }
 
 /// The id of a skip: its cause and its reason.
 pub(super) fn skip_identity(strategy: &StrategyId, reason: &str, cause: &Cause) -> IntentId {
-    IntentId::new(format!("skip-{}", digest(strategy, &[reason], cause)))
+    named("skip", digest(strategy, &[reason], cause))
 }
 
-fn digest(strategy: &StrategyId, what: &[&str], cause: &Cause) -> String {
+fn named(name: &str, hash: [u8; HASH]) -> IntentId {
+    IntentId::new([name, &hex::encode(hash)].join("-"))
+}
+
+fn digest(strategy: &StrategyId, what: &[&str], cause: &Cause) -> [u8; HASH] {
     let mut text = String::with_capacity(MOST_TEXT);
     let names = std::iter::once(strategy.as_str()).chain(what.iter().copied()).chain([cause.source.as_str()]);
     for name in names {
@@ -61,7 +66,9 @@ fn digest(strategy: &StrategyId, what: &[&str], cause: &Cause) -> String {
     }
     // Writing into a string does not fail.
     let _ = write!(text, "{}\0{}\0{}\0", cause.event_at.micros(), cause.trade_id, cause.price);
-    hex::encode(&Sha256::digest(text)[..10])
+    let mut hash = [0; HASH];
+    hash.copy_from_slice(&Sha256::digest(text)[..HASH]);
+    hash
 }
 
 #[cfg(test)]

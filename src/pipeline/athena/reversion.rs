@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,9 @@ use super::updown::{self, Choice, LastWish, Terms, View, figure, percent, whole_
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Text, Timestamp, text};
+use crate::domain::{
+    Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Text, Timestamp, text, to_decimal,
+};
 
 parameters! {
     /// Thresholds of mean reversion.
@@ -220,7 +222,7 @@ fn stretched(window: &Window, params: &ReversionParams) -> Option<(Direction, De
     let moved = window.crossing(params.min_change)?;
     let covered = window.last()?.at.since(window.first()?.at).as_secs_f64();
     let stretch = window.change()?.abs().to_f64()? / (window.volatility()? * covered.sqrt());
-    let stretch = Decimal::from_f64(stretch)?.round_dp(4);
+    let stretch = to_decimal(stretch, 4)?;
     (stretch >= params.deviations).then_some((moved, stretch))
 }
 

@@ -67,7 +67,7 @@ impl Bench {
         Group::of(market, &self.others.iter().chain([market]), &self.holdings)
     }
 
-    pub(crate) fn view<'a>(&'a self, group: Option<&'a Group<'a>>) -> RiskView<'a> {
+    pub(crate) fn view<'a>(&'a self, intent: &OrderIntent, group: Option<&'a Group<'a>>) -> RiskView<'a> {
         RiskView {
             trading_state: self.trading_state,
             epoch: self.epoch,
@@ -82,12 +82,13 @@ impl Bench {
             breaker: self.breaker.as_ref(),
             repeats: self.repeats,
             funds: self.funds,
+            fee: RiskView::fee_of(intent, self.market.as_ref()),
         }
     }
 
     pub(crate) fn run(&self, check: Check, intent: &OrderIntent) -> CheckResult {
         let group = self.group();
-        check(intent, &self.view(group.as_ref()), &self.limits, self.now)
+        check(intent, &self.view(intent, group.as_ref()), &self.limits, self.now)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How close to its end a market may still be entered.
 
-use super::{is_reducing, millis, verdict};
+use super::{is_reducing, millis, millis_and, verdict};
 use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
@@ -10,7 +10,7 @@ use crate::risk::{Limits, RiskView};
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Timestamp) -> CheckResult {
     let left = view.market.and_then(|market| market.closes_at).map(|closes_at| closes_at.since(now));
     let within = left.is_none_or(|left| left >= limits.blackout);
-    let value = left.map_or_else(|| "no end is known".into(), |left| text!("{} before it closes", millis(left)));
+    let value = left.map_or_else(|| "no end is known".into(), |left| millis_and(left, "ms before it closes"));
     let blackout = limits.blackout;
     let limit = text!("not within {} of its end", millis(blackout));
     verdict(Control::Blackout, value, limit, within || is_reducing(intent, view))

@@ -1,7 +1,7 @@
 //! Loss from the day's peak equity.
 
 use super::{is_reducing, of_equity, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
+use crate::domain::{CheckResult, Control, OrderIntent, Text, Timestamp};
 use crate::risk::{Limits, RiskView};
 
 /// How far equity lies below the UTC day's peak, at most the limit. Equity that is not known denies. Neither holds back a
@@ -9,8 +9,7 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let (value, within) = of_equity(view, limits.daily_drawdown, |equity| equity.drawdown());
-    let most = limits.daily_drawdown;
-    let limit = text!("{most} pUSD below the day's peak");
+    let limit = Text::amount(limits.daily_drawdown.decimal(), "pUSD below the day's peak");
     verdict(Control::DailyDrawdown, value, limit, within || is_reducing(intent, view))
 }
 

@@ -1,7 +1,7 @@
 //! What the UTC day has lost.
 
 use super::{is_reducing, of_equity, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
+use crate::domain::{CheckResult, Control, OrderIntent, Text, Timestamp};
 use crate::risk::{Limits, RiskView};
 
 /// How far equity lies below where the UTC day began, at most the limit. Equity that is not known denies. Neither holds back a
@@ -9,8 +9,7 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let (value, within) = of_equity(view, limits.daily_loss, |equity| equity.day_loss());
-    let most = limits.daily_loss;
-    let limit = text!("{most} pUSD lost in a day");
+    let limit = Text::amount(limits.daily_loss.decimal(), "pUSD lost in a day");
     verdict(Control::DailyLoss, value, limit, within || is_reducing(intent, view))
 }
 

@@ -1,14 +1,14 @@
 //! The time by which the intent must be sent.
 
-use super::{millis, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
+use super::{millis, millis_and, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
 use crate::risk::{Limits, RiskView};
 
 /// Passes until the deadline, itself included. Measured from the tick that caused the intent.
 #[must_use]
 pub fn check(intent: &OrderIntent, _view: &RiskView<'_>, _limits: &Limits, now: Timestamp) -> CheckResult {
     let after = now.since(intent.tick_received_at);
-    let value = text!("{} after its tick", millis(after));
+    let value = millis_and(after, "ms after its tick");
     let limit = millis(intent.deadline.since(intent.tick_received_at));
     verdict(Control::Deadline, value, limit, now <= intent.deadline)
 }

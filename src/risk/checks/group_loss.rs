@@ -12,7 +12,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
     let Some(group) = view.group else {
         return verdict(Control::GroupLoss, "in no event group", limit, true);
     };
-    let loss = group.worst_loss(view.holdings, Some(intent));
+    let loss = group.worst_loss(view.holdings, Some(view.wanted(intent)));
     let passed = loss <= limits.group_loss || loss <= group.worst_loss(view.holdings, None);
     let markets = group.len();
     let value = text!("{} in the worst outcome of {markets} known markets", pusd(loss));

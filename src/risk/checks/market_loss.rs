@@ -12,7 +12,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
     let Some(market) = view.market else {
         return verdict(Control::MarketLoss, unknown(intent), limit, false);
     };
-    let loss = worst_loss(market, view.holdings, Some(intent));
+    let loss = worst_loss(market, view.holdings, Some(view.wanted(intent)));
     let passed = loss <= limits.market_loss || loss <= worst_loss(market, view.holdings, None);
     verdict(Control::MarketLoss, text!("{} in the worst outcome", pusd(loss)), limit, passed)
 }

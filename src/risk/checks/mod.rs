@@ -31,8 +31,10 @@ pub mod trading_state;
 
 use std::time::Duration;
 
+use rust_decimal::Decimal;
+
 use super::{Equity, Limits, RiskView, worst_loss};
-use crate::domain::{CheckResult, Control, Market, OrderIntent, Side, Size, Text, Timestamp, Usd, text};
+use crate::domain::{CheckResult, Control, Market, OrderIntent, Side, Size, Text, Timestamp, Usd};
 
 /// The shape of every check.
 pub type Check = fn(&OrderIntent, &RiskView<'_>, &Limits, Timestamp) -> CheckResult;
@@ -42,7 +44,7 @@ pub type Check = fn(&OrderIntent, &RiskView<'_>, &Limits, Timestamp) -> CheckRes
 #[must_use]
 pub fn is_reducing(intent: &OrderIntent, view: &RiskView<'_>) -> bool {
     let held = intent.side == Side::Sell && intent.size <= view.holdings.token(&intent.token).sellable();
-    let wanted = Some(intent);
+    let wanted = Some(view.wanted(intent));
     let hedge = |market: &Market| {
         worst_loss(market, view.holdings, wanted) > worst_loss(market, view.holdings, None)
             || view
@@ -65,7 +67,7 @@ fn verdict(control: Control, value: impl Into<Text>, limit: impl Into<Text>, pas
 }
 
 fn shares(size: Size) -> Text {
-    text!("{} shares", size.decimal().normalize())
+    Text::amount(size.decimal(), "shares")
 }
 
 fn unknown(intent: &OrderIntent) -> Text {
@@ -73,14 +75,22 @@ fn unknown(intent: &OrderIntent) -> Text {
 }
 
 fn pusd(amount: Usd) -> Text {
-    text!("{} pUSD", amount.decimal().normalize())
+    Text::amount(amount.decimal(), "pUSD")
 }
 
 /// Milliseconds to the microsecond, so that a limit missed by one microsecond is seen to be missed.
 fn millis(duration: Duration) -> Text {
-    let micros = duration.as_micros();
-    let (whole, rest) = (micros / 1_000, micros % 1_000);
-    if rest == 0 { text!("{whole} ms") } else { text!("{whole}.{rest:03} ms") }
+    millis_and(duration, "ms")
+}
+
+/// The same with more to say behind it; `unit` begins with the unit.
+fn millis_and(duration: Duration, unit: &'static str) -> Text {
+    let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    Text::amount(Decimal::new(micros, 3), unit)
+}
+
+fn orders(count: u64) -> Text {
+    Text::amount(count.into(), "orders")
 }
 
 /// Distance in time either way: data from the future is as doubtful as data from the past.

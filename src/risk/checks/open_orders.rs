@@ -1,16 +1,15 @@
 //! How many orders are open at one time.
 
-use super::verdict;
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
+use super::{orders, verdict};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp};
 use crate::risk::{Limits, RiskView};
 
 /// Orders open, unknown or on their way, this one included, at most the limit.
 #[must_use]
 pub fn check(_intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
-    let after = view.holdings.open_count() + 1;
-    let passed = u32::try_from(after).is_ok_and(|after| after <= limits.open_orders);
-    let most = limits.open_orders;
-    verdict(Control::OpenOrders, text!("{after} orders"), text!("{most} orders"), passed)
+    let after = view.holdings.open_count() as u64 + 1;
+    let most = u64::from(limits.open_orders);
+    verdict(Control::OpenOrders, orders(after), orders(most), after <= most)
 }
 
 #[cfg(test)]

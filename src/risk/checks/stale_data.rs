@@ -1,6 +1,6 @@
 //! Age of the data that the intent rests on.
 
-use super::{age, is_reducing, millis, verdict};
+use super::{age, is_reducing, millis, millis_and, verdict};
 use crate::domain::{Book, CheckResult, Control, OrderIntent, Text, Timestamp, text};
 use crate::risk::{Limits, RiskView};
 
@@ -12,8 +12,7 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, now: Ti
     let (book_fresh, book_text) = measure("book", book, limits, now);
     let (source_fresh, source_text) = measure("source", view.source_at, limits, now);
     let passed = (book_fresh && source_fresh) || is_reducing(intent, view);
-    let most = limits.data_age;
-    let limit = text!("{}, or a sale of shares held", millis(most));
+    let limit = millis_and(limits.data_age, "ms, or a sale of shares held");
     verdict(Control::StaleData, text!("{book_text}, {source_text}"), limit, passed)
 }
 

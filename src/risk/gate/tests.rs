@@ -12,14 +12,24 @@ use crate::risk::checks::bench::{Bench, book, buy, market, part, position, sell}
 fn denied_by(bench: &Bench, intent: OrderIntent) -> Option<Control> {
     let gate = RiskGate::new(bench.limits.clone());
     let group = bench.group();
-    gate.check(intent, &bench.view(group.as_ref()), bench.now).err().map(|denied| denied.denial.control)
+    ask(&gate, bench, intent, group.as_ref()).err().map(|denied| denied.denial.control)
+}
+
+fn ask(
+    gate: &RiskGate,
+    bench: &Bench,
+    intent: OrderIntent,
+    group: Option<&Group<'_>>,
+) -> Result<Approved<OrderIntent>, Box<Denied>> {
+    let view = bench.view(&intent, group);
+    gate.check(intent, &view, bench.now)
 }
 
 #[test]
 fn an_approval_records_every_check_in_the_order_of_the_table() {
     let bench = Bench::new();
     let gate = RiskGate::new(bench.limits.clone());
-    let approved = gate.check(buy("0.51", "20"), &bench.view(None), bench.now).expect("nothing is wrong");
+    let approved = ask(&gate, &bench, buy("0.51", "20"), None).expect("nothing is wrong");
     let controls: Vec<_> = approved.checks().iter().map(|check| check.control).collect();
     assert_eq!(
         controls,
@@ -61,7 +71,7 @@ fn an_approval_records_every_check_in_the_order_of_the_table() {
 fn a_denial_names_control_value_and_limit_and_ends_with_the_check_that_refused() {
     let bench = Bench::new();
     let gate = RiskGate::new(bench.limits.clone());
-    let denied = gate.check(buy("0.51", "101"), &bench.view(None), bench.now).expect_err("too large");
+    let denied = ask(&gate, &bench, buy("0.51", "101"), None).expect_err("too large");
     assert_eq!(denied.denial.to_string(), "order_size: 101 shares (limit above 0, up to 100 shares)");
     assert_eq!(denied.checks.len(), 10);
     assert_eq!(denied.checks.iter().filter(|check| !check.passed).count(), 1);
@@ -122,7 +132,7 @@ fn each_control_refuses_when_it_alone_is_broken() {
     ];
     let told: Vec<Control> = cases.iter().map(|(control, _)| *control).collect();
     let bench = Bench::new();
-    let approved = RiskGate::new(bench.limits.clone()).check(buy("0.51", "20"), &bench.view(None), bench.now);
+    let approved = ask(&RiskGate::new(bench.limits.clone()), &bench, buy("0.51", "20"), None);
     for check in approved.expect("nothing is wrong").checks() {
         assert!(told.contains(&check.control), "{} is refused by nothing here", check.control);
     }
@@ -258,7 +268,7 @@ proptest! {
                     bench.book = Some(book(intent.token.as_str(), "0.49", "0.51", heard));
                     bench.source_at = Some(heard);
                     bench.holdings = world.holdings();
-                    let verdict = gate.check(intent.clone(), &bench.view(None), bench.now);
+                    let verdict = ask(&gate, &bench, intent.clone(), None);
                     if verdict.is_ok() {
                         prop_assert!(intent.size <= limits.order_size && intent.size > Size::ZERO);
                         prop_assert!(intent.price.notional(intent.size) <= limits.order_notional);

@@ -86,6 +86,7 @@ fn approved(intent: OrderIntent, market: &Market) -> Approved<OrderIntent> {
         breaker: None,
         repeats: 0,
         funds: Some(Funds { free: Usd(dec!(10_000_000)), allowance: None }),
+        fee: RiskView::fee_of(&intent, Some(market)),
     };
     RiskGate::new(limits).check(intent, &view, now).expect("within every limit")
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::FromPrimitive;
 
 use super::outlook::Odds;
 use super::{Cause, Desk, Memory, Mode, Obstacle, Rung, Slug, Strategy, Weather, WeatherParams};
-use crate::domain::{Book, Figure, Level, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, Timestamp};
+use crate::domain::{
+    Book, Figure, Level, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, Timestamp, to_decimal,
+};
 use crate::pipeline::athena::updown::{SIZE_DECIMALS, figure};
 use crate::pipeline::athena::{Wish, fair};
 
@@ -328,5 +329,5 @@ impl<'a> Worth<'a> {
 fn fair_of(odds: &Odds, rung: Rung) -> Option<Decimal> {
     let probability = odds.of(&rung.bucket);
     let believed = if odds.is_decided(&rung.bucket) { probability } else { probability.clamp(TAIL, 1.0 - TAIL) };
-    Decimal::from_f64(believed).map(|fair| fair.round_dp(PLACES))
+    to_decimal(believed, PLACES)
 }
