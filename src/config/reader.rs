@@ -8,8 +8,13 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::Problem;
-use crate::domain::params::{is_market, is_pair};
+use crate::domain::params::{is_pair, is_traded};
 use crate::domain::{Instrument, Instruments, ParamKind, ParamSpec, Symbol};
+
+/// What a strategy may trade on a pair.
+const TRADED: &str = "a slug, a slug with one outcome or a pattern in quotes, such as \"btc-100k\", \"btc-100k#Yes\" or \"btc-updown-5m-{start}\"";
+/// What a list of markets may hold.
+pub(super) const MARKETS: &str = "a list of slugs or patterns such as \"btc-updown-5m-{start}\", without an outcome";
 
 /// The table being read. What is left at the end is unknown.
 #[derive(Debug)]
@@ -172,8 +177,7 @@ impl Reader {
 
     fn instrument(&mut self, at: &str, entry: &Table) -> Option<Instrument> {
         let pair = self.item(at, entry, "symbol", "a pair in quotes, such as \"BTC/USD\"", is_pair);
-        let slug = "a slug or a pattern in quotes, such as \"btc-updown-5m-{start}\"";
-        let market = self.item(at, entry, "market", slug, is_market);
+        let market = self.item(at, entry, "market", TRADED, is_traded);
         for (name, value) in entry.iter().filter(|(name, _)| !["symbol", "market"].contains(&name.as_str())) {
             self.problem(&format!("{at}.{name}"), value, "no such key; there are symbol and market");
         }
@@ -219,7 +223,7 @@ fn allowed(spec: &ParamSpec) -> String {
             spec.allowed()
         }
         ParamKind::Decimal { low, high } => quoted_decimal(low, high),
-        ParamKind::Markets => "a list of slugs or patterns such as \"btc-updown-5m-{start}\"".to_owned(),
+        ParamKind::Markets => MARKETS.to_owned(),
         _ => format!("{}, in quotes", spec.allowed()),
     }
 }

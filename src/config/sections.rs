@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
 use crate::domain::params::{Params, RISK, is_market, is_pair};
-use crate::domain::{Instruments, Mode, ParamKind, Symbol};
+use crate::domain::{Instruments, Mode, ParamKind, Symbol, split_outcome};
 use crate::pipeline::athena::{KINDS, Kind, Shard, StrategySettings};
 use crate::risk::Limits;
 use crate::risk::checks::allow_list;
 
-use super::reader::Reader;
+use super::reader::{MARKETS, Reader};
 use super::{Account, Argos, BusUrl, Config, Hermes, LedgerUrl, Ui, Venues};
 
 /// What a bus address may be; `config.toml` explains each.
@@ -105,12 +105,15 @@ fn consistent(r: &mut Reader, strategies: &[Option<StrategySettings>], argos: Op
     }
 }
 
-fn tradable(r: &mut Reader, key: &str, market: &str, argos: Option<&Argos>, limits: Option<&Limits>) {
+/// Both lists are of whole markets, also where one outcome alone is traded.
+fn tradable(r: &mut Reader, key: &str, traded: &str, argos: Option<&Argos>, limits: Option<&Limits>) {
+    let (market, outcome) = split_outcome(traded);
+    let before = if outcome.is_some() { "before the # " } else { "" };
     let collected = argos.is_none_or(|argos| argos.markets.iter().any(|known| known == market));
     let allowed = limits.is_none_or(|limits| allow_list::lists(limits, market));
     for (right, list) in [(collected, "argos.markets"), (allowed, "risk.markets")] {
         if !right {
-            r.problem(key, format!("\"{market}\""), format!("one of {list}"));
+            r.problem(key, format!("\"{traded}\""), format!("{before}one of {list}"));
         }
     }
 }
@@ -134,7 +137,7 @@ fn venues(r: &mut Reader) -> Option<Venues> {
 
 fn argos(r: &mut Reader) -> Option<Argos> {
     let symbols = r.texts("argos.symbols", "a list of pairs such as \"BTC/USD\"", is_pair);
-    let markets = r.texts("argos.markets", "a list of slugs or patterns such as \"btc-updown-5m-{start}\"", is_market);
+    let markets = r.texts("argos.markets", MARKETS, is_market);
     let silence = r.seconds("argos.silence_s", 2..=60);
     let subscribe_within = r.seconds("argos.subscribe_within_s", 1..=60);
     Some(Argos {

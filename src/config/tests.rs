@@ -103,7 +103,7 @@ fn wrong_on(on: &str) -> Vec<String> {
 fn every_wrong_instrument_is_named() {
     let whole = "[[athena.momentum.on]] with symbol and market, once for each pair, at least one";
     let pair = "a pair in quotes, such as \"BTC/USD\"";
-    let slug = "a slug or a pattern in quotes, such as \"btc-updown-5m-{start}\"";
+    let slug = "a slug, a slug with one outcome or a pattern in quotes, such as \"btc-100k\", \"btc-100k#Yes\" or \"btc-updown-5m-{start}\"";
     assert_eq!(wrong_on(""), [format!("athena.momentum.on = (missing): allowed: {whole}")]);
     let twice = "athena.momentum.on[1].symbol = \"BTC/USD\": allowed: each pair once; it is that of athena.momentum.on[0] already";
     assert_eq!(wrong_on(&format!("{ON}{ON}")), [twice]);
@@ -133,6 +133,29 @@ fn a_strategy_may_only_trade_what_is_watched_and_allowed() {
     let config = Config::parse(&allowed).expect("right");
     let on = "BTC/USD btc-updown-5m-{start}, ETH/USD eth-updown-5m-{start}";
     assert_eq!(config.strategies[0].values()["on"], on);
+}
+
+#[test]
+fn one_outcome_is_traded_of_a_market_that_is_listed_without_it() {
+    let token = ON.replace("btc-updown-5m-{start}", "btc-100k#Yes");
+    let text = DEFAULT_TOML.replace(ON, &token);
+    let told = |text: &str| problems(text).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let given = "athena.momentum.on[0].market = \"btc-100k#Yes\": allowed: before the # one of";
+    assert_eq!(told(&text), [format!("{given} argos.markets"), format!("{given} risk.markets")]);
+    let (lists, without) = ("markets = [\"btc-updown-5m-{start}\"]", "without an outcome");
+    let listed = text.replace(lists, "markets = [\"btc-100k\", \"btc-updown-5m-{start}\"]");
+    let config = Config::parse(&listed).expect("right");
+    assert_eq!(config.strategies[0].values()["on"], "BTC/USD btc-100k#Yes");
+    let wrong = told(&text.replace(lists, "markets = [\"btc-100k#Yes\"]"));
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    for (told, key) in wrong.iter().zip(["argos.markets", "risk.markets"]) {
+        assert!(told.starts_with(&format!("{key} = [\"btc-100k#Yes\"]")) && told.ends_with(without), "{told}");
+    }
+    let pattern = wrong_on(&ON.replace("{start}", "{start}#Up"));
+    assert!(
+        pattern[0].starts_with("athena.momentum.on[0].market = \"btc-updown-5m-{start}#Up\": allowed: a slug"),
+        "{pattern:?}"
+    );
 }
 
 #[test]

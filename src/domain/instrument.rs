@@ -11,8 +11,23 @@ use super::Symbol;
 pub struct Instrument {
     /// What is watched: a pair, or a station.
     pub symbol: Symbol,
-    /// A slug, a rolling pattern such as `btc-updown-5m-{start}`, or a daily event such as `highest-temperature-in-nyc-on-{date}`.
+    /// A slug, a slug with the one outcome that is traded such as `will-btc-reach-100k#Yes`, a rolling pattern such as
+    /// `btc-updown-5m-{start}`, or a daily event such as `highest-temperature-in-nyc-on-{date}`.
     pub market: String,
+}
+
+impl Instrument {
+    /// The outcome of its market that alone is traded, if one is named.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&str> {
+        split_outcome(&self.market).1
+    }
+}
+
+/// What stands before the `#` of what a strategy trades, and the outcome behind it.
+#[must_use]
+pub fn split_outcome(market: &str) -> (&str, Option<&str>) {
+    market.split_once('#').map_or((market, None), |(slug, outcome)| (slug, Some(outcome)))
 }
 
 impl fmt::Display for Instrument {
@@ -82,9 +97,11 @@ mod tests {
 
     #[test]
     fn text_and_back() {
-        let text = "BTC/USD btc-updown-5m-{start}, ETH/USD eth-updown-5m-{start}";
+        let text = "BTC/USD btc-updown-5m-{start}, ETH/USD who-wins#New York Knicks";
         let read = Instruments::parse(text).expect("two");
         assert_eq!((read.iter().count(), read.to_string().as_str()), (2, text));
+        let outcomes: Vec<_> = read.iter().map(Instrument::outcome).collect();
+        assert_eq!(outcomes, [None, Some("New York Knicks")]);
         assert_eq!(
             Instruments::parse("BTC/USD btc-updown-5m-{start}"),
             Some(Instruments::one("BTC/USD", "btc-updown-5m-{start}"))

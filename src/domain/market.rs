@@ -23,6 +23,14 @@ pub struct OutcomeToken {
     pub outcome: String,
 }
 
+impl OutcomeToken {
+    /// Whether its outcome has this name, in whatever case.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.outcome.chars().flat_map(char::to_lowercase).eq(name.chars().flat_map(char::to_lowercase))
+    }
+}
+
 /// The taker fee: `shares * rate * (p * (1 - p)) ^ exponent`. Makers pay none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeeSchedule {
@@ -62,7 +70,7 @@ pub struct Market {
     pub slug: Slug,
     /// Condition id.
     pub market: MarketId,
-    /// Its two outcomes; the first is YES or Up.
+    /// Its two outcomes, in the venue's order.
     pub tokens: [OutcomeToken; 2],
     /// Price grid.
     pub tick_size: Price,
@@ -86,12 +94,27 @@ pub struct Market {
     /// What it asks, in the venue's words; a temperature market names its bucket there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
-    /// The neg-risk event that it is part of: of all markets of a group exactly one pays its first outcome.
+    /// The neg-risk event that it is part of: of all markets of a group exactly one pays YES.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
 }
 
 impl Market {
+    /// The outcome of this name, in whatever case, and the other one; nothing when neither has it.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<[&OutcomeToken; 2]> {
+        let [one, other] = &self.tokens;
+        if one.is_called(name) { Some([one, other]) } else { other.is_called(name).then_some([other, one]) }
+    }
+
+    /// The outcome that comes true when what is asked does, or when the price rises, and the other one: `Up` or `Yes`, wherever the venue
+    /// lists it. Of outcomes with other names, such as two teams, it is the first.
+    #[must_use]
+    pub fn yes_no(&self) -> [&OutcomeToken; 2] {
+        let [one, other] = &self.tokens;
+        ["up", "yes"].into_iter().find_map(|name| self.named(name)).unwrap_or([one, other])
+    }
+
     /// The outcome that `token` stands for.
     #[must_use]
     pub fn outcome_of(&self, token: &TokenId) -> Option<&OutcomeToken> {
@@ -195,6 +218,33 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
+    use crate::risk::checks::bench;
+
+    #[test]
+    fn yes_is_found_by_its_name_and_else_by_its_place() {
+        let market = |outcomes: [&str; 2]| Market {
+            tokens: outcomes.map(|outcome| OutcomeToken { token: outcome.into(), outcome: outcome.into() }),
+            ..bench::market()
+        };
+        for (outcomes, yes) in [
+            (["Up", "Down"], "Up"),
+            (["Down", "Up"], "Up"),
+            (["Yes", "No"], "Yes"),
+            (["no", "YES"], "YES"),
+            (["Lions", "Bears"], "Lions"),
+            (["Bears", "Lions"], "Bears"),
+        ] {
+            let market = market(outcomes);
+            let [found, other] = market.yes_no();
+            assert_eq!(found.outcome, yes, "{outcomes:?}");
+            assert_ne!(found.outcome, other.outcome, "{outcomes:?}");
+        }
+        let market = market(["São Paulo", "Bears"]);
+        let names = |name| market.named(name).map(|[one, other]| (one.outcome.as_str(), other.outcome.as_str()));
+        assert_eq!(names("bears"), Some(("Bears", "São Paulo")));
+        assert_eq!(names("SÃO PAULO"), Some(("São Paulo", "Bears")));
+        assert_eq!((names("Bear"), names("Bears ")), (None, None));
+    }
 
     #[test]
     fn the_taker_fee_is_the_venues_formula() {

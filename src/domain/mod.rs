@@ -43,7 +43,7 @@ pub use event::{DeniedBy, MismatchEvent, TradeEvent, Withdrawal};
 pub use fill::{Fill, FillStatus, Role};
 pub use holding::{Held, Holding, Running, fold};
 pub use ids::{GroupId, IntentId, Map, MarketId, OrderId, Slug, StationId, StrategyId, Symbol, TokenId, TradeId};
-pub use instrument::{Instrument, Instruments};
+pub use instrument::{Instrument, Instruments, split_outcome};
 pub use journal::{Account, Asset, Journal, JournalKind, Posting};
 pub use kill::{KillLatch, KillProof, KillReport, KillState, KillStep};
 pub use limit::{Alert, LimitUse};

@@ -3,7 +3,7 @@ use crate::domain::{Market, TokenId, Usd};
 use super::Holdings;
 use super::worst::{Wanted, losses};
 
-/// The markets of one event, of which exactly one pays its first outcome: one of those that we know, or one that we do not.
+/// The markets of one event, of which exactly one pays YES: one of those that we know, or one that we do not.
 #[derive(Clone, Debug)]
 pub struct Group<'a> {
     /// Those that are not resolved.
@@ -24,8 +24,10 @@ impl<'a> Group<'a> {
     ) -> Option<Self> {
         let group = market.group.as_ref()?;
         let members = || known.clone().filter(|member| member.group.as_ref() == Some(group));
-        let yes =
-            |member: &Market| member.payout_of(&member.tokens[0].token).is_some_and(|payout| payout.0 == 1.into());
+        let yes = |member: &Market| {
+            let [yes, _] = member.yes_no();
+            member.payout_of(&yes.token).is_some_and(|payout| payout.0 == 1.into())
+        };
         let listed = |token: &TokenId| known.clone().any(|market| market.outcome_of(token).is_some());
         Some(Self {
             open: members().filter(|member| member.payouts.is_none()).collect(),
@@ -79,10 +81,13 @@ mod tests {
     }
 
     fn member(index: usize) -> Market {
-        let outcome = |no| OutcomeToken { token: token(index, no).into(), outcome: token(index, no) };
+        let outcome =
+            |no| OutcomeToken { token: token(index, no).into(), outcome: if no { "No" } else { "Yes" }.to_owned() };
+        // The venue may list them either way.
+        let first = index % 2 == 1;
         Market {
             market: format!("0x{index}").into(),
-            tokens: [outcome(false), outcome(true)],
+            tokens: [outcome(first), outcome(!first)],
             group: Some("event".into()),
             fee: CRYPTO,
             ..market()
@@ -199,7 +204,8 @@ mod tests {
 
     #[test]
     fn what_is_resolved_is_over_and_decides_the_rest() {
-        let resolved = |yes: i64| Market { payouts: Some([Price(yes.into()), Price((1 - yes).into())]), ..member(0) };
+        // Its NO is listed first.
+        let resolved = |yes: i64| Market { payouts: Some([Price((1 - yes).into()), Price(yes.into())]), ..member(3) };
         let mut holdings = Holdings::new();
         holdings.add_position(&position(&token(1, true), "100", "0.90"));
         holdings.add_position(&position(&token(2, true), "100", "0.90"));

@@ -20,14 +20,14 @@ pub struct Wanted<'a> {
     pub fee: Usd,
 }
 
-/// What a market loses, below zero when it gains, by which of its tokens pays.
+/// What a market loses, below zero when it gains, when YES pays and when NO does.
 ///
 /// Exact, not a bound: for one outcome each order and each provisional fill either adds to the loss or lessens it, whatever the others
 /// do, so the worst subset is the one of all that add.
 pub(super) fn losses(market: &Market, holdings: &Holdings, wanted: Option<Wanted<'_>>) -> [Usd; 2] {
-    let of_tokens = [0, 1].map(|index| of_token(&market.tokens[index].token, holdings, wanted));
-    let [[first_pays, first_pays_not], [second_pays, second_pays_not]] = of_tokens;
-    [first_pays + second_pays_not, first_pays_not + second_pays]
+    let [yes, no] = market.yes_no().map(|outcome| of_token(&outcome.token, holdings, wanted));
+    let ([yes_pays, yes_pays_not], [no_pays, no_pays_not]) = (yes, no);
+    [yes_pays + no_pays_not, yes_pays_not + no_pays]
 }
 
 /// What a token loses when it pays, and when it does not.

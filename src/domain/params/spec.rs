@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Instruments, Zone};
+use crate::domain::{Instruments, Zone, split_outcome};
 
 /// What a parameter may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -38,7 +38,7 @@ pub enum ParamKind {
         /// The most.
         high: u64,
     },
-    /// Pairs as Kraken v2 writes them, each with the slug or rolling pattern of its market, with commas between.
+    /// Pairs as Kraken v2 writes them, each with what is traded on it (see [`is_traded`]), with commas between.
     Instruments,
     /// The slug of an event that comes anew each day.
     Event,
@@ -144,7 +144,7 @@ impl ParamSpec {
             ParamKind::Seconds { low, high } => format!("whole seconds from {low} to {high}"),
             ParamKind::Millis { low, high } => format!("whole milliseconds from {low} to {high}"),
             ParamKind::Instruments => {
-                "pairs, each once and with its market, such as BTC/USD btc-updown-5m-{start}, with commas between"
+                "pairs, each once and with its market, such as BTC/USD btc-updown-5m-{start} or BTC/USD btc-100k#Yes, with commas between"
                     .into()
             }
             ParamKind::Event => "a pattern such as highest-temperature-in-nyc-on-{date}".into(),
@@ -152,7 +152,9 @@ impl ParamSpec {
             ParamKind::Zone => "a time zone such as America/New_York".into(),
             ParamKind::Choice { of } => format!("one of {}", of.join(", ")),
             ParamKind::Flag => "true or false".into(),
-            ParamKind::Markets => "slugs or patterns such as btc-updown-5m-{start}, with commas between".into(),
+            ParamKind::Markets => {
+                "slugs or patterns such as btc-updown-5m-{start}, without an outcome, with commas between".into()
+            }
         }
     }
 
@@ -175,7 +177,7 @@ impl ParamSpec {
                 text.parse::<u64>().is_ok_and(|value| value >= low && value <= high)
             }
             ParamKind::Instruments => Instruments::parse(text).is_some_and(|instruments| {
-                instruments.iter().all(|of| is_pair(of.symbol.as_str()) && is_market(&of.market))
+                instruments.iter().all(|of| is_pair(of.symbol.as_str()) && is_traded(&of.market))
             }),
             ParamKind::Event => {
                 text.split_once("{date}").is_some_and(|(before, after)| is_market(before) && after.is_empty())
@@ -211,6 +213,18 @@ pub fn is_market(text: &str) -> bool {
     !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// Whether a strategy may trade it: a market, or a slug with the one outcome of it that is traded, such as `will-btc-reach-100k#Yes`.
+#[must_use]
+pub fn is_traded(text: &str) -> bool {
+    let is_outcome = |text: &str| {
+        !text.is_empty() && text.trim() == text && !text.contains(|c: char| c.is_control() || matches!(c, ',' | '#'))
+    };
+    match split_outcome(text) {
+        (market, None) => is_market(market),
+        (slug, Some(outcome)) => is_market(slug) && !slug.contains('{') && is_outcome(outcome),
+    }
+}
+
 /// What is wrong with one parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParamProblem {
@@ -234,6 +248,20 @@ mod tests {
 
     const fn limit(tighter: Tighter) -> ParamSpec {
         ParamSpec { name: "x", kind: ParamKind::Flag, unit: "", tighter: Some(tighter), doc: "" }
+    }
+
+    #[test]
+    fn what_is_traded_is_a_market_or_one_outcome_of_a_slug() {
+        for right in ["btc-100k", "btc-updown-5m-{start}", "btc-100k#Yes", "who-wins#New York Knicks", "a#São Paulo"] {
+            assert!(is_traded(right), "{right}");
+        }
+        for wrong in
+            ["", "#Yes", "btc-100k#", "btc-100k# Yes", "a#b#c", "a#b,c", "a#b\n", "btc-updown-5m-{start}#Up", "A#Yes"]
+        {
+            assert!(!is_traded(wrong), "{wrong}");
+        }
+        let list = ParamSpec { kind: ParamKind::Markets, ..limit(Tighter::Fewer) };
+        assert!(list.admits("btc-100k, x") && !list.admits("btc-100k#Yes"), "a limit is of whole markets");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which market a strategy means: a slug, or a rolling pattern whose windows follow one another.
 
-use crate::domain::{Market, Slug, Timestamp};
+use crate::domain::{Market, Slug, Timestamp, split_outcome};
 
 const START: &str = "{start}";
 
@@ -19,12 +19,13 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// From a slug or a pattern such as `btc-updown-5m-{start}`.
+    /// From a slug, with or without an outcome, or a pattern such as `btc-updown-5m-{start}`.
     #[must_use]
-    pub fn new(pattern: &str) -> Self {
-        match pattern.split_once(START) {
+    pub fn new(traded: &str) -> Self {
+        let (market, _outcome) = split_outcome(traded);
+        match market.split_once(START) {
             Some((prefix, suffix)) => Self::Rolling { prefix: prefix.to_owned(), suffix: suffix.to_owned() },
-            None => Self::Fixed(Slug::new(pattern)),
+            None => Self::Fixed(Slug::new(market)),
         }
     }
 
@@ -104,6 +105,7 @@ mod tests {
     fn a_slug_means_itself_and_the_markets_own_opening_counts() {
         assert!(start("btc-100k", "btc-100k").is_some());
         assert_eq!(start("btc-100k", "btc-100k-x"), None);
+        assert!(start("btc-100k#Yes", "btc-100k").is_some(), "whichever outcome of it is traded");
         let opens_at = Some(Timestamp::from_secs(5));
         let market = Market { slug: "x-7".into(), opens_at, ..market() };
         assert_eq!(Selector::new("x-{start}").start_of(&market), opens_at);

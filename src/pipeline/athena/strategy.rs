@@ -15,8 +15,8 @@ use super::window::{ChunkDoc, Feed, Gap, Window};
 use super::wishes::Wishes;
 use crate::domain::params::Params;
 use crate::domain::{
-    Book, Instrument, Market, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Timestamp,
-    TokenId,
+    Book, Instrument, Level, Market, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Text,
+    Timestamp, TokenId, text,
 };
 use crate::risk::Holdings;
 
@@ -37,6 +37,16 @@ impl<'a> Desk<'a> {
     pub fn fresh_book(&self, market: &MarketId, token: &TokenId, now: Timestamp) -> Option<&'a Book> {
         let age = |at: Timestamp| now.since(at).max(at.since(now));
         self.markets.book(market, token).filter(|book| age(book.known_at()) <= self.data_age)
+    }
+
+    /// A token's best prices and how old they are, for whoever asks why.
+    #[must_use]
+    pub fn quote(&self, market: &MarketId, token: &TokenId, now: Timestamp) -> Text {
+        let Some(book) = self.markets.book(market, token) else { return "none".into() };
+        let price = |level: Option<Level>| level.map_or_else(|| "-".into(), |Level { price, .. }| text!("{price}"));
+        let (bid, ask) = (price(book.best_bid()), price(book.best_ask()));
+        let (age, most) = (now.since(book.known_at()).as_millis(), self.data_age.as_millis());
+        text!("bid {bid}, ask {ask}, {age} ms old (at most {most})")
     }
 }
 

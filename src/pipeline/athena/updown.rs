@@ -92,6 +92,16 @@ pub(super) enum Obstacle {
     NoMarket {
         pattern: String,
     },
+    /// The market is there, and has no outcome of the name that alone is to be traded.
+    NoOutcome {
+        wanted: String,
+        there: [String; 2],
+    },
+    /// What would be bought is not the outcome that alone is traded.
+    OtherOutcome {
+        wanted: String,
+        only: String,
+    },
     NotAccepting,
     TooSmall {
         size: Size,
@@ -121,6 +131,8 @@ impl Obstacle {
             Self::Spent(_) => "spent",
             Self::CoolingDown { .. } => "cooling_down",
             Self::NoMarket { .. } => "no_market",
+            Self::NoOutcome { .. } => "no_outcome",
+            Self::OtherOutcome { .. } => "other_outcome",
             Self::NotAccepting => "not_accepting",
             Self::TooSmall { .. } => "too_small",
             Self::Closing { .. } => "closing",
@@ -148,6 +160,12 @@ impl fmt::Display for Obstacle {
             Self::Spent(Direction::Down) => f.write_str("waits for the fall to come back"),
             Self::CoolingDown { left } => write!(f, "cooling down for {:.1} s", left.as_secs_f64()),
             Self::NoMarket { pattern } => write!(f, "no open market {pattern}"),
+            Self::NoOutcome { wanted, there: [one, other] } => {
+                write!(f, "the market has no outcome {wanted}: it has {one} and {other}")
+            }
+            Self::OtherOutcome { wanted, only } => {
+                write!(f, "{wanted} would be bought, but only {only} is traded")
+            }
             Self::NotAccepting => f.write_str("the market takes no orders"),
             Self::TooSmall { size, least } => write!(f, "size {size} is below the market's minimum {least}"),
             Self::Closing { left } => write!(f, "the market closes in {} s", left.as_secs()),
@@ -243,6 +261,7 @@ impl<'a> View<'a> {
             }
         }
         let market = self.market.ok_or_else(|| Obstacle::NoMarket { pattern: terms.instrument.market.clone() })?;
+        self.sides(market, Direction::Up)?;
         if !market.accepting_orders {
             return Err(Obstacle::NotAccepting);
         }
@@ -250,6 +269,30 @@ impl<'a> View<'a> {
             return Err(Obstacle::TooSmall { size: terms.size, least: market.min_size });
         }
         Ok(market)
+    }
+
+    /// The outcome that gains when the price goes on in `direction`, and the other one. A named outcome is the one that gains by a rise.
+    fn sides<'m>(
+        &self,
+        market: &'m Market,
+        direction: Direction,
+    ) -> Result<(&'m OutcomeToken, &'m OutcomeToken), Obstacle> {
+        let [up, down] = match self.terms.instrument.outcome() {
+            None => market.yes_no(),
+            Some(outcome) => market.named(outcome).ok_or_else(|| Obstacle::NoOutcome {
+                wanted: outcome.to_owned(),
+                there: [0, 1].map(|index| market.tokens[index].outcome.clone()),
+            })?,
+        };
+        Ok(match direction {
+            Direction::Up => (up, down),
+            Direction::Down => (down, up),
+        })
+    }
+
+    /// Whether an outcome is traded at all: every one is, unless one is named.
+    fn trades(&self, outcome: &OutcomeToken) -> bool {
+        self.terms.instrument.outcome().is_none_or(|only| outcome.is_called(only))
     }
 
     /// Whether enough was traded in the window.
@@ -266,7 +309,7 @@ impl<'a> View<'a> {
         }
         self.warm()?;
         let fresh = |outcome: &OutcomeToken| self.desk.fresh_book(&market.market, &outcome.token, self.now).is_some();
-        if !market.tokens.iter().any(fresh) {
+        if !market.tokens.iter().any(|outcome| self.trades(outcome) && fresh(outcome)) {
             return Err(Obstacle::NoFreshBook);
         }
         self.before_cutoff(market)
@@ -292,16 +335,19 @@ impl<'a> View<'a> {
 
     /// What to do about a market whose price is expected to go on in `direction` by `drift`, relative. Shares of the other outcome are
     /// sold first: that lowers what is at stake. Only without any is the outcome bought, and not shortly before the close. Neither without
-    /// an edge over what the outcome is worth.
+    /// an edge over what the outcome is worth, nor when another outcome alone is traded.
     pub(super) fn choose(
         &self,
         market: &'a Market,
         direction: Direction,
         drift: Option<f64>,
     ) -> Result<Choice<'a>, Obstacle> {
-        let (wanted, other) = sides(market, direction);
-        let (outcome, side, offer) = if self.free(other) >= market.min_size {
+        let (wanted, other) = self.sides(market, direction)?;
+        let (outcome, side, offer) = if self.sells(market, other) {
             (other, Side::Sell, self.sale(market, other, drift)?)
+        } else if !self.trades(wanted) {
+            let [wanted, only] = [wanted, other].map(|outcome| outcome.outcome.clone());
+            return Err(Obstacle::OtherOutcome { wanted, only });
         } else {
             self.before_cutoff(market)?;
             (wanted, Side::Buy, self.purchase(market, wanted, drift)?)
@@ -311,6 +357,11 @@ impl<'a> View<'a> {
             return Err(Obstacle::NoEdge { side, edge: edge.round_dp(4), least });
         }
         Ok(Choice { market, outcome, side, offer })
+    }
+
+    /// Whether there are shares of an outcome to sell.
+    fn sells(&self, market: &Market, outcome: &OutcomeToken) -> bool {
+        self.trades(outcome) && self.free(outcome) >= market.min_size
     }
 
     /// Shares of an outcome that the strategy can sell, on the venue's grid.
@@ -395,15 +446,6 @@ impl<'a> View<'a> {
     /// A signal that is not followed, and why.
     pub(super) fn skipped(&self, obstacle: &Obstacle, inputs: Vec<Figure>, cause: Cause) -> Skipped {
         Skipped { slug: self.market.map(|market| market.slug.clone()), note: obstacle.to_string(), inputs, cause }
-    }
-}
-
-/// The outcome on that side of the market, and the other one.
-fn sides(market: &Market, direction: Direction) -> (&OutcomeToken, &OutcomeToken) {
-    let [up, down] = &market.tokens;
-    match direction {
-        Direction::Up => (up, down),
-        Direction::Down => (down, up),
     }
 }
 

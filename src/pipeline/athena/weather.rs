@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use self::ladder::{Rung, rung};
-use self::offer::Scene;
+use self::offer::{Missed, Scene};
 use self::outlook::Outlook;
 use super::event::Event;
 use super::strategy::{Cause, Desk, Strategy};
@@ -23,7 +23,7 @@ use super::window::{Feed, Gap};
 use super::wishes::{Skipped, Wishes};
 use crate::domain::params::{choice, parameters};
 use crate::domain::{
-    ForecastModel, Instrument, Market, Measure, ParamKind, PolymarketData, Price, Rounding, Size, Slug, StationId,
+    ForecastModel, Instrument, Market, Measure, ParamKind, PolymarketData, Price, Rounding, Size, StationId,
     StrategyState, Symbol, TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
 };
 
@@ -148,6 +148,7 @@ enum Obstacle {
     Full { most: Size },
     NoEdge { edge: Decimal, least: Decimal },
     NotHot { likely: Decimal, least: Decimal },
+    OtherBucket { likely: Decimal },
     TooDear { price: Price, most: Decimal },
 }
 
@@ -168,6 +169,7 @@ impl Obstacle {
             Self::Full { .. } => "full",
             Self::NoEdge { .. } => "no_edge",
             Self::NotHot { .. } => "not_hot",
+            Self::OtherBucket { .. } => "other_bucket",
             Self::TooDear { .. } => "too_dear",
         }
     }
@@ -194,6 +196,7 @@ impl fmt::Display for Obstacle {
             Self::Full { most } => write!(f, "it would hold more than {most}"),
             Self::NoEdge { edge, least } => write!(f, "edge {edge} is below {least}"),
             Self::NotHot { likely, least } => write!(f, "{likely} degrees are below {least}"),
+            Self::OtherBucket { likely } => write!(f, "no open market holds the {likely} degrees that are expected"),
             Self::TooDear { price, most } => write!(f, "{price} is above {most}"),
         }
     }
@@ -275,12 +278,15 @@ impl Strategy for Weather {
                 state.remember(token, now);
             }
             // A book is looked at many times a second: only news of the weather that leads to nothing is worth telling.
-            Err((slug, obstacle)) if of.is_none() => wishes.skip(obstacle.word(), slug.as_ref(), now, || Skipped {
-                slug: slug.clone(),
-                note: obstacle.to_string(),
-                inputs: scene.known(),
-                cause,
-            }),
+            Err(Missed { nearest, obstacle }) if of.is_none() => {
+                let slug = nearest.map(|(market, _)| &market.slug);
+                wishes.skip(obstacle.word(), slug, now, || Skipped {
+                    slug: slug.cloned(),
+                    note: obstacle.to_string(),
+                    inputs: scene.figures(nearest),
+                    cause,
+                });
+            }
             Err(_) => {}
         }
     }
@@ -294,7 +300,7 @@ impl Strategy for Weather {
         let best = scene.best(desk.markets.all().filter_map(|market| ours(params, market)));
         let slug = match &best {
             Ok(offer) => Some(offer.market.slug.clone()),
-            Err((slug, _)) => slug.clone(),
+            Err(missed) => missed.nearest.map(|(market, _)| market.slug.clone()),
         };
         let today = params.zone.day_of(now);
         let (threshold, measure) = params.threshold();
@@ -313,7 +319,7 @@ impl Strategy for Weather {
             // That nothing is cheap enough just now is no reason why it could not trade.
             idle: best
                 .err()
-                .map(|(_, obstacle)| obstacle)
+                .map(|missed| missed.obstacle)
                 .filter(Obstacle::hinders)
                 .map(|obstacle| obstacle.to_string()),
         }

@@ -1,7 +1,7 @@
 //! Everything that was looked at when a price moved as a strategy waits for, for whoever asks why.
 
-use super::{Cause, Choice, Offer, View, sides};
-use crate::domain::{Figure, Level, Market, OutcomeToken, Price, Side, Text, text};
+use super::{Cause, Choice, Offer, View};
+use crate::domain::{Figure, Market, OutcomeToken, Price, Side, Text, text};
 use crate::pipeline::athena::Direction;
 
 /// As many as there are at most for a market of two outcomes.
@@ -57,7 +57,7 @@ impl View<'_> {
             figures.push(figure("closes in", text!("{left:.1} s (no purchase below {cutoff} s)")));
         }
         for outcome in &market.tokens {
-            figures.push(figure(named("book", outcome), self.best(market, outcome)));
+            figures.push(figure(named("book", outcome), self.desk.quote(&market.market, &outcome.token, self.now)));
         }
         for outcome in &market.tokens {
             let free = self.free(outcome);
@@ -75,10 +75,11 @@ impl View<'_> {
         choice: Option<&Choice<'_>>,
         figures: &mut Vec<Figure>,
     ) {
-        let (wanted, other) = sides(market, direction);
+        let Ok((wanted, other)) = self.sides(market, direction) else { return };
         let chosen = |side| choice.filter(|choice| choice.side == side).map(|choice| Ok(choice.offer));
-        let sells = self.free(other) >= market.min_size;
-        let sale = sells.then(|| (other, chosen(Side::Sell).unwrap_or_else(|| self.sale(market, other, drift))));
+        let sale = self
+            .sells(market, other)
+            .then(|| (other, chosen(Side::Sell).unwrap_or_else(|| self.sale(market, other, drift))));
         let purchase = (wanted, chosen(Side::Buy).unwrap_or_else(|| self.purchase(market, wanted, drift)));
         for (outcome, offer) in sale.into_iter().chain([purchase]) {
             let Ok(Offer { price, fair, edge, .. }) = offer else { continue };
@@ -86,14 +87,6 @@ impl View<'_> {
             figures.push(figure(named("fair", outcome), text!("{fair}")));
             figures.push(figure(named("edge", outcome), text!("{edge} at {price} after fee (at least {least})")));
         }
-    }
-
-    fn best(&self, market: &Market, outcome: &OutcomeToken) -> Text {
-        let Some(book) = self.desk.markets.book(&market.market, &outcome.token) else { return "none".into() };
-        let price = |level: Option<Level>| at(level.map(|level| level.price));
-        let (bid, ask) = (price(book.best_bid()), price(book.best_ask()));
-        let (age, most) = (self.now.since(book.known_at()).as_millis(), self.desk.data_age.as_millis());
-        text!("bid {bid}, ask {ask}, {age} ms old (at most {most})")
     }
 }
 

@@ -1,5 +1,7 @@
 //! What holds for every strategy on an up/down market: of a market that is over nothing reaches into the next.
 
+mod outcomes;
+
 use proptest::prelude::*;
 use rust_decimal::dec;
 

@@ -3,7 +3,7 @@
 use crate::domain::{Bucket, LocalDay, Market};
 
 const DATE: &str = "{date}";
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

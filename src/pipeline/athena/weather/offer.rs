@@ -1,15 +1,16 @@
 //! What the books offer against what is likely.
 
+mod figures;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 
 use super::outlook::Odds;
-use super::{Cause, Desk, Memory, Mode, Obstacle, Rung, Slug, Strategy, Weather, WeatherParams};
-use crate::domain::{
-    Book, Figure, Level, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, Timestamp, to_decimal,
-};
-use crate::pipeline::athena::updown::{SIZE_DECIMALS, figure};
+use super::{Cause, Desk, Memory, Mode, Obstacle, Rung, Strategy, Weather, WeatherParams};
+use crate::domain::{LocalDay, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, Timestamp, to_decimal};
+use crate::pipeline::athena::updown::SIZE_DECIMALS;
 use crate::pipeline::athena::{Wish, fair};
 
 /// Nothing that is still open is believed to be likelier or less likely than this by less than one: forecasts err far out more often
@@ -43,39 +44,47 @@ pub(super) struct Offer<'a> {
     edge: Decimal,
 }
 
+/// That nothing is.
+pub(super) struct Missed<'a> {
+    /// The market that came closest; absent when there is none.
+    pub(super) nearest: Option<(&'a Market, Rung)>,
+    /// What stood in its way.
+    pub(super) obstacle: Obstacle,
+}
+
 type Judged<'a> = Result<Offer<'a>, Obstacle>;
 
 impl<'a> Scene<'a> {
-    /// The best offer of these markets, or the market that came closest and what stood in its way.
-    pub(super) fn best(
-        &self,
-        markets: impl Iterator<Item = (&'a Market, Rung)>,
-    ) -> Result<Offer<'a>, (Option<Slug>, Obstacle)> {
+    /// The best offer of these markets, or the market that came closest.
+    pub(super) fn best(&self, markets: impl Iterator<Item = (&'a Market, Rung)>) -> Result<Offer<'a>, Missed<'a>> {
         let mut best: Option<Offer<'a>> = None;
-        let mut nearest: Option<(Slug, Obstacle)> = None;
+        let mut missed = Missed { nearest: None, obstacle: Obstacle::NoMarket { event: self.params.event.clone() } };
+        // The same for all buckets of a day.
+        let mut odds = BTreeMap::new();
         for (market, rung) in markets.filter(|(_, rung)| self.params.zone.end_of(rung.day) > self.now) {
-            match self.judge(market, rung) {
+            let odds = odds.entry(rung.day).or_insert_with(|| self.odds(rung.day)).clone();
+            match odds.and_then(|odds| self.judge(market, rung, odds)) {
                 Ok(offer) => {
                     if best.as_ref().is_none_or(|best| offer.edge > best.edge) {
                         best = Some(offer);
                     }
                 }
                 Err(obstacle) => {
-                    if nearest.as_ref().is_none_or(|(_, before)| before.is_further_than(&obstacle)) {
-                        nearest = Some((market.slug.clone(), obstacle));
+                    if missed.nearest.is_none() || missed.obstacle.is_further_than(&obstacle) {
+                        missed = Missed { nearest: Some((market, rung)), obstacle };
                     }
                 }
             }
         }
-        best.ok_or_else(|| match nearest {
-            Some((slug, obstacle)) => (Some(slug), obstacle),
-            None => (None, Obstacle::NoMarket { event: self.params.event.clone() }),
-        })
+        best.ok_or(missed)
     }
 
-    fn judge(&self, market: &'a Market, rung: Rung) -> Judged<'a> {
+    fn odds(&self, day: LocalDay) -> Result<Odds, Obstacle> {
+        self.memory.outlook.odds(day, self.params, self.now)
+    }
+
+    fn judge(&self, market: &'a Market, rung: Rung, odds: Odds) -> Judged<'a> {
         let params = self.params;
-        let odds = self.memory.outlook.odds(rung.day, params, self.now)?;
         let left = params.zone.end_of(rung.day).since(self.now);
         if left < params.cutoff {
             return Err(Obstacle::Closing { left });
@@ -96,11 +105,13 @@ impl<'a> Scene<'a> {
     fn alert(&self, market: &'a Market, rung: Rung, odds: Odds) -> Judged<'a> {
         let params = self.params;
         let likely = odds.likely().ok_or(Obstacle::NoForecast)?;
-        let from = params.alert_at + odds.rounding.least(0);
-        if likely < from || !rung.bucket.holds(likely, params.rounding) {
+        if !rung.bucket.holds(likely, params.rounding) {
+            return Err(Obstacle::OtherBucket { likely: likely.round_dp(1) });
+        }
+        if likely < params.alert_at + odds.rounding.least(0) {
             return Err(Obstacle::NotHot { likely: likely.round_dp(1), least: params.alert_at });
         }
-        let outcome = &market.tokens[0];
+        let [outcome, _] = market.yes_no();
         let (reference, price) = self.ask(market, outcome)?;
         if price.decimal() > params.alert_price {
             return Err(Obstacle::TooDear { price, most: params.alert_price });
@@ -122,13 +133,10 @@ impl<'a> Scene<'a> {
 
     /// The better outcome to buy, or shares that are bid for above their worth.
     fn edge(&self, market: &'a Market, rung: Rung, odds: Odds) -> Judged<'a> {
-        let yes = fair_of(&odds, rung).ok_or(Obstacle::NoForecast)?;
-        let outcomes = market.tokens.iter().zip([yes, Decimal::ONE - yes]);
-        let offers = outcomes.flat_map(|(outcome, fair)| {
-            let worth = Worth { market, outcome, rung, odds, fair };
-            [self.sale(&worth), self.purchase(&worth)]
-        });
-        offers
+        worths(market, rung, odds)
+            .ok_or(Obstacle::NoForecast)?
+            .iter()
+            .flat_map(|worth| [self.sale(worth), self.purchase(worth)])
             .reduce(|one, other| match (&one, &other) {
                 (Ok(first), Ok(second)) if second.edge > first.edge => other,
                 (Err(_), Ok(_)) => other,
@@ -139,22 +147,34 @@ impl<'a> Scene<'a> {
     }
 
     fn purchase(&self, worth: &Worth<'a>) -> Judged<'a> {
-        let (market, outcome, size) = (worth.market, worth.outcome, self.params.size.floor_dp(SIZE_DECIMALS));
-        let (reference, price) = self.ask(market, outcome)?;
-        let edge = fair::edge(worth.fair, price, size, market);
-        self.wanted(edge)?;
-        self.buy(worth.offer(Side::Buy, size, price, reference, edge))
+        let offer = self.asked(worth)?;
+        self.wanted(offer.edge)?;
+        self.buy(offer)
     }
 
     fn sale(&self, worth: &Worth<'a>) -> Judged<'a> {
+        let offer = self.bid(worth)?;
+        self.wanted(offer.edge)?;
+        self.rested(offer.outcome)?;
+        Ok(offer)
+    }
+
+    /// Buying at what is asked, whatever the edge.
+    fn asked(&self, worth: &Worth<'a>) -> Judged<'a> {
+        let (market, outcome, size) = (worth.market, worth.outcome, self.params.size.floor_dp(SIZE_DECIMALS));
+        let (reference, price) = self.ask(market, outcome)?;
+        let edge = fair::edge(worth.fair, price, size, market);
+        Ok(worth.offer(Side::Buy, size, price, reference, edge))
+    }
+
+    /// Selling all that is held at what is bid, whatever the edge.
+    fn bid(&self, worth: &Worth<'a>) -> Judged<'a> {
         let (market, outcome) = (worth.market, worth.outcome);
         let free = self.desk.holdings.sellable_by(Weather::NAME, &outcome.token).floor_dp(SIZE_DECIMALS);
         let book = self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)?;
         let (Some(bid), true) = (book.best_bid(), free >= market.min_size) else { return Err(Obstacle::NoFreshBook) };
         let price = (bid.price - Price(self.params.slippage)).ceil_to(market.tick_size);
         let edge = fair::sale_edge(worth.fair, price, free, market);
-        self.wanted(edge)?;
-        self.rested(outcome)?;
         Ok(worth.offer(Side::Sell, free, price, bid.price, edge))
     }
 
@@ -187,46 +207,6 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// What is known of the station, for whoever asks why nothing was wished.
-    pub(super) fn known(&self) -> Vec<Figure> {
-        let (outlook, params, now) = (&self.memory.outlook, self.params, self.now);
-        let today = params.zone.day_of(now);
-        let minutes =
-            |age: Option<Duration>| age.map_or_else(|| "-".into(), |age| format!("{} min", age.as_secs() / 60));
-        let high = outlook.high(today).map_or_else(|| "-".to_owned(), |high| high.to_string());
-        let mut known = vec![
-            figure("day", format!("{today} at {}", params.station)),
-            figure("highest so far", format!("{high} in {} reports", outlook.reports(today))),
-            figure("forecast age", minutes(outlook.forecast_age(now))),
-            figure("observation age", minutes(outlook.observation_age(now))),
-        ];
-        let unseen = outlook.unseen(today);
-        if unseen > 0 {
-            known.push(figure("not seen", format!("reports of {unseen} hours of the day")));
-        }
-        known
-    }
-
-    fn figures(&self, offer: &Offer<'_>) -> Vec<Figure> {
-        let mut figures = self.known();
-        figures.push(figure("bucket", format!("{} on {}", offer.rung.bucket, offer.rung.day)));
-        if let Some(expected) = offer.odds.expected {
-            let (degrees, error) = (expected.degrees.round_dp(1), expected.error.round_dp(2));
-            let hours = expected.lead.as_secs() / 3_600;
-            figures.push(figure("still to come", format!("{degrees} ± {error} {}, {hours} h ahead", self.params.unit)));
-        }
-        figures.push(figure("probability", format!("{:.4}", offer.odds.of(&offer.rung.bucket))));
-        for outcome in &offer.market.tokens {
-            let book = self.desk.markets.book(&offer.market.market, &outcome.token);
-            let price = |level: Option<Level>| level.map_or_else(|| "-".to_owned(), |l| l.price.to_string());
-            let (bid, ask) = (book.and_then(Book::best_bid), book.and_then(Book::best_ask));
-            figures
-                .push(figure(format!("book {}", outcome.outcome), format!("bid {}, ask {}", price(bid), price(ask))));
-        }
-        figures.push(figure("fee rate", offer.market.fee.rate.to_string()));
-        figures
-    }
-
     /// The wish to take an offer.
     pub(super) fn wish(&self, offer: &Offer<'_>, cause: Cause) -> Wish {
         let params = self.params;
@@ -245,7 +225,7 @@ impl<'a> Scene<'a> {
             edge: offer.fair.map(|_| Price(offer.edge.round_dp(PLACES))),
             note: self.note(offer).into(),
             params: 0,
-            inputs: self.figures(offer),
+            inputs: self.figures(Some((offer.market, offer.rung))),
         };
         Wish {
             signal: Signal {
@@ -290,11 +270,12 @@ impl Obstacle {
     /// Whether `other` came closer to a wish: of many markets and outcomes the closest is told.
     fn is_further_than(&self, other: &Self) -> bool {
         let near = |obstacle: &Self| match obstacle {
-            Self::CoolingDown { .. } | Self::Full { .. } => (3, Decimal::ZERO),
-            Self::NoEdge { edge, .. } => (2, *edge),
-            Self::TooDear { .. } => (2, Decimal::ZERO),
-            Self::NotHot { .. } => (1, Decimal::ZERO),
-            _ => (0, Decimal::ZERO),
+            Self::CoolingDown { .. } | Self::Full { .. } => (4, Decimal::ZERO),
+            Self::NoEdge { edge, .. } => (3, *edge),
+            Self::TooDear { .. } => (3, Decimal::ZERO),
+            Self::NotHot { .. } => (2, Decimal::ZERO),
+            Self::OtherBucket { .. } => (0, Decimal::ZERO),
+            _ => (1, Decimal::ZERO),
         };
         near(other) > near(self)
     }
@@ -323,6 +304,14 @@ impl<'a> Worth<'a> {
             edge,
         }
     }
+}
+
+/// What its two outcomes are worth.
+fn worths<'a>(market: &'a Market, rung: Rung, odds: Odds) -> Option<[Worth<'a>; 2]> {
+    let fair = fair_of(&odds, rung)?;
+    let [yes, no] = market.yes_no();
+    let worth = |outcome, fair| Worth { market, outcome, rung, odds, fair };
+    Some([worth(yes, fair), worth(no, Decimal::ONE - fair)])
 }
 
 /// What YES is worth. Only what is decided is worth all or nothing.

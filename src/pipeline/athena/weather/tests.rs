@@ -104,6 +104,22 @@ impl Desk {
     fn idle(&self) -> Option<String> {
         self.scene.idle()
     }
+
+    /// The venue lists NO first.
+    fn turn_round(&mut self) {
+        for bucket in BUCKETS {
+            let mut market = market(bucket);
+            market.tokens.reverse();
+            self.scene.play(&Event::Polymarket(PolymarketData::Market(market)));
+        }
+    }
+
+    /// Reason, market and figures of the last skip that was told.
+    fn skip(&mut self) -> (String, String, BTreeMap<String, String>) {
+        let skip = self.scene.skips.pop().expect("a skip");
+        let figures = skip.inputs.iter().map(|figure| (figure.name.to_string(), figure.value.to_string()));
+        (skip.reason, skip.slug.map_or_else(String::new, |slug| slug.to_string()), figures.collect())
+    }
 }
 
 fn only(effects: &[Effect]) -> OrderIntent {
@@ -235,6 +251,70 @@ fn the_alert_buys_the_bucket_that_the_day_is_heading_for_once_it_is_hot_enough()
 }
 
 #[test]
+fn a_ladder_that_lists_no_first_is_traded_the_right_way_round() {
+    let hot = |desk: &mut Desk| {
+        desk.turn_round();
+        desk.observe(dec!(74));
+        desk.forecast(dec!(84.5));
+    };
+    for (token, bid, ask, outcome) in [("yes-84-85f", "0.30", "0.32", "Yes"), ("no-88forhigher", "0.70", "0.72", "No")]
+    {
+        let mut desk = Desk::new(|_| ());
+        hot(&mut desk);
+        let intent = only(&desk.book(token, bid, ask));
+        assert_eq!((intent.token.as_str(), intent.outcome.as_str()), (token, outcome));
+    }
+    let mut desk = Desk::new(|params| (params.mode, params.alert_at) = (Mode::Alert, dec!(84)));
+    hot(&mut desk);
+    assert!(desk.book("no-84-85f", "0.40", "0.42").is_empty());
+    assert_eq!(only(&desk.book("yes-84-85f", "0.40", "0.42")).token.as_str(), "yes-84-85f");
+}
+
+#[test]
+fn a_skip_tells_what_the_nearest_offer_lacked() {
+    let mut desk = Desk::new(|_| ());
+    desk.observe(dec!(74));
+    desk.forecast(dec!(84.5));
+    desk.book("yes-88forhigher", "0.80", "0.82");
+    desk.book("yes-84-85f", "0.38", "0.40");
+    desk.observe(dec!(74));
+    let (reason, slug, figures) = desk.skip();
+    assert_eq!((reason.as_str(), slug), ("no_edge", format!("{EVENT}-84-85f")), "the one with the best edge");
+    let expected = [
+        ("bucket", "84 to 85 °F on 2026-07-10"),
+        ("threshold", "0.05 of probability"),
+        ("still to come", "84.5 ± 1.88 °F, 9 h ahead"),
+        ("fair Yes", "0.4062"),
+        ("edge Yes", "-0.0159 to buy at 0.41 after fee (at least 0.05)"),
+        ("fair No", "0.5938"),
+        ("book Yes", "bid 0.38, ask 0.40, 0 ms old (at most 3000)"),
+        ("book No", "none"),
+        ("fee rate", "0.05"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(figures.get(name).map(String::as_str), Some(value), "{name}");
+    }
+
+    let mut desk = Desk::new(|params| (params.mode, params.alert_at) = (Mode::Alert, dec!(86)));
+    desk.observe(dec!(74));
+    desk.forecast(dec!(84.5));
+    let (reason, slug, figures) = desk.skip();
+    assert_eq!((reason.as_str(), slug), ("not_hot", format!("{EVENT}-84-85f")), "the bucket that it is heading for");
+    assert_eq!(figures["threshold"], "86 °F");
+    assert_eq!(figures["heading for"], "84.5 °F");
+    desk.clock(9, 1);
+    desk.book("yes-86-87f", "0.91", "0.92");
+    desk.forecast(dec!(86.5));
+    let (reason, slug, figures) = desk.skip();
+    assert_eq!((reason.as_str(), slug), ("too_dear", format!("{EVENT}-86-87f")));
+    assert_eq!(figures["price Yes"], "0.93 (at most 0.9)");
+    desk.scene.wait(Duration::from_secs(4));
+    desk.forecast(dec!(86.6));
+    let (reason, slug, _) = desk.skip();
+    assert_eq!((reason.as_str(), slug), ("no_fresh_book", format!("{EVENT}-86-87f")), "no other bucket comes closer");
+}
+
+#[test]
 fn other_stations_models_and_markets_are_none_of_it() {
     let mut desk = Desk::new(|_| ());
     let mut forecast = Forecast {
@@ -313,6 +393,8 @@ fn news_are_judged_by_their_receipt_whenever_they_are_looked_at() {
 
 mod bodies;
 mod calibration;
+mod history;
+mod played;
 mod recorded;
 
 #[test]
