@@ -225,7 +225,7 @@ async fn the_books_are_printed_for_people_and_programs() {
 }
 
 #[tokio::test]
-async fn what_the_account_began_with_has_the_name_that_its_market_gives_it_and_what_pays_nothing_is_closed() {
+async fn what_the_account_began_with_has_its_markets_name_and_what_is_resolved_is_redeemable_or_closed() {
     let dir = tempfile::tempdir().expect("a directory");
     let ledger = SqliteLedger::open(&dir.path().join("embedded.db")).await.expect("opens");
     let taken_over = |token: &str| {
@@ -271,8 +271,14 @@ async fn what_the_account_began_with_has_the_name_that_its_market_gives_it_and_w
     let both = vec!["Up".to_owned(), "Down".to_owned()];
     ledger.commit(&[taken_over("1"), taken_over("2"), described(None)]).await.expect("commits");
     assert_eq!(names(), (both.clone(), both.clone()));
+    let redeemable = || {
+        let rows = json(dir.path(), &["positions", "--all"]);
+        [rows[0]["redeemable"].clone(), rows[1]["redeemable"].clone()]
+    };
+    assert_eq!(redeemable(), [serde_json::Value::Null, serde_json::Value::Null]);
     ledger.commit(&[described(Some([Price(dec!(1)), Price(dec!(0))]))]).await.expect("commits");
     assert_eq!(names(), (vec!["Up".to_owned()], both));
+    assert_eq!(redeemable(), ["20", "0"]);
     ledger.close().await;
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{BusRef, Key, Origin, decode};
+use cockpit::bus::{BusRef, Origin};
 use cockpit::clock;
 use cockpit::domain::{HermesState, Market, Side, TimeInForce, TradingState};
 use rust_decimal::dec;
@@ -22,6 +22,7 @@ mod support;
 
 use bad_wire::{BadWire, Rates};
 use desk::{Home, Process, Sim, assert_books_equal_truth, eventually};
+use support::hermes;
 use support::postgres::PostgresServer;
 use support::redis_server::RedisServer;
 use support::scene::{self, Feed, Wish};
@@ -84,17 +85,7 @@ impl World {
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&HermesState) -> bool) -> HermesState {
-        let begun = clock::monotonic();
-        loop {
-            let payload = self.bus.get(&Key::HERMES).await.ok().flatten();
-            let state = payload.map(|payload| decode::<HermesState>(&payload).expect("a snapshot").body);
-            if let Some(state) = state.clone().filter(|state| holds(state)) {
-                return state;
-            }
-            let last = state.map(|state| (state.orders, state.trouble));
-            assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}: {last:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        hermes::until(&self.bus, PATIENCE, what, holds).await
     }
 
     /// Orders that the venue has taken so far, and how many of them are open.

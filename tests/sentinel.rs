@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{BusRef, Group, Key, Origin, Stream, decode, encode};
+use cockpit::bus::{BusRef, Group, Origin, Stream, encode};
 use cockpit::clock;
 use cockpit::domain::{HermesState, SignalEntry, TradingState};
 use cockpit::store::ledger::Ledger;
@@ -28,8 +28,8 @@ mod support;
 
 use desk::{Home, Sim};
 use intents::{Intents, Mix};
-use support::scene;
 use support::sentinel_cluster::SentinelCluster;
+use support::{hermes, scene};
 
 const INTENTS: usize = 60;
 /// The master dies when so many are on the stream.
@@ -47,7 +47,7 @@ async fn the_master_dies_in_the_middle_and_no_order_is_lost_or_doubled() {
     let market = scene::market(sim.url("gamma"), scene::QUIET).await;
     let mut feed = scene::feed(&bus, std::slice::from_ref(&market));
     let mut hermes = home.start("hermes", &["run", "hermes"]);
-    wait(&bus, "hermes to trade", |state| state.trading_state == TradingState::Active).await;
+    hermes::until(&bus, PATIENCE, "hermes to trade", |state| state.trading_state == TradingState::Active).await;
     feed.heard().await;
 
     let intents = Intents::new(&market, INTENTS, Mix::Everything, 1);
@@ -81,7 +81,7 @@ async fn the_master_dies_in_the_middle_and_no_order_is_lost_or_doubled() {
     }
 
     let done = u64::try_from(INTENTS).expect("few intents");
-    let state = wait(&bus, "every intent to end", |state| {
+    let state = hermes::until(&bus, PATIENCE, "every intent to end", |state| {
         let settled = state.recent_fills.iter().all(|fill| fill.status.is_final());
         let ended = state.orders.accepted + state.orders.denied + state.dlq >= done;
         settled && ended && state.orders.open == 0 && state.orders.unknown == 0
@@ -129,20 +129,6 @@ async fn wait_acknowledged(bus: &BusRef) {
     let begun = clock::monotonic();
     while bus.pending(Stream::Signals, Group::Hermes).await.map_or(1, |pending| pending.count) > 0 {
         assert!(begun.elapsed() < PATIENCE, "entries are not acknowledged");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn wait(bus: &BusRef, what: &str, holds: impl Fn(&HermesState) -> bool) -> HermesState {
-    let begun = clock::monotonic();
-    loop {
-        let payload = bus.get(&Key::HERMES).await.ok().flatten();
-        let state = payload.map(|payload| decode::<HermesState>(&payload).expect("a snapshot").body);
-        if let Some(state) = state.clone().filter(|state| holds(state)) {
-            return state;
-        }
-        let last = state.map(|state| (state.orders, state.dlq, state.trouble));
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}: {last:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{BusRef, Group, Key, Stream, decode};
+use cockpit::bus::{BusRef, Group, Stream};
 use cockpit::clock;
 use cockpit::domain::{HermesState, OrderState, TradingState, Usd};
 use cockpit::store::ledger::{Ledger, Memory};
@@ -37,7 +37,7 @@ use bad_wire::{BadWire, LostPosts, Rates};
 use desk::{Home, Sim, decimal};
 use intents::{Intents, Mix};
 use support::redis_server::RedisServer;
-use support::scene;
+use support::{hermes, scene};
 
 const ORDERS: usize = 1_000;
 const SEED: u64 = 7;
@@ -62,14 +62,14 @@ async fn a_thousand_orders_and_a_tenth_of_the_answers_lost_the_verdict_is_the_ve
     let market = scene::market(sim.url("gamma"), scene::QUIET).await;
     let mut feed = scene::feed(&bus, std::slice::from_ref(&market));
     let mut hermes = home.start("hermes", &["run", "hermes"]);
-    wait(&bus, "hermes to trade", |state| state.trading_state == TradingState::Active).await;
+    hermes::until(&bus, PATIENCE, "hermes to trade", |state| state.trading_state == TradingState::Active).await;
     feed.heard().await;
 
     let intents = Arc::new(Intents::new(&market, ORDERS, Mix::Sent, SEED));
     let (appended, to) = (Arc::clone(&intents), BusRef::clone(&bus));
     let feeding = tokio::spawn(async move { appended.append(&to, BETWEEN).await });
     let most_unknown = AtomicU64::new(0);
-    let state = wait(&bus, "every order to end", |state| {
+    let state = hermes::until(&bus, PATIENCE, "every order to end", |state| {
         most_unknown.fetch_max(state.orders.unknown, Ordering::Relaxed);
         let settled = state.recent_fills.iter().all(|fill| fill.status.is_final());
         let ended = state.orders.accepted + state.orders.denied + state.dlq >= ORDERS as u64;
@@ -148,18 +148,4 @@ fn figures(lost: &LostPosts) -> BTreeMap<&'static str, u64> {
         ("late", count(&lost.late)),
         ("never", count(&lost.never)),
     ])
-}
-
-async fn wait(bus: &BusRef, what: &str, holds: impl Fn(&HermesState) -> bool) -> HermesState {
-    let begun = clock::monotonic();
-    loop {
-        let payload = bus.get(&Key::HERMES).await.ok().flatten();
-        let state = payload.map(|payload| decode::<HermesState>(&payload).expect("a snapshot").body);
-        if let Some(state) = state.clone().filter(|state| holds(state)) {
-            return state;
-        }
-        let last = state.map(|state| (state.orders, state.dlq, state.trouble));
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}: {last:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::bus::control;
 use crate::clock;
-use crate::domain::{Ack, AckVerdict, Action, KillLatch, KillState};
+use crate::domain::{Ack, AckVerdict, Action, KillLatch, KillState, Timestamp};
 use crate::exec::kill::LatchFile;
 use crate::exec::socket::{self, Reply, Request};
 
@@ -34,9 +34,12 @@ impl Beside {
         Self { state_dir }
     }
 
-    /// Closes the gate over the socket. When nobody there says that he has, it writes the latch file.
-    pub(super) async fn kill(&self, by: &str, why: &str) -> Result<(), NotTaken> {
-        let Err(socket) = self.over_socket(by, why).await else { return Ok(()) };
+    /// Closes the gate over the socket; gives when Hermes said that it is closed. When nobody there says so, it writes the latch file.
+    pub(super) async fn kill(&self, by: &str, why: &str) -> Result<Timestamp, NotTaken> {
+        let socket = match self.over_socket(by, why).await {
+            Ok(at) => return Ok(at),
+            Err(error) => error,
+        };
         let place = self.state_dir.display();
         let (is_written, file) = match self.write_latch(by, why).await {
             Ok(()) => {
@@ -47,12 +50,12 @@ impl Beside {
         Err(NotTaken { socket, file, is_written })
     }
 
-    async fn over_socket(&self, by: &str, why: &str) -> Result<(), String> {
+    async fn over_socket(&self, by: &str, why: &str) -> Result<Timestamp, String> {
         let command = control::make(by, Action::Kill { why: why.to_owned() }, clock::now());
         let path = socket::path_in(&self.state_dir);
         let asked = tokio::time::timeout(SOCKET_WITHIN, socket::ask(&path, Request::Command(command))).await;
         match asked.map_err(|_| format!("no answer within {} s", SOCKET_WITHIN.as_secs()))? {
-            Ok(Reply::Ack(Ack { verdict: AckVerdict::Applied | AckVerdict::Accepted, .. })) => Ok(()),
+            Ok(Reply::Ack(Ack { verdict: AckVerdict::Applied | AckVerdict::Accepted, at, .. })) => Ok(at),
             Ok(Reply::Ack(Ack { verdict: AckVerdict::Denied { reasons }, .. })) => Err(reasons.join("; ")),
             Ok(other) => Err(format!("hermes answered something else: {other:?}")),
             Err(error) => Err(error.to_string()),
@@ -71,7 +74,7 @@ impl Beside {
 #[async_trait::async_trait]
 impl crate::ui::KillPath for Beside {
     async fn kill(&self, by: &str, why: &str) -> Result<(), String> {
-        Self::kill(self, by, why).await.map_err(|error| error.to_string())
+        Self::kill(self, by, why).await.map(|_at| ()).map_err(|error| error.to_string())
     }
 }
 

@@ -12,7 +12,9 @@ use crate::bus::{BusRef, EntryId, Envelope, Key, Origin, Stream, control, decode
 use crate::clock;
 use crate::config::Config;
 use crate::domain::params::RISK;
-use crate::domain::{Ack, Action, ArgosState, AthenaState, Command, HermesState, Mode, ParamBook, Status, TradeEvent};
+use crate::domain::{
+    Ack, Action, ArgosState, AthenaState, Command, HermesState, Mode, ParamBook, Status, Timestamp, TradeEvent,
+};
 use crate::exec::socket::{self, Page, Reply, Request, Told};
 use crate::wire;
 
@@ -65,23 +67,29 @@ impl Desk {
     }
 
     /// Kills by every way there is at once: Hermes' socket and the bus. Unless Hermes says that it is killed, the latch file is
-    /// written too: the bus may lose what it has acknowledged.
-    pub(super) async fn kill(&self, by: &str, why: &str) -> Result<(), CliError> {
+    /// written too: the bus may lose what it has acknowledged. A snapshot that is older than what this gives knows nothing of the kill.
+    pub(super) async fn kill(&self, by: &str, why: &str) -> Result<Timestamp, CliError> {
         let over_bus = async {
             match &self.bus {
-                Some(bus) => control::kill(bus, &self.origin, by, why, clock::now()).await.map_err(|e| e.to_string()),
+                Some(bus) => {
+                    let killed = control::kill(bus, &self.origin, by, why, clock::now()).await;
+                    killed.map(|latch| latch.at).map_err(|error| error.to_string())
+                }
                 None => Err("no bus between processes".to_owned()),
             }
         };
         let beside = Beside::of(self.state_dir.clone());
         let (beside, bus) = tokio::join!(beside.kill(by, why), over_bus);
-        let Err(not_taken) = beside else { return Ok(()) };
+        let not_taken = match beside {
+            Ok(at) => return Ok(at),
+            Err(not_taken) => not_taken,
+        };
         match bus {
-            Ok(_) => {
+            Ok(at) => {
                 if !not_taken.is_written {
                     eprintln!("cockpit: the kill is on the bus, but nowhere else: {not_taken}");
                 }
-                Ok(())
+                Ok(at)
             }
             Err(bus) if not_taken.is_written => {
                 Err(CliError::NoDaemon(format!("no daemon has taken the kill (bus: {bus}; {not_taken})")))

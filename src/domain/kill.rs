@@ -50,7 +50,9 @@ impl KillLatch {
         Self { epoch, ..if other_wins { other } else { self } }
     }
 
-    fn lifts(&self, killed: &Self) -> bool {
+    /// Whether this arming is of a later epoch than `killed`, and no older.
+    #[must_use]
+    pub fn lifts(&self, killed: &Self) -> bool {
         self.epoch > killed.epoch && self.at >= killed.at
     }
 }

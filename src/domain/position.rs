@@ -58,6 +58,12 @@ impl Position {
     pub fn is_over(&self) -> bool {
         self.size.is_zero() || self.payout.is_some_and(Price::is_zero)
     }
+
+    /// What the shares held can be redeemed for; nothing before the market is resolved.
+    #[must_use]
+    pub fn redeemable(&self) -> Option<Usd> {
+        self.payout.map(|payout| payout.notional(self.size))
+    }
 }
 
 /// Shares at a price.

@@ -1,5 +1,7 @@
 //! Hermes: signs and posts approved intents, follows every order to its end, reconciles and keeps the books.
 
+#[cfg(test)]
+mod bench;
 mod desk;
 mod hermes;
 pub mod kill;

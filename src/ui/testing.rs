@@ -526,6 +526,21 @@ pub(crate) fn deciding(width: u16, height: u16) -> Model {
     model
 }
 
+/// A desk whose market is resolved to what it holds 74 shares of.
+pub(crate) fn resolved(width: u16, height: u16) -> Model {
+    let mut model = busy(width, height);
+    let mut state = hermes(at(60), 61, armed(), dec!(1.34));
+    let pays = |payout, position: Position| {
+        let payout = Some(Price(payout));
+        Position { payout, mark: payout, mark_at: None, ..position }
+    };
+    let [up, down] =
+        [position("71001", "Up", dec!(74), Some(dec!(35.39))), position("71002", "Down", dec!(12.5), None)];
+    state.positions = vec![pays(dec!(1), up), pays(dec!(0), down)];
+    feed(&mut model, Feed::Hermes(Box::new(state)), at(61));
+    model
+}
+
 /// A desk that trades: one minute of ticks, signals, a denial, orders, fills, positions.
 pub(crate) fn busy(width: u16, height: u16) -> Model {
     let mut model = model(width, height);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{BusRef, Group, Key, Stream, decode};
+use cockpit::bus::{BusRef, Group, Stream};
 use cockpit::clock;
 use cockpit::domain::{HermesState, TradingState};
 use cockpit::failpoint::{Failpoint, VARIABLE};
@@ -17,6 +17,7 @@ use super::desk::{Home, Process, Sim};
 use super::intents::{Intents, Mix};
 use super::resigned;
 use super::store::Store;
+use super::support::hermes::state;
 use super::support::redis_server::RedisServer;
 use super::support::scene;
 
@@ -193,9 +194,4 @@ async fn is_quiet(bus: &BusRef, intents: usize) -> bool {
 /// How many intents have led to something.
 fn fates(state: &HermesState) -> u64 {
     state.orders.accepted + state.orders.denied + state.dlq
-}
-
-async fn state(bus: &BusRef) -> Option<HermesState> {
-    let payload = bus.get(&Key::HERMES).await.ok().flatten()?;
-    Some(decode::<HermesState>(&payload).expect("a snapshot").body)
 }

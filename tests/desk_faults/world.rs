@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cockpit::bus::redis::RedisBus;
-use cockpit::bus::{BusRef, Group, Key, Origin, Stream, decode};
+use cockpit::bus::{BusRef, Group, Origin, Stream, decode};
 use cockpit::clock;
 use cockpit::domain::{
     Fill, HermesState, JournalKind, Market, Order, OrderIntent, OrderState, Price, Side, TimeInForce, TradeEvent,
@@ -19,6 +19,7 @@ use crate::desk::{Home, Process, Sim};
 use crate::ended::Ended;
 use crate::intents::Intents;
 use crate::store::Store;
+use crate::support::hermes;
 use crate::support::redis_server::RedisServer;
 use crate::support::scene::{self, Feed, Wish};
 
@@ -206,17 +207,7 @@ impl World {
 
     /// Hermes' snapshot once it is as it should be.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&HermesState) -> bool) -> HermesState {
-        let begun = clock::monotonic();
-        loop {
-            let payload = self.bus.get(&Key::HERMES).await.ok().flatten();
-            let state = payload.map(|payload| decode::<HermesState>(&payload).expect("a snapshot").body);
-            if let Some(state) = state.clone().filter(|state| holds(state)) {
-                return state;
-            }
-            let last = state.map(|state| (state.orders, state.trouble, state.recent_orders));
-            assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}: {last:?}");
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        hermes::until(&self.bus, PATIENCE, what, holds).await
     }
 
     /// The order of this name once it is as it should be.
@@ -249,8 +240,7 @@ impl World {
         self.until("everything to be known and settled", quiet).await;
         let code = tokio::task::spawn_blocking(move || self.hermes.stop()).await.expect("hermes stops");
         assert_eq!(code, 0, "an orderly end");
-        let payload = self.bus.get(&Key::HERMES).await.expect("the bus answers").expect("a last snapshot");
-        let state = decode::<HermesState>(&payload).expect("a snapshot").body;
+        let state = hermes::state(&self.bus).await.expect("a last snapshot");
         let memory = Store::Sqlite.read(&self.home).await;
         let sim = Arc::clone(&self.sim);
         let truth = tokio::task::spawn_blocking(move || sim.truth()).await.expect("the truth");

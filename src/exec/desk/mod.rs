@@ -25,8 +25,10 @@ mod pieces;
 mod reconcile;
 mod restore;
 mod stakes;
+mod step;
 mod throttle;
 mod timers;
+mod tracked;
 mod view;
 mod withdraw;
 
@@ -34,19 +36,17 @@ mod withdraw;
 mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
 use super::lifecycle::{Applied, Fact, Sighting, Standing};
 use super::portfolio::Portfolio;
-use super::venue::{SignedOrder, VenueFill, VenueOrder};
+use super::venue::{VenueFill, VenueOrder};
 use crate::bus::EntryId;
 use crate::domain::{
-    Book, ClockSkew, Control, DeadLetter, DeadLetterReason, Denial, Fill, IntentId, Journal, KillLatch, LimitUse,
-    Market, MarketId, MismatchEvent, OrderCounts, OrderId, OrderState, ParamBook, Size, Timestamp, TokenId, TradeEvent,
-    TradeId,
+    Book, ClockSkew, Control, Denial, Fill, IntentId, KillLatch, LimitUse, Market, MarketId, MismatchEvent,
+    OrderCounts, OrderId, OrderState, Size, Timestamp, TokenId, TradeEvent,
 };
 use crate::risk::{Alerts, Recent, RiskGate, Track};
 use crate::store::ledger::{OrderRow, Write};
@@ -55,6 +55,8 @@ pub(super) use intake::Signed;
 pub(super) use pieces::pieces;
 pub(super) use reconcile::Snapshot;
 pub(super) use restore::Origin;
+pub(super) use step::{Effect, Step};
+use tracked::{Risen, Search, Sending, Tracked};
 
 /// Ended orders kept in memory, so that late news of them is not taken for somebody else's.
 pub(super) const ENDED_KEPT: usize = 20_000;
@@ -110,187 +112,6 @@ impl Rules {
             reconcile_every: settings.reconcile_every,
             heartbeat_every: settings.heartbeat_every,
         }
-    }
-}
-
-/// Something to be done.
-#[derive(Clone, Debug)]
-pub(super) enum Effect {
-    /// Send this order, after asking [`Desk::clear_to_send`] again.
-    Post(Key),
-    /// Cancel these at the venue.
-    Cancel(Vec<OrderId>),
-    /// Ask the venue for an order, and for the account's fills from `since` on.
-    Lookup {
-        /// Which order.
-        order: OrderId,
-        /// From when on.
-        since: Timestamp,
-    },
-    /// Ask the venue for all open orders, for the account's fills from `since` on, and for older trades by their ids.
-    Snapshot {
-        /// From when on.
-        since: Timestamp,
-        /// Trades that were matched before and are not settled.
-        trades: Vec<TradeId>,
-    },
-    /// Ask the ledger for an order that the venue has open and that is not in memory.
-    Recall(OrderId),
-    /// Ask the ledger for everything of a token, of which a fill was told that may be folded up.
-    History {
-        /// Its market.
-        market: MarketId,
-        /// Which token.
-        token: TokenId,
-    },
-    /// Ask the ledger for the counters of all orders, for the next checkpoint.
-    CountOrders,
-    /// Ask the venue for pUSD and the shares of these tokens.
-    Balances {
-        /// Which tokens.
-        tokens: Vec<TokenId>,
-        /// Have the venue read them from the chain first.
-        refresh: bool,
-    },
-    /// Send a heartbeat.
-    Heartbeat,
-    /// Tell everybody.
-    Emit(Box<TradeEvent>),
-    /// Put this on the dead-letter stream.
-    DeadLetter(Box<DeadLetter>),
-    /// Acknowledge a stream entry.
-    Ack(EntryId),
-    /// This version of the limits is in the ledger.
-    LimitsDurable(u64),
-    /// Show the book of the limits on the bus.
-    Mirror(Box<ParamBook>),
-    /// Kill.
-    Kill(String),
-    /// The venue shows an open order although everything should be cancelled.
-    Disturb(String),
-}
-
-/// What an event leads to.
-#[derive(Debug, Default)]
-pub(super) struct Step {
-    /// To be durable: in this order, and in one transaction unless `cuts` allow more.
-    pub(super) writes: Vec<Write>,
-    /// Lengths of `writes` at which they may be cut in pieces, ascending.
-    pub(super) cuts: Vec<usize>,
-    /// To be done at once, whatever becomes of the commit.
-    pub(super) urgent: Vec<Effect>,
-    /// To be done once the writes are durable, in this order.
-    pub(super) after: Vec<Effect>,
-}
-
-impl Step {
-    fn emit(&mut self, event: TradeEvent) {
-        self.after.push(Effect::Emit(Box::new(event)));
-    }
-
-    fn journal(&mut self, journal: Journal) {
-        self.writes.push(Write::Journal(Box::new(journal)));
-    }
-
-    #[cfg(test)]
-    pub(super) fn effects(&self) -> impl Iterator<Item = &Effect> {
-        self.urgent.iter().chain(&self.after)
-    }
-}
-
-/// Where the sending of an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
-    /// Nothing to be sent (any more).
-    Idle,
-    /// Asked for.
-    Due,
-    /// On the wire.
-    InFlight,
-    /// Again at this time.
-    RetryAt(Timestamp),
-    /// Looked up before it is sent again.
-    Checking,
-    /// Was sent, is not to be sent again, and is looked up once more before it is given up for this.
-    GivingUp(DeadLetterReason),
-}
-
-/// An order that had ended and shows signs of life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Risen {
-    /// The last sign.
-    at: Timestamp,
-    /// What the venue has open of it at least.
-    open: Size,
-}
-
-/// The search for an order whose fate is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Search {
-    /// When the outcome became unknown: the end of its POST.
-    since: Timestamp,
-    /// Lookups that did not find it.
-    absences: u32,
-    /// When to look next.
-    next_at: Timestamp,
-}
-
-#[derive(Debug)]
-struct Tracked {
-    row: OrderRow,
-    standing: Standing,
-    entry: Option<EntryId>,
-    payload: String,
-    signed: Option<Arc<SignedOrder>>,
-    sending: Sending,
-    search: Option<Search>,
-    looking: bool,
-    check_at: Option<Timestamp>,
-    cancel_at: Option<Timestamp>,
-    /// When trades were last asked for from its beginning on.
-    traced_at: Option<Timestamp>,
-    /// Since when the venue may have ended it without our hearing of it.
-    doubted: Option<Timestamp>,
-    /// Trades that are not settled.
-    unsettled: HashSet<TradeId>,
-}
-
-impl Tracked {
-    fn new(row: OrderRow, standing: Standing) -> Self {
-        Self {
-            row,
-            standing,
-            entry: None,
-            payload: String::new(),
-            signed: None,
-            sending: Sending::Idle,
-            search: None,
-            looking: false,
-            check_at: None,
-            cancel_at: None,
-            traced_at: None,
-            doubted: None,
-            unsettled: HashSet::new(),
-        }
-    }
-
-    const fn state(&self) -> OrderState {
-        self.row.order.state
-    }
-
-    /// What is known of it, and the doubt that lies over an open order.
-    fn shown(&self) -> OrderState {
-        match self.standing.state() {
-            OrderState::Live | OrderState::PartiallyFilled | OrderState::CancelPending if self.doubted.is_some() => {
-                OrderState::Unknown
-            }
-            state => state,
-        }
-    }
-
-    /// Every share that was matched is settled and ours.
-    fn is_confirmed(&self) -> bool {
-        self.unsettled.is_empty() && self.standing.is_owned()
     }
 }
 

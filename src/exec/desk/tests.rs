@@ -32,8 +32,9 @@ use super::*;
 use crate::bus::{Entry, Origin as Writer, encode};
 use crate::domain::*;
 use crate::exec::Settings;
+use crate::exec::bench::{market, rationale};
 use crate::exec::portfolio::{correction, opening};
-use crate::exec::venue::{Allowance, PostAnswer, SignError, UserEvent, VenueError, VenueOrderStatus};
+use crate::exec::venue::{Allowance, PostAnswer, SignError, SignedOrder, UserEvent, VenueError, VenueOrderStatus};
 use crate::risk::checks::bench;
 use crate::risk::{Approved, Limits};
 use crate::store::ledger::{Known, Memory};
@@ -52,26 +53,6 @@ fn limits() -> Limits {
         daily_drawdown: Usd(dec!(50)),
         data_age: Duration::from_secs(30),
         ..bench::wide()
-    }
-}
-
-fn market() -> Market {
-    let token = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
-    Market {
-        slug: "btc-updown-5m-0".into(),
-        market: "0xm".into(),
-        tokens: [token("1", "Up"), token("2", "Down")],
-        tick_size: Price(dec!(0.01)),
-        min_size: Size(dec!(5)),
-        neg_risk: false,
-        protocol: Protocol::V2,
-        fee: FeeSchedule { rate: dec!(0.07), exponent: 1 },
-        opens_at: None,
-        closes_at: None,
-        accepting_orders: true,
-        payouts: None,
-        question: None,
-        group: None,
     }
 }
 
@@ -111,23 +92,7 @@ fn intent(name: &str, tif: TimeInForce) -> OrderIntent {
 }
 
 fn entry(n: u64, intent: OrderIntent) -> Entry {
-    let rationale = Rationale {
-        source: "BTC/USD".into(),
-        change: dec!(0.001),
-        threshold: dec!(0.0005),
-        measure: crate::domain::Measure::Relative,
-        window_ms: 1000,
-        window_ticks: 3,
-        first: Price(dec!(1)),
-        last: Price(dec!(2)),
-        reference: Price(dec!(0.5)),
-        fair: None,
-        edge: None,
-        note: Text::default(),
-        params: 0,
-        inputs: Vec::new(),
-    };
-    let body = SignalEntry { intent, rationale, checks: Vec::new() };
+    let body = SignalEntry { intent, rationale: rationale(), checks: Vec::new() };
     let payload = encode(&Writer::new("athena", "b").wrap(body, at(0))).expect("encodes");
     Entry { id: EntryId { millis: n, index: 0 }, payload, deliveries: 1 }
 }

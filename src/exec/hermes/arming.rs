@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::super::desk::Step;
-use super::super::kill::{KillSwitch, LatchFile};
+use super::super::kill::{Heard, KillSwitch, LatchFile};
 use super::commands::{Asked, Reply, answer, conclude};
 use super::effects::sign;
 use super::runner::Runner;
@@ -80,7 +81,7 @@ impl Runner {
         let verdict = match &command.action {
             Action::Kill { .. } => AckVerdict::Applied,
             Action::Arm { .. } => match self.lifted(&command) {
-                Ok(latch) => return self.arm(latch, command, reply),
+                Ok((latch, heard)) => return self.arm(latch, heard, command, reply),
                 Err(reasons) => AckVerdict::Denied { reasons },
             },
             Action::DlqRetry { .. } | Action::DlqDrop { .. } => match self.letter(&command) {
@@ -156,9 +157,9 @@ impl Runner {
         Write::Command { command: Box::new(command.clone()), verdict: verdict.clone(), epoch, at: clock::now() }
     }
 
-    /// The latch that arming would put in force.
-    fn lifted(&self, command: &Command) -> Result<KillLatch, Vec<String>> {
-        let killed = self.hands.switch.latch();
+    /// The latch that arming would put in force, and which kills it lifts.
+    fn lifted(&self, command: &Command) -> Result<(KillLatch, Heard), Vec<String>> {
+        let (heard, killed) = (self.hands.switch.heard(), self.hands.switch.latch());
         if self.hands.switch.is_armed() {
             return Err(vec![format!("already armed in epoch {}", killed.epoch)]);
         }
@@ -171,14 +172,15 @@ impl Runner {
             return Err(reasons);
         }
         let why = if let Action::Arm { why } = &command.action { why.clone() } else { String::new() };
-        Ok(KillLatch {
+        let latch = KillLatch {
             epoch: killed.epoch + 1,
             state: KillState::Armed,
             by: command.actor.clone(),
             why,
-            // Later than the kill that it lifts, even when that was dated by a clock ahead of ours.
-            at: now.max(killed.at),
-        })
+            // Later than the kills that it lifts, even when those were dated by a clock ahead of ours.
+            at: now.max(heard.at),
+        };
+        Ok((latch, heard))
     }
 
     fn reasons_against(&self, now: Timestamp) -> Vec<String> {
@@ -192,11 +194,11 @@ impl Runner {
         reasons
     }
 
-    fn arm(&mut self, latch: KillLatch, command: Command, reply: Reply) {
+    fn arm(&mut self, latch: KillLatch, heard: Heard, command: Command, reply: Reply) {
         let (places, asks) = (self.hands.arming.places.clone(), self.hands.arming.asks.clone());
-        let (trips, answers) = (places.switch.trips(), self.hands.outbox.acks());
+        let answers = self.hands.outbox.acks();
         let task = self.hands.arming.tasks.spawn(async move {
-            let verdict = match places.arm(latch, trips).await {
+            let verdict = match places.arm(latch, heard).await {
                 Ok(()) => AckVerdict::Applied,
                 Err(reason) => AckVerdict::Denied { reasons: vec![reason] },
             };
@@ -217,10 +219,13 @@ impl Runner {
 }
 
 impl Places {
-    async fn arm(&self, latch: KillLatch, trips: u64) -> Result<(), String> {
-        let written = tokio::time::timeout(WRITE_WITHIN, self.write_everywhere(&latch, trips)).await;
+    /// What keeps it from being begun leaves the kill as proved as it was; what comes in between kills anew.
+    async fn arm(&self, latch: KillLatch, heard: Heard) -> Result<(), String> {
+        let lying = tokio::time::timeout(WRITE_WITHIN, self.own_latch(&latch, &heard)).await;
+        let lying = lying.unwrap_or_else(|_| Err(format!("the bus did not answer within {WRITE_WITHIN:?}")))?;
+        let written = tokio::time::timeout(WRITE_WITHIN, self.write_everywhere(&latch, heard.trips, lying)).await;
         let armed = match written.unwrap_or_else(|_| Err(format!("not written everywhere within {WRITE_WITHIN:?}"))) {
-            Ok(()) => self.switch.arm(latch.clone(), trips),
+            Ok(()) => self.switch.arm(latch.clone(), heard.trips),
             Err(error) => Err(error),
         };
         armed.map_err(|error| {
@@ -231,14 +236,30 @@ impl Places {
         })
     }
 
-    /// The file comes last: as long as it says killed, whoever starts from it starts killed. On the bus the arming takes the place of the
-    /// kill that it lifts and of no other.
-    async fn write_everywhere(&self, latch: &KillLatch, trips: u64) -> Result<(), String> {
-        let lying = self.bus.get(&Key::Kill).await.map_err(|error| error.to_string())?;
-        let lifted = lying.as_deref().map(control::read_latch).transpose().map_err(|error| error.to_string())?;
-        if let Some(other) = lifted.filter(|lifted| *lifted != self.switch.latch()) {
-            return Err(format!("another latch lies on the bus, by {} at {}: {}", other.by, other.at, other.why));
+    /// Our latch as it lies on the bus. A further kill that lies there, of which had been heard before the arming was accepted, is lifted
+    /// with it: ours is put in its place first.
+    async fn own_latch(&self, arming: &KillLatch, heard: &Heard) -> Result<Option<Bytes>, String> {
+        loop {
+            let lying = self.bus.get(&Key::Kill).await.map_err(|error| error.to_string())?;
+            let found = lying.as_deref().map(control::read_latch).transpose().map_err(|error| error.to_string())?;
+            let ours = self.switch.latch();
+            let Some(other) = found.filter(|found| *found != ours) else { return Ok(lying) };
+            if heard.on_bus.as_ref() != Some(&other) || other.is_armed() || !arming.lifts(&other) {
+                let KillLatch { by, at, why, .. } = other;
+                return Err(format!(
+                    "another latch has come onto the bus, by {by} at {at}: {why}; if the desk is to trade all the same, arm again in a \
+                     second, when hermes has taken notice of it"
+                ));
+            }
+            let now = clock::now();
+            let replaced = control::replace_latch(&self.bus, &self.origin, lying.as_deref(), &ours, now).await;
+            replaced.map_err(|error| error.to_string())?;
         }
+    }
+
+    /// The file comes last: as long as it says killed, whoever starts from it starts killed. On the bus the arming takes the place of
+    /// `lying`, our own latch, and of no other.
+    async fn write_everywhere(&self, latch: &KillLatch, trips: u64, lying: Option<Bytes>) -> Result<(), String> {
         self.ledger.commit(&[Write::Latch(latch.clone())]).await.map_err(|error| error.to_string())?;
         self.undisturbed(trips)?;
         let replaced = control::replace_latch(&self.bus, &self.origin, lying.as_deref(), latch, clock::now()).await;
@@ -253,5 +274,64 @@ impl Places {
 
     fn undisturbed(&self, trips: u64) -> Result<(), String> {
         if self.switch.trips() == trips { Ok(()) } else { Err("killed again meanwhile".to_owned()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::memory::MemoryBus;
+    use crate::exec::kill::watch::obey_bus;
+    use crate::store::sqlite::SqliteLedger;
+
+    fn latch(epoch: u64, state: KillState, by: &str, secs: i64) -> KillLatch {
+        KillLatch { epoch, state, by: by.into(), why: "test".into(), at: Timestamp::from_secs(secs) }
+    }
+
+    /// A desk that was killed in epoch 3, whose latch lies on the bus.
+    async fn killed(dir: &std::path::Path) -> Places {
+        let latch = latch(3, KillState::Killed, "hermes", 100);
+        let (bus, origin): (BusRef, _) = (MemoryBus::new(), Arc::new(Origin::new("hermes", "h")));
+        control::put_latch(&bus, &origin, &latch, latch.at).await.expect("written");
+        let switch = Arc::new(KillSwitch::new(latch.clone()));
+        obey_bus(&switch, latch);
+        let ledger = Arc::new(SqliteLedger::open(&dir.join("ledger.db")).await.expect("opens"));
+        Places { switch, file: LatchFile::in_dir(dir), ledger, bus, origin }
+    }
+
+    /// As `cockpit kill` does it: the bus is written beside the socket, which may be quicker.
+    #[tokio::test]
+    async fn a_desk_that_was_killed_again_is_armed_at_the_first_attempt_once_that_was_heard_of() {
+        let dir = tempfile::tempdir().expect("dir");
+        let places = killed(dir.path()).await;
+        let switch = &places.switch;
+        switch.trip(latch(3, KillState::Killed, "cli:bob", 102));
+        let cli = Origin::new("cli", "c");
+        let again = control::kill(&places.bus, &cli, "cli:bob", "test", Timestamp::from_secs(101)).await;
+        let again = again.expect("written");
+        let arming = latch(4, KillState::Armed, "cli:alice", 103);
+
+        let (report, heard) = (switch.report(), switch.heard());
+        let refused = places.arm(arming.clone(), heard.clone()).await.expect_err("nobody has heard of it");
+        assert!(refused.contains("by cli:bob") && refused.contains("arm again"), "{refused}");
+        obey_bus(switch, again);
+        places.arm(arming.clone(), heard).await.expect_err("it was heard of after the arming was accepted");
+        assert_eq!((switch.report(), switch.trips()), (report, 2), "as proved as before");
+        places.arm(arming.clone(), switch.heard()).await.expect("armed");
+        assert_eq!((switch.latch(), control::latch(&places.bus).await), (arming.clone(), Ok(Some(arming))));
+    }
+
+    #[tokio::test]
+    async fn a_latch_of_a_later_epoch_is_not_lifted_though_it_was_heard_of() {
+        let dir = tempfile::tempdir().expect("dir");
+        let places = killed(dir.path()).await;
+        for state in [KillState::Killed, KillState::Armed] {
+            let other = latch(9, state, "hermes", 101);
+            control::put_latch(&places.bus, &places.origin, &other, other.at).await.expect("written");
+            obey_bus(&places.switch, other.clone());
+            let arming = latch(4, KillState::Armed, "cli:alice", 103);
+            places.arm(arming, places.switch.heard()).await.expect_err("another desk's");
+            assert_eq!(control::latch(&places.bus).await, Ok(Some(other)), "it lies where it lay");
+        }
     }
 }

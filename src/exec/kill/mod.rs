@@ -47,6 +47,19 @@ struct Inner {
     trips: u64,
     /// When the newest kill was asked for that was heard of: the same one is heard of in several places.
     killed_at: Timestamp,
+    /// The latch that was last seen on the bus, ours or not.
+    on_bus: Option<KillLatch>,
+}
+
+/// Which kills had been heard of at one moment: what an arming that is accepted then lifts, and nothing newer.
+#[derive(Clone, Debug)]
+pub(super) struct Heard {
+    /// How often the switch was tripped; see [`KillSwitch::arm`].
+    pub(super) trips: u64,
+    /// When the newest was asked for.
+    pub(super) at: Timestamp,
+    /// The latch that was last seen on the bus.
+    pub(super) on_bus: Option<KillLatch>,
 }
 
 /// Counts a POST as in flight for as long as it lives.
@@ -78,6 +91,7 @@ impl KillSwitch {
                 last_post_end: None,
                 trips: u64::from(killed),
                 killed_at,
+                on_bus: None,
             }),
             seen: tokio::sync::watch::Sender::new(0),
         }
@@ -174,6 +188,17 @@ impl KillSwitch {
     #[must_use]
     pub fn trips(&self) -> u64 {
         self.lock().trips
+    }
+
+    /// Which kills have been heard of until now.
+    pub(super) fn heard(&self) -> Heard {
+        let Inner { trips, killed_at, on_bus, .. } = &*self.lock();
+        Heard { trips: *trips, at: *killed_at, on_bus: on_bus.clone() }
+    }
+
+    /// This latch was seen on the bus, and obeyed.
+    fn seen_on_bus(&self, latch: KillLatch) {
+        self.lock().on_bus = Some(latch);
     }
 
     /// Whether the gate is open.

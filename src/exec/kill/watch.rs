@@ -36,7 +36,7 @@ async fn listen(switch: &KillSwitch, bus: &BusRef) -> Result<(), BusError> {
     while let Some(delivery) = subscription.recv().await {
         let Delivery::Message { payload, .. } = delivery else { continue };
         match decode::<KillLatch>(&payload) {
-            Ok(Envelope { body, .. }) => obey(switch, body),
+            Ok(Envelope { body, .. }) => obey_bus(switch, body),
             Err(error) => doubt(switch, &format!("a push on control.kill cannot be read: {error}")),
         }
     }
@@ -122,7 +122,7 @@ async fn poll_key(switch: &KillSwitch, bus: &BusRef, origin: &Origin, may_speak:
         }
     };
     if let Some(latch) = &found {
-        obey(switch, latch.clone());
+        obey_bus(switch, latch.clone());
     }
     let ours = switch.latch();
     if found.as_ref() == Some(&ours) {
@@ -146,6 +146,12 @@ fn obey(switch: &KillSwitch, seen: KillLatch) {
     if !seen.is_armed() && !switch.latch().stricter(seen.clone()).is_armed() {
         switch.trip(seen);
     }
+}
+
+/// An arming that is accepted after this lifts it, if it was a kill.
+pub(in crate::exec) fn obey_bus(switch: &KillSwitch, seen: KillLatch) {
+    obey(switch, seen.clone());
+    switch.seen_on_bus(seen);
 }
 
 fn doubt(switch: &KillSwitch, why: &str) {

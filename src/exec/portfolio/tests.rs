@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rust_decimal::{Decimal, dec};
 
 use super::*;
-use crate::domain::{FeeSchedule, FillStatus, Level, OutcomeToken, Protocol, Role};
+use crate::domain::{FillStatus, Level, OutcomeToken, Role};
 
 fn fill(trade: u32, side: Side, shares: Decimal, price: Decimal, at: i64) -> Fill {
     Fill {
@@ -39,23 +39,7 @@ fn book(bid: Decimal, ask: Decimal, at: i64) -> Book {
 }
 
 fn market(payouts: Option<[Price; 2]>) -> Market {
-    let token = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
-    Market {
-        slug: "btc".into(),
-        market: "0xm".into(),
-        tokens: [token("1", "Up"), token("2", "Down")],
-        tick_size: Price(dec!(0.01)),
-        min_size: Size(dec!(5)),
-        neg_risk: false,
-        protocol: Protocol::V2,
-        fee: FeeSchedule { rate: dec!(0.07), exponent: 1 },
-        opens_at: None,
-        closes_at: None,
-        accepting_orders: true,
-        payouts,
-        question: None,
-        group: None,
-    }
+    Market { payouts, ..crate::exec::bench::market() }
 }
 
 fn portfolio(fills: &[Fill]) -> Portfolio {

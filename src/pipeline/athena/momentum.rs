@@ -174,7 +174,7 @@ impl Strategy for Momentum {
         let decided = view.open_market().and_then(|market| {
             view.enough()?;
             if state.spent == Some(direction) {
-                return Err(Obstacle::Spent(direction));
+                return Err(Obstacle::Spent { direction, rest: rest(params) });
             }
             view.choose(market, direction, drift)
         });
@@ -215,7 +215,9 @@ impl Strategy for Momentum {
             now,
         };
         let waits = || state.spent.filter(|spent| state.window.crossing(params.threshold) == Some(*spent));
-        let ready = view.ready().and_then(|()| waits().map_or(Ok(()), |spent| Err(Obstacle::Spent(spent))));
+        let ready = view
+            .ready()
+            .and_then(|()| waits().map_or(Ok(()), |direction| Err(Obstacle::Spent { direction, rest: rest(params) })));
         StrategyState {
             strategy: Self::id(),
             symbol: state.instrument.symbol.clone(),
@@ -249,10 +251,15 @@ impl Strategy for Momentum {
 /// A direction may signal again once the change has come back from it.
 fn recover(state: &mut State, params: &MomentumParams) {
     let Some(spent) = state.spent else { return };
-    let beyond = state.window.crossing(params.threshold * (Decimal::ONE - params.hysteresis));
+    let beyond = state.window.crossing(rest(params));
     if beyond != Some(spent) {
         state.spent = None;
     }
+}
+
+/// The change beyond which a move that was wished upon is not over.
+fn rest(params: &MomentumParams) -> Decimal {
+    params.threshold * (Decimal::ONE - params.hysteresis)
 }
 
 fn told(direction: Direction, change: Decimal, params: &MomentumParams) -> Text {

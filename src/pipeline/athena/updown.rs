@@ -80,14 +80,20 @@ pub(super) enum Obstacle {
     },
     Silent {
         since: Duration,
+        most: Duration,
     },
     Thin {
         volume: Size,
         least: Size,
     },
-    Spent(Direction),
+    /// Until the change is below `rest`, relative.
+    Spent {
+        direction: Direction,
+        rest: Decimal,
+    },
     CoolingDown {
         left: Duration,
+        whole: Duration,
     },
     NoMarket {
         pattern: String,
@@ -109,6 +115,7 @@ pub(super) enum Obstacle {
     },
     Closing {
         left: Duration,
+        least: Duration,
     },
     NoFreshBook,
     NobodyOn(Side),
@@ -128,7 +135,7 @@ impl Obstacle {
             Self::Short { full: true, .. } => "overfull",
             Self::Silent { .. } => "silent",
             Self::Thin { .. } => "thin",
-            Self::Spent(_) => "spent",
+            Self::Spent { .. } => "spent",
             Self::CoolingDown { .. } => "cooling_down",
             Self::NoMarket { .. } => "no_market",
             Self::NoOutcome { .. } => "no_outcome",
@@ -154,11 +161,17 @@ impl fmt::Display for Obstacle {
                 let of = if *full { "is too short for so many ticks, shorten it" } else { "is warming up" };
                 write!(f, "window {of}: {seen:.1} of {needed:.1} s seen")
             }
-            Self::Silent { since } => write!(f, "no trade for {} s", since.as_secs()),
+            Self::Silent { since, most } => {
+                write!(f, "no trade for {} s (at most {})", since.as_secs(), most.as_secs())
+            }
             Self::Thin { volume, least } => write!(f, "volume {volume} of {least} in the window"),
-            Self::Spent(Direction::Up) => f.write_str("waits for the rise to come back"),
-            Self::Spent(Direction::Down) => f.write_str("waits for the fall to come back"),
-            Self::CoolingDown { left } => write!(f, "cooling down for {:.1} s", left.as_secs_f64()),
+            Self::Spent { direction, rest } => {
+                let moved = if *direction == Direction::Up { "rise" } else { "fall" };
+                write!(f, "waits for the {moved} to come back below {} %", percent(*rest))
+            }
+            Self::CoolingDown { left, whole } => {
+                write!(f, "cooling down for {:.1} of {:.1} s", left.as_secs_f64(), whole.as_secs_f64())
+            }
             Self::NoMarket { pattern } => write!(f, "no open market {pattern}"),
             Self::NoOutcome { wanted, there: [one, other] } => {
                 write!(f, "the market has no outcome {wanted}: it has {one} and {other}")
@@ -168,7 +181,9 @@ impl fmt::Display for Obstacle {
             }
             Self::NotAccepting => f.write_str("the market takes no orders"),
             Self::TooSmall { size, least } => write!(f, "size {size} is below the market's minimum {least}"),
-            Self::Closing { left } => write!(f, "the market closes in {} s", left.as_secs()),
+            Self::Closing { left, least } => {
+                write!(f, "the market closes in {} s (no purchase below {})", left.as_secs(), least.as_secs())
+            }
             Self::NoFreshBook => f.write_str("no fresh book"),
             Self::NobodyOn(Side::Buy) => f.write_str("nobody buys"),
             Self::NobodyOn(Side::Sell) => f.write_str("nobody sells"),
@@ -257,7 +272,10 @@ impl<'a> View<'a> {
         if let Some(at) = self.wished_at {
             let since = self.now.since(at).max(at.since(self.now));
             if since < terms.cooldown {
-                return Err(Obstacle::CoolingDown { left: terms.cooldown.saturating_sub(since) });
+                return Err(Obstacle::CoolingDown {
+                    left: terms.cooldown.saturating_sub(since),
+                    whole: terms.cooldown,
+                });
             }
         }
         let market = self.market.ok_or_else(|| Obstacle::NoMarket { pattern: terms.instrument.market.clone() })?;
@@ -305,7 +323,7 @@ impl<'a> View<'a> {
     pub(super) fn ready(&self) -> Result<(), Obstacle> {
         let market = self.open_market()?;
         if let Some(last) = self.window.last().filter(|last| self.now.since(last.at) > self.terms.span) {
-            return Err(Obstacle::Silent { since: self.now.since(last.at) });
+            return Err(Obstacle::Silent { since: self.now.since(last.at), most: self.terms.span });
         }
         self.warm()?;
         let fresh = |outcome: &OutcomeToken| self.desk.fresh_book(&market.market, &outcome.token, self.now).is_some();
@@ -328,7 +346,7 @@ impl<'a> View<'a> {
 
     fn before_cutoff(&self, market: &Market) -> Result<(), Obstacle> {
         match market.closes_at.map(|at| at.since(self.now)) {
-            Some(left) if left < self.terms.cutoff => Err(Obstacle::Closing { left }),
+            Some(left) if left < self.terms.cutoff => Err(Obstacle::Closing { left, least: self.terms.cutoff }),
             _ => Ok(()),
         }
     }

@@ -243,14 +243,14 @@ pub(crate) fn fill(fill: Fill, markets: &Markets) -> Row<Fill, 8> {
     Row { id: RowId::Fill(fill.trade.clone(), fill.order.clone()), item: fill, cells }
 }
 
-/// Cells: outcome, size, average, mark, realised, unrealised, market.
+/// Cells: outcome, size, average, mark or what can be redeemed, realised, unrealised, market.
 pub(crate) fn position(position: Position, markets: &Markets) -> Row<Position, 7> {
     let grid = markets.decimals(&position.market);
     let shown = |price: Price| Price(price.0.round_dp(grid.unwrap_or(2).max(3)));
     let average = shown(position.avg_price);
     let name = if position.is_over() { Role::Dim } else { Role::Text };
-    let mark = match (position.payout, position.mark) {
-        (Some(payout), _) => Cell::of(format!("pays {}", payout.0.normalize()), name),
+    let mark = match (position.redeemable(), position.mark) {
+        (Some(amount), _) => Cell::of(format!("pays {}", format::usd(amount)), name),
         (None, Some(mark)) => Cell::text(format::price(shown(mark), format::price_decimals(shown(mark), grid))),
         (None, None) => Cell::of("-", Role::Dim),
     };

@@ -9,7 +9,9 @@ use ratatui::style::Color;
 use super::*;
 use crate::domain::{KillProof, TradeEvent};
 use crate::ui::msg::{Delivered, Feed, Msg};
-use crate::ui::testing::{at, busy, deciding, event, feed, hermes, keys, killed, letter, model, with_letters};
+use crate::ui::testing::{
+    at, busy, deciding, event, feed, hermes, keys, killed, letter, model, resolved, with_letters,
+};
 use crate::ui::update::update;
 
 const SIZES: [(u16, u16); 5] = [(200, 60), (120, 30), (80, 24), (60, 16), (40, 10)];
@@ -120,6 +122,17 @@ fn an_order_of_somebody_else_is_marked_in_the_blotter_and_in_its_sheet() {
         insta::assert_snapshot!(format!("foreign-{width}x{height}"), screen(&model));
         keys(&mut model, "j<enter>", at(61));
         insta::assert_snapshot!(format!("foreign-why-{width}x{height}"), screen(&model));
+    }
+}
+
+/// The market is resolved: one outcome pays, the other nothing. The first is opened.
+#[test]
+fn what_can_be_redeemed_is_shown_in_the_row_and_in_the_sheet() {
+    for (width, height) in [(120, 30), (80, 24)] {
+        let mut model = resolved(width, height);
+        insta::assert_snapshot!(format!("resolved-{width}x{height}"), screen(&model));
+        keys(&mut model, "<tab><tab>j<enter>", at(61));
+        insta::assert_snapshot!(format!("resolved-why-{width}x{height}"), screen(&model));
     }
 }
 

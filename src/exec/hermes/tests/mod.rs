@@ -28,6 +28,7 @@ use self::venue::{Script, TestVenue};
 use super::*;
 use crate::bus::{Bus, Channel, Key, Origin as Writer, Stream, control, encode};
 use crate::domain::*;
+use crate::exec::bench::{market, rationale};
 use crate::exec::socket::{Reply, Request, SocketError, ask, path_in};
 use crate::risk::Limits;
 use crate::risk::checks::bench;
@@ -319,26 +320,6 @@ fn quicken(tuning: &mut Tuning) {
     tuning.drain = Duration::from_secs(3);
 }
 
-fn market() -> Market {
-    let token = |token: &str, outcome: &str| OutcomeToken { token: token.into(), outcome: outcome.into() };
-    Market {
-        slug: "btc-updown-5m-0".into(),
-        market: "0xm".into(),
-        tokens: [token("1", "Up"), token("2", "Down")],
-        tick_size: Price(dec!(0.01)),
-        min_size: Size(dec!(5)),
-        neg_risk: false,
-        protocol: Protocol::V2,
-        fee: FeeSchedule { rate: dec!(0.07), exponent: 1 },
-        opens_at: None,
-        closes_at: None,
-        accepting_orders: true,
-        payouts: None,
-        question: None,
-        group: None,
-    }
-}
-
 fn book() -> Book {
     let level = |price| vec![Level { price: Price(price), size: Size(dec!(10_000)) }];
     Book {
@@ -372,24 +353,5 @@ fn intent(name: &str, epoch: u64) -> OrderIntent {
         rest_until: now.plus(WAIT),
         epoch,
         attempt: 1,
-    }
-}
-
-fn rationale() -> Rationale {
-    Rationale {
-        source: "BTC/USD".into(),
-        change: dec!(0.001),
-        threshold: dec!(0.0005),
-        measure: crate::domain::Measure::Relative,
-        window_ms: 1000,
-        window_ticks: 3,
-        first: Price(dec!(1)),
-        last: Price(dec!(2)),
-        reference: Price(dec!(0.5)),
-        fair: None,
-        edge: None,
-        note: Text::default(),
-        params: 0,
-        inputs: Vec::new(),
     }
 }

@@ -276,5 +276,5 @@ fn an_emission_is_told_in_the_report() {
     scene.tick(UP);
     let state = scene.engine.report(scene.now).remove(0);
     assert_eq!((state.signal_at, state.last), (Some(scene.now), Some(crate::domain::Price(UP))));
-    assert_eq!(state.idle.as_deref(), Some("cooling down for 5.0 s"));
+    assert_eq!(state.idle.as_deref(), Some("cooling down for 5.0 of 5.0 s"));
 }

@@ -110,7 +110,7 @@ fn near_the_close_nothing_is_bought_but_shares_are_still_sold() {
     scene.now = close.minus(Duration::from_secs(3));
     scene.hold("down", "20");
     scene.warm();
-    assert_eq!(scene.idle().as_deref(), Some("the market closes in 3 s"));
+    assert_eq!(scene.idle().as_deref(), Some("the market closes in 3 s (no purchase below 20)"));
     assert_eq!(only(&scene.tick(UP)).side, Side::Sell);
 }
 
@@ -320,7 +320,7 @@ fn with_hysteresis_a_direction_signals_again_only_after_the_move_came_back() {
         scene.wait(Duration::from_secs(1));
         assert!(scene.tick(UP).is_empty());
     }
-    assert_eq!(scene.idle().as_deref(), Some("waits for the rise to come back"));
+    assert_eq!(scene.idle().as_deref(), Some("waits for the rise to come back below 0.005 %"));
     scene.wait(Duration::from_secs(1));
     assert!(scene.tick(dec!(87_004.35)).is_empty(), "half of the threshold is not below half of it");
     assert!(scene.tick(UP).is_empty());

@@ -185,8 +185,9 @@ fn position(position: &Position, sheet: &mut Sheet) {
     if let Some(at) = position.mark_at {
         sheet.text("marked at", &at.to_string());
     }
-    if let Some(payout) = position.payout {
+    if let (Some(payout), Some(amount)) = (position.payout, position.redeemable()) {
         sheet.text("resolved", &format!("pays {payout} a share"));
+        sheet.text("redeemable", &format!("{} pUSD", format::usd(amount)));
     }
     sheet.text("realised", &format::signed_usd(position.realised));
     sheet.text("unrealised", &position.unrealised.map_or_else(|| "no mark".to_owned(), format::signed_usd));

@@ -1,7 +1,6 @@
 //! The market socket: dials while tokens are wanted, feeds the session, carries out its effects, dials again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -70,7 +69,7 @@ pub struct Report {
     pub changed: bool,
 }
 
-/// Follows the wanted tokens until `shutdown`; `base` ends before `/ws/market`. Quiet books are compared with what `reader` shows.
+/// Follows the wanted tokens until `shutdown`, or until nobody wants any more; `base` ends before `/ws/market`. Quiet books are compared with what `reader` shows.
 /// `sink` must not block.
 pub async fn run(
     base: &str,
@@ -99,6 +98,7 @@ pub async fn run(
             () = shutdown.cancelled() => return,
             reason = client.connection(&url, &mut wanted, &mut backoff) => reason,
         };
+        let Some(reason) = reason else { return };
         backoff.closed(clock::now());
         tracing::warn!(url, reason, ignored = client.session.ignored(), "market socket ended");
         client.apply(Event::Closed { reason: &reason }, clock::now());
@@ -125,32 +125,29 @@ struct Todo {
 }
 
 impl<S: FnMut(Output) + Send> Client<'_, S> {
-    /// One connection's life; returns why it ended.
+    /// One connection's life; returns why it broke off, and nothing when nobody wants tokens any more.
     async fn connection(
         &mut self,
         url: &str,
         wanted: &mut watch::Receiver<BTreeSet<TokenId>>,
         backoff: &mut Backoff,
-    ) -> String {
+    ) -> Option<String> {
         let mut socket = match dial(url).await {
             Ok(socket) => socket,
-            Err(error) => return error.to_string(),
+            Err(error) => return Some(error.to_string()),
         };
         backoff.opened(clock::now());
         tracing::info!(url, "market socket connected");
-        let reason = match self.follow(&mut socket, wanted).await {
-            Ok(never) => match never {},
-            Err(reason) => reason,
-        };
+        let ended = self.follow(&mut socket, wanted).await;
         close(socket).await;
-        reason
+        ended.err()
     }
 
     async fn follow(
         &mut self,
         socket: &mut Socket,
         wanted: &mut watch::Receiver<BTreeSet<TokenId>>,
-    ) -> Result<Infallible, String> {
+    ) -> Result<(), String> {
         // What is wanted is told before the first frame, so that this frame names everything.
         let tokens = wanted.borrow_and_update().clone();
         self.apply(Event::Want(&tokens), clock::now());
@@ -169,7 +166,7 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
                 }
                 changed = wanted.changed() => {
                     if changed.is_err() {
-                        return Err("nobody wants tokens any more".to_owned());
+                        return Ok(());
                     }
                     let tokens = wanted.borrow_and_update().clone();
                     self.apply(Event::Want(&tokens), clock::now())
@@ -243,4 +240,42 @@ impl<S: FnMut(Output) + Send> Client<'_, S> {
 async fn carry_out(socket: &mut Socket, todo: Todo) -> Result<(), String> {
     send_texts(socket, todo.send).await.map_err(|error| error.to_string())?;
     todo.redial.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn that_nobody_wants_tokens_any_more_is_an_end_and_no_trouble() {
+        const PATIENCE: Duration = Duration::from_secs(40);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let reader = BookReader::new(&format!("http://{address}")).expect("an address");
+        let (wants, wanted) = watch::channel(BTreeSet::from([TokenId::new("1")]));
+        let reports: Arc<Mutex<Vec<Report>>> = Arc::default();
+        let told = Arc::clone(&reports);
+        let sink = move |output| {
+            if let Output::Report(report) = output {
+                told.lock().expect("lock").push(report);
+            }
+        };
+        let url = format!("ws://{address}");
+        let client = tokio::spawn(async move { run(&url, reader, wanted, sink, CancellationToken::new()).await });
+        let peer = async {
+            let (stream, _) = listener.accept().await.expect("a client");
+            accept_async(stream).await.expect("a handshake")
+        };
+        let _peer = tokio::time::timeout(PATIENCE, peer).await.expect("it dials");
+        drop(wants);
+        tokio::time::timeout(PATIENCE, client).await.expect("it ends").expect("no panic");
+        let reports = reports.lock().expect("lock");
+        let last = reports.last().expect("a report");
+        assert!(last.connected, "nothing broke off: {last:?}");
+    }
 }

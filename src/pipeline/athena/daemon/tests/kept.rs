@@ -64,6 +64,26 @@ async fn the_state_says_up_to_which_message_it_goes() {
     a_gap_after_a_restart(&bus).await;
 }
 
+/// On the timers' own time, which passes only while nothing is left to be done. The rounds begin at ten places between two writes.
+#[tokio::test(start_paused = true)]
+async fn a_tick_is_on_the_bus_within_a_quarter_of_a_second_whenever_it_comes() {
+    const STEP: Duration = Duration::from_millis(10);
+    const STEPS: u32 = 25;
+    let bus = TestBus::new();
+    let mut rig = Rig::start(&bus).await;
+    for round in 0..20 {
+        rig.tick(dec!(87_000), Duration::ZERO).await;
+        for _ in 0..STEPS {
+            tokio::time::sleep(STEP).await;
+        }
+        let (state, heard) = (kept(&bus, STATE).expect("written"), kept(&bus, "heard.athena.1").expect("written"));
+        let newest = &state["window"]["newest"][1];
+        assert_eq!((newest, &heard["feeds"][0]["seq"]), (&rig.trades.into(), &rig.trades.into()), "round {round}");
+        tokio::time::sleep(STEP).await;
+    }
+    rig.stop().await;
+}
+
 #[tokio::test]
 async fn a_state_that_was_not_kept_with_the_others_has_a_gap() {
     let bus = TestBus::new();
