@@ -43,6 +43,18 @@ impl TokenHolding {
         self.may_lose[if pays { 0 } else { 1 }]
     }
 
+    /// Adds what a position shows, or takes it out again.
+    fn count(&mut self, position: &Self, add: bool) {
+        let shares = |sum: &mut Size, more: Size| *sum = if add { *sum + more } else { *sum - more };
+        let pusd = |sum: &mut Usd, more: Usd| *sum = if add { *sum + more } else { *sum - more };
+        shares(&mut self.held, position.held);
+        shares(&mut self.confirmed, position.confirmed);
+        shares(&mut self.owned, position.owned);
+        pusd(&mut self.cost, position.cost);
+        pusd(&mut self.paid, position.paid);
+        self.lose(position.may_lose, add);
+    }
+
     fn lose(&mut self, more: [Usd; 2], add: bool) {
         for (sum, more) in self.may_lose.iter_mut().zip(more) {
             *sum = if add { *sum + more } else { *sum - more };
@@ -54,6 +66,51 @@ impl TokenHolding {
     pub fn sellable(&self) -> Size {
         let free = self.owned - self.selling;
         if free < Size::ZERO { Size::ZERO } else { free }
+    }
+}
+
+/// What of a position counts: the same for two that differ in marks and profit alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PositionStake {
+    token: TokenId,
+    holding: TokenHolding,
+    /// Whose it is: shares without those in provisional purchases, and their cost.
+    owners: Vec<(StrategyId, Size, Usd)>,
+}
+
+impl PositionStake {
+    /// Of a position. A resolved one is no longer at stake, its shares are still held. Provisional fills count as is worse for each limit:
+    /// what was sold may come back, what was bought may never come.
+    #[must_use]
+    pub fn of(position: &Position) -> Self {
+        let open = position.payout.is_none();
+        // A share of a sum may have no end; the cost that it stands for is in whole millionths of pUSD.
+        let exact = |amount: Usd| if open { Usd(amount.0.round_dp(6).normalize()) } else { Usd::ZERO };
+        let mut holding = TokenHolding {
+            held: position.size + position.pending_sells,
+            owned: position.size - position.pending_buys,
+            ..TokenHolding::default()
+        };
+        if open {
+            holding.confirmed = position.confirmed;
+            holding.cost = exact(position.at_stake);
+            holding.paid = position.paid;
+            for Lot { side, price, size, fee } in position.provisional.iter().copied() {
+                holding.lose(may_lose(side, price, size, fee), true);
+            }
+        }
+        let parts = position.parts.iter().filter_map(|part| {
+            let strategy = part.strategy.clone()?;
+            Some((strategy, part.size - part.pending_buys, exact(part.at_stake)))
+        });
+        Self { token: position.token.clone(), holding, owners: parts.collect() }
+    }
+
+    /// Whether nothing of it counts.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        let nothing = |(_, shares, cost): &(StrategyId, Size, Usd)| shares.is_zero() && *cost == Usd::ZERO;
+        self.holding == TokenHolding::default() && self.owners.iter().all(nothing)
     }
 }
 
@@ -186,32 +243,42 @@ impl Holdings {
         Self::default()
     }
 
-    /// Counts a position. A resolved one is no longer at stake. Provisional fills count as is worse for each limit: what was sold may
-    /// come back, what was bought may never come.
+    /// Counts a position.
     pub fn add_position(&mut self, position: &Position) {
-        for part in &position.parts {
-            if let Some(strategy) = &part.strategy {
-                self.free_up(&position.token, strategy, part.size - part.pending_buys);
-            }
+        self.add_stake(&PositionStake::of(position));
+    }
+
+    /// Counts what of a position counts.
+    pub fn add_stake(&mut self, stake: &PositionStake) {
+        self.count_stake(stake, true);
+    }
+
+    /// Counts a position that was counted no longer.
+    pub fn remove_stake(&mut self, stake: &PositionStake) {
+        self.count_stake(stake, false);
+        self.tidy(&stake.token);
+    }
+
+    fn count_stake(&mut self, stake: &PositionStake, add: bool) {
+        let PositionStake { token, holding, owners } = stake;
+        let pusd = |sum: &mut Usd, more: Usd| *sum = if add { *sum + more } else { *sum - more };
+        self.tokens.entry(token.clone()).or_default().count(holding, add);
+        pusd(&mut self.gross, holding.cost);
+        for (strategy, shares, cost) in owners {
+            self.free_up(token, strategy, if add { *shares } else { Size::ZERO - *shares });
+            pusd(self.strategies.entry(strategy.clone()).or_default(), *cost);
         }
-        let holding = self.tokens.entry(position.token.clone()).or_default();
-        holding.held += position.size + position.pending_sells;
-        holding.owned += position.size - position.pending_buys;
-        if position.payout.is_some() {
-            return;
+    }
+
+    /// Forgets a token of which nothing is left.
+    fn tidy(&mut self, token: &TokenId) {
+        if self.tokens.get(token).is_some_and(|holding| *holding == TokenHolding::default()) {
+            self.tokens.remove(token);
         }
-        // A share of a sum may have no end; the cost that it stands for is in whole millionths of pUSD.
-        let exact = |amount: Usd| Usd(amount.0.round_dp(6).normalize());
-        holding.confirmed += position.confirmed;
-        holding.cost += exact(position.at_stake);
-        holding.paid += position.paid;
-        for Lot { side, price, size, fee } in position.provisional.iter().copied() {
-            holding.lose(may_lose(side, price, size, fee), true);
-        }
-        self.gross += exact(position.at_stake);
-        for part in &position.parts {
-            if let Some(strategy) = &part.strategy {
-                *self.strategies.entry(strategy.clone()).or_default() += exact(part.at_stake);
+        if let Some(owners) = self.free.get_mut(token) {
+            owners.retain(|(_, free)| !free.is_zero());
+            if owners.is_empty() {
+                self.free.remove(token);
             }
         }
     }
@@ -249,7 +316,39 @@ impl Holdings {
             self.commitments.remove(&commitment.intent);
         }
         self.count(commitment, false);
+        self.tidy(&commitment.token);
         true
+    }
+
+    /// Counts these commitments of an intent and no others; nothing is done when it is so already.
+    pub fn set(&mut self, intent: &IntentId, commitments: Vec<Commitment>) {
+        let counted = self.commitments.get(intent).map_or(&[][..], Vec::as_slice);
+        if counted == commitments {
+            return;
+        }
+        for before in self.commitments.remove(intent).into_iter().flatten() {
+            self.count(&before, false);
+            self.tidy(&before.token);
+        }
+        for commitment in commitments {
+            self.commit(commitment);
+        }
+    }
+
+    /// Whether anything of an intent is counted as committed.
+    #[must_use]
+    pub fn counts(&self, intent: &IntentId) -> bool {
+        self.commitments.contains_key(intent)
+    }
+
+    /// All but what an intent has committed; nothing when that is nothing.
+    #[must_use]
+    pub fn without(&self, intent: &IntentId) -> Option<Self> {
+        self.counts(intent).then(|| {
+            let mut others = self.clone();
+            others.set(intent, Vec::new());
+            others
+        })
     }
 
     /// Adds a commitment to every sum, or takes it out of them.
@@ -299,6 +398,18 @@ impl Holdings {
     #[must_use]
     pub fn token(&self, token: &TokenId) -> TokenHolding {
         self.tokens.get(token).copied().unwrap_or_default()
+    }
+
+    /// Whether anything of a market's tokens counts.
+    #[must_use]
+    pub fn touch(&self, market: &Market) -> bool {
+        market.tokens.iter().any(|outcome| self.tokens.contains_key(&outcome.token))
+    }
+
+    /// Of how many tokens anything counts.
+    #[must_use]
+    pub fn token_count(&self) -> usize {
+        self.tokens.len()
     }
 
     /// Shares of both outcomes of a market, held or being bought.
@@ -390,7 +501,33 @@ mod tests {
     use rust_decimal::dec;
 
     use super::*;
-    use crate::risk::checks::bench::position;
+    use crate::risk::checks::bench::{self, position};
+
+    #[test]
+    fn what_is_taken_out_again_leaves_nothing_behind() {
+        let part = bench::part("momentum", Size(dec!(20)), Usd(dec!(8.123456)));
+        let held = Position { parts: vec![part], ..position("1", "20", "0.40") };
+        let resolved = Position { payout: Some(Price(dec!(1))), ..held.clone() };
+        let order = Commitment::of(
+            &OrderIntent { token: "1".into(), ..bench::buy("0.50", "5") },
+            Size(dec!(5)),
+            true,
+            FeeSchedule::FREE,
+        );
+        let mut holdings = Holdings::new();
+        holdings.commit(order.clone());
+        for position in [&held, &resolved] {
+            holdings.add_position(position);
+            assert_ne!(holdings.token(&"1".into()).held, Size::ZERO);
+            holdings.remove_stake(&PositionStake::of(position));
+        }
+        let mut only_the_order = Holdings::new();
+        only_the_order.commit(order.clone());
+        assert_eq!((&holdings, holdings.token_count()), (&only_the_order, 1));
+        let others = holdings.without(&order.intent).expect("it is counted");
+        assert_eq!((&others, others.token_count(), others.free.len()), (&Holdings::new(), 0, 0));
+        assert!(others.without(&order.intent).is_none());
+    }
 
     #[test]
     fn a_provisional_fill_counts_as_is_worse_for_each_limit() {

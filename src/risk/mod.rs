@@ -23,7 +23,7 @@ pub use consequence::{Consequence, reducing};
 pub(crate) use excess::{Resting, excess};
 pub use gate::{RiskGate, RiskView};
 pub use group::Group;
-pub use holdings::{Commitment, Equity, Holdings, TokenHolding};
+pub use holdings::{Commitment, Equity, Holdings, PositionStake, TokenHolding};
 pub use limits::Limits;
 pub use recent::Recent;
 pub use track::{Day, Total, Track};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Desk, Effect, Fact, Key, Sending, Step};
 use crate::domain::{
     Book, DeadLetterReason, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp,
-    Usd,
+    TokenId, Usd,
 };
 use crate::risk::{Equity, Total};
 use crate::store::ledger::Write;
@@ -25,6 +25,8 @@ pub(super) const CANCEL_AT_ONCE: usize = 500;
 const BOOK_KEPT: Duration = Duration::from_mins(10);
 /// A market that closed this long ago, and of which nothing is held, is forgotten.
 const MARKET_KEPT: Duration = Duration::from_hours(24);
+/// One of which nothing was ever ordered or traded goes much sooner, once there are no books of it any more.
+const UNTRADED_KEPT: Duration = Duration::from_mins(5);
 
 /// When each thing was last done.
 #[derive(Debug)]
@@ -99,7 +101,9 @@ impl Desk {
         if self.markets.get(&market.market).is_some_and(|known| known.payouts.is_some()) {
             return;
         }
-        if market.payouts.is_some() {
+        // One that others traded for the account is stored as well: what its shares pay follows from it.
+        let traded = market.tokens.iter().any(|outcome| self.portfolio.keeps(&outcome.token));
+        if traded && market.payouts.is_some() {
             self.stakes.stale();
         }
         for fill in self.portfolio.late_fees(&market) {
@@ -107,8 +111,6 @@ impl Desk {
             step.may_cut();
         }
         let stored = self.stored_markets.get(&market.market);
-        // One that others traded for the account is stored as well: what its shares pay follows from it.
-        let traded = market.tokens.iter().any(|outcome| self.portfolio.keeps(&outcome.token));
         if stored.map_or(traded, |stored| *stored != market) {
             step.writes.push(Write::Market(Box::new(market.clone())));
             self.stored_markets.insert(market.market.clone(), market.clone());
@@ -318,15 +320,25 @@ impl Desk {
         for books in [&mut self.books, &mut self.others] {
             books.retain(|_, book| now.since(book.known_at()) < BOOK_KEPT);
         }
-        let over = |market: &Market| market.closes_at.is_some_and(|closed| now.since(closed) > MARKET_KEPT);
-        let portfolio = &self.portfolio;
-        let held = |market: &Market| market.tokens.iter().any(|outcome| portfolio.holds(&outcome.token));
-        let gone: Vec<Market> = self.markets.values().filter(|market| over(market) && !held(market)).cloned().collect();
-        self.stored_markets.retain(|_, market| !over(market) || held(market));
+        let (portfolio, books, stored) = (&self.portfolio, &self.books, &self.stored_markets);
+        let closed = |market: &Market, kept| market.closes_at.is_some_and(|closed| now.since(closed) > kept);
+        let any = |market: &Market, of: &dyn Fn(&TokenId) -> bool| market.tokens.iter().any(|one| of(&one.token));
+        let held = |market: &Market| any(market, &|token| portfolio.holds(token));
+        let traded =
+            |market: &Market| stored.contains_key(&market.market) || any(market, &|token| portfolio.keeps(token));
+        // Some take orders beyond the end that they name.
+        let trades = |market: &Market| market.accepting_orders && any(market, &|token| books.contains_key(token));
+        let over = |market: &Market| closed(market, MARKET_KEPT) && !held(market);
+        let passed = |market: &Market| closed(market, UNTRADED_KEPT) && !traded(market) && !trades(market);
+        let gone = self.markets.values().filter(|market| over(market) || passed(market));
+        let gone: Vec<Market> = gone.cloned().collect();
+        self.stored_markets.retain(|_, market| !closed(market, MARKET_KEPT) || held(market));
         for market in &gone {
             self.markets.remove(&market.market);
             self.contradicted.remove(&market.market);
             self.portfolio.forget(market);
+        }
+        if !gone.is_empty() {
             self.stakes.stale();
         }
     }

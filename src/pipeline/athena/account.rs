@@ -1,4 +1,5 @@
 //! What is at stake as Athena sees it: Hermes' snapshot, then his events, and what Athena has sent that he has not taken yet.
+//! Each of them changes the sums by what it changes itself, and by nothing when it changes nothing that counts, such as a mark.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,10 +7,10 @@ use std::time::Duration;
 
 use super::markets::Markets;
 use crate::domain::{
-    EquityState, FeeSchedule, Funds, HermesState, IntentId, Map, Order, OrderIntent, Position, Size, StrategyHalt,
+    EquityState, Funds, HermesState, IntentId, Map, MarketId, Order, OrderIntent, Position, Size, StrategyHalt,
     StrategyId, Timestamp, TokenId, TradeEvent, Usd,
 };
-use crate::risk::{Commitment, Equity, Holdings};
+use crate::risk::{Commitment, Equity, Holdings, PositionStake};
 
 /// How long past its deadline an intent that was never seen as an order still counts: Hermes may have sent it at the last moment and not
 /// told yet.
@@ -27,7 +28,8 @@ pub(super) struct Account {
     seq: u64,
     gaps: u64,
     orders: Map<IntentId, Order>,
-    positions: Map<TokenId, Position>,
+    /// What counts of each position; none of one that is resolved or of which nothing is left.
+    positions: Map<TokenId, PositionStake>,
     on_their_way: Map<IntentId, OrderIntent>,
     /// Shares traded and in no position yet.
     unbooked: Map<IntentId, (OrderIntent, Size)>,
@@ -35,7 +37,8 @@ pub(super) struct Account {
     funds: Option<Funds>,
     halted: Vec<StrategyHalt>,
     holdings: Holdings,
-    dirty: bool,
+    /// Intents of which not the same is counted any more.
+    touched: Vec<IntentId>,
     next_expiry: Option<Timestamp>,
 }
 
@@ -58,20 +61,41 @@ impl Account {
         }
         self.seq = state.seq;
         let open = state.recent_orders.iter().filter(|order| order.state.is_open()).count() as u64;
-        if open >= state.orders.open {
-            let unsent = |order: &Order| !order.state.is_open() && !order.state.is_terminal();
-            let unsent: Vec<_> = self.orders.drain().filter(|(_, order)| unsent(order)).collect();
-            for (_, order) in &unsent {
-                self.reserve(&order.intent);
+        self.list_orders(&state.recent_orders, open >= state.orders.open);
+        self.touched.extend(self.unbooked.drain().map(|(id, _)| id));
+        self.list_positions(&state.positions);
+    }
+
+    /// Takes Hermes' list of orders. When all open ones are on it, those that are not are over; unless they were not sent yet: then they are on
+    /// their way.
+    fn list_orders(&mut self, orders: &[Order], all_open: bool) {
+        let mut gone = if all_open { std::mem::take(&mut self.orders) } else { Map::default() };
+        for order in orders {
+            if let Some((id, known)) = gone.remove_entry(&order.intent.intent) {
+                self.orders.insert(id, known);
             }
-        }
-        self.unbooked.clear();
-        self.positions.clear();
-        self.positions.extend(state.positions.iter().map(|position| (position.token.clone(), position.clone())));
-        for order in &state.recent_orders {
             self.put_order(order);
         }
-        self.dirty = true;
+        for (id, order) in gone {
+            if !order.state.is_open() && !order.state.is_terminal() {
+                self.reserve(&order.intent);
+            }
+            self.touched.push(id);
+        }
+    }
+
+    /// Takes Hermes' list of positions: what is not on it is not held.
+    fn list_positions(&mut self, positions: &[Position]) {
+        let mut gone = std::mem::take(&mut self.positions);
+        for position in positions {
+            if let Some((token, known)) = gone.remove_entry(&position.token) {
+                self.positions.insert(token, known);
+            }
+            self.put_position(position);
+        }
+        for stake in gone.values() {
+            self.holdings.remove_stake(stake);
+        }
     }
 
     /// Folds an event of Hermes. What the snapshot includes already is skipped; a jump in the numbers is counted and heals with the
@@ -93,8 +117,9 @@ impl Account {
             TradeEvent::Order(order) => self.order(order),
             TradeEvent::Position(position) => self.position(position),
             TradeEvent::Denied { intent, .. } => {
-                self.on_their_way.remove(&intent.intent);
-                self.dirty = true;
+                if let Some((id, _)) = self.on_their_way.remove_entry(&intent.intent) {
+                    self.touched.push(id);
+                }
             }
             _ => {}
         }
@@ -114,15 +139,21 @@ impl Account {
         if traded > Size::ZERO {
             let fresh = || (order.intent.clone(), Size::ZERO);
             self.unbooked.entry(order.intent.intent.clone()).or_insert_with(fresh).1 += traded;
+            self.touched.push(order.intent.intent.clone());
         }
         self.put_order(order);
-        self.dirty = true;
     }
 
     fn put_order(&mut self, order: &Order) {
         let id = &order.intent.intent;
-        self.on_their_way.remove(id);
-        if order.state.reserves() || !order.at_stake().is_zero() {
+        let was_on_its_way = self.on_their_way.remove(id).is_some();
+        let counts = order.state.reserves() || !order.at_stake().is_zero();
+        let known = self.orders.get(id);
+        if known == counts.then_some(order) && !was_on_its_way {
+            return;
+        }
+        self.touched.push(id.clone());
+        if counts {
             self.orders.insert(id.clone(), order.clone());
         } else {
             self.orders.remove(id);
@@ -130,72 +161,105 @@ impl Account {
     }
 
     fn position(&mut self, position: &Position) {
-        self.unbooked.retain(|_, (intent, _)| intent.token != position.token);
-        self.positions.insert(position.token.clone(), position.clone());
-        self.dirty = true;
+        let booked = self.unbooked.extract_if(|_, (intent, _)| intent.token == position.token);
+        self.touched.extend(booked.map(|(id, _)| id));
+        self.put_position(position);
+    }
+
+    fn put_position(&mut self, position: &Position) {
+        let token = &position.token;
+        let stake = position.payout.is_none().then(|| PositionStake::of(position)).filter(|stake| !stake.is_nothing());
+        if self.positions.get(token) == stake.as_ref() {
+            return;
+        }
+        if let Some(before) = self.positions.remove(token) {
+            self.holdings.remove_stake(&before);
+        }
+        if let Some(stake) = stake {
+            self.holdings.add_stake(&stake);
+            self.positions.insert(token.clone(), stake);
+        }
     }
 
     /// Counts an intent that was approved, until it is seen as an order or has expired.
     pub(super) fn reserve(&mut self, intent: &OrderIntent) {
-        if self.orders.contains_key(&intent.intent) {
-            return;
+        if self.put_intent(intent) {
+            self.touched.push(intent.intent.clone());
         }
-        let expiry = intent.deadline.plus(GRACE);
-        self.next_expiry = Some(self.next_expiry.map_or(expiry, |next| next.min(expiry)));
-        self.on_their_way.insert(intent.intent.clone(), intent.clone());
-        self.dirty = true;
     }
 
     /// The same for one that was approved just now, and what it may cost in fees; the holdings stay up to date.
     pub(super) fn approved(&mut self, intent: &OrderIntent, fee: Usd, markets: &Markets) {
-        let stale = self.dirty || self.on_their_way.contains_key(&intent.intent);
-        self.reserve(intent);
-        if !stale && self.on_their_way.contains_key(&intent.intent) {
+        if self.holdings.counts(&intent.intent) {
+            self.reserve(intent);
+            self.recount(markets);
+        } else if self.put_intent(intent) {
             self.holdings.commit(Commitment::with_fee(intent, intent.size, true, fee));
-            self.dirty = false;
-            debug_assert!(self.holdings == self.sum(None, markets), "what is kept is what is so");
         }
+        self.check(markets);
     }
 
-    /// Brings the holdings up to date: expired intents go, changes are summed. Costs nothing when nothing changed.
+    /// Whether it is to be counted: one that is known as an order counts as that.
+    fn put_intent(&mut self, intent: &OrderIntent) -> bool {
+        if self.orders.contains_key(&intent.intent) {
+            return false;
+        }
+        let expiry = intent.deadline.plus(GRACE);
+        self.next_expiry = Some(self.next_expiry.map_or(expiry, |next| next.min(expiry)));
+        self.on_their_way.insert(intent.intent.clone(), intent.clone());
+        true
+    }
+
+    /// What a market charges is known, or not known any more, or changed.
+    pub(super) fn fee_changed(&mut self, market: &MarketId) {
+        let orders = self.orders.values().map(|order| &order.intent).chain(self.on_their_way.values());
+        let intents = orders.chain(self.unbooked.values().map(|(intent, _)| intent));
+        self.touched.extend(intents.filter(|intent| intent.market == *market).map(|intent| intent.intent.clone()));
+    }
+
+    /// Brings the holdings up to date: expired intents go, and what was touched is counted anew.
     pub(super) fn refresh(&mut self, markets: &Markets, now: Timestamp) {
         if self.next_expiry.is_some_and(|at| now > at) {
             let expired = self.on_their_way.extract_if(|_, intent| now > intent.deadline.plus(GRACE));
-            for (_, intent) in expired {
-                let counted = Commitment::of(&intent, intent.size, true, fees(&intent, markets));
-                self.dirty |= !self.holdings.release(&counted);
-            }
+            self.touched.extend(expired.map(|(id, _)| id));
             self.next_expiry = self.on_their_way.values().map(|intent| intent.deadline.plus(GRACE)).min();
-            debug_assert!(self.dirty || self.holdings == self.sum(None, markets), "what is kept is what is so");
         }
-        if !self.dirty {
-            return;
-        }
-        self.holdings = self.sum(None, markets);
-        self.dirty = false;
+        self.recount(markets);
+        self.check(markets);
     }
 
-    fn sum(&self, without: Option<&IntentId>, markets: &Markets) -> Holdings {
+    fn recount(&mut self, markets: &Markets) {
+        for id in std::mem::take(&mut self.touched) {
+            let commitments = self.commitments(&id, markets);
+            self.holdings.set(&id, commitments);
+        }
+    }
+
+    fn check(&self, markets: &Markets) {
+        debug_assert!(self.holdings == self.sum(markets), "what is kept is what is so");
+    }
+
+    /// What counts of an intent: as an order, on its way, and traded but in no position.
+    fn commitments(&self, id: &IntentId, markets: &Markets) -> Vec<Commitment> {
+        let fees = |intent: &OrderIntent| markets.fees_of(&intent.market);
+        let order = self.orders.get(id);
+        let on_its_way = self.on_their_way.get(id);
+        let unbooked = self.unbooked.get(id);
+        let order = order.and_then(|order| Commitment::of_order(order, fees(&order.intent)));
+        let on_its_way = on_its_way.map(|intent| Commitment::of(intent, intent.size, true, fees(intent)));
+        let unbooked = unbooked.map(|(intent, shares)| Commitment::of(intent, *shares, false, fees(intent)));
+        order.into_iter().chain(on_its_way).chain(unbooked).collect()
+    }
+
+    /// The holdings, counted from scratch.
+    fn sum(&self, markets: &Markets) -> Holdings {
         let mut holdings = Holdings::new();
-        self.positions.values().for_each(|position| holdings.add_position(position));
-        let counts = |id: &IntentId| Some(id) != without;
-        let fees = |intent| fees(intent, markets);
-        let orders = self.orders.iter().filter(|(id, _)| counts(id));
-        orders.for_each(|(_, order)| holdings.add_order(order, fees(&order.intent)));
-        let on_their_way = self.on_their_way.iter().filter(|(id, _)| counts(id));
-        on_their_way.for_each(|(_, intent)| holdings.add_intent(intent, fees(intent)));
-        let unbooked = self.unbooked.iter().filter(|(id, _)| counts(id));
-        unbooked.for_each(|(_, (intent, shares))| holdings.add_traded(intent, *shares, fees(intent)));
+        self.positions.values().for_each(|stake| holdings.add_stake(stake));
+        let ids = self.orders.keys().chain(self.on_their_way.keys()).chain(self.unbooked.keys());
+        for id in ids {
+            holdings.set(id, self.commitments(id, markets));
+        }
         holdings
-    }
-
-    /// What is at stake besides this intent, when it is counted already: one that is derived again after a restart must not stand in
-    /// its own way.
-    pub(super) fn without(&self, intent: &IntentId, markets: &Markets) -> Option<Holdings> {
-        let counted = self.orders.contains_key(intent)
-            || self.on_their_way.contains_key(intent)
-            || self.unbooked.contains_key(intent);
-        counted.then(|| self.sum(Some(intent), markets))
     }
 
     /// What is at stake, as of the last [`Account::refresh`].
@@ -224,11 +288,6 @@ impl Account {
     pub(super) const fn gaps(&self) -> u64 {
         self.gaps
     }
-}
-
-/// What its market charges; the most that any does while it is not known.
-fn fees(intent: &OrderIntent, markets: &Markets) -> FeeSchedule {
-    markets.market(&intent.market).map_or(FeeSchedule::DEAREST, |market| market.fee)
 }
 
 fn equity(state: &HermesState) -> Option<Result<Equity, String>> {

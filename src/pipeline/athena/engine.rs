@@ -113,8 +113,8 @@ impl Engine {
     /// Takes an event; what is to be done is added to `effects`.
     pub fn on_event(&mut self, event: &Event, now: Timestamp, effects: &mut Vec<Effect>) {
         self.fold(event, now);
+        self.account.refresh(&self.markets, now);
         for index in self.audience.of(event).iter().copied() {
-            self.account.refresh(&self.markets, now);
             let desk = desk(&self.markets, &self.account, &self.gate);
             let state = self.trading_state(now);
             let slot = &mut self.slots[index];
@@ -139,7 +139,7 @@ impl Engine {
         match event {
             Event::Tick(_) | Event::Weather(_) => {}
             Event::Polymarket(PolymarketData::Book(book)) => self.markets.put_book(book),
-            Event::Polymarket(PolymarketData::Market(market)) => self.describe(market),
+            Event::Polymarket(PolymarketData::Market(market)) => self.describe(market, now),
             Event::Trade { boot, seq, event } => {
                 match event.as_ref() {
                     TradeEvent::Kill(report) => self.standing.latch(report.latch.clone()),
@@ -174,18 +174,35 @@ impl Engine {
         }
     }
 
-    fn describe(&mut self, market: &Market) {
+    /// Keeps a market that is traded here, is in the group of such a one, or is held by anyone: without it the gate would count the shares
+    /// as lost. All others are none of this Athena's.
+    fn describe(&mut self, market: &Market, now: Timestamp) {
+        let id = &market.market;
+        let fees = self.markets.fees_of(id);
         let described = |known: &Market| known.slug == market.slug && known.question == market.question;
-        let known = self.markets.market(&market.market).is_some_and(described);
-        self.markets.put_market(market);
-        if !known && self.markets.market(&market.market).is_some() {
-            self.audience.describe(market, runners(&self.slots));
+        let traded = if self.markets.market(id).is_some_and(described) {
+            self.markets.is_traded(id)
+        } else {
+            self.audience.describe(market, |place| self.slots[place].runner.as_ref())
+        };
+        if traded || self.markets.need(market) || self.account.holdings().touch(market) {
+            self.markets.put_market(market, traded, now);
+        } else {
+            self.markets.remove(id);
+        }
+        if self.markets.market(id).is_none() {
+            self.audience.forget(id);
+        }
+        if self.markets.fees_of(id) != fees {
+            self.account.fee_changed(id);
         }
     }
 
     fn purge(&mut self, now: Timestamp) {
-        self.markets.purge(now);
-        self.audience.forget(&self.markets);
+        for id in self.markets.purge(now) {
+            self.audience.forget(&id);
+            self.account.fee_changed(&id);
+        }
     }
 
     /// Hermes has other limits in force: the gate goes by them from the next wish on.
@@ -206,7 +223,8 @@ impl Engine {
         let market = self.markets.market(&wish.signal.market);
         let closes_at = market.and_then(|market| market.closes_at);
         let intent = intent(&wish, self.standing.epoch(), closes_at, now);
-        let others = self.account.without(&intent.intent, &self.markets);
+        // One that is derived again after a restart must not stand in its own way.
+        let others = self.account.holdings().without(&intent.intent);
         let holdings = others.as_ref().unwrap_or(self.account.holdings());
         let group = market.and_then(|market| Group::of(market, &self.markets.all(), holdings));
         let view = RiskView {

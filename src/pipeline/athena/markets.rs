@@ -1,26 +1,30 @@
-//! The markets that Athena has heard of, each with the latest book of its two tokens.
+//! The markets that Athena needs, each with the latest book of its two tokens: those that her strategies trade, and those without which the
+//! gate could not judge them.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use super::rolling::{Selector, names};
-use crate::domain::{Book, Map, Market, MarketId, Slug, Timestamp, TokenId};
+use crate::domain::{Book, FeeSchedule, GroupId, Map, Market, MarketId, Slug, Timestamp, TokenId};
 
-/// Markets that are kept at least, whatever is traded. Beyond its room a new one is refused and counted.
-const LEAST: usize = 256;
+/// Markets that there is room for whatever is traded here: groups, and what others hold. Beyond its room a new one is refused and counted.
+const LEAST: usize = 16_384;
 /// Room for each strategy on an instrument: the market before, the one at hand, the next, and one to spare.
 const EACH: usize = 4;
 
-/// How long a closed market is kept, for a late sale to be judged with its name.
-const KEEP_CLOSED: Duration = Duration::from_mins(1);
+/// How long a closed market is kept, for a late sale to be judged with its name; and any other after it was told of last.
+const KEEP: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Debug)]
 struct Listed {
     market: Market,
     books: [Option<Book>; 2],
+    /// A strategy here trades it: its group is needed too.
+    traded: bool,
+    told_at: Timestamp,
 }
 
-/// Every market known, bounded. No question but [`Self::all`] costs more the more there are.
+/// Every market needed, bounded. No question but [`Self::all`] costs more the more there are.
 #[derive(Clone, Debug)]
 pub struct Markets {
     listed: Vec<Listed>,
@@ -28,6 +32,8 @@ pub struct Markets {
     places: Map<MarketId, usize>,
     /// Each under all its names.
     named: Map<String, Vec<MarketId>>,
+    /// How many that are traded here each group has.
+    groups: Map<GroupId, usize>,
     /// The latest markets whose result is known: it is final, and an older description that comes late does not list them again.
     resolved: VecDeque<MarketId>,
     is_resolved: HashSet<MarketId>,
@@ -49,6 +55,7 @@ impl Markets {
             listed: Vec::new(),
             places: Map::default(),
             named: Map::default(),
+            groups: Map::default(),
             resolved: VecDeque::new(),
             is_resolved: HashSet::new(),
             room: LEAST + EACH * count,
@@ -56,24 +63,31 @@ impl Markets {
         }
     }
 
-    /// Takes a description; books are kept when the tokens are the same. A resolved market is forgotten for good.
-    pub fn put_market(&mut self, market: &Market) {
+    /// Takes a description, told at `now`, of a market that is `traded` here or needed otherwise; books are kept when the tokens are the same.
+    /// A resolved market is forgotten for good.
+    pub fn put_market(&mut self, market: &Market, traded: bool, now: Timestamp) {
         let id = &market.market;
         if market.payouts.is_some() {
             return self.resolve(id);
         }
-        let Some(place) = self.places.get(id) else { return self.list(market) };
+        let Some(place) = self.places.get(id) else { return self.list(market, traded, now) };
         let listed = &mut self.listed[*place];
+        listed.told_at = now;
+        if listed.market == *market && listed.traded == traded {
+            return;
+        }
         if listed.market.tokens != market.tokens {
             listed.books = [None, None];
         }
-        let before = std::mem::replace(&mut listed.market, market.clone()).slug;
-        if before != market.slug {
-            self.rename(id, Some(&before), Some(&market.slug));
+        let before = std::mem::replace(&mut listed.market, market.clone());
+        let was_traded = std::mem::replace(&mut listed.traded, traded);
+        self.regroup(before.group.filter(|_| was_traded), market.group.clone().filter(|_| traded));
+        if before.slug != market.slug {
+            self.rename(id, Some(&before.slug), Some(&market.slug));
         }
     }
 
-    fn list(&mut self, market: &Market) {
+    fn list(&mut self, market: &Market, traded: bool, now: Timestamp) {
         let id = &market.market;
         if self.is_resolved.contains(id) {
             return;
@@ -83,8 +97,42 @@ impl Markets {
             return;
         }
         self.places.insert(id.clone(), self.listed.len());
-        self.listed.push(Listed { market: market.clone(), books: [None, None] });
+        self.listed.push(Listed { market: market.clone(), books: [None, None], traded, told_at: now });
+        self.regroup(None, market.group.clone().filter(|_| traded));
         self.rename(id, None, Some(&market.slug));
+    }
+
+    fn regroup(&mut self, before: Option<GroupId>, after: Option<GroupId>) {
+        if before == after {
+            return;
+        }
+        if let Some(count) = before.as_ref().and_then(|group| self.groups.get_mut(group)) {
+            *count -= 1;
+            if *count == 0 {
+                self.groups.retain(|_, count| *count > 0);
+            }
+        }
+        if let Some(group) = after {
+            *self.groups.entry(group).or_default() += 1;
+        }
+    }
+
+    /// Whether a market is in the group of one that is traded here.
+    #[must_use]
+    pub fn need(&self, market: &Market) -> bool {
+        market.group.as_ref().is_some_and(|group| self.groups.contains_key(group))
+    }
+
+    /// Whether a market that is known is traded here.
+    #[must_use]
+    pub fn is_traded(&self, market: &MarketId) -> bool {
+        self.listed(market).is_some_and(|listed| listed.traded)
+    }
+
+    /// What a market charges; the most that any does while it is not known.
+    #[must_use]
+    pub fn fees_of(&self, market: &MarketId) -> FeeSchedule {
+        self.market(market).map_or(FeeSchedule::DEAREST, |market| market.fee)
     }
 
     fn resolve(&mut self, id: &MarketId) {
@@ -100,12 +148,14 @@ impl Markets {
         self.resolved.push_back(id.clone());
     }
 
-    fn remove(&mut self, id: &MarketId) {
+    /// Forgets a market with its books.
+    pub fn remove(&mut self, id: &MarketId) {
         let Some(place) = self.places.remove(id) else { return };
         let gone = self.listed.swap_remove(place);
         if let Some(moved) = self.listed.get(place) {
             self.places.insert(moved.market.market.clone(), place);
         }
+        self.regroup(gone.market.group.filter(|_| gone.traded), None);
         self.rename(id, Some(&gone.market.slug), None);
     }
 
@@ -126,7 +176,7 @@ impl Markets {
         self.listed.get(*self.places.get(id)?)
     }
 
-    /// Takes a book. One of an unknown market is ignored: the description comes round every few seconds. So is one that reached us
+    /// Takes a book. One of an unknown market is ignored: the description comes round every second. So is one that reached us
     /// before the one at hand.
     pub fn put_book(&mut self, book: &Book) {
         let Some(listed) = self.places.get(&book.market).and_then(|place| self.listed.get_mut(*place)) else { return };
@@ -144,17 +194,26 @@ impl Markets {
         }
     }
 
-    /// Forgets markets that closed a while ago, with their books; not those that take orders beyond the end that they name.
-    pub fn purge(&mut self, now: Timestamp) {
-        let lately = |at: Timestamp| now.since(at) <= KEEP_CLOSED;
-        let over = |listed: &&Listed| {
+    /// Forgets the books of markets that closed a while ago, unless they take orders beyond the end that they name; and which of those are not
+    /// told of any more, with what is known of them. Gives their ids.
+    pub fn purge(&mut self, now: Timestamp) -> Vec<MarketId> {
+        let lately = |at: Timestamp| now.since(at) <= KEEP;
+        let mut gone = Vec::new();
+        for listed in &mut self.listed {
             let trades = || listed.books.iter().flatten().any(|book| lately(book.known_at()));
-            !(listed.market.closes_at.is_none_or(lately) || (listed.market.accepting_orders && trades()))
-        };
-        let over: Vec<MarketId> = self.listed.iter().filter(over).map(|listed| listed.market.market.clone()).collect();
-        for id in &over {
+            let market = &listed.market;
+            if market.closes_at.is_none_or(lately) || (market.accepting_orders && trades()) {
+                continue;
+            }
+            listed.books = [None, None];
+            if !lately(listed.told_at) {
+                gone.push(market.market.clone());
+            }
+        }
+        for id in &gone {
             self.remove(id);
         }
+        gone
     }
 
     /// The market that the selector means now: begun, not closed, the latest begun. A fixed one is closed when it takes no orders,
@@ -230,6 +289,11 @@ mod tests {
         }
     }
 
+    /// Told when its window begins.
+    fn put(markets: &mut Markets, market: &Market) {
+        markets.put_market(market, true, market.opens_at.unwrap_or_default());
+    }
+
     fn current(markets: &Markets, now: i64) -> Option<String> {
         let selector = Selector::new("btc-updown-5m-{start}");
         markets.current(&selector, Timestamp::from_secs(now)).map(|market| market.slug.to_string())
@@ -239,8 +303,8 @@ mod tests {
     fn the_current_market_changes_at_the_roll_and_not_before() {
         let mut markets = Markets::default();
         assert_eq!(current(&markets, START), None);
-        markets.put_market(&window(START + 300));
-        markets.put_market(&window(START));
+        put(&mut markets, &window(START + 300));
+        put(&mut markets, &window(START));
         assert_eq!(current(&markets, START - 1), None);
         assert_eq!(current(&markets, START).as_deref(), Some("btc-updown-5m-1795348800"));
         assert_eq!(current(&markets, START + 299).as_deref(), Some("btc-updown-5m-1795348800"));
@@ -251,7 +315,7 @@ mod tests {
     #[test]
     fn closed_and_resolved_markets_go_with_their_books() {
         let mut markets = Markets::default();
-        markets.put_market(&market());
+        put(&mut markets, &market());
         markets.put_book(&book("up", "0.40", "0.60", Timestamp::from_secs(START)));
         assert!(markets.book(&"0xmarket".into(), &"up".into()).is_some());
         markets.purge(Timestamp::from_secs(START + 360));
@@ -259,25 +323,25 @@ mod tests {
         markets.purge(Timestamp::from_secs(START + 361));
         assert!(markets.is_empty() && markets.book(&"0xmarket".into(), &"up".into()).is_none());
 
-        markets.put_market(&market());
-        markets.put_market(&Market { payouts: Some([Price::ZERO, Price::ZERO]), ..market() });
+        put(&mut markets, &market());
+        put(&mut markets, &Market { payouts: Some([Price::ZERO, Price::ZERO]), ..market() });
         assert!(markets.is_empty());
-        markets.put_market(&market());
+        put(&mut markets, &market());
         assert!(markets.is_empty(), "an older description that comes late");
     }
 
     #[test]
     fn a_fixed_market_that_takes_orders_beyond_its_named_end_stays_as_long_as_its_books_are_told() {
         let mut markets = Markets::default();
-        markets.put_market(&market());
+        put(&mut markets, &market());
         let (fixed, late) = (Selector::new("btc-updown-5m-1795348800"), Timestamp::from_secs(START + 3_600));
         markets.put_book(&book("up", "0.40", "0.60", late));
         markets.purge(late);
         assert!(markets.current(&fixed, late).is_some());
         assert!(markets.current(&Selector::new("btc-updown-5m-{start}"), late).is_none());
-        markets.purge(late.plus(KEEP_CLOSED * 2));
+        markets.purge(late.plus(KEEP * 2));
         assert!(markets.is_empty());
-        markets.put_market(&Market { accepting_orders: false, ..market() });
+        put(&mut markets, &Market { accepting_orders: false, ..market() });
         markets.put_book(&book("up", "0.40", "0.60", late));
         assert!(markets.current(&fixed, late).is_none());
         markets.purge(late);
@@ -285,11 +349,27 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_over_stays_known_without_books_until_nobody_tells_of_it() {
+        let mut markets = Markets::default();
+        let of_group = Market { group: Some("event".into()), ..market() };
+        put(&mut markets, &of_group);
+        markets.put_book(&book("up", "0.40", "0.60", Timestamp::from_secs(START)));
+        let told = Timestamp::from_secs(START + 3_600);
+        markets.put_market(&of_group, true, told);
+        assert!(markets.purge(told).is_empty());
+        assert!(markets.need(&of_group) && markets.is_traded(&"0xmarket".into()));
+        assert!(markets.book(&"0xmarket".into(), &"up".into()).is_none());
+        assert!(markets.purge(told.plus(KEEP)).is_empty());
+        assert_eq!(markets.purge(told.plus(KEEP * 2)), ["0xmarket".into()]);
+        assert!(markets.is_empty() && !markets.need(&of_group));
+    }
+
+    #[test]
     fn the_next_market_and_its_books_are_at_hand_before_the_roll() {
         let next = window(START + 300);
         let mut markets = Markets::default();
-        markets.put_market(&window(START));
-        markets.put_market(&next);
+        put(&mut markets, &window(START));
+        put(&mut markets, &next);
         let mut book = book("up", "0.49", "0.51", Timestamp::from_secs(START + 299));
         book.market = next.market.clone();
         markets.put_book(&book);
@@ -302,9 +382,9 @@ mod tests {
     fn a_day_of_rolls_leaves_nothing_behind() {
         let mut markets = Markets::default();
         for start in (START..START + 86_400).step_by(300) {
-            markets.put_market(&window(start));
-            markets.put_market(&window(start + 300));
-            markets.put_market(&Market { payouts: Some([Price::ZERO, Price::ZERO]), ..window(start - 600) });
+            put(&mut markets, &window(start));
+            put(&mut markets, &window(start + 300));
+            put(&mut markets, &Market { payouts: Some([Price::ZERO, Price::ZERO]), ..window(start - 600) });
             markets.purge(Timestamp::from_secs(start));
             assert!(markets.len() <= 4 && markets.resolved.len() <= LEAST);
         }
@@ -318,11 +398,11 @@ mod tests {
         let mut markets = Markets::default();
         markets.put_book(&book("up", "0.40", "0.60", at(1)));
         assert!(markets.book(&market_id, &up).is_none());
-        markets.put_market(&market());
+        put(&mut markets, &market());
         markets.put_book(&book("up", "0.41", "0.60", at(2)));
         markets.put_book(&book("up", "0.40", "0.60", at(1)));
         assert_eq!(markets.book(&market_id, &up).map(|book| book.received_at), Some(at(2)));
-        markets.put_market(&Market { tick_size: Price(rust_decimal::dec!(0.001)), ..market() });
+        put(&mut markets, &Market { tick_size: Price(rust_decimal::dec!(0.001)), ..market() });
         assert!(markets.book(&market_id, &up).is_some(), "a repeated description keeps the books");
         markets.forget_books();
         assert!(markets.book(&market_id, &up).is_none());
@@ -331,10 +411,11 @@ mod tests {
     #[test]
     fn a_flood_of_markets_is_refused_and_counted() {
         let mut markets = Markets::default();
+        markets.room = 256;
         for start in 0..300 {
-            markets.put_market(&window(START + start * 300));
+            put(&mut markets, &window(START + start * 300));
         }
-        assert_eq!((markets.len(), markets.refused()), (LEAST, 44));
+        assert_eq!((markets.len(), markets.refused()), (256, 44));
     }
 
     #[test]
@@ -348,7 +429,7 @@ mod tests {
         let mut markets = Markets::for_strategies(SERIES);
         for (start, series) in [START, START + 300].into_iter().flat_map(|start| (0..SERIES).map(move |of| (start, of)))
         {
-            markets.put_market(&of(series, start));
+            put(&mut markets, &of(series, start));
         }
         assert_eq!((markets.len(), markets.refused()), (2 * SERIES, 0));
         let finds_its_own = |markets: &Markets, start: i64| {
@@ -361,20 +442,22 @@ mod tests {
         finds_its_own(&markets, START);
         // Some are resolved, the others closed a while ago; whatever was moved is found where it is.
         for series in (0..SERIES).step_by(3) {
-            markets.put_market(&Market { payouts: Some([Price::ZERO, Price::ZERO]), ..of(series, START) });
+            put(&mut markets, &Market { payouts: Some([Price::ZERO, Price::ZERO]), ..of(series, START) });
         }
         markets.purge(Timestamp::from_secs(START + 361));
         assert_eq!(markets.len(), SERIES);
         finds_its_own(&markets, START + 361 - 61);
         markets.purge(Timestamp::from_secs(START + 661));
-        assert!(markets.is_empty() && markets.named.is_empty() && markets.places.is_empty());
+        assert!(
+            markets.is_empty() && markets.groups.is_empty() && markets.named.is_empty() && markets.places.is_empty()
+        );
     }
 
     #[test]
     fn a_market_that_is_renamed_is_found_by_its_new_name_only() {
         let mut markets = Markets::default();
-        markets.put_market(&window(START));
-        markets.put_market(&Market { slug: "other-1795348800".into(), ..window(START) });
+        put(&mut markets, &window(START));
+        put(&mut markets, &Market { slug: "other-1795348800".into(), ..window(START) });
         assert_eq!(current(&markets, START), None);
         let now = Timestamp::from_secs(START);
         assert!(markets.current(&Selector::new("other-{start}"), now).is_some());

@@ -115,14 +115,12 @@ pub trait Strategy: 'static {
     fn start(params: &Self::Params, instrument: &Instrument) -> Self::State;
 
     /// Whether descriptions and books of a market may by themselves lead to a wish: only then it is told of them. Asked when a market is
-    /// described, so what can change while it runs must not count. Without it, books are looked at when the instrument moves.
-    #[must_use]
-    fn follows(_params: &Self::Params, _market: &Market) -> bool {
-        false
-    }
+    /// described, so what can change while it runs must not count. Without it, books are looked at when the instrument moves, and of
+    /// markets only those that its [`Instrument`] means are known to the desk.
+    const FOLLOWS: Option<fn(&Self::Params, &Market) -> bool> = None;
 
-    /// Takes an event of its instrument or of a market that it follows, or one that concerns everybody, and adds what it wants, or why it skips a crossing, to `wishes`. Wishing starts its cool-down, whatever the gate
-    /// says.
+    /// Takes an event of its instrument or of a market that it follows, a gap or the time, and adds what it wants, or why it skips a crossing,
+    /// to `wishes`. Wishing starts its cool-down, whatever the gate says. Of other events it sees on the `desk` what came of them.
     fn on_event(
         state: &mut Self::State,
         event: &Event,
@@ -175,7 +173,11 @@ pub trait Strategy: 'static {
 pub trait Runner: fmt::Debug + Send {
     /// Name and instrument: under which its state is kept.
     fn key(&self) -> (StrategyId, Symbol);
-    /// See [`Strategy::follows`].
+    /// What it is on.
+    fn instrument(&self) -> &Instrument;
+    /// Whether it follows any markets: see [`Strategy::FOLLOWS`].
+    fn is_follower(&self) -> bool;
+    /// Whether it follows this one.
     fn follows(&self, market: &Market) -> bool;
     /// See [`Strategy::on_event`].
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes);
@@ -234,8 +236,16 @@ impl<S: Strategy> Runner for Running<S> {
         (S::id(), self.instrument.symbol.clone())
     }
 
+    fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    fn is_follower(&self) -> bool {
+        S::FOLLOWS.is_some()
+    }
+
     fn follows(&self, market: &Market) -> bool {
-        S::follows(&self.params, market)
+        S::FOLLOWS.is_some_and(|follows| follows(&self.params, market))
     }
 
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes) {

@@ -209,6 +209,9 @@ impl Strategy for Weather {
 
     const NAME: &'static str = "weather";
 
+    const FOLLOWS: Option<fn(&WeatherParams, &Market) -> bool> =
+        Some(|params, market| rung(&params.event, market).is_some());
+
     fn defaults() -> WeatherParams {
         WeatherParams {
             station: StationId::new("KLGA"),
@@ -245,10 +248,6 @@ impl Strategy for Weather {
 
     fn start(_params: &WeatherParams, _instrument: &Instrument) -> Memory {
         Memory::default()
-    }
-
-    fn follows(params: &WeatherParams, market: &Market) -> bool {
-        rung(&params.event, market).is_some()
     }
 
     fn on_event(

@@ -52,6 +52,13 @@ fn an_intent_that_never_becomes_an_order_counts_until_deadline_and_grace() {
     assert_eq!(up(&mut account, Timestamp::from_micros(last.micros() + 1)), sizes(0, 0, 0));
 }
 
+fn denied(intent: OrderIntent) -> TradeEvent {
+    let denial =
+        crate::domain::Denial { control: crate::domain::Control::Deadline, value: String::new(), limit: String::new() };
+    let (by, rationale, checks) = (crate::domain::DeniedBy::Hermes, None, Vec::new());
+    TradeEvent::Denied { by, intent, denial, rationale, checks, at: NOW }
+}
+
 #[test]
 fn an_unknown_order_counts_at_full_size_and_a_denied_one_not_at_all() {
     let mut account = Account::default();
@@ -59,17 +66,7 @@ fn an_unknown_order_counts_at_full_size_and_a_denied_one_not_at_all() {
     assert_eq!(up(&mut account, NOW), sizes(0, 20, 0));
     let mut other = Account::default();
     other.reserve(&buy("0.50", "20"));
-    let denial =
-        crate::domain::Denial { control: crate::domain::Control::Deadline, value: String::new(), limit: String::new() };
-    let denied = TradeEvent::Denied {
-        by: crate::domain::DeniedBy::Hermes,
-        intent: buy("0.50", "20"),
-        denial,
-        rationale: None,
-        checks: Vec::new(),
-        at: NOW,
-    };
-    other.event(&h1(), 1, &denied);
+    other.event(&h1(), 1, &denied(buy("0.50", "20")));
     assert_eq!(up(&mut other, NOW), sizes(0, 0, 0));
 }
 
@@ -177,3 +174,44 @@ fn the_run_before_a_restart_has_no_say_any_more() {
     account.snapshot(&third);
     assert_eq!(up(&mut account, NOW), sizes(7, 0, 0));
 }
+
+#[test]
+fn a_mark_counts_nothing_anew() {
+    let mut account = Account::default();
+    let held = position("up", "20", "0.50");
+    account.event(&h1(), 1, &TradeEvent::Position(held.clone()));
+    account.event(&h1(), 2, &TradeEvent::Order(order(OrderState::Live, "0")));
+    assert_eq!(up(&mut account, NOW), sizes(20, 20, 0));
+    // Whatever is counted from now on shows.
+    account.holdings = Holdings::new();
+    let marked = Position { mark: Some(crate::domain::Price(dec!(0.7))), unrealised: Some(Usd(dec!(4))), ..held };
+    account.event(&h1(), 3, &TradeEvent::Position(marked.clone()));
+    let mut state = hermes(4, NOW);
+    state.positions.push(Position { mark: Some(crate::domain::Price(dec!(0.8))), ..marked });
+    state.recent_orders.push(order(OrderState::Live, "0"));
+    account.snapshot(&state);
+    assert_eq!((&account.holdings, account.touched.len()), (&Holdings::new(), 0));
+}
+
+#[test]
+fn what_is_flat_or_resolved_is_not_kept() {
+    let mut account = Account::default();
+    let held = |token: usize| position(&format!("t{token}"), "20", "0.50");
+    let resolved = |token: usize| Position { payout: Some(crate::domain::Price::ZERO), ..held(token) };
+    let flat = |token: usize| Position { paid: Usd::ZERO, ..position(&format!("t{token}"), "0", "0.50") };
+    let kept = |account: &mut Account| {
+        account.refresh(&Markets::default(), NOW);
+        (account.positions.len(), account.holdings.token_count())
+    };
+    let mut state = hermes(1, NOW);
+    state.positions =
+        (0..5_000).map(resolved).chain((5_000..5_010).map(flat)).chain([held(5_010), held(5_011)]).collect();
+    account.snapshot(&state);
+    assert_eq!(kept(&mut account), (2, 2));
+    account.event(&h1(), 2, &TradeEvent::Position(resolved(5_010)));
+    account.event(&h1(), 3, &TradeEvent::Position(flat(5_011)));
+    assert_eq!(kept(&mut account), (0, 0));
+    assert_eq!((account.holdings.gross(), account.holdings.by_strategy().count()), (Usd::ZERO, 0));
+}
+
+mod counted_anew;

@@ -1,3 +1,6 @@
+use std::cell::Cell;
+use std::time::Duration;
+
 use rust_decimal::{Decimal, dec};
 
 use super::*;
@@ -13,6 +16,11 @@ parameters! {
         /// Pairs and markets.
         on: Instruments = ParamKind::Instruments, "on", "";
     }
+}
+
+thread_local! {
+    /// How often a probe was asked whether it follows a market.
+    static QUESTIONS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// A strategy that follows a series of markets and counts how often it is asked.
@@ -31,6 +39,12 @@ impl Strategy for Probe {
 
     const NAME: &'static str = "probe";
 
+    /// On whatever it is, it follows the series of bitcoin.
+    const FOLLOWS: Option<fn(&ProbeParams, &Market) -> bool> = Some(|_, market| {
+        QUESTIONS.set(QUESTIONS.get() + 1);
+        Selector::new("btc-updown-5m-{start}").start_of(market).is_some()
+    });
+
     fn defaults() -> ProbeParams {
         ProbeParams { on: Instruments::one("BTC/USD", "btc-updown-5m-{start}") }
     }
@@ -41,11 +55,6 @@ impl Strategy for Probe {
 
     fn start(_params: &ProbeParams, instrument: &Instrument) -> Asked {
         Asked { symbol: instrument.symbol.clone(), times: 0 }
-    }
-
-    /// On whatever it is, it follows the series of bitcoin.
-    fn follows(_params: &ProbeParams, market: &Market) -> bool {
-        Selector::new("btc-updown-5m-{start}").start_of(market).is_some()
     }
 
     fn on_event(asked: &mut Asked, _: &Event, _: &ProbeParams, _: &Desk<'_>, _: Timestamp, _: &mut Wishes) {
@@ -134,7 +143,7 @@ fn a_book_concerns_who_follows_its_market_once_that_is_described() {
 }
 
 #[test]
-fn other_words_for_a_market_are_another_question_and_one_that_is_over_is_forgotten() {
+fn other_words_for_a_market_are_another_question() {
     let mut scene = scene();
     scene.list(OPENS);
     let renamed = |scene: &mut Scene| {
@@ -144,10 +153,6 @@ fn other_words_for_a_market_are_another_question_and_one_that_is_over_is_forgott
     };
     assert_eq!(asked(&mut scene, renamed), [0, 0, 0]);
     assert_eq!(asked(&mut scene, |scene| scene.books("0.49", "0.51")), [0, 0, 0]);
-    let mut audience = Audience::new(std::iter::empty());
-    audience.describe(&crate::pipeline::athena::scene::market(OPENS), std::iter::empty());
-    audience.forget(&Markets::default());
-    assert!(audience.following.is_empty());
 }
 
 #[test]
@@ -160,4 +165,61 @@ fn momentum_looks_at_books_when_its_pair_moves_and_weather_follows_its_event() {
     up_down.slug = "highest-temperature-in-nyc-on-july-10-2026-84-85f".into();
     up_down.question = None;
     assert!(weather.follows(&up_down) && !momentum.follows(&up_down));
+}
+
+#[test]
+fn what_hermes_and_the_latch_tell_is_for_the_engine_alone() {
+    let mut scene = scene();
+    scene.list(OPENS);
+    let told = |scene: &mut Scene| {
+        scene.play(&Event::Hermes(Box::new(scene.hermes.clone())));
+        scene.order_event(2, crate::domain::Order::new(bench::buy("0.50", "20"), scene.now));
+        scene.play(&Event::Latch(scene.hermes.kill.latch.clone()));
+        scene.play(&Event::OnItsWay(Box::new(bench::buy("0.50", "20"))));
+    };
+    assert_eq!(asked(&mut scene, told), [0, 0, 0]);
+    assert_eq!(scene.engine.trading_state(scene.now), crate::domain::TradingState::Active);
+    assert_eq!(asked(&mut scene, |scene| drop(scene.play(&Event::Gap))), [1, 1, 1]);
+}
+
+#[test]
+fn a_roll_asks_only_those_that_look_at_markets_and_one_that_is_over_is_not_asked_about_again() {
+    let mut scene = scene();
+    let series = Instruments::new((0..1_000).map(pair).collect()).expect("no two are the same");
+    let mut runners =
+        Running::<Momentum>::all(&crate::pipeline::athena::MomentumParams { on: series, ..Momentum::defaults() });
+    let on = Instruments::one("BTC/USD", "btc-updown-5m-{start}");
+    runners.extend(Running::<Probe>::all(&ProbeParams { on }));
+    scene.engine = Engine::new(runners, bench::limits());
+    let questions = |scene: &mut Scene, play: &dyn Fn(&mut Scene)| {
+        let before = QUESTIONS.get();
+        play(scene);
+        QUESTIONS.get() - before
+    };
+    let roll = |scene: &mut Scene| {
+        for number in 0..1_000 {
+            let mut market = crate::pipeline::athena::scene::market(OPENS);
+            (market.market, market.slug) =
+                (format!("0x{number}").into(), format!("x{number}-updown-5m-{OPENS}").into());
+            scene.play(&Event::Polymarket(PolymarketData::Market(market)));
+        }
+    };
+    assert_eq!(questions(&mut scene, &roll), 1_000, "the probe about each, and nobody else");
+    assert_eq!(questions(&mut scene, &|scene| scene.list(OPENS)), 1);
+    // It ends, and waits for its result for a quarter of an hour.
+    let waits = |scene: &mut Scene| {
+        for _ in 0..1_200 {
+            scene.now = scene.now.plus(Duration::from_secs(1));
+            scene.list(OPENS);
+            scene.play(&Event::Timer);
+        }
+    };
+    assert_eq!(questions(&mut scene, &waits), 0);
+    scene.now = scene.now.plus(Duration::from_secs(61));
+    scene.play(&Event::Timer);
+    assert_eq!(questions(&mut scene, &|scene| scene.list(OPENS)), 1, "nobody told of it any more: it was forgotten");
+}
+
+fn pair(number: usize) -> Instrument {
+    Instrument { symbol: format!("X{number}/USD").as_str().into(), market: format!("x{number}-updown-5m-{{start}}") }
 }

@@ -4,9 +4,12 @@ use rust_decimal::dec;
 
 use super::*;
 use crate::domain::params::Params;
-use crate::domain::{Control, HermesState, KillReport, KillState, Order, OrderIntent, OrderState, StrategyHalt, Usd};
-use crate::pipeline::athena::scene::{OPENS, Scene, latch, params};
-use crate::pipeline::athena::{Momentum, Running};
+use crate::domain::{
+    Control, HermesState, Instrument, Instruments, KillReport, KillState, Order, OrderIntent, OrderState, StrategyHalt,
+    Usd,
+};
+use crate::pipeline::athena::scene::{OPENS, Scene, latch, market, params};
+use crate::pipeline::athena::{Momentum, MomentumParams, Running, Selector, Shard};
 use crate::risk::checks::bench;
 
 const UP: rust_decimal::Decimal = dec!(87_008.70);
@@ -277,4 +280,82 @@ fn an_emission_is_told_in_the_report() {
     let state = scene.engine.report(scene.now).remove(0);
     assert_eq!((state.signal_at, state.last), (Some(scene.now), Some(crate::domain::Price(UP))));
     assert_eq!(state.idle.as_deref(), Some("cooling down for 5.0 of 5.0 s"));
+}
+
+/// A window of a series of up/down markets.
+fn window(series: usize, start: i64) -> Market {
+    let mut window = market(start);
+    (window.market, window.slug) =
+        (format!("0x{series}-{start}").into(), format!("x{series}-updown-5m-{start}").into());
+    for (index, outcome) in window.tokens.iter_mut().enumerate() {
+        outcome.token = format!("{series}-{start}-{index}").into();
+    }
+    window
+}
+
+fn describe(engine: &mut Engine, market: Market, now: Timestamp) {
+    engine.on_event(&Event::Polymarket(PolymarketData::Market(market)), now, &mut Vec::new());
+}
+
+#[test]
+fn a_shard_has_room_for_the_markets_of_her_instruments_whatever_others_trade() {
+    const SERIES: usize = 1_000;
+    let pair = |series: usize| Instrument {
+        symbol: format!("X{series}/USD").as_str().into(),
+        market: format!("x{series}-updown-5m-{{start}}"),
+    };
+    let shard = Shard::new(1, 4).expect("a shard");
+    let on = Instruments::new((0..SERIES).map(pair).collect()).expect("no two are the same");
+    let mut runners = Running::<Momentum>::all(&MomentumParams { on, ..params() });
+    runners.retain(|runner| shard.owns(&runner.key().1));
+    let hers: Vec<usize> = (0..SERIES).filter(|series| shard.owns(&pair(*series).symbol)).collect();
+    assert_eq!(runners.len(), hers.len());
+    let mut engine = Engine::new(runners, bench::limits());
+    // Each window is described half a minute before it begins, and everything every second.
+    for start in [OPENS, OPENS + 300] {
+        let now = Timestamp::from_secs(start - 30);
+        (0..SERIES).for_each(|series| describe(&mut engine, window(series, start), now));
+        (0..SERIES).for_each(|series| describe(&mut engine, window(series, OPENS), now));
+    }
+    assert_eq!((engine.lost(), engine.markets.len()), (0, 2 * hers.len()));
+    for (series, start) in hers.iter().flat_map(|series| [(*series, OPENS), (*series, OPENS + 300)]) {
+        let selector = Selector::new(&pair(series).market);
+        let found = engine.markets.current(&selector, Timestamp::from_secs(start));
+        assert_eq!(found.map(|market| &market.market), Some(&window(series, start).market));
+    }
+}
+
+#[test]
+fn what_others_hold_and_the_group_of_what_is_traded_are_known_too_and_nothing_else() {
+    let mut scene = Scene::new();
+    let known = |scene: &mut Scene, market: &Market| {
+        describe(&mut scene.engine, market.clone(), scene.now);
+        scene.engine.markets.market(&market.market).is_some()
+    };
+    let (foreign, grouped) = (window(1, OPENS), Market { group: Some("event".into()), ..window(2, OPENS) });
+    assert!(!known(&mut scene, &foreign) && !known(&mut scene, &grouped));
+    let held = bench::position(foreign.tokens[1].token.as_str(), "20", "0.50");
+    scene.trade_event(2, TradeEvent::Position(held.clone()));
+    assert!(known(&mut scene, &foreign));
+    let resolved = crate::domain::Position { payout: Some(crate::domain::Price::ZERO), ..held };
+    scene.trade_event(3, TradeEvent::Position(resolved));
+    assert!(!known(&mut scene, &foreign), "nothing of it is at stake any more");
+    let traded = Market { group: Some("event".into()), ..market(OPENS) };
+    assert!(known(&mut scene, &traded) && known(&mut scene, &grouped));
+    let mut results = traded;
+    results.payouts = Some([crate::domain::Price::ZERO; 2]);
+    assert!(!known(&mut scene, &results) && !known(&mut scene, &grouped), "its group is nobody's any more");
+    assert_eq!(scene.engine.lost(), 0);
+}
+
+#[test]
+fn what_an_order_may_cost_in_fees_follows_from_what_is_known_of_its_market() {
+    let mut scene = Scene::new();
+    let intent = OrderIntent { market: market(OPENS).market, ..bench::buy("0.50", "20") };
+    scene.engine = Engine::new(Running::<Momentum>::all(&params()), bench::limits());
+    scene.play(&Event::OnItsWay(Box::new(intent)));
+    let gross = |scene: &Scene| scene.engine.account.holdings().gross();
+    assert_eq!(gross(&scene), Usd(dec!(10.35)));
+    describe(&mut scene.engine, market(OPENS), scene.now);
+    assert_eq!(gross(&scene), Usd(dec!(10)));
 }
