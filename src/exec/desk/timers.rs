@@ -7,7 +7,8 @@ use crate::domain::{
     Book, DeadLetterReason, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp,
     Usd,
 };
-use crate::risk::{Equity, Total};
+use crate::exec::portfolio::Portfolio;
+use crate::risk::{Equity, Limits, Total};
 use crate::store::ledger::Write;
 
 /// How often profit is compared with the day's peak, and the use of every limit is measured.
@@ -51,10 +52,10 @@ impl Desk {
         self.retry(now, &mut step);
         self.search(now, &mut step);
         self.cancel_rested(now, &mut step);
-        self.withdraw(now, &mut step);
         self.heartbeat(now, &mut step);
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
+        self.withdraw(now, &mut step);
         self.tell_and_keep(now, &mut step);
         self.fold_up(now, &mut step);
         step
@@ -234,6 +235,7 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
+        self.portfolio.look(self.gate.limits().looks());
         let (total, limits) = (self.total(now), self.gate.limits());
         let breaches = self.track.observe(now, total, limits);
         self.listen(now);
@@ -250,18 +252,12 @@ impl Desk {
 
     /// Total profit, as far as it is known.
     pub(super) fn total(&self, now: Timestamp) -> Total {
-        let most = self.gate.limits().mark_age;
-        let known = self.portfolio.equity(now, most).ok();
-        Total { known, for_losses: self.for_losses(now), heard: self.portfolio.heard(now, most) }
-    }
-
-    fn for_losses(&self, now: Timestamp) -> Usd {
-        self.portfolio.for_losses(now, self.gate.limits().mark_age)
+        total(&self.portfolio, self.gate.limits(), now)
     }
 
     /// What losses are measured by, against its references; absent before the first measurement.
     pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
-        self.track.equity(now, self.for_losses(now), self.gate.limits())
+        self.track.equity(now, self.total(now).for_losses, self.gate.limits())
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.
@@ -330,5 +326,15 @@ impl Desk {
             self.portfolio.forget(market);
             self.stakes.stale();
         }
+    }
+}
+
+/// Total profit by these books, as far as it is known.
+pub(super) fn total(portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Total {
+    let (most, looks) = (limits.mark_age, limits.looks());
+    Total {
+        known: portfolio.for_peaks(now, most, looks),
+        for_losses: portfolio.for_losses(now, most, looks),
+        heard: portfolio.heard(now, most),
     }
 }
