@@ -16,7 +16,7 @@ struct Part {
 }
 
 fn settings(shard: Shard, threshold: rust_decimal::Decimal) -> Settings {
-    let hers = (0..).map(|number| format!("X{number}/USD")).find(|symbol| shard.owns(&symbol.as_str().into()));
+    let hers = (0..100).map(|number| format!("X{number}/USD")).find(|symbol| shard.owns(&symbol.as_str().into()));
     let params = crate::pipeline::athena::MomentumParams {
         on: Instruments::one(&hers.expect("one of many"), "btc-updown-5m-{start}"),
         threshold,
@@ -128,12 +128,12 @@ async fn what_a_start_makes_of_the_file_is_told_with_its_reason() {
     first.trades_by(2, "0.0006").await;
     first.stop().await;
     let edited = (2, "config file".to_owned(), "the configuration file changed".to_owned());
-    assert_eq!(told(&bus), [edited.clone()]);
+    assert_eq!(told(&bus), std::slice::from_ref(&edited));
 
     let first = Part::start(&bus, 1, dec!(0.0006));
     first.trades_by(2, "0.0006").await;
     first.stop().await;
-    assert_eq!(told(&bus), [edited.clone()], "once");
+    assert_eq!(told(&bus), std::slice::from_ref(&edited), "once");
 
     bus.set(&Key::Params("momentum".into()), Bytes::from_static(b"junk")).await.expect("up");
     let first = Part::start(&bus, 1, dec!(0.0006));
