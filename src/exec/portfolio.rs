@@ -190,7 +190,6 @@ impl Portfolio {
         let price = mark.price(shares);
         let before = self.marks.insert(book.token.clone(), mark);
         if before.is_none_or(|before| before.price(shares) != price) && !shares.is_zero() {
-            self.dirty.insert(book.token.clone());
             self.unsaved.insert(book.token.clone());
         }
     }
@@ -455,7 +454,7 @@ impl Portfolio {
         pnl
     }
 
-    /// Positions that changed since the last call.
+    /// Positions that changed since the last call. A mark that moved is no change: books move all the time.
     pub fn take_changed(&mut self) -> Vec<Position> {
         let dirty: Vec<TokenId> = self.dirty.drain().collect();
         dirty.iter().filter_map(|token| self.position(token)).collect()

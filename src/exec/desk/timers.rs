@@ -12,8 +12,9 @@ use crate::store::ledger::Write;
 
 /// How often profit is compared with the day's peak, and the use of every limit is measured.
 const EQUITY_EVERY: Duration = Duration::from_secs(1);
-/// How often changed marks are told, and how often they are written.
-const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
+/// How often changed positions are told.
+const POSITIONS_TOLD_EVERY: Duration = Duration::from_millis(500);
+/// How often changed marks are written.
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
 /// How often a changed high within the rolling window is written; the window's highest is at once.
 const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
@@ -30,7 +31,7 @@ const MARKET_KEPT: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub(super) struct Timers {
     equity: Timestamp,
-    marks_told: Timestamp,
+    positions_told: Timestamp,
     marks_kept: Timestamp,
     highs_kept: Timestamp,
 }
@@ -38,7 +39,7 @@ pub(super) struct Timers {
 impl Timers {
     /// Nothing done yet.
     pub(super) const fn at(now: Timestamp) -> Self {
-        Self { equity: now, marks_told: now, marks_kept: now, highs_kept: now }
+        Self { equity: now, positions_told: now, marks_kept: now, highs_kept: now }
     }
 }
 
@@ -54,7 +55,7 @@ impl Desk {
         self.heartbeat(now, &mut step);
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
-        self.tell_marks(now, &mut step);
+        self.tell_and_keep(now, &mut step);
         self.fold_up(now, &mut step);
         step
     }
@@ -288,9 +289,9 @@ impl Desk {
         self.track.beyond(now, self.total(now), self.gate.limits()).collect()
     }
 
-    fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
-        if now.since(self.timers.marks_told) >= MARKS_TOLD_EVERY {
-            self.timers.marks_told = now;
+    fn tell_and_keep(&mut self, now: Timestamp, step: &mut Step) {
+        if now.since(self.timers.positions_told) >= POSITIONS_TOLD_EVERY {
+            self.timers.positions_told = now;
             self.tell_positions(step);
         }
         // While the ledger is gone everything waits in memory: what can be had again later does not.

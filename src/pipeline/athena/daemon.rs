@@ -329,18 +329,18 @@ impl Athena {
         }
     }
 
-    /// The signal goes first and alone; telling of it comes after. A write that failed may have happened: it is not
-    /// repeated, and the engine keeps counting the intent until it has expired.
+    /// The signal goes first and alone; telling of it comes after. A write that failed may have happened: it is
+    /// told as in doubt and not repeated, and the engine keeps counting the intent until it has expired.
     async fn emit(&mut self, emission: Emission) {
         while let Some(delivery) = self.kill.try_recv() {
             self.on_kill(delivery);
         }
         let Emission { approved, rationale } = emission;
         let (intent, checks) = approved.into_parts();
-        let entry = SignalEntry { intent, rationale, checks };
+        let mut entry = SignalEntry { intent, rationale, checks, doubt: None };
         if self.engine.trading_state(clock::now()) == TradingState::Halted {
             let denial = Denial { control: Control::TradingState, value: "halted".into(), limit: "active".into() };
-            let SignalEntry { intent, rationale, checks } = entry;
+            let SignalEntry { intent, rationale, checks, .. } = entry;
             return self.deny(Refusal { denied: Denied { intent, denial, checks }, rationale });
         }
         let payload = match encode(&self.signals.wrap(&entry, clock::now())) {
@@ -348,7 +348,10 @@ impl Athena {
             Err(error) => return warn!(intent = %entry.intent.intent, %error, "signal cannot be written"),
         };
         if let Err(error) = self.bus.append(Stream::Signals, payload).await {
-            return warn!(intent = %entry.intent.intent, %error, "signal is lost or in doubt");
+            warn!(intent = %entry.intent.intent, %error, "signal is lost or in doubt");
+            self.counts.in_doubt += 1;
+            entry.doubt = Some(error.to_string());
+            return self.outbox.put(TradeEvent::Signal(entry));
         }
         let micros = clock::now().since(entry.intent.tick_received_at).as_micros();
         self.latency.saturating_record(u64::try_from(micros).unwrap_or(SLOWEST_MICROS));

@@ -307,7 +307,7 @@ impl<'a> Worth<'a> {
 }
 
 /// What its two outcomes are worth.
-fn worths<'a>(market: &'a Market, rung: Rung, odds: Odds) -> Option<[Worth<'a>; 2]> {
+fn worths(market: &Market, rung: Rung, odds: Odds) -> Option<[Worth<'_>; 2]> {
     let fair = fair_of(&odds, rung)?;
     let [yes, no] = market.yes_no();
     let worth = |outcome, fair| Worth { market, outcome, rung, odds, fair };
