@@ -32,8 +32,8 @@ use crate::clock;
 use crate::domain::params::Table;
 use crate::domain::params::book::Values;
 use crate::domain::{
-    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
-    SignalEntry, StrategyId, Tick, Timestamp, TradeEvent, TradingState, WeatherData,
+    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, ParamVersion, PolymarketData,
+    SignalCounts, SignalEntry, StrategyId, Tick, Timestamp, TradeEvent, TradingState, WeatherData,
 };
 use crate::risk::{Denied, Limits};
 
@@ -94,14 +94,14 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
         let kill = inputs::subscribe(&bus, &[Channel::Kill], KILL_CAPACITY).await;
         let data =
             inputs::subscribe(&bus, &[Channel::Crypto, Channel::Weather, Channel::Polymarket], DATA_CAPACITY).await;
-        let shelf = open_shelf(&bus, &boot, shard, books, &mut engine).await;
+        let (shelf, made) = open_shelf(&bus, &boot, shard, books, &mut engine).await;
         let sequence = recall::recall(&bus, shard, &mut engine).await;
         inputs::signals_on_their_way(&bus, &mut engine).await;
         let inputs = Inputs::start(&bus, Arc::clone(&lost)).await;
         let changes = shelf.start(inputs.params_changed());
-        (kill, data, inputs, changes, sequence)
+        (kill, data, inputs, changes, sequence, made)
     };
-    let Some((kill, data, inputs, changes, sequence)) = shutdown.run_until_cancelled(started).await else {
+    let Some((kill, data, inputs, changes, sequence, made)) = shutdown.run_until_cancelled(started).await else {
         return Ok(());
     };
     info!(boot, %shard, "athena is up");
@@ -125,26 +125,30 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
         rewrite: false,
         unchanged_for: 0,
     };
+    for version in made {
+        athena.outbox.put(TradeEvent::Params(version));
+    }
     let ended = athena.serve(data, &shutdown).await;
     athena.stop().await;
     ended
 }
 
-/// Puts the kept parameters in force before anything else is restored: a kept window belongs to them.
+/// Puts the kept parameters in force before anything else is restored: a kept window belongs to them. Gives the versions that are to be
+/// told.
 async fn open_shelf(
     bus: &BusRef,
     boot: &str,
     shard: Shard,
     books: Vec<(StrategyId, Table, Values)>,
     engine: &mut Engine,
-) -> Shelf {
-    let shelf = Shelf::open(bus, boot, shard, books).await;
+) -> (Shelf, Vec<ParamVersion>) {
+    let (shelf, made) = Shelf::open(bus, boot, shard, books).await;
     for version in shelf.in_force() {
         if let Err(problems) = engine.set_params(version) {
             error!(strategy = %version.strategy, ?problems, "the file's parameters stay in force");
         }
     }
-    shelf
+    (shelf, made)
 }
 
 fn in_words(problems: &[ParamProblem]) -> String {

@@ -170,8 +170,12 @@ fn nothing_is_widened_while_the_ledger_is_away_and_tightening_goes_on() {
 fn a_rollback_that_widens_needs_the_confirmation_as_well() {
     let mut desk = desk();
     changed(&mut desk, "daily_loss", "10", false).expect("tighter");
-    let back =
-        |confirm| command(Action::RollbackParams { strategy: RISK.into(), to: 1, why: "enough".into(), confirm });
+    let from = |expected, confirm| {
+        command(Action::RollbackParams { strategy: RISK.into(), to: 1, expected, why: "enough".into(), confirm })
+    };
+    let back = |confirm| from(Some(2), confirm);
+    let stale = desk.change_limits(&Command { id: "r".into(), ..from(Some(1), true) }, at(6)).expect_err("stale");
+    assert_eq!(stale, ["version 2 is in force, not 1: look at it and ask again"]);
     let refused = desk.change_limits(&Command { id: "r".into(), ..back(false) }, at(6)).expect_err("wider");
     assert!(refused[0].starts_with("daily_loss 10 -> 1000000 widens a limit"), "{refused:?}");
     assert!(desk.change_limits(&Command { id: "r".into(), ..back(true) }, at(6)).is_ok());
@@ -370,7 +374,7 @@ fn a_buy_that_was_on_the_wire_is_withdrawn_once_it_rests() {
 fn what_nobody_may_buy_any_more_is_withdrawn_also_when_it_comes_to_rest_later_and_sales_stay() {
     for (name, value, because) in [
         ("reduce_only", "true", "trading_state: reducing: the limit reduce_only is set"),
-        ("markets", "quiet", "allow_list: btc-updown-5m-0 (limit one of "),
+        ("markets", "quiet", "allow_list: btc-updown-5m-0 (limit no market may be traded)"),
     ] {
         let mut desk = desk();
         sent(&mut desk, "held", TimeInForce::Gtc);

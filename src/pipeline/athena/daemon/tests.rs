@@ -540,4 +540,5 @@ async fn a_strategy_configured_twice_is_refused() {
 mod instruments;
 mod kept;
 mod params;
+mod shards;
 mod weather;
