@@ -165,5 +165,14 @@ fn limits_change_over_the_socket_of_an_embedded_desk() {
         ok(&home, &["params", "rollback", "risk", "1", "--why", "x", "--confirm"]),
         "risk: version 3 is in force at hermes\n"
     );
+    assert_eq!(
+        ok(&home, &["params", "set", "risk", "markets=", "--why", "stop"]),
+        "risk: version 4 is in force at hermes\n",
+        "the tightest list there is"
+    );
+    shown(&home, "markets", "");
+    denied_with(&home, "(limit no market may be traded)");
+    let why = refused(&home, &["params", "set", "risk", "order_size=", "--why", "x"]);
+    assert!(why.contains("order_size = : allowed: a decimal"), "{why}");
     assert_eq!(running.stop(), 0);
 }
