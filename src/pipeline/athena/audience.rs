@@ -50,6 +50,7 @@ impl Audience {
             | Event::LatchAbsent
             | Event::LatchUnreadable(_)
             | Event::Gap
+            | Event::Lag
             | Event::Timer => Some(&self.everyone),
         };
         Arc::clone(concerned.unwrap_or(&self.nobody))

@@ -289,6 +289,7 @@ impl Athena {
             Delivery::Lagged(missed) => {
                 self.lost.fetch_add(self.sequence.lagged(missed), Ordering::Relaxed);
                 self.inputs.refresh();
+                self.on_event(&Event::Lag).await;
             }
             Delivery::Resumed => {
                 self.inputs.refresh();
