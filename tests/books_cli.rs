@@ -67,6 +67,7 @@ fn entry(intent: &OrderIntent) -> String {
             limit: "100".into(),
             passed: true,
         }],
+        doubt: None,
     };
     let payload = encode(&Origin::new("athena", "b").wrap(&signal, at(200))).expect("encodes");
     String::from_utf8(payload.to_vec()).expect("text")

@@ -93,7 +93,7 @@ fn limits_change_while_a_desk_on_redis_trades_and_outlive_its_death() {
     let why = refused(&home, &["params", "set", "risk", "open_orders=0", "--why", "none"]);
     assert!(why.contains("open_orders = 0: allowed: a whole number from 1 to 10000"), "{why}");
     let set = ["params", "set", "risk", "order_size=50", "--why", "back", "--confirm"];
-    assert_eq!(ok(&home, &set), "risk: version 3 is in force\n");
+    assert_eq!(ok(&home, &set), "risk: version 3 is in force at hermes\n");
     shown(&home, "order_size", "50");
 
     ok(&home, &["params", "set", "risk", "reduce_only=true", "--why", "off for lunch"]);
@@ -125,7 +125,7 @@ fn limits_change_while_a_desk_on_redis_trades_and_outlive_its_death() {
     // What would widen a limit waits for a person, in the file as well.
     shown(&home, "daily_loss", "150");
     let confirm = ["params", "set", "risk", "daily_loss=170", "--why", "as in the file", "--confirm"];
-    assert_eq!(ok(&home, &confirm), "risk: version 7 is in force\n");
+    assert_eq!(ok(&home, &confirm), "risk: version 7 is in force at hermes\n");
     shown(&home, "daily_loss", "170");
     let told = whys(&home);
     let by_people: Vec<&str> = told.iter().filter_map(|why| why.split_once(": ").map(|(_, why)| why)).collect();
@@ -157,13 +157,22 @@ fn limits_change_over_the_socket_of_an_embedded_desk() {
     assert!(list.contains("reduce_only") && list.contains("lower is tighter"), "{list}");
     assert_eq!(
         ok(&home, &["params", "set", "risk", "gross_exposure=0", "--why", "stop buying"]),
-        "risk: version 2 is in force\n"
+        "risk: version 2 is in force at hermes\n"
     );
     denied_with(&home, "(limit 0 pUSD)");
     assert!(refused(&home, &["params", "rollback", "risk", "1", "--why", "x"]).contains("gross_exposure 0 -> 500"));
     assert_eq!(
         ok(&home, &["params", "rollback", "risk", "1", "--why", "x", "--confirm"]),
-        "risk: version 3 is in force\n"
+        "risk: version 3 is in force at hermes\n"
     );
+    assert_eq!(
+        ok(&home, &["params", "set", "risk", "markets=", "--why", "stop"]),
+        "risk: version 4 is in force at hermes\n",
+        "the tightest list there is"
+    );
+    shown(&home, "markets", "");
+    denied_with(&home, "(limit no market may be traded)");
+    let why = refused(&home, &["params", "set", "risk", "order_size=", "--why", "x"]);
+    assert!(why.contains("order_size = : allowed: a decimal"), "{why}");
     assert_eq!(running.stop(), 0);
 }

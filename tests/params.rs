@@ -64,9 +64,11 @@ fn change_while_it_trades(home: &Home) {
     let first = signals.iter().find(|record| record["kind"] == "signal").expect("a signal");
     why_is_complete(home, first["id"].as_str().expect("an id"));
 
+    let (code, why) = fails(home, &["params", "rollback", "momentum", "1", "--why", "late", "--expect", "1"]);
+    assert!(code == 5 && why.contains("version 2 is in force, not 1"), "{code}: {why}");
     assert_eq!(
-        ok(home, &["params", "rollback", "momentum", "1", "--why", "enough"]),
-        "momentum: version 3 is in force\n"
+        ok(home, &["params", "rollback", "momentum", "1", "--why", "enough", "--expect", "2"]),
+        "momentum: version 3 is in force at athena\n"
     );
     let history = json(home, &["params", "history", "momentum", "--json"]);
     let told: Vec<_> = history.as_array().expect("versions").iter().map(|version| version["why"].as_str()).collect();
@@ -165,6 +167,21 @@ fn in_the_ledger(home: &Home, versions: &Value) {
     let told = ok(home, &["audit", "params"]);
     assert!(told.contains("momentum version 2  ") && told.contains("threshold 0.4 -> 0.00005"), "{told}");
     assert!(told.contains("risk version 1  "), "{told}");
+    values_come_back_from_the_ledger(home);
+}
+
+/// What `audit params` prints of a version is what `params set` takes.
+fn values_come_back_from_the_ledger(home: &Home) {
+    let values = |version: &str| ok(home, &["audit", "params", "momentum", version]);
+    let second = values("2");
+    assert!(second.lines().any(|line| line == "threshold=0.00005"), "{second}");
+    assert!(values("1").lines().any(|line| line == "threshold=0.4"));
+    let (code, why) = fails(home, &["audit", "params", "momentum", "99"]);
+    assert!(code == 2 && why.contains("no version 99"), "{code}: {why}");
+    // As it is in force: nothing is changed, and nothing refused.
+    let in_force = ok(home, &["params", "get", "momentum"]);
+    let set: Vec<&str> = ["params", "set", "momentum", "--why", "again"].into_iter().chain(in_force.lines()).collect();
+    assert!(ok(home, &set).ends_with("is in force at athena\n"));
 }
 
 #[test]

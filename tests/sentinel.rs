@@ -116,7 +116,7 @@ fn assert_told(state: &HermesState, log: &str) {
 
 /// Appends until the bus takes it. When the bus dies before it answers, the entry may be there twice; it is one intent.
 async fn append(bus: &BusRef, origin: &Origin, intent: &cockpit::domain::OrderIntent) {
-    let entry = SignalEntry { intent: intent.clone(), rationale: scene::rationale(), checks: Vec::new() };
+    let entry = SignalEntry { intent: intent.clone(), rationale: scene::rationale(), checks: Vec::new(), doubt: None };
     let payload = encode(&origin.wrap(&entry, clock::now())).expect("an entry");
     let begun = clock::monotonic();
     while let Err(error) = bus.append(Stream::Signals, payload.clone()).await {

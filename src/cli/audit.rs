@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::output::print;
+use super::output::{print, say};
 use super::params::version_line;
 use super::{CliError, Globals, print_json};
 use crate::clock;
@@ -26,6 +26,8 @@ pub(super) enum Command {
 pub(super) struct ParamsArgs {
     /// Only this strategy's; `risk` for the limits.
     strategy: Option<StrategyId>,
+    /// Only this version, with every value of it: a line each, as `cockpit params set` takes them.
+    version: Option<u64>,
     /// Print the versions as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -57,8 +59,19 @@ pub(super) async fn run(globals: &Globals, command: &Command) -> Result<(), CliE
 async fn params(books: &Books, args: &ParamsArgs) -> Result<(), CliError> {
     let mut versions = books.param_versions().await.map_err(anyhow::Error::from)?;
     versions.retain(|version| args.strategy.as_ref().is_none_or(|strategy| *strategy == version.strategy));
+    if let Some(number) = args.version {
+        versions.retain(|version| version.version == number);
+        if versions.is_empty() {
+            return Err(CliError::Usage(format!("the ledger has no version {number} of these parameters")));
+        }
+    }
     if args.json {
         return print_json(&versions);
+    }
+    if args.version.is_some() {
+        // Of two with one number a Redis that was lost has forgotten the first.
+        let values = versions.last().into_iter().flat_map(|version| &version.values);
+        return values.into_iter().try_for_each(|(name, value)| say!("{name}={value}"));
     }
     for version in &versions {
         version_line(version)?;

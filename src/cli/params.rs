@@ -35,7 +35,7 @@ pub(super) enum Command {
     Set {
         /// Which strategy; `risk` for the limits.
         strategy: StrategyId,
-        /// What to change, such as threshold=0.001.
+        /// What to change, such as threshold=0.001; markets= with nothing behind it is an empty list.
         #[arg(required = true, value_name = "NAME=VALUE", value_parser = assignment)]
         changes: Vec<(String, String)>,
         /// Why, for the record.
@@ -68,6 +68,9 @@ pub(super) enum Command {
         /// Why, for the record.
         #[arg(long)]
         why: String,
+        /// Refuse unless this version is in force.
+        #[arg(long, value_name = "VERSION")]
+        expect: Option<u64>,
         /// It is meant although it widens a limit.
         #[arg(long)]
         confirm: bool,
@@ -79,7 +82,7 @@ pub(super) enum Command {
 
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("'{text}' is not NAME=VALUE, such as threshold=0.001")),
     }
 }
@@ -95,8 +98,8 @@ pub(super) async fn run(globals: &Globals, command: Command) -> Result<(), CliEr
             let action = Action::SetParams { strategy: strategy.clone(), expected: expect, changes, why, confirm };
             change(&desk, &strategy, action, json).await
         }
-        Command::Rollback { strategy, version, why, confirm, json } => {
-            let action = Action::RollbackParams { strategy: strategy.clone(), to: version, why, confirm };
+        Command::Rollback { strategy, version: to, why, expect: expected, confirm, json } => {
+            let action = Action::RollbackParams { strategy: strategy.clone(), to, expected, why, confirm };
             change(&desk, &strategy, action, json).await
         }
     }
@@ -230,9 +233,16 @@ async fn change(desk: &Desk, strategy: &StrategyId, action: Action, json: bool) 
     match ack.verdict {
         AckVerdict::Applied => {
             if !json {
-                say!("{strategy}: {version} is in force")?;
+                say!("{strategy}: {version} is in force at {}", ack.by)?;
             }
-            Ok(())
+            if ack.not_heard_from.is_empty() {
+                return Ok(());
+            }
+            let others = ack.not_heard_from.join(", ");
+            Err(CliError::NoDaemon(format!(
+                "not heard from {others}: whether {version} is in force there is not known yet; \
+                 asked once more, without --expect, this command says it"
+            )))
         }
         AckVerdict::Accepted if decided.is_some() => Err(CliError::NoDaemon(format!(
             "{strategy}: {version} is decided and waits for the ledger: what it tightens is in force, what it widens is not yet; \
@@ -257,7 +267,8 @@ mod tests {
     fn an_assignment_has_a_name_and_a_value() {
         assert_eq!(assignment("threshold=0.1"), Ok(("threshold".into(), "0.1".into())));
         assert_eq!(assignment("market=a=b"), Ok(("market".into(), "a=b".into())));
-        for wrong in ["", "threshold", "=1", "threshold="] {
+        assert_eq!(assignment("markets="), Ok(("markets".into(), String::new())), "an empty list allows nothing");
+        for wrong in ["", "threshold", "=", "=1"] {
             assert!(assignment(wrong).is_err_and(|error| error.contains(wrong)), "{wrong}");
         }
     }

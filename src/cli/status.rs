@@ -44,7 +44,9 @@ fn print(status: &Status) -> Result<(), CliError> {
         ticks.rejected,
         ticks.dropped
     )?;
-    say!("signals    {} emitted, {} denied", status.signals.emitted, status.signals.denied)?;
+    let signals = status.signals;
+    let doubt = if signals.in_doubt > 0 { format!(", {} in doubt", signals.in_doubt) } else { String::new() };
+    say!("signals    {} emitted, {} denied{doubt}", signals.emitted, signals.denied)?;
     let orders = status.orders;
     say!(
         "orders     {} sent, {} accepted, {} open, {} filled, {} cancelled, {} rejected, {} unknown, {} denied",

@@ -69,6 +69,9 @@ pub enum Action {
         strategy: StrategyId,
         /// Which version.
         to: u64,
+        /// The version that is rolled back; refused when another is in force. Absent takes whichever is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<u64>,
         /// Why, for the record.
         why: String,
         /// It is meant although it widens a limit.
@@ -118,8 +121,11 @@ impl Action {
 pub struct Ack {
     /// The command's id.
     pub id: String,
-    /// Which daemon answers.
+    /// Which daemon answers; to a change of parameters, every Athena that has said that the version is in force.
     pub by: String,
+    /// Who should have the version in force as well and has not said so; only in answers about parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_heard_from: Vec<String>,
     /// What it says.
     pub verdict: AckVerdict,
     /// The version of the parameters that is in force now; only in answers about parameters.

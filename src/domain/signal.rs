@@ -159,6 +159,9 @@ pub struct SignalEntry {
     pub rationale: Rationale,
     /// Each check's value against its limit at the time of approval.
     pub checks: Vec<CheckResult>,
+    /// Why it is not known whether the stream has it; absent when it has, and in the stream itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// A crossing that did not become a wish, and why.

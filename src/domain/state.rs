@@ -138,6 +138,9 @@ pub struct SignalCounts {
     /// Crossings that did not become a wish.
     #[serde(default)]
     pub skipped: u64,
+    /// Approved, and it is not known whether `trade.signals` has them.
+    #[serde(default)]
+    pub in_doubt: u64,
 }
 
 /// One strategy on one instrument.

@@ -68,6 +68,17 @@ impl Temperature {
         }
     }
 
+    /// How far it may lie off, in degrees of `unit`: half a degree when it is said in whole ones. Tenths are what sources settle by.
+    #[must_use]
+    pub fn half_step(self, unit: TemperatureUnit) -> Decimal {
+        let own = if self.value.scale() == 0 { dec!(0.5) } else { Decimal::ZERO };
+        match (self.unit, unit) {
+            (TemperatureUnit::Celsius, TemperatureUnit::Fahrenheit) => own * dec!(1.8),
+            (TemperatureUnit::Fahrenheit, TemperatureUnit::Celsius) => own * dec!(5) / dec!(9),
+            _ => own,
+        }
+    }
+
     /// Whether air can be that warm.
     #[must_use]
     pub fn is_possible(self) -> bool {

@@ -2,7 +2,8 @@
 
 use rust_decimal::dec;
 
-use crate::domain::{FeeSchedule, Market, Measure, OutcomeToken, Price, Protocol, Rationale, Size, Text};
+use crate::domain::{Market, Measure, OutcomeToken, Price, Rationale, Text};
+use crate::risk::checks::bench;
 
 /// A market without an end that takes a fee, of the tokens `1` and `2`.
 pub(super) fn market() -> Market {
@@ -11,17 +12,9 @@ pub(super) fn market() -> Market {
         slug: "btc-updown-5m-0".into(),
         market: "0xm".into(),
         tokens: [token("1", "Up"), token("2", "Down")],
-        tick_size: Price(dec!(0.01)),
-        min_size: Size(dec!(5)),
-        neg_risk: false,
-        protocol: Protocol::V2,
-        fee: FeeSchedule { rate: dec!(0.07), exponent: 1 },
         opens_at: None,
         closes_at: None,
-        accepting_orders: true,
-        payouts: None,
-        question: None,
-        group: None,
+        ..bench::charging()
     }
 }
 

@@ -14,7 +14,7 @@ mod opening;
 mod redeem;
 mod token;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::domain::{
@@ -77,6 +77,8 @@ pub struct Portfolio {
     changed_at: HashMap<Leg, (TokenId, Timestamp)>,
     conflicts: HashSet<Leg>,
     marks: HashMap<TokenId, Mark>,
+    /// What the last looks saw of what is held, the newest last.
+    looks: HashMap<TokenId, VecDeque<Mark>>,
     payouts: HashMap<TokenId, Price>,
     /// What their market calls them: its slug and their outcome.
     names: HashMap<TokenId, (Slug, String)>,
@@ -190,7 +192,6 @@ impl Portfolio {
         let price = mark.price(shares);
         let before = self.marks.insert(book.token.clone(), mark);
         if before.is_none_or(|before| before.price(shares) != price) && !shares.is_zero() {
-            self.dirty.insert(book.token.clone());
             self.unsaved.insert(book.token.clone());
         }
     }
@@ -389,12 +390,17 @@ impl Portfolio {
     /// # Errors
     /// What cannot be valued, in words.
     pub fn equity(&self, now: Timestamp, most: Duration) -> Result<Usd, String> {
+        self.total_by(|id, shares| self.value(id, shares, now, most))
+    }
+
+    /// Total profit with what is held valued by `worth`.
+    fn total_by<E>(&self, worth: impl Fn(&TokenId, Size) -> Result<Usd, E>) -> Result<Usd, E> {
         let mut total = self.resting.total() + self.retired.total();
         for (id, known) in self.working() {
             let holding = known.holding(id);
             total += holding.realised - holding.fees;
             if !holding.shares.is_zero() {
-                total += self.value(id, holding.shares, now, most)? - holding.cost;
+                total += worth(id, holding.shares)? - holding.cost;
             }
         }
         Ok(total)
@@ -455,7 +461,7 @@ impl Portfolio {
         pnl
     }
 
-    /// Positions that changed since the last call.
+    /// Positions that changed since the last call. A mark that moved is no change: books move all the time.
     pub fn take_changed(&mut self) -> Vec<Position> {
         let dirty: Vec<TokenId> = self.dirty.drain().collect();
         dirty.iter().filter_map(|token| self.position(token)).collect()

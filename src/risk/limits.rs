@@ -78,6 +78,12 @@ parameters! {
 }
 
 impl Limits {
+    /// How many looks at prices must agree before they are acted upon.
+    #[must_use]
+    pub fn looks(&self) -> usize {
+        self.drawdown_confirmations.max(1) as usize
+    }
+
     /// How far back the highest equity is looked for.
     #[must_use]
     pub const fn rolling_window(&self) -> Duration {

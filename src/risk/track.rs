@@ -38,7 +38,7 @@ struct Span {
 /// Total profit, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
-    /// What it is; absent while something that is held cannot be valued.
+    /// What it is, as peaks are measured by it; absent while something that is held cannot be valued.
     pub known: Option<Usd>,
     /// What losses are measured by: what cannot be valued counts at the most it may pay, what is offered and nobody bids for as nothing.
     pub for_losses: Usd,
@@ -64,6 +64,8 @@ pub struct Track {
     settling: bool,
     /// The latest measurements, the newest last, as many as must agree.
     latest: VecDeque<Usd>,
+    /// What losses were measured by in the latest measurements, the newest last, as many as must agree.
+    at_most: VecDeque<Usd>,
     spans: VecDeque<Span>,
     /// The highest of the window has risen since the spans were last taken.
     risen: bool,
@@ -88,7 +90,11 @@ impl Track {
             return Vec::new();
         }
         self.heard = total.heard.or(self.heard);
-        let needed = limits.drawdown_confirmations.max(1) as usize;
+        let needed = limits.looks();
+        self.at_most.push_back(total.for_losses);
+        while self.at_most.len() > needed {
+            self.at_most.pop_front();
+        }
         if let Some(known) = total.known {
             self.measure(now, known, limits, needed);
         }
@@ -208,6 +214,14 @@ impl Track {
         let day = if day.day < now.utc_day() { self.begun(now, total) } else { day };
         let high = self.rolling_high(now, limits.rolling_window()).unwrap_or(total);
         Some(Equity { current: total, peak: day.peak, day_start: day.start, rolling_high: high })
+    }
+
+    /// Equity as the mildest of the latest measurements has it by which losses are measured: none of them alone is acted upon. Nothing
+    /// before as many were taken as must agree.
+    #[must_use]
+    pub fn confirmed(&self, now: Timestamp, limits: &Limits) -> Option<Equity> {
+        let agreed = self.at_most.iter().max().copied().filter(|_| self.at_most.len() >= limits.looks())?;
+        self.equity(now, agreed, limits)
     }
 
     /// The day as it stands.

@@ -153,6 +153,7 @@ pub(crate) fn signal(number: i64, created: Timestamp) -> SignalEntry {
             check(Control::OrderNotional, "5.20 pUSD", "50 pUSD"),
             check(Control::PriceCollar, "0.01", "0.05"),
         ],
+        doubt: None,
     }
 }
 
@@ -257,7 +258,7 @@ pub(crate) fn athena(now: Timestamp, seq: u64) -> AthenaState {
         at: now,
         boot: "t1".to_owned(),
         seq,
-        signals: SignalCounts { emitted: 9, denied: 1, skipped: 0 },
+        signals: SignalCounts { emitted: 9, denied: 1, ..SignalCounts::default() },
         dropped: 0,
         tick_to_signal: Latency::default(),
         strategies: vec![

@@ -256,6 +256,31 @@ fn wish(intent: &Value) -> Kept {
     Kept { slug: intent["slug"].as_str().expect("text").to_owned(), size, cost: size * decimal(&intent["price"]) }
 }
 
+/// Who changes parameters is told of the one that hangs, and that she follows when she goes on.
+#[test]
+fn an_athena_that_hangs_is_named_to_who_changes_parameters() {
+    let mut desk = Desk::start(RACES[0]);
+    let set = ["params", "set", "momentum", "size=10", "--why", "smaller"];
+    desk.athenas[1].signal("STOP");
+    eventually("her snapshot to be too old to wait for her", PATIENCE, || {
+        let at = key(&mut desk.connection, "state.athena.2")?["at"].as_i64()?;
+        (clock::now().since(Timestamp::from_micros(at)) > Duration::from_secs(6)).then_some(())
+    });
+    let output = desk.home.run(&set);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{stdout}{stderr}");
+    assert_eq!(stdout, "momentum: version 2 is in force at athena 1/2\n");
+    assert!(stderr.starts_with("cockpit: not heard from athena 2/2: "), "{stderr}");
+
+    desk.athenas[1].signal("CONT");
+    eventually("both to have it in force", PATIENCE, || {
+        let output = desk.home.run(&set);
+        let both = "momentum: version 2 is in force at athena 1/2, 2/2\n";
+        (output.status.success() && text(&output.stdout) == both).then_some(())
+    });
+}
+
 /// The first answers for both, and shows both.
 fn parameters_are_in_force_at_both(desk: &mut Desk, signals: usize) {
     let output = desk.home.run(&["params", "set", "momentum", "size=10", "--why", "smaller", "--json"]);

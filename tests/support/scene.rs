@@ -96,7 +96,7 @@ pub(crate) fn expired(market: &Market) -> OrderIntent {
 
 /// Puts intents on the stream, as Athena would.
 pub(crate) async fn append(bus: &BusRef, origin: &Origin, intent: &OrderIntent) {
-    let entry = SignalEntry { intent: intent.clone(), rationale: rationale(), checks: Vec::new() };
+    let entry = SignalEntry { intent: intent.clone(), rationale: rationale(), checks: Vec::new(), doubt: None };
     let payload = encode(&origin.wrap(&entry, clock::now())).expect("an entry");
     bus.append(Stream::Signals, payload).await.expect("the stream takes it");
 }

@@ -57,7 +57,8 @@ impl Record {
     pub(super) fn of(event: TradeEvent) -> Option<Self> {
         match event {
             TradeEvent::Signal(entry) => {
-                let (at, why) = (entry.intent.created_at, entry.rationale.note.to_string());
+                let doubt = entry.doubt.map_or_else(String::new, |doubt| format!("in doubt: {doubt}; "));
+                let (at, why) = (entry.intent.created_at, format!("{doubt}{}", entry.rationale.note));
                 Some(Self::wished(Kind::Signal, at, &entry.intent, Some(&entry.rationale), why))
             }
             TradeEvent::Denied { by, intent, denial, rationale, at, .. } => {

@@ -19,8 +19,11 @@ pub(super) fn print(events: &[TradeEvent]) -> Result<(), CliError> {
             say!("")?;
         }
         match event {
-            TradeEvent::Signal(SignalEntry { intent, rationale, checks }) => {
+            TradeEvent::Signal(SignalEntry { intent, rationale, checks, doubt }) => {
                 say!("SIGNAL  {}", intent.intent)?;
+                if let Some(doubt) = doubt {
+                    labelled("in doubt", INDENT, &format!("whether Hermes was given it: {doubt}"))?;
+                }
                 wanted(intent, Some(rationale))?;
                 judged(checks)?;
                 times(intent, intent.created_at)?;

@@ -101,6 +101,12 @@ pub struct Opened {
     pub unconfirmed: Vec<ParamChange>,
 }
 
+/// A book without a version, for who does not decide on it and finds none.
+#[must_use]
+pub fn empty(strategy: &StrategyId, file: &Values, table: &Table) -> ParamBook {
+    ParamBook { strategy: strategy.clone(), table: table.docs(), file: file.clone(), versions: Vec::new() }
+}
+
 /// The book at the start of who decides on it. `file` holds the configuration file's values, which are right.
 ///
 /// Of each parameter what was said last counts: the version in force stays, and of the file only those values are taken that differ
@@ -112,9 +118,8 @@ pub struct Opened {
 pub fn open(stored: Option<ParamBook>, strategy: &StrategyId, file: &Values, table: &Table, now: Timestamp) -> Opened {
     let fresh = |why: &str| {
         let author = Author { by: FILE, why, command: None, at: now };
-        let empty =
-            ParamBook { strategy: strategy.clone(), table: table.docs(), file: file.clone(), versions: Vec::new() };
-        Opened { book: with_version(empty, file.clone(), &author), unconfirmed: Vec::new() }
+        let book = with_version(empty(strategy, file, table), file.clone(), &author);
+        Opened { book, unconfirmed: Vec::new() }
     };
     let Some(stored) = stored else { return fresh("the first start") };
     let Some(latest) = stored.in_force() else { return fresh("the book that was kept is empty") };
@@ -188,10 +193,7 @@ pub fn set(
     changes: &Values,
     author: &Author<'_>,
 ) -> Result<Outcome, Vec<String>> {
-    let (version, values) = in_force(book)?;
-    if let Some(expected) = expected.filter(|expected| *expected != version) {
-        return Err(vec![format!("version {version} is in force, not {expected}: look at it and ask again")]);
-    }
+    let values = in_force(book, expected)?;
     let mut reasons = objections(author);
     if changes.is_empty() {
         reasons.push("no parameter is named".to_owned());
@@ -210,13 +212,17 @@ pub fn set(
 ///
 /// # Errors
 /// Every reason against it, in words.
-pub fn rollback(book: &ParamBook, table: &Table, to: u64, author: &Author<'_>) -> Result<Outcome, Vec<String>> {
-    let (_, values) = in_force(book)?;
+pub fn rollback(
+    book: &ParamBook,
+    table: &Table,
+    expected: Option<u64>,
+    to: u64,
+    author: &Author<'_>,
+) -> Result<Outcome, Vec<String>> {
+    let values = in_force(book, expected)?;
     let mut reasons = objections(author);
     let Some(earlier) = book.versions.iter().find(|version| version.version == to) else {
-        let numbers = |version: Option<&ParamVersion>| version.map_or(0, |version| version.version);
-        let (first, last) = (numbers(book.versions.first()), numbers(book.versions.last()));
-        reasons.push(format!("version {to} is not kept; there are {first} to {last}"));
+        reasons.push(not_kept(book, to));
         return Err(reasons);
     };
     let mut target = earlier.values.clone();
@@ -247,11 +253,30 @@ pub fn rejoined(kept: &ParamBook, found: &ParamBook) -> ParamBook {
     })
 }
 
-fn in_force(book: &ParamBook) -> Result<(u64, &Values), Vec<String>> {
-    match book.in_force() {
-        Some(latest) => Ok((latest.version, &latest.values)),
-        None => Err(vec![format!("{} has no parameters yet", book.strategy)]),
+/// The values in force, of the version that is expected.
+fn in_force(book: &ParamBook, expected: Option<u64>) -> Result<&Values, Vec<String>> {
+    let Some(ParamVersion { version, values, .. }) = book.in_force() else {
+        return Err(vec![format!("{} has no parameters yet", book.strategy)]);
+    };
+    match expected.filter(|expected| expected != version) {
+        Some(expected) => Err(vec![format!("version {version} is in force, not {expected}: look at it and ask again")]),
+        None => Ok(values),
     }
+}
+
+/// Where the values of a version are that a book does not have, and how to get them back.
+fn not_kept(book: &ParamBook, version: u64) -> String {
+    let numbers = |version: Option<&ParamVersion>| version.map_or(0, |version| version.version);
+    let (first, last) = (numbers(book.versions.first()), numbers(book.versions.last()));
+    let there_are = format!("version {version} is not kept; there are {first} to {last}");
+    if version == 0 || version >= first {
+        return there_are;
+    }
+    let name = &book.strategy;
+    format!(
+        "{there_are}. The ledger has its values: cockpit audit params {name} {version} prints each as NAME=VALUE, \
+         cockpit params set {name} takes them so"
+    )
 }
 
 fn objections(author: &Author<'_>) -> Vec<String> {

@@ -38,7 +38,7 @@ pub enum ParamKind {
         /// The most.
         high: u64,
     },
-    /// Pairs as Kraken v2 writes them, each with what is traded on it (see [`is_traded`]), with commas between.
+    /// Pairs as Kraken v2 writes them, each with the slug of its market, a slug and one outcome, or a rolling pattern, with commas between.
     Instruments,
     /// The slug of an event that comes anew each day.
     Event,

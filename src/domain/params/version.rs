@@ -20,7 +20,8 @@ pub struct ParamChange {
 
 impl fmt::Display for ParamChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} -> {}", self.name, self.from, self.to)
+        let shown = |text: &str| if text.is_empty() { "(empty)".to_owned() } else { text.to_owned() };
+        write!(f, "{} {} -> {}", self.name, shown(&self.from), shown(&self.to))
     }
 }
 

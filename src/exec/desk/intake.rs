@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Desk, Effect, Fact, Key, SIGNAL_MOST, Sending, Standing, Step, Tracked, clip};
 use crate::bus::{Entry, EntryId, decode};
 use crate::domain::{
-    Control, DeadLetterReason, Denial, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, SignalEntry, Timestamp,
-    TradeEvent, span_us,
+    Control, DeadLetterReason, Denial, DeniedBy, Fill, IntentId, Market, Order, OrderIntent, Rationale, SignalEntry,
+    Timestamp, TradeEvent, span_us,
 };
 use crate::exec::venue::{SignError, SignedOrder};
 use crate::risk::{Approved, Denied};
@@ -33,6 +33,11 @@ const fn reason_of(error: &SignError) -> DeadLetterReason {
         SignError::Size { .. } => DeadLetterReason::Size,
         SignError::Field { .. } | SignError::Signer(_) => DeadLetterReason::Unsignable,
     }
+}
+
+/// Why the strategy wanted it, as the signal says; a retry of a letter that cannot be read as one has none.
+fn rationale_in(payload: &str) -> Option<Rationale> {
+    decode::<SignalEntry>(payload.as_bytes()).ok().map(|signal| signal.body.rationale)
 }
 
 /// Why a signal cannot be kept whole.
@@ -79,7 +84,7 @@ impl Desk {
         }));
         match self.obstacle(&intent, now) {
             Some((reason, error)) => {
-                self.tell_refused(&intent, reason, now, &mut step);
+                self.tell_refused((&intent, &payload), reason, now, &mut step);
                 self.refuse(entry, payload, Some(&intent), (reason, &error), now, &mut step);
             }
             None => self.admit(entry, payload, intent, sign, now, &mut step),
@@ -166,7 +171,13 @@ impl Desk {
     }
 
     /// Tells as a denial what the gate is not asked about, when a control of its table would have refused it.
-    fn tell_refused(&self, intent: &OrderIntent, reason: DeadLetterReason, now: Timestamp, step: &mut Step) {
+    fn tell_refused(
+        &self,
+        (intent, payload): (&OrderIntent, &str),
+        reason: DeadLetterReason,
+        now: Timestamp,
+        step: &mut Step,
+    ) {
         let latch = &self.latch;
         let (control, value, limit) = match reason {
             DeadLetterReason::Killed if !latch.is_armed() => {
@@ -185,8 +196,8 @@ impl Desk {
             _ => return,
         };
         let (denial, intent) = (Denial { control, value, limit }, intent.clone());
-        let checks = Vec::new();
-        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale: None, checks, at: now });
+        let (rationale, checks) = (rationale_in(payload), Vec::new());
+        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale, checks, at: now });
     }
 
     /// Whether an order may still bring shares, or has brought some.
@@ -207,7 +218,7 @@ impl Desk {
         let order = Order::new(intent.clone(), now);
         let approved = match self.ask_gate(intent, None, now) {
             Ok(approved) => approved,
-            Err(denied) => return self.deny_at_intake(entry, order, *denied, now, step),
+            Err(denied) => return self.deny_at_intake((entry, &payload), order, *denied, now, step),
         };
         self.recent.note(approved.inner(), now);
         match self.signed(&approved, sign) {
@@ -304,7 +315,14 @@ impl Desk {
         !known.is_empty()
     }
 
-    fn deny_at_intake(&mut self, entry: &Entry, mut order: Order, denied: Denied, now: Timestamp, step: &mut Step) {
+    fn deny_at_intake(
+        &mut self,
+        (entry, payload): (&Entry, &str),
+        mut order: Order,
+        denied: Denied,
+        now: Timestamp,
+        step: &mut Step,
+    ) {
         let key: Key = (order.intent.intent.clone(), order.intent.attempt);
         order.reason = Some(denied.denial.to_string());
         let row = OrderRow {
@@ -318,17 +336,23 @@ impl Desk {
             token: 0,
         };
         self.track(&key, Tracked::new(row.clone(), Standing::new(row.order.intent.size)));
-        self.tell_denied(denied, now, step);
+        self.tell_denied(denied, payload, now, step);
         self.learn(&key, Fact::Denied, "denied", now, step);
         step.after.push(Effect::Ack(entry.id));
     }
 
-    fn tell_denied(&mut self, denied: Denied, now: Timestamp, step: &mut Step) {
+    fn tell_denied(&mut self, denied: Denied, payload: &str, now: Timestamp, step: &mut Step) {
         let Denied { intent, denial, checks } = denied;
         if let Some(halt) = self.throttle.denied(&intent.strategy, &denial, self.latch.epoch) {
             step.writes.push(Write::Halt { halt, epoch: self.latch.epoch, at: now });
         }
-        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale: None, checks, at: now });
+        let rationale = rationale_in(payload);
+        step.emit(TradeEvent::Denied { by: DeniedBy::Hermes, intent, denial, rationale, checks, at: now });
+    }
+
+    /// The signal that an order came from.
+    fn payload(&self, key: &Key) -> &str {
+        self.orders.get(key).map_or("", |tracked| &tracked.payload)
     }
 
     /// The last question before the bytes leave: is this order still to be sent? Gives the bytes, or what becomes of it instead.
@@ -346,11 +370,11 @@ impl Desk {
         tracked.row.order.times.committed_at.get_or_insert(now);
         let (intent, posts) = (signed.intent().clone(), tracked.row.posts);
         if !self.latch.is_armed() || self.latch.epoch != intent.epoch {
-            self.tell_refused(&intent, DeadLetterReason::Killed, now, &mut step);
+            self.tell_refused((&intent, self.payload(key)), DeadLetterReason::Killed, now, &mut step);
             self.give_up(key, "killed before it was sent", DeadLetterReason::Killed, now, &mut step);
         } else if now > intent.deadline {
             let reason = if posts == 0 { DeadLetterReason::Expired } else { DeadLetterReason::Exhausted };
-            self.tell_refused(&intent, DeadLetterReason::Expired, now, &mut step);
+            self.tell_refused((&intent, self.payload(key)), DeadLetterReason::Expired, now, &mut step);
             self.give_up(key, "its deadline passed", reason, now, &mut step);
         } else if let Some((until, why)) = self.pause.holds(now) {
             self.wait(key, why, until, now, &mut step);
@@ -361,7 +385,8 @@ impl Desk {
         } else if let Err(denied) = self.ask_gate(intent, Some(key), now) {
             let reason = denied.denial.to_string();
             self.amend(key, |row| row.order.reason = Some(reason));
-            self.tell_denied(*denied, now, &mut step);
+            let payload = self.payload(key).to_owned();
+            self.tell_denied(*denied, &payload, now, &mut step);
             self.learn(key, Fact::Denied, "denied", now, &mut step);
             self.release(key, &mut step);
         } else {

@@ -130,8 +130,8 @@ impl Desk {
             Action::SetParams { expected, changes, why, confirm, .. } => {
                 (book::set(known, &table(), *expected, changes, &author(why))?, *confirm)
             }
-            Action::RollbackParams { to, why, confirm, .. } => {
-                (book::rollback(known, &table(), *to, &author(why))?, *confirm)
+            Action::RollbackParams { to, expected, why, confirm, .. } => {
+                (book::rollback(known, &table(), *expected, *to, &author(why))?, *confirm)
             }
             _ => return Err(vec!["this is no change of limits".to_owned()]),
         };
@@ -173,7 +173,7 @@ impl Desk {
         }
         let why = format!("the ledger refused version {refused}, on which the ones after it were built");
         let author = Author { by: "hermes", why: &why, command: None, at: now };
-        match book::rollback(self.limits.decided(), &table(), before, &author) {
+        match book::rollback(self.limits.decided(), &table(), None, before, &author) {
             Ok(Outcome::New(book)) => self.decide(book, now),
             Ok(Outcome::Same(_)) => Step::default(),
             Err(reasons) => {

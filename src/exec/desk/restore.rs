@@ -8,10 +8,11 @@ use super::holes::Holes;
 use super::limits::LimitBook;
 use super::orders::Orders;
 use super::stakes::Stakes;
+use super::timers::total;
 use super::{Desk, Fact, Health, Key, Risen, Rules, SHOWN, Search, Standing, Step, Tracked};
 use crate::domain::{Fill, KillLatch, Mode, OrderCounts, OrderId, OrderState, Size, Timestamp, TradeId};
 use crate::exec::portfolio::Portfolio;
-use crate::risk::{Alerts, Day, Limits, Recent, RiskGate, Total, Track};
+use crate::risk::{Alerts, Day, Limits, Recent, RiskGate, Track};
 use crate::store::ledger::Memory;
 
 /// Latencies above a minute are recorded as a minute, in microseconds.
@@ -32,9 +33,7 @@ pub(in crate::exec) struct Origin {
 fn track(memory: &Memory, portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Track {
     let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
     let mut track = Track::restore(day, memory.highs.iter().copied());
-    let most = limits.mark_age;
-    let (known, for_losses) = (portfolio.equity(now, most).ok(), portfolio.for_losses(now, most));
-    track.observe(now, Total { known, for_losses, heard: portfolio.heard(now, most) }, limits);
+    track.observe(now, total(portfolio, limits, now), limits);
     track.rearm();
     track
 }

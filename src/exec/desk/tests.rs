@@ -92,7 +92,7 @@ fn intent(name: &str, tif: TimeInForce) -> OrderIntent {
 }
 
 fn entry(n: u64, intent: OrderIntent) -> Entry {
-    let body = SignalEntry { intent, rationale: rationale(), checks: Vec::new() };
+    let body = SignalEntry { intent, rationale: rationale(), checks: Vec::new(), doubt: None };
     let payload = encode(&Writer::new("athena", "b").wrap(body, at(0))).expect("encodes");
     Entry { id: EntryId { millis: n, index: 0 }, payload, deliveries: 1 }
 }
@@ -193,7 +193,10 @@ fn lookups(step: &Step) -> usize {
 fn denials(step: &Step) -> Vec<String> {
     let denial = |effect: &Effect| match effect {
         Effect::Emit(event) => match event.as_ref() {
-            TradeEvent::Denied { denial, .. } => Some(denial.to_string()),
+            TradeEvent::Denied { denial, rationale, .. } => {
+                assert_eq!(rationale.as_ref(), Some(&self::rationale()), "why it was wanted is told as well");
+                Some(denial.to_string())
+            }
             _ => None,
         },
         _ => None,

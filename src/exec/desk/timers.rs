@@ -7,13 +7,15 @@ use crate::domain::{
     Book, DeadLetterReason, Denial, EquityState, Market, OrderId, OrderState, PolymarketData, TimeInForce, Timestamp,
     TokenId, Usd,
 };
-use crate::risk::{Equity, Total};
+use crate::exec::portfolio::Portfolio;
+use crate::risk::{Equity, Limits, Total};
 use crate::store::ledger::Write;
 
 /// How often profit is compared with the day's peak, and the use of every limit is measured.
 const EQUITY_EVERY: Duration = Duration::from_secs(1);
-/// How often changed marks are told, and how often they are written.
-const MARKS_TOLD_EVERY: Duration = Duration::from_millis(500);
+/// How often changed positions are told.
+const POSITIONS_TOLD_EVERY: Duration = Duration::from_millis(500);
+/// How often changed marks are written.
 const MARKS_KEPT_EVERY: Duration = Duration::from_secs(5);
 /// How often a changed high within the rolling window is written; the window's highest is at once.
 const HIGHS_KEPT_EVERY: Duration = Duration::from_mins(1);
@@ -32,7 +34,7 @@ const UNTRADED_KEPT: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(super) struct Timers {
     equity: Timestamp,
-    marks_told: Timestamp,
+    positions_told: Timestamp,
     marks_kept: Timestamp,
     highs_kept: Timestamp,
 }
@@ -40,7 +42,7 @@ pub(super) struct Timers {
 impl Timers {
     /// Nothing done yet.
     pub(super) const fn at(now: Timestamp) -> Self {
-        Self { equity: now, marks_told: now, marks_kept: now, highs_kept: now }
+        Self { equity: now, positions_told: now, marks_kept: now, highs_kept: now }
     }
 }
 
@@ -52,11 +54,11 @@ impl Desk {
         self.retry(now, &mut step);
         self.search(now, &mut step);
         self.cancel_rested(now, &mut step);
-        self.withdraw(now, &mut step);
         self.heartbeat(now, &mut step);
         self.count_money(now, &mut step);
         self.watch_equity(now, &mut step);
-        self.tell_marks(now, &mut step);
+        self.withdraw(now, &mut step);
+        self.tell_and_keep(now, &mut step);
         self.fold_up(now, &mut step);
         step
     }
@@ -235,6 +237,7 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
+        self.portfolio.look(self.gate.limits().looks());
         let (total, limits) = (self.total(now), self.gate.limits());
         let breaches = self.track.observe(now, total, limits);
         self.listen(now);
@@ -251,18 +254,12 @@ impl Desk {
 
     /// Total profit, as far as it is known.
     pub(super) fn total(&self, now: Timestamp) -> Total {
-        let most = self.gate.limits().mark_age;
-        let known = self.portfolio.equity(now, most).ok();
-        Total { known, for_losses: self.for_losses(now), heard: self.portfolio.heard(now, most) }
-    }
-
-    fn for_losses(&self, now: Timestamp) -> Usd {
-        self.portfolio.for_losses(now, self.gate.limits().mark_age)
+        total(&self.portfolio, self.gate.limits(), now)
     }
 
     /// What losses are measured by, against its references; absent before the first measurement.
     pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
-        self.track.equity(now, self.for_losses(now), self.gate.limits())
+        self.track.equity(now, self.total(now).for_losses, self.gate.limits())
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.
@@ -290,9 +287,9 @@ impl Desk {
         self.track.beyond(now, self.total(now), self.gate.limits()).collect()
     }
 
-    fn tell_marks(&mut self, now: Timestamp, step: &mut Step) {
-        if now.since(self.timers.marks_told) >= MARKS_TOLD_EVERY {
-            self.timers.marks_told = now;
+    fn tell_and_keep(&mut self, now: Timestamp, step: &mut Step) {
+        if now.since(self.timers.positions_told) >= POSITIONS_TOLD_EVERY {
+            self.timers.positions_told = now;
             self.tell_positions(step);
         }
         // While the ledger is gone everything waits in memory: what can be had again later does not.
@@ -341,5 +338,15 @@ impl Desk {
         if !gone.is_empty() {
             self.stakes.stale();
         }
+    }
+}
+
+/// Total profit by these books, as far as it is known.
+pub(super) fn total(portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Total {
+    let (most, looks) = (limits.mark_age, limits.looks());
+    Total {
+        known: portfolio.for_peaks(now, most, looks),
+        for_losses: portfolio.for_losses(now, most, looks),
+        heard: portfolio.heard(now, most),
     }
 }

@@ -18,7 +18,8 @@ impl Desk {
     /// Cancels what a tightening no longer admits, or what buys although only sales may be sent. What is on the wire counts, and is looked at again until it has come to rest; so is
     /// what is cancelled until it has ended, since it may have matched more than is known. What has not left yet is judged when it does.
     pub(super) fn withdraw(&mut self, now: Timestamp, step: &mut Step) {
-        let losses = self.losses(now);
+        // To deny is nothing; to cancel is an act, for which one price is not enough.
+        let losses = self.track.confirmed(now, self.gate.limits());
         if !self.narrowed && reducing(self.gate.limits(), losses).is_none() {
             return;
         }

@@ -116,7 +116,14 @@ impl Runner {
     fn ack(&self, command: &Command, verdict: AckVerdict) -> Ack {
         let of_limits = matches!(command.action, Action::SetParams { .. } | Action::RollbackParams { .. });
         let version = of_limits.then(|| self.hands.desk.limits_version());
-        Ack { id: command.id.clone(), by: "hermes".into(), verdict, version, at: clock::now() }
+        Ack {
+            id: command.id.clone(),
+            by: "hermes".into(),
+            not_heard_from: Vec::new(),
+            verdict,
+            version,
+            at: clock::now(),
+        }
     }
 
     /// What a person wants done about a dead letter.
@@ -205,6 +212,7 @@ impl Runner {
             let ack = Ack {
                 id: command.id.clone(),
                 by: "hermes".into(),
+                not_heard_from: Vec::new(),
                 verdict: verdict.clone(),
                 version: None,
                 at: clock::now(),

@@ -175,14 +175,21 @@ pub(super) fn answer(answers: &mpsc::Sender<Ack>, ack: Ack) {
 
 fn refused(id: String, reason: &str) -> Ack {
     let verdict = AckVerdict::Denied { reasons: vec![reason.to_owned()] };
-    Ack { id, by: "hermes".into(), verdict, version: None, at: clock::now() }
+    Ack { id, by: "hermes".into(), not_heard_from: Vec::new(), verdict, version: None, at: clock::now() }
 }
 
 /// Carries a command out and says what came of it. What the loop has been asked is never said to be denied but by the loop: as long as
 /// it has not said what came of it, it may be in force.
 pub(super) async fn obey(command: Command, switch: &KillSwitch, asks: &mpsc::Sender<Asked>) -> Ack {
     let id = command.id.clone();
-    let ack = |verdict| Ack { id: id.clone(), by: "hermes".into(), verdict, version: None, at: clock::now() };
+    let ack = |verdict| Ack {
+        id: id.clone(),
+        by: "hermes".into(),
+        not_heard_from: Vec::new(),
+        verdict,
+        version: None,
+        at: clock::now(),
+    };
     let denied = |reason: &str| AckVerdict::Denied { reasons: vec![reason.to_owned()] };
     if let Action::Kill { why } = &command.action {
         trip(switch, &command.actor, why);
@@ -244,7 +251,14 @@ mod tests {
         let latch = KillLatch { epoch: 1, state: KillState::Armed, by: "t".into(), why: "t".into(), at: clock::now() };
         let switch = KillSwitch::new(latch);
         let command = || control::make("cli:a", Action::DlqDrop { id: "1".into(), why: "t".into() }, clock::now());
-        let ack = |verdict, version| Ack { id: "1".into(), by: "hermes".into(), verdict, version, at: clock::now() };
+        let ack = |verdict, version| Ack {
+            id: "1".into(),
+            by: "hermes".into(),
+            not_heard_from: Vec::new(),
+            verdict,
+            version,
+            at: clock::now(),
+        };
         let (asks, mut asked) = mpsc::channel(1);
         let next = |asked: Option<Asked>| {
             let Some(Asked::Question { reply, .. }) = asked else { panic!("a question: {asked:?}") };
@@ -309,6 +323,7 @@ mod tests {
         let ack = |id: &str| Ack {
             id: id.into(),
             by: "hermes".into(),
+            not_heard_from: Vec::new(),
             verdict: AckVerdict::Applied,
             version: None,
             at: clock::now(),

@@ -68,7 +68,14 @@ impl Office {
                 AckVerdict::Denied { reasons: vec![format!("this hermes is a standby and decides nothing: {why}")] }
             }
         };
-        Ack { id: command.id, by: "hermes".into(), verdict, version: None, at: clock::now() }
+        Ack {
+            id: command.id,
+            by: "hermes".into(),
+            not_heard_from: Vec::new(),
+            verdict,
+            version: None,
+            at: clock::now(),
+        }
     }
 
     /// Stops everything, whatever this Hermes is.

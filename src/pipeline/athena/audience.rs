@@ -59,7 +59,7 @@ impl Audience {
             Event::Weather(data) => self.watching.get(&Symbol::new(data.station().as_str())),
             Event::Polymarket(PolymarketData::Book(book)) => self.following.get(&book.market),
             Event::Polymarket(PolymarketData::Market(market)) => self.following.get(&market.market),
-            Event::Gap | Event::Timer => Some(&self.everyone),
+            Event::Gap | Event::Lag | Event::Timer => Some(&self.everyone),
             // They change what the engine knows; strategies see that when something concerns them.
             Event::Trade { .. }
             | Event::Hermes(_)

@@ -32,8 +32,8 @@ use crate::clock;
 use crate::domain::params::Table;
 use crate::domain::params::book::Values;
 use crate::domain::{
-    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, PolymarketData, SignalCounts,
-    SignalEntry, StrategyId, Tick, Timestamp, TradeEvent, TradingState, WeatherData,
+    AthenaState, Control, Denial, DeniedBy, KillLatch, Latency, ParamProblem, ParamVersion, PolymarketData,
+    SignalCounts, SignalEntry, StrategyId, Tick, Timestamp, TradeEvent, TradingState, WeatherData,
 };
 use crate::risk::{Denied, Limits};
 
@@ -94,14 +94,14 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
         let kill = inputs::subscribe(&bus, &[Channel::Kill], KILL_CAPACITY).await;
         let data =
             inputs::subscribe(&bus, &[Channel::Crypto, Channel::Weather, Channel::Polymarket], DATA_CAPACITY).await;
-        let shelf = open_shelf(&bus, &boot, shard, books, &mut engine).await;
+        let (shelf, made) = open_shelf(&bus, &boot, shard, books, &mut engine).await;
         let sequence = recall::recall(&bus, shard, &mut engine).await;
         inputs::signals_on_their_way(&bus, &mut engine).await;
         let inputs = Inputs::start(&bus, Arc::clone(&lost)).await;
         let changes = shelf.start(inputs.params_changed());
-        (kill, data, inputs, changes, sequence)
+        (kill, data, inputs, changes, sequence, made)
     };
-    let Some((kill, data, inputs, changes, sequence)) = shutdown.run_until_cancelled(started).await else {
+    let Some((kill, data, inputs, changes, sequence, made)) = shutdown.run_until_cancelled(started).await else {
         return Ok(());
     };
     info!(boot, %shard, "athena is up");
@@ -125,26 +125,30 @@ pub async fn run(settings: Settings, bus: BusRef, shutdown: CancellationToken) -
         rewrite: false,
         unchanged_for: 0,
     };
+    for version in made {
+        athena.outbox.put(TradeEvent::Params(version));
+    }
     let ended = athena.serve(data, &shutdown).await;
     athena.stop().await;
     ended
 }
 
-/// Puts the kept parameters in force before anything else is restored: a kept window belongs to them.
+/// Puts the kept parameters in force before anything else is restored: a kept window belongs to them. Gives the versions that are to be
+/// told.
 async fn open_shelf(
     bus: &BusRef,
     boot: &str,
     shard: Shard,
     books: Vec<(StrategyId, Table, Values)>,
     engine: &mut Engine,
-) -> Shelf {
-    let shelf = Shelf::open(bus, boot, shard, books).await;
+) -> (Shelf, Vec<ParamVersion>) {
+    let (shelf, made) = Shelf::open(bus, boot, shard, books).await;
     for version in shelf.in_force() {
         if let Err(problems) = engine.set_params(version) {
             error!(strategy = %version.strategy, ?problems, "the file's parameters stay in force");
         }
     }
-    shelf
+    (shelf, made)
 }
 
 fn in_words(problems: &[ParamProblem]) -> String {
@@ -285,6 +289,7 @@ impl Athena {
             Delivery::Lagged(missed) => {
                 self.lost.fetch_add(self.sequence.lagged(missed), Ordering::Relaxed);
                 self.inputs.refresh();
+                self.on_event(&Event::Lag).await;
             }
             Delivery::Resumed => {
                 self.inputs.refresh();
@@ -325,18 +330,18 @@ impl Athena {
         }
     }
 
-    /// The signal goes first and alone; telling of it comes after. A write that failed may have happened: it is not
-    /// repeated, and the engine keeps counting the intent until it has expired.
+    /// The signal goes first and alone; telling of it comes after. A write that failed may have happened: it is
+    /// told as in doubt and not repeated, and the engine keeps counting the intent until it has expired.
     async fn emit(&mut self, emission: Emission) {
         while let Some(delivery) = self.kill.try_recv() {
             self.on_kill(delivery);
         }
         let Emission { approved, rationale } = emission;
         let (intent, checks) = approved.into_parts();
-        let entry = SignalEntry { intent, rationale, checks };
+        let mut entry = SignalEntry { intent, rationale, checks, doubt: None };
         if self.engine.trading_state(clock::now()) == TradingState::Halted {
             let denial = Denial { control: Control::TradingState, value: "halted".into(), limit: "active".into() };
-            let SignalEntry { intent, rationale, checks } = entry;
+            let SignalEntry { intent, rationale, checks, .. } = entry;
             return self.deny(Refusal { denied: Denied { intent, denial, checks }, rationale });
         }
         let payload = match encode(&self.signals.wrap(&entry, clock::now())) {
@@ -344,7 +349,10 @@ impl Athena {
             Err(error) => return warn!(intent = %entry.intent.intent, %error, "signal cannot be written"),
         };
         if let Err(error) = self.bus.append(Stream::Signals, payload).await {
-            return warn!(intent = %entry.intent.intent, %error, "signal is lost or in doubt");
+            warn!(intent = %entry.intent.intent, %error, "signal is lost or in doubt");
+            self.counts.in_doubt += 1;
+            entry.doubt = Some(error.to_string());
+            return self.outbox.put(TradeEvent::Signal(entry));
         }
         let micros = clock::now().since(entry.intent.tick_received_at).as_micros();
         self.latency.saturating_record(u64::try_from(micros).unwrap_or(SLOWEST_MICROS));

@@ -137,7 +137,7 @@ impl Engine {
 
     fn fold(&mut self, event: &Event, now: Timestamp) {
         match event {
-            Event::Tick(_) | Event::Weather(_) => {}
+            Event::Tick(_) | Event::Weather(_) | Event::Lag => {}
             Event::Polymarket(PolymarketData::Book(book)) => self.markets.put_book(book),
             Event::Polymarket(PolymarketData::Market(market)) => self.describe(market, now),
             Event::Trade { boot, seq, event } => {

@@ -35,6 +35,8 @@ pub enum Event {
     LatchUnreadable(String),
     /// An unknown number of market data messages is missing.
     Gap,
+    /// Some of the oldest were dropped because they came faster than they were taken: newer ones follow at once.
+    Lag,
     /// Time has passed.
     Timer,
 }
@@ -63,6 +65,7 @@ impl Event {
                 | Self::LatchAbsent
                 | Self::LatchUnreadable(_)
                 | Self::Gap
+                | Self::Lag
                 | Self::Timer
         )
     }

@@ -21,8 +21,8 @@ use crate::domain::{
 parameters! {
     /// Thresholds of mean reversion.
     pub struct ReversionParams {
-        /// The pairs that are watched, and the market that is traded on each: a slug, or a rolling pattern such as
-        /// `btc-updown-5m-{start}`.
+        /// The pairs that are watched, and what is traded on each: a slug, a slug and one outcome such as `btc-100k#Yes`, or a rolling
+        /// pattern such as `btc-updown-5m-{start}`.
         on: Instruments = ParamKind::Instruments, "on", "";
         /// Length of the rolling window.
         window: Duration = ParamKind::Seconds { low: 1, high: 3_600 }, "window_s", "s";

@@ -468,7 +468,7 @@ impl<'a> View<'a> {
 }
 
 /// The usual size, or everything when the rest would be too small to be sold later.
-fn part_to_sell(free: Size, usual: Size, least: Size) -> Size {
+pub(super) fn part_to_sell(free: Size, usual: Size, least: Size) -> Size {
     let size = free.min(usual.floor_dp(SIZE_DECIMALS));
     if free - size < least { free } else { size }
 }

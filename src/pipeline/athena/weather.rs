@@ -258,7 +258,7 @@ impl Strategy for Weather {
         now: Timestamp,
         wishes: &mut Wishes,
     ) {
-        if matches!(event, Event::Gap) {
+        if matches!(event, Event::Gap | Event::Lag) {
             state.outlook.doubt();
         }
         let Some((cause, of)) = concern(event, params) else { return };

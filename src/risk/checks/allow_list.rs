@@ -16,7 +16,11 @@ pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: T
             text!("{slug}")
         },
     );
-    let limit = listed.map_or_else(|| format!("one of {}", limits.markets.join(", ")), str::to_owned);
+    let limit = match listed {
+        Some(entry) => entry.to_owned(),
+        None if limits.markets.is_empty() => "no market may be traded".to_owned(),
+        None => format!("one of {}", limits.markets.join(", ")),
+    };
     verdict(Control::AllowList, value, limit, listed.is_some())
 }
 
@@ -54,6 +58,8 @@ mod tests {
             bench.limits.markets = list.iter().map(|&pattern| pattern.to_owned()).collect();
             assert_eq!(bench.run(check, &buy("0.50", "5")).passed, passed, "{list:?}");
         }
+        bench.limits.markets.clear();
+        assert_eq!(bench.run(check, &buy("0.50", "5")).limit, "no market may be traded");
     }
 
     #[test]

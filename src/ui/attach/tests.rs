@@ -115,6 +115,7 @@ async fn answers_and_the_latch_arrive() {
     let ack = |id: &str| Ack {
         id: id.to_owned(),
         by: "hermes".to_owned(),
+        not_heard_from: Vec::new(),
         verdict: AckVerdict::Applied,
         version: None,
         at: at(1),

@@ -27,6 +27,8 @@ pub(crate) struct SignalItem {
     pub(crate) checks: Vec<crate::domain::CheckResult>,
     /// The refusal.
     pub(crate) denial: Option<Denial>,
+    /// Why it is not known whether Hermes was given it.
+    pub(crate) doubt: Option<String>,
     /// When.
     pub(crate) at: Timestamp,
 }
@@ -110,10 +112,10 @@ pub(crate) fn gain(value: Decimal) -> Role {
 pub(crate) fn signal(item: SignalItem, markets: &Markets) -> Row<Decision, 7> {
     let intent = &item.intent;
     let by = if item.verdict == Verdict::DeniedByHermes { " by Hermes" } else { "" };
+    let warning = |words: String| Cell::of(format::clean(&words), Role::Warn);
     let (mark, reason) = match (&item.denial, &item.rationale) {
-        (Some(denial), _) => {
-            (Cell::of("✗", Role::Warn), Cell::of(format::clean(&format!("denied{by}: {denial}")), Role::Warn))
-        }
+        (Some(denial), _) => (Cell::of("✗", Role::Warn), warning(format!("denied{by}: {denial}"))),
+        _ if let Some(doubt) = &item.doubt => (Cell::of("?", Role::Warn), warning(format!("in doubt: {doubt}"))),
         (None, Some(rationale)) => (Cell::of("✓", Role::Good), Cell::text(format::clean(&rationale.note.to_string()))),
         (None, None) => (Cell::of("✓", Role::Good), Cell::text("")),
     };
@@ -157,6 +159,7 @@ pub(crate) fn emitted(entry: SignalEntry, at: Timestamp) -> SignalItem {
         rationale: Some(entry.rationale),
         checks: entry.checks,
         denial: None,
+        doubt: entry.doubt,
         at,
     }
 }

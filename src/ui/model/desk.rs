@@ -291,7 +291,7 @@ impl Desk {
                     crate::domain::DeniedBy::Athena => Verdict::DeniedByAthena,
                     crate::domain::DeniedBy::Hermes => Verdict::DeniedByHermes,
                 };
-                let item = SignalItem { verdict, intent, rationale, checks, denial: Some(denial), at };
+                let item = SignalItem { verdict, intent, rationale, checks, denial: Some(denial), doubt: None, at };
                 self.decisions.insert(cells::signal(item, markets));
             }
             TradeEvent::Skipped(skip) => self.decisions.insert(cells::skip(skip)),

@@ -106,7 +106,7 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
         TradeEvent::Params(version) if fresh => {
             let changes: Vec<_> = version.changed.iter().map(ToString::to_string).collect();
             let what = format!("{} parameters, version {} by {}", version.strategy, version.version, version.by);
-            model.notices.info(&format!("{what}: {}", changes.join(", ")), now);
+            model.notices.info(&format!("{what}: {} ({})", changes.join(", "), version.why), now);
         }
         _ => {}
     }
@@ -117,7 +117,7 @@ fn event(model: &mut Model, event: Event) -> Vec<Effect> {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{Control, Denial, TradeEvent, Withdrawal};
+    use crate::domain::{Control, Denial, ParamChange, ParamVersion, TradeEvent, Withdrawal};
     use crate::ui::testing::{at, busy, event, feed};
 
     #[test]
@@ -128,6 +128,26 @@ mod tests {
         feed(&mut model, event("hermes", "h1", 71, at(61), taken), at(61));
         let shown = model.notices.shown().map(|notice| notice.text.clone());
         let text = "momentum-9 is cancelled, the limits admit it no more: gross_exposure: 12 pUSD (limit 10 pUSD)";
+        assert_eq!(shown.as_deref(), Some(text));
+    }
+
+    #[test]
+    fn a_change_of_parameters_is_told_with_its_reason() {
+        let mut model = busy(120, 30);
+        let changed = vec![ParamChange { name: "size".into(), from: "20".into(), to: "10".into() }];
+        let version = ParamVersion {
+            strategy: "momentum".into(),
+            version: 3,
+            values: std::collections::BTreeMap::new(),
+            changed,
+            by: "config file".into(),
+            why: "the configuration file changed".into(),
+            at: at(61),
+            command: None,
+        };
+        feed(&mut model, event("athena", "a1", 71, at(61), TradeEvent::Params(version)), at(61));
+        let shown = model.notices.shown().map(|notice| notice.text.clone());
+        let text = "momentum parameters, version 3 by config file: size 20 -> 10 (the configuration file changed)";
         assert_eq!(shown.as_deref(), Some(text));
     }
 }

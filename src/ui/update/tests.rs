@@ -38,7 +38,14 @@ fn sent(action: Asked, outcome: Result<&str, &str>) -> Msg {
 }
 
 fn ack(id: &str, verdict: AckVerdict) -> Feed {
-    Feed::Ack(Ack { id: id.to_owned(), by: "hermes".to_owned(), verdict, version: None, at: at(61) })
+    Feed::Ack(Ack {
+        id: id.to_owned(),
+        by: "hermes".to_owned(),
+        not_heard_from: Vec::new(),
+        verdict,
+        version: None,
+        at: at(61),
+    })
 }
 
 #[test]

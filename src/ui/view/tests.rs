@@ -306,6 +306,20 @@ fn too_small_still_tells_the_state() {
 }
 
 #[test]
+fn a_signal_of_which_nobody_knows_whether_hermes_has_it_is_marked_and_says_so() {
+    let mut model = busy(120, 40);
+    let mut doubtful = crate::ui::testing::signal(99, at(60));
+    doubtful.doubt = Some("no answer within 2 s".to_owned());
+    let body = crate::domain::TradeEvent::Signal(doubtful);
+    feed(&mut model, crate::ui::testing::event("athena", "t1", 69, at(60), body), at(60));
+    let text = screen(&model);
+    assert!(text.contains("? B") && text.contains("in doubt: no answer"), "{text}");
+    keys(&mut model, "<shift-tab>j<enter>", at(60));
+    let text = screen(&model);
+    assert!(text.contains("whether Hermes was given it is not known"), "{text}");
+}
+
+#[test]
 fn remote_text_cannot_break_the_screen() {
     let mut model = busy(80, 24);
     let mut evil = crate::ui::testing::signal(99, at(60));

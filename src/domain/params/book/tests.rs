@@ -89,16 +89,48 @@ fn every_objection_is_told_at_once() {
     assert!(reasons.contains(&"threshold = 0.6: allowed: a decimal from 0.00001 to 0.5".to_owned()), "{reasons:?}");
     assert!(set(&first(), &table(), None, &changes(&[]), &alice()).is_err());
     let long = "x".repeat(501);
-    assert!(rollback(&first(), &table(), 1, &Author { why: &long, ..alice() }).is_err());
+    assert!(rollback(&first(), &table(), None, 1, &Author { why: &long, ..alice() }).is_err());
 }
 
 #[test]
 fn a_rollback_is_a_new_version_with_the_old_values() {
     let book = changed(&changed(&first(), &[("threshold", "0.0005")]), &[("size", "10")]);
-    let Ok(Outcome::New(back)) = rollback(&book, &table(), 1, &alice()) else { panic!("not rolled back") };
+    let Ok(Outcome::New(back)) = rollback(&book, &table(), None, 1, &alice()) else { panic!("not rolled back") };
     assert_eq!((latest(&back).version, &latest(&back).values), (4, &file()));
-    assert_eq!(rollback(&back, &table(), 4, &alice()), Ok(Outcome::Same(4)));
-    assert_eq!(rollback(&back, &table(), 9, &alice()), Err(vec!["version 9 is not kept; there are 1 to 4".to_owned()]));
+    assert_eq!(rollback(&back, &table(), None, 4, &alice()), Ok(Outcome::Same(4)));
+    assert_eq!(
+        rollback(&back, &table(), None, 9, &alice()),
+        Err(vec!["version 9 is not kept; there are 1 to 4".to_owned()])
+    );
+}
+
+#[test]
+fn a_rollback_from_a_version_that_is_not_in_force_is_refused() {
+    let book = changed(&changed(&first(), &[("threshold", "0.0005")]), &[("size", "10")]);
+    let refused = rollback(&book, &table(), Some(2), 1, &alice());
+    assert_eq!(refused, Err(vec!["version 3 is in force, not 2: look at it and ask again".to_owned()]));
+    assert!(rollback(&book, &table(), Some(3), 1, &alice()).is_ok());
+}
+
+#[test]
+fn of_a_version_beyond_those_that_are_kept_it_is_said_where_its_values_are() {
+    let mut book = first();
+    for size in 100..100 + KEPT {
+        book = changed(&book, &[("size", &size.to_string())]);
+    }
+    let refused = rollback(&book, &table(), None, 1, &alice()).expect_err("gone");
+    assert_eq!(
+        refused,
+        [
+            "version 1 is not kept; there are 2 to 201. The ledger has its values: cockpit audit params momentum 1 prints each as \
+          NAME=VALUE, cockpit params set momentum takes them so"
+        ]
+    );
+    assert!(rollback(&book, &table(), None, 2, &alice()).is_ok());
+    for never in [0, 202] {
+        let refused = rollback(&book, &table(), None, never, &alice()).expect_err("never was");
+        assert_eq!(refused, [format!("version {never} is not kept; there are 2 to 201")]);
+    }
 }
 
 #[test]
@@ -195,6 +227,18 @@ fn of_a_list_in_the_file_what_is_gone_is_gone_and_what_is_new_waits() {
 }
 
 #[test]
+fn a_list_can_be_set_empty_which_widens_nothing() {
+    let (book, _) = bounds_opened(None, &bounds("500", "10"));
+    let table = Table::of::<Bounds>();
+    let emptied = set(&book, &table, None, &changes(&[("markets", "")]), &alice());
+    let Ok(Outcome::New(emptied)) = emptied else { panic!("a new version: {emptied:?}") };
+    assert_eq!(latest(&emptied).changed[0].to_string(), "markets a,b -> (empty)");
+    assert_eq!(table.widened(&latest(&book).values, &latest(&emptied).values), []);
+    let back = table.widened(&latest(&emptied).values, &latest(&book).values);
+    assert_eq!(back.iter().map(ToString::to_string).collect::<Vec<_>>(), ["markets (empty) -> a,b"]);
+}
+
+#[test]
 fn limits_that_no_longer_fit_give_way_without_widening_the_others() {
     let (mut book, _) = bounds_opened(None, &bounds("500", "10"));
     book.versions[0].values.insert("pause_s".into(), "4000".into());
@@ -211,7 +255,7 @@ proptest! {
         for (number, name, text, back) in asked {
             let before = latest(&book).version;
             let outcome = if back {
-                rollback(&book, &table(), number, &alice())
+                rollback(&book, &table(), None, number, &alice())
             } else {
                 set(&book, &table(), None, &changes(&[(&name, &text)]), &alice())
             };

@@ -170,8 +170,12 @@ fn nothing_is_widened_while_the_ledger_is_away_and_tightening_goes_on() {
 fn a_rollback_that_widens_needs_the_confirmation_as_well() {
     let mut desk = desk();
     changed(&mut desk, "daily_loss", "10", false).expect("tighter");
-    let back =
-        |confirm| command(Action::RollbackParams { strategy: RISK.into(), to: 1, why: "enough".into(), confirm });
+    let from = |expected, confirm| {
+        command(Action::RollbackParams { strategy: RISK.into(), to: 1, expected, why: "enough".into(), confirm })
+    };
+    let back = |confirm| from(Some(2), confirm);
+    let stale = desk.change_limits(&Command { id: "r".into(), ..from(Some(1), true) }, at(6)).expect_err("stale");
+    assert_eq!(stale, ["version 2 is in force, not 1: look at it and ask again"]);
     let refused = desk.change_limits(&Command { id: "r".into(), ..back(false) }, at(6)).expect_err("wider");
     assert!(refused[0].starts_with("daily_loss 10 -> 1000000 widens a limit"), "{refused:?}");
     assert!(desk.change_limits(&Command { id: "r".into(), ..back(true) }, at(6)).is_ok());
@@ -370,8 +374,7 @@ fn a_buy_that_was_on_the_wire_is_withdrawn_once_it_rests() {
 fn what_nobody_may_buy_any_more_is_withdrawn_also_when_it_comes_to_rest_later_and_sales_stay() {
     for (name, value, because) in [
         ("reduce_only", "true", "trading_state: reducing: the limit reduce_only is set"),
-        ("daily_loss", "0.1", "trading_state: reducing: daily_loss: 0.375 pUSD (limit 0.1 pUSD)"),
-        ("markets", "quiet", "allow_list: btc-updown-5m-0 (limit one of "),
+        ("markets", "quiet", "allow_list: btc-updown-5m-0 (limit no market may be traded)"),
     ] {
         let mut desk = desk();
         sent(&mut desk, "held", TimeInForce::Gtc);
@@ -398,18 +401,45 @@ fn what_nobody_may_buy_any_more_is_withdrawn_also_when_it_comes_to_rest_later_an
     }
 }
 
-#[test]
-fn a_loss_that_reaches_its_limit_withdraws_what_would_still_buy() {
+/// A desk that holds ten shares bought for 0.50 and has "a" resting, looked at for three seconds at 0.48.
+fn looked_at() -> Desk {
     let mut desk = desk();
-    changed(&mut desk, "daily_loss", "1", false).expect("tighter");
     sent(&mut desk, "held", TimeInForce::Gtc);
     answered(&mut desk, "held", accepted(), 1);
     desk.on_user_event(UserEvent::Fill(venue_fill("held", "t1", dec!(10), FillStatus::Confirmed)), at(2));
     sent(&mut desk, "a", TimeInForce::Gtc);
     answered(&mut desk, "a", accepted(), 5);
-    assert!(withdrawn(&desk.on_tick(at(100))).is_empty());
+    for second in 1..=3 {
+        desk.on_data(PolymarketData::Book(book(at(second * 1_000))), at(second * 1_000));
+        desk.on_tick(at(second * 1_000));
+    }
+    desk
+}
+
+fn fall(desk: &mut Desk, now: i64) -> Vec<String> {
     let bids = vec![Level { price: Price(dec!(0.40)), size: Size(dec!(100)) }];
-    desk.on_data(PolymarketData::Book(Book { bids, ..book(at(150)) }), at(150));
-    let told = withdrawn(&desk.on_tick(at(200)));
-    assert!(told.len() == 1 && told[0].starts_with("a trading_state: reducing: daily_loss: 1.175 pUSD"), "{told:?}");
+    desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
+    withdrawn(&desk.on_tick(at(now)))
+}
+
+#[test]
+fn a_loss_that_reaches_its_limit_withdraws_what_would_still_buy_and_one_price_is_none() {
+    let mut desk = looked_at();
+    changed(&mut desk, "daily_loss", "0.5", false).expect("tighter");
+    assert!(fall(&mut desk, 4_000).is_empty());
+    for now in (4_500..8_000).step_by(500) {
+        assert!(withdrawn(&desk.on_tick(at(now))).is_empty(), "one price is no reason to cancel: {now}");
+        assert_eq!(desk.trading_state(at(now)), TradingState::Reducing, "and one not to buy more");
+    }
+    assert!(fall(&mut desk, 8_000).is_empty());
+    let told = fall(&mut desk, 9_000);
+    assert!(told.len() == 1 && told[0].starts_with("a trading_state: reducing: daily_loss: 0.8 pUSD"), "{told:?}");
+}
+
+#[test]
+fn a_limit_that_is_put_below_a_loss_which_stands_withdraws_at_once() {
+    let mut desk = looked_at();
+    assert!((4..7).all(|second| fall(&mut desk, second * 1_000).is_empty()));
+    let told = withdrawn(&changed(&mut desk, "daily_loss", "0.5", false).expect("tighter"));
+    assert!(told.len() == 1 && told[0].starts_with("a trading_state: reducing: daily_loss: 0.8 pUSD"), "{told:?}");
 }

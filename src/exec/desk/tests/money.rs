@@ -70,6 +70,27 @@ fn a_trade_that_fails_is_undone_by_a_reversing_journal_to_exactly_nothing() {
 }
 
 #[test]
+fn books_that_move_are_no_events_and_a_trade_is_one() {
+    let mut desk = desk();
+    let is = |effect: &&Effect| matches!(effect, Effect::Emit(event) if matches!(**event, TradeEvent::Position(_)));
+    let mut told = 0;
+    for second in 1..=100 {
+        let now = second * 1_000;
+        if second == 50 {
+            desk.on_user_event(UserEvent::Fill(venue_fill("x", "t2", dec!(10), FillStatus::Confirmed)), at(now));
+        }
+        let cents = |base: i64| vec![Level { price: Price(Decimal::new(base + second % 7, 2)), size: Size(dec!(500)) }];
+        let moved = Book { bids: cents(40), asks: cents(50), ..book(at(now)) };
+        desk.on_data(PolymarketData::Book(moved), at(now));
+        told += desk.on_tick(at(now)).effects().filter(is).count();
+        let position = desk.portfolio.position(&"1".into());
+        let mark = position.and_then(|position| position.mark);
+        assert_eq!(mark.is_some(), second >= 50, "{second}: {mark:?}");
+    }
+    assert_eq!(told, 1);
+}
+
+#[test]
 fn provisional_and_confirmed_are_apart_and_the_gate_counts_what_is_worse() {
     let mut desk = desk();
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(10), FillStatus::Confirmed)), at(100));

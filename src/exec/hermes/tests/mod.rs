@@ -264,7 +264,7 @@ impl World {
     }
 
     async fn append(&self, intent: OrderIntent) {
-        let body = SignalEntry { intent, rationale: rationale(), checks: Vec::new() };
+        let body = SignalEntry { intent, rationale: rationale(), checks: Vec::new(), doubt: None };
         let payload = encode(&self.writer.wrap(body, clock::now())).expect("encodes");
         self.bus.append(Stream::Signals, payload).await.expect("appends");
     }

@@ -353,7 +353,10 @@ fn what_can_be_redeemed_is_kept_until_it_was_and_counts_the_same_before_and_afte
     books.portfolio.retire(at(4_000));
     assert!(!books.portfolio.keeps(&"1".into()));
     books.reload();
-    assert_eq!((books.portfolio.pnl().total, books.portfolio.for_losses(at(4_000), Duration::ZERO)), (before, before));
+    assert_eq!(
+        (books.portfolio.pnl().total, books.portfolio.for_losses(at(4_000), Duration::ZERO, 1)),
+        (before, before)
+    );
     assert_eq!(books.portfolio.pnl(), books.paper.restored(None).pnl());
     assert_eq!((books.portfolio.opened_at(), books.portfolio.cash()), (Some(at(0)), books.paper.restored(None).cash()));
 }

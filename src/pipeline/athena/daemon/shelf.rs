@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
@@ -77,6 +78,14 @@ enum Kept {
     Refused(BusError),
 }
 
+/// What another Athena has said of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    InForce,
+    NotYet,
+    Nothing,
+}
+
 /// Changes for the engine; dropping it ends the task.
 #[derive(Debug)]
 pub(super) struct Changes {
@@ -92,13 +101,14 @@ impl Changes {
 }
 
 impl Shelf {
-    /// Reads the books, brings them up to date with the configuration file, and keeps what that changed. Waits for the bus.
+    /// Reads the books. The first Athena brings them up to date with her configuration file, keeps what that changed, and gives the versions
+    /// that are to be told; the others take them as they are. Waits for the bus.
     pub(super) async fn open(
         bus: &BusRef,
         boot: &str,
         shard: Shard,
         strategies: Vec<(StrategyId, Table, Values)>,
-    ) -> Self {
+    ) -> (Self, Vec<ParamVersion>) {
         // What was asked before this run was asked of another.
         let newest = retry("control.commands", || bus.tail(Stream::Commands, 1)).await;
         let mut shelf = Self {
@@ -109,38 +119,65 @@ impl Shelf {
             after: newest.last().map_or(EntryId::START, |entry| entry.id),
             shard,
         };
+        let mut made = Vec::new();
         for (strategy, table, file) in strategies {
-            let shelved = shelf.opened(strategy, table, file).await;
-            shelf.shelved.push(shelved);
+            if shard.is_first() {
+                let (shelved, version) = shelf.opened(strategy, table, file).await;
+                shelf.shelved.push(shelved);
+                made.extend(version);
+            } else {
+                let shelved = shelf.found(strategy, table, file).await;
+                shelf.shelved.push(shelved);
+            }
         }
-        shelf
+        (shelf, made)
     }
 
-    async fn opened(&self, strategy: StrategyId, table: Table, file: Values) -> Shelved {
+    /// The book with what is new in the file. A version that this makes is to be told when something lay there before.
+    async fn opened(&self, strategy: StrategyId, table: Table, file: Values) -> (Shelved, Option<ParamVersion>) {
         let key = Key::Params(strategy.clone());
-        loop {
+        let (book, made, raw) = loop {
             let raw = retry("parameters", || self.bus.get(&key)).await;
             let stored = raw.as_ref().and_then(|raw| readable(&strategy, raw));
             let book = book::open(stored.clone(), &strategy, &file, &table, clock::now()).book;
             if stored.as_ref() == Some(&book) {
-                return Shelved { strategy, table, file, book, raw };
+                break (book, None, raw);
             }
+            let before = stored.as_ref().and_then(ParamBook::in_force);
+            let made = book.in_force().filter(|version| raw.is_some() && before != Some(version)).cloned();
             match self.keep(&strategy, raw.as_deref(), &book).await {
                 Ok((raw, Kept::Yes)) => {
-                    tell(&strategy, &book);
-                    return Shelved { strategy, table, file, book, raw: Some(raw) };
+                    log(&strategy, &book);
+                    break (book, made, Some(raw));
                 }
                 Ok((_, Kept::No(_))) => {}
                 Ok((_, Kept::Refused(error))) => {
                     warn!(%key, %error, "the parameters are in force, but not kept");
-                    return Shelved { strategy, table, file, book, raw };
+                    break (book, made, raw);
                 }
                 Err(error) => {
                     warn!(%key, error, "the parameters are in force, but not kept");
-                    return Shelved { strategy, table, file, book, raw };
+                    break (book, made, raw);
                 }
             }
+        };
+        (Shelved { strategy, table, file, book, raw }, made)
+    }
+
+    /// The book as it lies there. Without one the file's values are in force until the first Athena has decided.
+    async fn found(&self, strategy: StrategyId, table: Table, file: Values) -> Shelved {
+        let key = Key::Params(strategy.clone());
+        let raw = retry("parameters", || self.bus.get(&key)).await;
+        let stored = raw.as_ref().and_then(|raw| readable(&strategy, raw));
+        match &stored {
+            None => warn!(%strategy, "no parameters are decided yet: those of the configuration file are in force"),
+            Some(book) if book.file != file => {
+                warn!(%strategy, "the configuration file differs from the first athena's, which counts");
+            }
+            Some(_) => {}
         }
+        let book = stored.unwrap_or_else(|| book::empty(&strategy, &file, &table));
+        Shelved { strategy, table, file, book, raw }
     }
 
     /// The versions in force.
@@ -255,45 +292,43 @@ impl Shelf {
 
     /// The answer: by the Athenas that it holds for.
     async fn ack(&self, command: &Command, verdict: Result<(), Vec<String>>, version: Option<u64>) -> Ack {
-        let by = match (&verdict, version) {
+        let (by, not_heard_from) = match (&verdict, version) {
             (Ok(()), Some(version)) => self.in_force_at(version, &command.action).await,
-            _ => "athena".to_owned(),
+            _ => ("athena".to_owned(), Vec::new()),
         };
         let verdict = match verdict {
             Ok(()) => AckVerdict::Applied,
             Err(reasons) => AckVerdict::Denied { reasons },
         };
-        Ack { id: command.id.clone(), by, verdict, version, at: clock::now() }
+        Ack { id: command.id.clone(), by, not_heard_from, verdict, version, at: clock::now() }
     }
 
-    /// Which Athenas have the version in force, in words: waits for each that is alive and trades the strategy.
-    async fn in_force_at(&self, version: u64, action: &Action) -> String {
-        let (Action::SetParams { strategy, .. } | Action::RollbackParams { strategy, .. }) = action else {
-            return "athena".to_owned();
-        };
+    /// The Athenas that have the version in force, and those of which that is not known: waits for each that is alive.
+    async fn in_force_at(&self, version: u64, action: &Action) -> (String, Vec<String>) {
         let others: Vec<Shard> = self.shard.others().collect();
+        let (Action::SetParams { strategy, .. } | Action::RollbackParams { strategy, .. }) = action else {
+            return ("athena".to_owned(), Vec::new());
+        };
         if others.is_empty() {
-            return "athena".to_owned();
+            return ("athena".to_owned(), Vec::new());
         }
         let keys: Vec<Key> = others.iter().map(|shard| Key::Shard(shard.index())).collect();
-        let until = clock::monotonic() + OTHERS_WITHIN;
-        loop {
-            let found = self.bus.get_all(&keys).await.unwrap_or_default();
-            let has = |index: usize| {
-                let snapshot = found.get(index).and_then(|payload| payload.as_deref());
-                has_in_force(snapshot, strategy, version, clock::now())
+        let until = Instant::now() + OTHERS_WITHIN;
+        let said = loop {
+            let said = match self.bus.get_all(&keys).await {
+                Ok(found) => found.iter().map(|raw| said(raw.as_deref(), strategy, version, clock::now())).collect(),
+                Err(_asked_again) => vec![Said::NotYet; others.len()],
             };
-            let (with, without): (Vec<_>, Vec<_>) = others.iter().enumerate().partition(|(index, _)| has(*index));
-            if without.is_empty() || clock::monotonic() >= until {
-                let all = std::iter::once(&self.shard).chain(with.into_iter().map(|(_, shard)| shard));
-                let (all, missing) = (joined(all), joined(without.into_iter().map(|(_, shard)| shard)));
-                return match missing.as_str() {
-                    "" => format!("athena {all}"),
-                    missing => format!("athena {all}; not heard from {missing}"),
-                };
+            if !said.contains(&Said::NotYet) || Instant::now() >= until {
+                break said;
             }
             tokio::time::sleep(OTHERS_EVERY).await;
-        }
+        };
+        let (with, without): (Vec<_>, Vec<_>) =
+            others.into_iter().zip(said).partition(|(_, said)| *said == Said::InForce);
+        let with: Vec<_> = with.iter().map(|(shard, _)| format!(", {shard}")).collect();
+        let without = without.iter().map(|(shard, _)| format!("athena {shard}")).collect();
+        (format!("athena {}{}", self.shard, with.concat()), without)
     }
 
     async fn carry_out(
@@ -405,21 +440,24 @@ fn decide(shelved: &Shelved, command: &Command) -> Result<Outcome, Vec<String>> 
         Action::SetParams { expected, changes, why, .. } => {
             book::set(&shelved.book, &shelved.table, *expected, changes, &author(why))
         }
-        Action::RollbackParams { to, why, .. } => book::rollback(&shelved.book, &shelved.table, *to, &author(why)),
+        Action::RollbackParams { to, expected, why, .. } => {
+            book::rollback(&shelved.book, &shelved.table, *expected, *to, &author(why))
+        }
         _ => Err(vec!["this is not Athena's to do".to_owned()]),
     }
 }
 
-fn joined<'a>(shards: impl Iterator<Item = &'a Shard>) -> String {
-    shards.map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether an Athena's snapshot says that she has this version in force, or has nothing to do with the strategy.
-fn has_in_force(snapshot: Option<&[u8]>, strategy: &StrategyId, version: u64, now: Timestamp) -> bool {
-    let Some(Ok(envelope)) = snapshot.map(decode::<AthenaState>) else { return false };
+/// What an Athena's snapshot says of a version: in force as well when she has nothing to do with the strategy. Of one that has been silent
+/// for too long nothing is to be expected.
+fn said(snapshot: Option<&[u8]>, strategy: &StrategyId, version: u64, now: Timestamp) -> Said {
+    let Some(Ok(envelope)) = snapshot.map(decode::<AthenaState>) else { return Said::Nothing };
     let state = envelope.body;
     let params = state.params.iter().find(|params| params.strategy == *strategy);
-    now.since(state.at) <= SILENT_AFTER && params.is_none_or(|params| params.version >= version)
+    match params {
+        _ if now.since(state.at) > SILENT_AFTER => Said::Nothing,
+        Some(params) if params.version < version => Said::NotYet,
+        _ => Said::InForce,
+    }
 }
 
 fn readable(strategy: &StrategyId, raw: &[u8]) -> Option<ParamBook> {
@@ -436,7 +474,7 @@ fn readable(strategy: &StrategyId, raw: &[u8]) -> Option<ParamBook> {
     }
 }
 
-fn tell(strategy: &StrategyId, book: &ParamBook) {
+fn log(strategy: &StrategyId, book: &ParamBook) {
     if let Some(ParamVersion { version, by, why, .. }) = book.in_force() {
         info!(%strategy, version, by, why, "parameters");
     }

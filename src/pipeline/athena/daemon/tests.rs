@@ -426,11 +426,15 @@ async fn a_signal_in_doubt_is_not_written_again() {
     let mut rig = Rig::start(&bus).await;
     bus.signals_fail.store(true, Ordering::SeqCst);
     rig.move_up().await;
-    rig.state(|state| state.strategies[0].signal_at.is_some()).await;
+    rig.state(|state| state.signals.in_doubt == 1).await;
     bus.signals_fail.store(false, Ordering::SeqCst);
+    let TradeEvent::Signal(told) = rig.event(|event| matches!(event, TradeEvent::Signal(_))).await else {
+        unreachable!()
+    };
+    assert!(told.doubt.is_some() && !told.rationale.inputs.is_empty() && !told.checks.is_empty(), "{told:?}");
     rig.tick(dec!(87_101), Duration::ZERO).await;
     let entry = rig.until("a signal", |bus| bus.all::<SignalEntry>(Stream::Signals).pop()).await;
-    assert_eq!(entry.rationale.last, Price(dec!(87_101)));
+    assert_eq!((entry.rationale.last, entry.doubt), (Price(dec!(87_101)), None));
     let state = rig.state(|state| state.signals.emitted == 1).await;
     assert_eq!(state.signals.denied, 0);
     rig.stop().await;
@@ -536,4 +540,5 @@ async fn a_strategy_configured_twice_is_refused() {
 mod instruments;
 mod kept;
 mod params;
+mod shards;
 mod weather;

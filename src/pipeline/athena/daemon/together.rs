@@ -15,6 +15,7 @@ pub(super) fn joined(mut all: AthenaState, other: AthenaState, shard: Shard, now
         emitted: all.signals.emitted + other.signals.emitted,
         denied: all.signals.denied + other.signals.denied,
         skipped: all.signals.skipped + other.signals.skipped,
+        in_doubt: all.signals.in_doubt + other.signals.in_doubt,
     };
     all.dropped += other.dropped;
     all.tick_to_signal = Latency {
@@ -61,7 +62,7 @@ mod tests {
             at,
             boot: symbol.into(),
             seq: 1,
-            signals: SignalCounts { emitted: 1, denied: 2, skipped: 3 },
+            signals: SignalCounts { emitted: 1, denied: 2, skipped: 3, in_doubt: 4 },
             dropped: 4,
             tick_to_signal: Latency { p50: Some(version), p99: None },
             strategies: vec![strategy],
@@ -74,7 +75,7 @@ mod tests {
         let now = Timestamp::from_secs(1_000);
         let second = Shard::new(2, 2).expect("a part");
         let all = joined(state("A/USD", 7, now), state("B/USD", 6, now), second, now);
-        assert_eq!(all.signals, SignalCounts { emitted: 2, denied: 4, skipped: 6 });
+        assert_eq!(all.signals, SignalCounts { emitted: 2, denied: 4, skipped: 6, in_doubt: 8 });
         assert_eq!((all.dropped, all.boot.as_str(), all.tick_to_signal.p50), (8, "A/USD", Some(7)));
         assert_eq!((all.params.len(), all.params[0].version), (1, 6), "in force everywhere");
         let idle = |all: &AthenaState| all.strategies.iter().map(|s| s.idle.clone()).collect::<Vec<_>>();

@@ -280,6 +280,8 @@ fn an_emission_is_told_in_the_report() {
     let state = scene.engine.report(scene.now).remove(0);
     assert_eq!((state.signal_at, state.last), (Some(scene.now), Some(crate::domain::Price(UP))));
     assert_eq!(state.idle.as_deref(), Some("cooling down for 5.0 of 5.0 s"));
+    scene.wait(Duration::from_secs(2));
+    assert_eq!(scene.idle().as_deref(), Some("cooling down for 3.0 of 5.0 s"));
 }
 
 /// A window of a series of up/down markets.

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::outlook::Odds;
 use super::{Cause, Desk, Memory, Mode, Obstacle, Rung, Strategy, Weather, WeatherParams};
 use crate::domain::{LocalDay, Market, OutcomeToken, Price, Rationale, Side, Signal, Size, Timestamp, to_decimal};
-use crate::pipeline::athena::updown::SIZE_DECIMALS;
+use crate::pipeline::athena::updown::{SIZE_DECIMALS, part_to_sell};
 use crate::pipeline::athena::{Wish, fair};
 
 /// Nothing that is still open is believed to be likelier or less likely than this by less than one: forecasts err far out more often
@@ -167,15 +167,16 @@ impl<'a> Scene<'a> {
         Ok(worth.offer(Side::Buy, size, price, reference, edge))
     }
 
-    /// Selling all that is held at what is bid, whatever the edge.
+    /// Selling a part of what is held at what is bid, whatever the edge.
     fn bid(&self, worth: &Worth<'a>) -> Judged<'a> {
         let (market, outcome) = (worth.market, worth.outcome);
         let free = self.desk.holdings.sellable_by(Weather::NAME, &outcome.token).floor_dp(SIZE_DECIMALS);
         let book = self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)?;
         let (Some(bid), true) = (book.best_bid(), free >= market.min_size) else { return Err(Obstacle::NoFreshBook) };
         let price = (bid.price - Price(self.params.slippage)).ceil_to(market.tick_size);
-        let edge = fair::sale_edge(worth.fair, price, free, market);
-        Ok(worth.offer(Side::Sell, free, price, bid.price, edge))
+        let size = part_to_sell(free, self.params.size, market.min_size);
+        let edge = fair::sale_edge(worth.fair, price, size, market);
+        Ok(worth.offer(Side::Sell, size, price, bid.price, edge))
     }
 
     fn wanted(&self, edge: Decimal) -> Result<(), Obstacle> {
@@ -247,10 +248,10 @@ impl<'a> Scene<'a> {
 
     fn note(&self, offer: &Offer<'_>) -> String {
         let (station, unit, bucket) = (&self.params.station, self.params.unit, offer.rung.bucket);
-        let high = offer
-            .odds
-            .high
-            .map_or_else(|| "nothing measured yet".into(), |high| format!("{} {unit} so far", high.round_dp(1)));
+        let high = offer.odds.high.map_or_else(
+            || "nothing measured yet".into(),
+            |high| format!("{} {unit} so far", high.degrees.round_dp(1)),
+        );
         let expected = offer.odds.expected.map_or_else(
             || "nothing more to come".into(),
             |expected| format!("{} ± {} to come", expected.degrees.round_dp(1), expected.error.round_dp(1)),
@@ -307,7 +308,7 @@ impl<'a> Worth<'a> {
 }
 
 /// What its two outcomes are worth.
-fn worths<'a>(market: &'a Market, rung: Rung, odds: Odds) -> Option<[Worth<'a>; 2]> {
+fn worths(market: &Market, rung: Rung, odds: Odds) -> Option<[Worth<'_>; 2]> {
     let fair = fair_of(&odds, rung)?;
     let [yes, no] = market.yes_no();
     let worth = |outcome, fair| Worth { market, outcome, rung, odds, fair };

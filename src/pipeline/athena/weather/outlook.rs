@@ -20,13 +20,62 @@ const HORIZON: Duration = Duration::from_hours(17 * 24);
 /// A report reaches us up to so long after it was measured.
 const LATE: Duration = Duration::from_mins(30);
 
+/// Most reports of a day that are kept, far more than any station makes. Beyond it the coolest goes.
+const MOST_REPORTS: usize = 2_000;
+
+/// What a station said of an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Reading {
+    /// Absent when nothing was measured, or quality control has taken it back.
+    temperature: Option<Temperature>,
+    received_at: Timestamp,
+}
+
+impl Reading {
+    fn celsius(&self) -> Option<Decimal> {
+        self.temperature.map(|temperature| temperature.degrees(TemperatureUnit::Celsius))
+    }
+
+    /// Of one instant the reading that was received last counts, of two that came together the warmer.
+    fn corrects(&self, other: &Self) -> bool {
+        (self.received_at, self.celsius()) > (other.received_at, other.celsius())
+    }
+}
+
 /// What was measured on a day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
-    high: Temperature,
+    readings: BTreeMap<Timestamp, Reading>,
+    /// The highest of them.
+    high: Option<Temperature>,
+    /// The one of them that is the warmest at the least: a reading in whole degrees may lie off.
+    sure: Option<Temperature>,
     /// A bit for each hour of the day, counted from its beginning, in which something was measured.
     hours: u32,
-    reports: u64,
+}
+
+impl Seen {
+    fn take(&mut self, at: Timestamp, reading: Reading, hour: impl Fn(Timestamp) -> u32) {
+        if self.readings.get(&at).is_some_and(|known| !reading.corrects(known)) {
+            return;
+        }
+        self.readings.insert(at, reading);
+        if self.readings.len() > MOST_REPORTS
+            && let Some(coolest) = self.readings.iter().min_by_key(|(_, reading)| reading.celsius()).map(|(at, _)| *at)
+        {
+            self.readings.remove(&coolest);
+        }
+        let celsius = |temperature: &Temperature| temperature.degrees(TemperatureUnit::Celsius);
+        let least = |temperature: &Temperature| celsius(temperature) - temperature.half_step(TemperatureUnit::Celsius);
+        let temperatures = || self.measured().map(|(_, temperature)| temperature);
+        (self.high, self.sure) = (temperatures().max_by_key(celsius), temperatures().max_by_key(least));
+        self.hours = self.measured().fold(0, |hours, (at, _)| hours | hour(at));
+    }
+
+    /// The readings that have a temperature, oldest first.
+    fn measured(&self) -> impl DoubleEndedIterator<Item = (Timestamp, Temperature)> {
+        self.readings.iter().filter_map(|(at, reading)| Some((*at, reading.temperature?)))
+    }
 }
 
 /// What is expected of an hour by the newest forecast that told of it.
@@ -38,18 +87,10 @@ struct Expected {
 }
 
 /// The newest observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 struct Report {
     at: Timestamp,
     temperature: Temperature,
-}
-
-impl Report {
-    /// Newer than another; of one instant the warmer counts, whichever came first.
-    fn follows(&self, other: &Self) -> bool {
-        let celsius = |report: &Self| (report.at, report.temperature.degrees(TemperatureUnit::Celsius));
-        celsius(self) > celsius(other)
-    }
 }
 
 /// Everything heard of a station. The order in which it was heard does not matter.
@@ -57,7 +98,6 @@ impl Report {
 pub(super) struct Outlook {
     days: BTreeMap<LocalDay, Seen>,
     hours: BTreeMap<Timestamp, Expected>,
-    latest: Option<Report>,
     issued_at: Option<Timestamp>,
     /// Whose forecast `hours` are.
     #[serde(default)]
@@ -71,22 +111,19 @@ pub(super) struct Outlook {
 }
 
 impl Outlook {
-    /// Takes an observation. One without a temperature, or with an impossible one, says nothing.
+    /// Takes an observation. One without a temperature, or with an impossible one, takes back what was said of its instant before.
     pub(super) fn observe(&mut self, observation: &Observation, zone: &Zone) {
-        let Some(temperature) = observation.temperature.filter(|temperature| temperature.is_possible()) else { return };
-        let at = observation.event_at;
-        let day = zone.day_of(at);
-        let bit = hour_bit(at, day, zone);
-        let seen = self.days.entry(day).or_insert(Seen { high: temperature, hours: 0, reports: 0 });
-        if temperature.degrees(TemperatureUnit::Celsius) > seen.high.degrees(TemperatureUnit::Celsius) {
-            seen.high = temperature;
-        }
-        seen.hours |= bit;
-        seen.reports += 1;
-        let report = Report { at, temperature };
-        if self.latest.as_ref().is_none_or(|latest| report.follows(latest)) {
-            self.latest = Some(report);
-        }
+        let temperature = observation.temperature.filter(|temperature| temperature.is_possible());
+        let reading = Reading { temperature, received_at: observation.received_at };
+        let day = zone.day_of(observation.event_at);
+        let begins = zone.start_of(day);
+        let seen = self.days.entry(day).or_default();
+        seen.take(observation.event_at, reading, |at| hour_bit(at, begins));
+    }
+
+    fn latest(&self) -> Option<Report> {
+        let newest = |seen: &Seen| seen.measured().next_back();
+        self.days.values().rev().find_map(newest).map(|(at, temperature)| Report { at, temperature })
     }
 
     /// Takes a forecast: of each hour the newest counts, so that hours which the next one no longer tells of stay known.
@@ -123,7 +160,7 @@ impl Outlook {
             let begins = zone.start_of(day);
             let hours = u32::try_from(at.since(begins).as_secs() / HOUR.as_secs()).unwrap_or_default();
             if begins.plus(HOUR * hours) <= gap.to {
-                *self.unseen.entry(day).or_default() |= hour_bit(at, day, zone);
+                *self.unseen.entry(day).or_default() |= hour_bit(at, begins);
             }
             at = at.plus(HOUR);
         }
@@ -142,7 +179,7 @@ impl Outlook {
 
     /// When the newest observation was made.
     pub(super) fn reported_at(&self) -> Option<Timestamp> {
-        self.latest.map(|report| report.at)
+        self.latest().map(|report| report.at)
     }
 
     /// Hours of the day of which a report may have been missed.
@@ -161,12 +198,12 @@ impl Outlook {
 
     /// The day's highest so far.
     pub(super) fn high(&self, day: LocalDay) -> Option<Temperature> {
-        self.days.get(&day).map(|seen| seen.high)
+        self.days.get(&day)?.high
     }
 
-    /// Reports of the day.
+    /// Reports of the day that have a temperature.
     pub(super) fn reports(&self, day: LocalDay) -> u64 {
-        self.days.get(&day).map_or(0, |seen| seen.reports)
+        self.days.get(&day).map_or(0, |seen| seen.measured().count() as u64)
     }
 
     /// How long ago the newest forecast was computed.
@@ -176,7 +213,7 @@ impl Outlook {
 
     /// How long ago the newest observation was made.
     pub(super) fn observation_age(&self, now: Timestamp) -> Option<Duration> {
-        self.latest.map(|report| now.since(report.at))
+        self.latest().map(|report| now.since(report.at))
     }
 
     /// How likely each temperature is as the highest of `day`.
@@ -220,14 +257,20 @@ impl Outlook {
             }
             Expectation { degrees, error, lead }
         });
-        let high = self.high(day).map(|high| high.degrees(params.unit));
-        Ok(Odds { high, expected, rounding: params.rounding })
+        Ok(Odds { high: self.measured_high(day, params.unit), expected, rounding: params.rounding })
+    }
+
+    fn measured_high(&self, day: LocalDay, unit: TemperatureUnit) -> Option<High> {
+        let seen = self.days.get(&day)?;
+        let (high, sure) = (seen.high?, seen.sure?);
+        let sure = sure.degrees(unit) - sure.half_step(unit);
+        Some(High { degrees: high.degrees(unit), half_step: high.half_step(unit), sure })
     }
 
     /// By how much the newest observation of the day lies above what was forecast for its hour. A forecast that was computed after it knew
     /// of it already.
     fn shown_off(&self, begins: Timestamp, issued_at: Timestamp, unit: TemperatureUnit) -> Option<Decimal> {
-        let latest = self.latest.filter(|latest| latest.at >= begins && latest.at > issued_at)?;
+        let latest = self.latest().filter(|latest| latest.at >= begins && latest.at > issued_at)?;
         let (at, hour) = self.hours.range(..=latest.at).next_back()?;
         (latest.at.since(*at) < HOUR).then(|| latest.temperature.degrees(unit) - hour.temperature.degrees(unit))
     }
@@ -255,9 +298,9 @@ impl Outlook {
     }
 }
 
-/// The bit of the hour of `day` that an instant of it lies in.
-fn hour_bit(at: Timestamp, day: LocalDay, zone: &Zone) -> u32 {
-    let hour = at.since(zone.start_of(day)).as_secs() / HOUR.as_secs();
+/// The bit of the hour that an instant lies in, of a day that begins then.
+fn hour_bit(at: Timestamp, begins: Timestamp) -> u32 {
+    let hour = at.since(begins).as_secs() / HOUR.as_secs();
     u32::try_from(hour).ok().and_then(|hour| 1_u32.checked_shl(hour)).unwrap_or_default()
 }
 
@@ -272,11 +315,34 @@ pub(super) struct Expectation {
     pub(super) lead: Duration,
 }
 
+/// The highest that was measured so far, in the market's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct High {
+    /// As it was said.
+    pub(super) degrees: Decimal,
+    /// So far it may lie off either way.
+    pub(super) half_step: Decimal,
+    /// What it was at the least, by every reading.
+    pub(super) sure: Decimal,
+}
+
+impl High {
+    /// How likely the true one is at least `degrees`; certain only beyond what its rounding leaves open.
+    fn reaches(&self, degrees: Decimal) -> f64 {
+        if self.sure >= degrees {
+            return 1.0;
+        }
+        let above = self.degrees + self.half_step - degrees;
+        let part = above.checked_div(self.half_step + self.half_step).and_then(|part| part.to_f64());
+        part.unwrap_or_default().clamp(0.0, 1.0)
+    }
+}
+
 /// The distribution of a day's highest temperature.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Odds {
-    /// The highest so far, in the market's unit.
-    pub(super) high: Option<Decimal>,
+    /// The highest so far.
+    pub(super) high: Option<High>,
     /// What is still to come; nothing once every hour is known.
     pub(super) expected: Option<Expectation>,
     /// The market's.
@@ -284,7 +350,7 @@ pub(super) struct Odds {
 }
 
 impl Odds {
-    /// Of the bucket: exactly 0 when the highest so far is beyond it.
+    /// Of the bucket: exactly 0 when the highest so far is beyond it whatever its rounding leaves open.
     pub(super) fn of(&self, bucket: &Bucket) -> f64 {
         let at_most = bucket.high.map_or(1.0, |high| self.below(self.rounding.least(high.saturating_add(1))));
         let under = bucket.low.map_or(0.0, |low| self.below(self.rounding.least(low)));
@@ -293,30 +359,29 @@ impl Odds {
 
     /// Whether the bucket is decided whatever is still to come: it has been passed, or is open above and reached.
     pub(super) fn is_decided(&self, bucket: &Bucket) -> bool {
-        let Some(high) = self.high else { return false };
-        let reached = bucket.low.is_none_or(|low| high >= self.rounding.least(low));
+        let Some(High { sure, .. }) = self.high else { return false };
+        let reached = bucket.low.is_none_or(|low| sure >= self.rounding.least(low));
         match bucket.high {
-            Some(most) => high >= self.rounding.least(most.saturating_add(1)),
+            Some(most) => sure >= self.rounding.least(most.saturating_add(1)),
             None => reached,
         }
     }
 
     /// That the day's highest stays below `degrees`.
     fn below(&self, degrees: Decimal) -> f64 {
-        if self.high.is_some_and(|high| high >= degrees) {
-            return 0.0;
-        }
-        let Some(expected) = self.expected else { return 1.0 };
+        let so_far = 1.0 - self.high.map_or(0.0, |high| high.reaches(degrees));
+        let Some(expected) = self.expected else { return so_far };
         let (away, error) = ((degrees - expected.degrees).to_f64(), expected.error.to_f64());
-        match away.zip(error) {
+        let to_come = match away.zip(error) {
             Some((away, error)) if error > 0.0 => normal_cdf(away / error),
             _ => f64::from(u8::from(expected.degrees < degrees)),
-        }
+        };
+        so_far * to_come
     }
 
     /// The highest that is to be expected, without its error.
     pub(super) fn likely(&self) -> Option<Decimal> {
-        self.high.max(self.expected.map(|expected| expected.degrees))
+        self.high.map(|high| high.degrees).max(self.expected.map(|expected| expected.degrees))
     }
 }
 

@@ -271,6 +271,16 @@ fn a_ladder_that_lists_no_first_is_traded_the_right_way_round() {
 }
 
 #[test]
+fn each_day_is_judged_by_its_own_odds() {
+    let mut desk = Desk::new(|_| ());
+    let slug = "highest-temperature-in-nyc-on-july-11-2026-84-85f".into();
+    desk.scene.play(&Event::Polymarket(PolymarketData::Market(Market { slug, ..market("tomorrow") })));
+    desk.book("yes-tomorrow", "0.10", "0.12");
+    desk.observe(dec!(74));
+    assert!(desk.forecast(dec!(84.5)).is_empty(), "nobody has said anything of tomorrow");
+}
+
+#[test]
 fn a_skip_tells_what_the_nearest_offer_lacked() {
     let mut desk = Desk::new(|_| ());
     desk.observe(dec!(74));

@@ -31,6 +31,9 @@ pub(super) fn behind(model: &Model, intent: &OrderIntent, sheet: &mut Sheet) {
 fn wish(model: &Model, item: &SignalItem, sheet: &mut Sheet) {
     let intent = &item.intent;
     let (text, role, said) = match item.verdict {
+        Verdict::Emitted if item.doubt.is_some() => {
+            ("approved; whether Hermes was given it is not known", Role::Warn, "in doubt")
+        }
         Verdict::Emitted => ("approved and sent to Hermes", Role::Good, "on the stream"),
         Verdict::DeniedByAthena => ("DENIED by Athena's gate, before the signal", Role::Warn, "denied"),
         Verdict::DeniedByHermes => ("DENIED by Hermes' gate, before the order", Role::Warn, "denied"),
@@ -38,6 +41,9 @@ fn wish(model: &Model, item: &SignalItem, sheet: &mut Sheet) {
     sheet.field("verdict", text, role);
     if item.verdict == Verdict::Emitted {
         refused(model, intent, sheet);
+    }
+    if let Some(doubt) = &item.doubt {
+        sheet.text("in doubt", doubt);
     }
     if let Some(denial) = &item.denial {
         sheet.field("control", &denial.control.to_string(), Role::Warn);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{Ack, AckVerdict, Action, ParamBook};
 
-fn kept_book(bus: &TestBus) -> ParamBook {
+pub(super) fn kept_book(bus: &TestBus) -> ParamBook {
     let payload = locked(&bus.kept).keys.get("params.momentum").cloned().expect("kept");
     decode::<ParamBook>(&payload).expect("readable").body
 }
@@ -44,16 +44,30 @@ async fn a_change_is_kept_told_and_acknowledged_with_its_version() {
 
     let denied = rig.set(Some(1), "threshold", "0.0006").await;
     let reason = "version 2 is in force, not 1: look at it and ask again".to_owned();
-    assert_eq!((denied.verdict, denied.version), (AckVerdict::Denied { reasons: vec![reason] }, Some(2)));
-    let denied = rig.set(None, "threshold", "0.6").await;
+    assert_eq!((&denied.verdict, denied.version), (&AckVerdict::Denied { reasons: vec![reason] }, Some(2)));
+    let out_of_range = rig.set(None, "threshold", "0.6").await;
     let reason = "threshold = 0.6: allowed: a decimal from 0.00001 to 0.5".to_owned();
-    assert_eq!(denied.verdict, AckVerdict::Denied { reasons: vec![reason] });
-    let back = rig
-        .ask(Action::RollbackParams { strategy: "momentum".into(), to: 1, why: "test".into(), confirm: false })
-        .await;
+    assert_eq!(out_of_range.verdict, AckVerdict::Denied { reasons: vec![reason] });
+    let back = |expected| Action::RollbackParams {
+        strategy: "momentum".into(),
+        to: 1,
+        expected: Some(expected),
+        why: "test".into(),
+        confirm: false,
+    };
+    let stale = rig.ask(back(1)).await;
+    assert_eq!(stale.verdict, denied.verdict, "a rollback may expect a version as well");
+    let back = rig.ask(back(2)).await;
     assert_eq!((back.verdict, back.version), (AckVerdict::Applied, Some(3)));
-    let stranger =
-        rig.ask(Action::RollbackParams { strategy: "weather".into(), to: 1, why: "test".into(), confirm: false }).await;
+    let stranger = rig
+        .ask(Action::RollbackParams {
+            strategy: "weather".into(),
+            to: 1,
+            expected: None,
+            why: "test".into(),
+            confirm: false,
+        })
+        .await;
     assert_eq!(
         stranger.verdict,
         AckVerdict::Denied { reasons: vec!["no strategy 'weather'; there is momentum".to_owned()] }

@@ -34,11 +34,12 @@ async fn publish(rig: &Rig, at: Timestamp) {
 async fn news_that_were_missed_leave_hours_that_are_not_known() {
     let bus = TestBus::new();
     let rig = start(&bus).await;
-    let unseen = |bus: &TestBus, reports: u64| {
+    let unseen = |bus: &TestBus, reports: usize| {
         let payload = locked(&bus.kept).keys.get("state.athena.weather.KLGA").cloned()?;
         let kept = decode::<serde_json::Value>(&payload).expect("readable").body;
         let outlook = &kept["state"]["outlook"];
-        let told: u64 = outlook["days"].as_object()?.values().filter_map(|day| day["reports"].as_u64()).sum();
+        let readings = |day: &serde_json::Value| day["readings"].as_object().map(serde_json::Map::len);
+        let told: usize = outlook["days"].as_object()?.values().filter_map(readings).sum();
         let bits = |day: &serde_json::Value| day.as_u64().map_or(0, u64::count_ones);
         (told == reports).then(|| outlook["unseen"].as_object().map_or(0, |days| days.values().map(bits).sum()))
     };

@@ -9,8 +9,10 @@ const SLUG: &str = "btc-100k";
 const RISE: bool = true;
 const FALL: bool = false;
 
+type Runners = Vec<Box<dyn Runner>>;
+
 /// Both strategies on these, each with the price after a calm that makes it expect a rise, and the one for a fall.
-fn strategies_on(on: &str) -> [(Vec<Box<dyn Runner>>, [Decimal; 2]); 2] {
+fn strategies_on(on: &str) -> [(Runners, [Decimal; 2]); 2] {
     let on = Instruments::parse(on).expect("instruments");
     let momentum = MomentumParams { on: on.clone(), ..params() };
     let (window, min_ticks, min_volume) = (momentum.window, momentum.min_ticks, momentum.min_volume);
@@ -41,17 +43,17 @@ fn token(outcome: &str) -> String {
 }
 
 /// What was wished after the calm when a rise, or a fall, is expected; else the skip.
-fn moved((scene, [rise, fall]): &mut (Scene, [Decimal; 2]), rises: bool) -> Result<OrderIntent, Skip> {
+fn moved((scene, [rise, fall]): &mut (Scene, [Decimal; 2]), rises: bool) -> Result<OrderIntent, Box<Skip>> {
     assert!(scene.warm().is_empty());
     let effects = scene.tick(if rises { *rise } else { *fall });
     match &effects[..] {
         [Effect::Emit(emission)] => Ok(emission.approved.inner().clone()),
-        [] => Err(scene.skips.pop().expect("a skip")),
+        [] => Err(scene.skips.pop().expect("a skip").into()),
         other => panic!("one effect was expected: {other:?}"),
     }
 }
 
-fn bought(intent: Result<OrderIntent, Skip>) -> String {
+fn bought(intent: Result<OrderIntent, Box<Skip>>) -> String {
     let intent = intent.expect("a wish");
     assert_eq!((intent.side, intent.token.as_str()), (Side::Buy, token(&intent.outcome).as_str()));
     intent.outcome
@@ -99,6 +101,11 @@ fn of_a_named_outcome_a_rise_buys_it_and_a_fall_sells_what_is_held_of_it() {
                 assert_eq!(skip.note, format!("{other} would be bought, but only {named} is traded"));
                 assert!(skip.inputs.iter().any(|figure| figure.name == format!("fair {other}").as_str()));
                 assert_eq!(scene.0.idle(), None, "it could trade");
+                scene.0.now = scene.0.now.plus(Duration::from_secs(4));
+                let book = bench::book(&token(other), "0.49", "0.51", scene.0.now);
+                let book = Book { market: format!("0x{OPENS}").into(), ..book };
+                scene.0.play(&Event::Polymarket(PolymarketData::Book(book)));
+                assert_eq!(scene.0.idle().as_deref(), Some("no fresh book"), "the other one's does not help");
             }
         }
     }

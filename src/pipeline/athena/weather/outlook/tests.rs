@@ -79,7 +79,7 @@ fn what_was_passed_is_impossible_and_what_is_open_above_is_certain() {
         outlook.observe(&report(today(), minutes, Some(degrees)), &params().zone);
     }
     let odds = outlook.odds(today(), &params(), at(today(), 180)).expect("fresh");
-    assert_eq!(odds.high, Some(dec!(85.5)));
+    assert_eq!(odds.high.map(|high| high.degrees), Some(dec!(85.5)));
     assert_eq!((odds.of(&bucket(84, 85)), odds.of(&bucket(None, 85)), odds.of(&bucket(86, None))), (0.0, 0.0, 1.0));
     assert!(odds.is_decided(&bucket(84, 85)) && odds.is_decided(&bucket(86, None)));
     assert!(!odds.is_decided(&bucket(86, 87)) && odds.of(&bucket(86, 87)) > 0.5);
@@ -113,7 +113,7 @@ fn on_the_days_when_clocks_change_every_hour_is_known() {
         }
         outlook.hours.clear();
         let odds = outlook.odds(day, &params(), params().zone.end_of(day)).expect("all was measured");
-        assert_eq!((odds.high, odds.expected), (Some(Decimal::from(39 + hours)), None));
+        assert_eq!((odds.high.map(|high| high.degrees), odds.expected), (Some(Decimal::from(39 + hours)), None));
         assert_eq!(outlook.high(day.next()), None);
     }
 }
@@ -225,6 +225,45 @@ fn what_it_remembers_is_bounded_and_survives() {
     assert_eq!(serde_json::from_str::<Outlook>(&text).expect("reads"), outlook);
 }
 
+#[test]
+fn what_is_taken_back_or_corrected_leaves_the_days_highest() {
+    let mut outlook = outlook(dec!(85));
+    let said = |minutes, degrees: Option<Decimal>, after: u64| {
+        let first = report(today(), minutes, degrees);
+        Observation { received_at: first.event_at.plus(Duration::from_mins(after)), ..first }
+    };
+    let mut high = |observation: Observation| {
+        outlook.observe(&observation, &params().zone);
+        (outlook.high(today()).map(|high| high.value), outlook.reports(today()))
+    };
+    assert_eq!(high(said(13 * 60, Some(dec!(84)), 1)), (Some(dec!(84)), 1));
+    assert_eq!(high(said(14 * 60, Some(dec!(113)), 1)), (Some(dec!(113)), 2));
+    assert_eq!(high(said(14 * 60, Some(dec!(113)), 2)), (Some(dec!(113)), 2), "said twice, it is one");
+    assert_eq!(high(said(14 * 60, Some(dec!(83.1)), 3)), (Some(dec!(84)), 2), "corrected");
+    assert_eq!(high(said(14 * 60, Some(dec!(113)), 2)), (Some(dec!(84)), 2), "what was said before does not come back");
+    assert_eq!(high(said(13 * 60, None, 4)), (Some(dec!(83.1)), 1), "taken back");
+    let hours = outlook.days[&today()].hours;
+    assert_eq!(hours, 1 << 14, "an hour of which everything was taken back is not known");
+}
+
+#[test]
+fn a_reading_in_whole_degrees_decides_only_what_its_rounding_leaves_no_doubt_of() {
+    let odds = |celsius: Decimal| {
+        let mut outlook = outlook(dec!(60));
+        let temperature = Some(Temperature::celsius(celsius));
+        outlook.observe(&Observation { temperature, ..report(today(), 14 * 60, None) }, &params().zone);
+        outlook.odds(today(), &params(), at(today(), 14 * 60)).expect("fresh")
+    };
+    // 31 in whole degrees is anything from 86.9 to 88.7 °F, of which a third is 87 when it is rounded.
+    let (whole, tenths) = (odds(dec!(31)), odds(dec!(31.0)));
+    let (passed, next) = (bucket(86, 87), bucket(88, 89));
+    assert!(!whole.is_decided(&passed) && tenths.is_decided(&passed));
+    assert!(near(whole.of(&passed), 0.6 / 1.8), "{}", whole.of(&passed));
+    assert!(near(whole.of(&next), 1.2 / 1.8), "{}", whole.of(&next));
+    assert_eq!((tenths.of(&passed), tenths.of(&next)), (0.0, 1.0));
+    assert!(whole.is_decided(&bucket(84, 85)), "beyond any doubt");
+}
+
 proptest! {
     #[test]
     fn a_ladder_adds_up_to_one_and_what_was_passed_is_zero(
@@ -233,13 +272,17 @@ proptest! {
         let rounding = if down { Rounding::Down } else { Rounding::Nearest };
         let expectation =
             Expectation { degrees: Decimal::new(peak, 1), error: dec!(2), lead: Duration::from_hours(9) };
-        let odds = Odds { high: high.map(|high| Decimal::new(high, 1)), expected: Some(expectation), rounding };
+        let exact = |high| {
+            let degrees = Decimal::new(high, 1);
+            High { degrees, half_step: dec!(0), sure: degrees }
+        };
+        let odds = Odds { high: high.map(exact), expected: Some(expectation), rounding };
         let mut ladder = vec![bucket(None, start - 1), bucket(start + 20, None)];
         ladder.extend((0..10).map(|step| bucket(start + 2 * step, start + 2 * step + 1)));
         let sum: f64 = ladder.iter().map(|bucket| odds.of(bucket)).sum();
         prop_assert!((sum - 1.0).abs() < 1e-6, "{sum}");
         for bucket in &ladder {
-            let passed = odds.high.zip(bucket.high).is_some_and(|(high, top)| high >= rounding.least(top + 1));
+            let passed = odds.high.zip(bucket.high).is_some_and(|(high, top)| high.sure >= rounding.least(top + 1));
             prop_assert!(!passed || odds.of(bucket) == 0.0);
             prop_assert!((0.0..=1.0).contains(&odds.of(bucket)));
         }

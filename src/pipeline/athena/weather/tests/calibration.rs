@@ -37,7 +37,7 @@ fn judged(city: &City, hour: usize) -> Vec<(f64, bool)> {
         }
         let params = WeatherParams { forecast_age: Duration::from_hours(48), ..params.clone() };
         let odds = outlook.odds(day, &params, hours[hour]).expect("everything is known");
-        let high = odds.high.map_or(decimal(high), |seen| decimal(high).max(seen));
+        let high = odds.high.map_or(decimal(high), |seen| decimal(high).max(seen.degrees));
         let middle = decimal(expected).round().to_i32().expect("a temperature");
         let unit = TemperatureUnit::Fahrenheit;
         let mut ladder: Vec<_> = (-5..5)

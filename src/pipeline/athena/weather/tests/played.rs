@@ -165,12 +165,14 @@ fn buys_no_passed_bucket(city: &City) {
 
 #[test]
 fn in_seattle_no_bucket_is_bought_that_the_day_has_passed_and_every_wish_has_its_figures() {
-    cities().iter().for_each(|[seattle, _]| buys_no_passed_bucket(seattle));
+    let Some([seattle, _]) = cities() else { return };
+    buys_no_passed_bucket(&seattle);
 }
 
 #[test]
 fn in_new_york_no_bucket_is_bought_that_the_day_has_passed_and_every_wish_has_its_figures() {
-    cities().iter().for_each(|[_, new_york]| buys_no_passed_bucket(new_york));
+    let Some([_, new_york]) = cities() else { return };
+    buys_no_passed_bucket(&new_york);
 }
 
 #[test]
