@@ -29,6 +29,10 @@ pub struct Measured<'a> {
     pub mute: Duration,
     /// How long the outcome of an order has been unknown, of the one for the longest.
     pub unknown: Duration,
+    /// The same by strategy.
+    pub unknown_by_strategy: &'a [(StrategyId, Duration)],
+    /// Refusals of a kind by the venue within a minute: whose and of which kind, and how many.
+    pub refusals: &'a [(String, u32)],
 }
 
 /// The use of every limit that has one, the nearest first. What nothing is used of is left out for tokens, markets and strategies.
@@ -70,6 +74,13 @@ fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
         LimitUse::new(Control::StrategyExposure, strategy.as_str(), used, "pUSD")
     };
     uses.extend(measured.holdings.by_strategy().map(exposure));
+    uses.extend(measured.unknown_by_strategy.iter().map(|(strategy, age)| {
+        LimitUse::new(Control::StrategyHalt, strategy.as_str(), (seconds(*age), seconds(limits.unknown_halt)), "s")
+    }));
+    uses.extend(measured.refusals.iter().map(|(whose, count)| {
+        let used = (Decimal::from(*count), Decimal::from(limits.breaker_rejections));
+        LimitUse::new(Control::CircuitBreaker, whose.as_str(), used, "refusals")
+    }));
     uses
 }
 
@@ -167,6 +178,8 @@ mod tests {
             mismatch: (Usd(dec!(1)), Usd(dec!(5))),
             mute: Duration::from_secs(90),
             unknown: Duration::from_micros(2_999_001),
+            unknown_by_strategy: &[("momentum".into(), Duration::from_micros(2_999_001))],
+            refusals: &[("the account as rejected".into(), 4)],
         };
         let told: Vec<String> = uses(&bench.limits, &measured, bench.now)
             .into_iter()
@@ -179,6 +192,7 @@ mod tests {
             told,
             [
                 "80 % position_cap of btc-updown-5m-1795348800 Up: 160 of 200 shares",
+                "80 % circuit_breaker of the account as rejected: 4 of 5 refusals",
                 "75 % data_mute of account: 90 of 120 s",
                 "40 % market_cap of btc-updown-5m-1795348800: 160 of 400 shares",
                 "30 % market_loss of btc-updown-5m-1795348800: 90 of 300 pUSD",
@@ -188,6 +202,7 @@ mod tests {
                 "18 % gross_exposure of account: 90 of 500 pUSD",
                 "12 % rolling_loss of account: 30 of 250 pUSD",
                 "6 % strategy_exposure of momentum: 30 of 500 pUSD",
+                "5 % strategy_halt of momentum: 3 of 60 s",
                 "1 % unknown_outcome of account: 3 of 300 s",
                 "0 % order_rate of account: 1 of 1000 a minute",
                 "0 % order_rate of momentum: 1 of 1000 a minute",

@@ -142,6 +142,15 @@ impl Breaker {
         Some(format!("circuit breaker: {} ({})", denial.value, denial.limit))
     }
 
+    /// Refusals of a kind within the window that have not opened anything yet: whose, of which kind, and how many.
+    pub(super) fn counted(&self, now: Timestamp) -> Vec<(String, u32)> {
+        let lately = |times: &VecDeque<Timestamp>| times.iter().filter(|at| now.since(**at) < WINDOW).count();
+        let counted = self.recent.iter().map(|((reach, code), times)| {
+            (format!("{} as {code}", reach.name()), u32::try_from(lately(times)).unwrap_or(u32::MAX))
+        });
+        counted.filter(|(_, count)| *count > 0).collect()
+    }
+
     fn count(&mut self, reach: Reach, code: RejectCode, rejections: u32, now: Timestamp) {
         self.recent.retain(|_, times| times.back().is_some_and(|last| now.since(*last) < WINDOW));
         let times = self.recent.entry((reach.clone(), code)).or_default();

@@ -1,6 +1,7 @@
 //! Which strategies are halted, which the gate asks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Desk, Key};
 use crate::domain::{OrderState, StrategyHalt, StrategyId, Timestamp};
@@ -20,11 +21,18 @@ impl Desk {
         stuck.or_else(|| latched().map(|halt| halt.why))
     }
 
-    /// By strategy the order that has been of unknown fate for the longest, in seconds, when that is too long.
-    fn stuck(&self, now: Timestamp) -> BTreeMap<StrategyId, (u64, Key)> {
-        let mut stuck: BTreeMap<StrategyId, (u64, Key)> = BTreeMap::new();
+    /// By strategy the order that has been of unknown fate for the longest, when that is too long.
+    fn stuck(&self, now: Timestamp) -> BTreeMap<StrategyId, (Duration, Key)> {
+        let mut unknown = self.unknown_for(now);
+        unknown.retain(|_, (age, _)| *age > self.gate.limits().unknown_halt);
+        unknown
+    }
+
+    /// By strategy how long the outcome of an order has been unknown, of the one for the longest.
+    pub(super) fn unknown_for(&self, now: Timestamp) -> BTreeMap<StrategyId, (Duration, Key)> {
+        let mut unknown: BTreeMap<StrategyId, (Duration, Key)> = BTreeMap::new();
         if self.counts.unknown == 0 {
-            return stuck;
+            return unknown;
         }
         for key in &self.active {
             let Some(tracked) = self.orders.get(key).filter(|tracked| tracked.state() == OrderState::Unknown) else {
@@ -33,18 +41,16 @@ impl Desk {
             let times = tracked.row.order.times;
             let since = tracked.doubted.or(times.answered_at).or(times.sent_at).or(times.signed_at);
             let age = now.since(since.unwrap_or(now));
-            if age <= self.gate.limits().unknown_halt {
-                continue;
-            }
-            let longest = stuck.entry(tracked.row.order.intent.strategy.clone()).or_insert((0, key.clone()));
-            if age.as_secs() > longest.0 {
-                *longest = (age.as_secs(), key.clone());
+            let strategy = tracked.row.order.intent.strategy.clone();
+            let longest = unknown.entry(strategy).or_insert((Duration::ZERO, key.clone()));
+            if age > longest.0 {
+                *longest = (age, key.clone());
             }
         }
-        stuck
+        unknown
     }
 }
 
-fn words(key: &Key, age: u64) -> String {
-    format!("the outcome of order {} is unknown for {age} s", key.0)
+fn words(key: &Key, age: Duration) -> String {
+    format!("the outcome of order {} is unknown for {} s", key.0, age.as_secs())
 }

@@ -234,6 +234,7 @@ impl Desk {
     /// Measures the use of every limit; what reached a level is written down and told.
     pub(super) fn measure(&mut self, now: Timestamp, step: &mut Step) {
         let holdings = self.holdings(None);
+        let unknown = self.unknown_for(now).into_iter().map(|(strategy, (age, _))| (strategy, age));
         let measured = Measured {
             holdings: &holdings,
             recent: &self.recent,
@@ -242,6 +243,8 @@ impl Desk {
             mismatch: (self.differing(now), self.gate.limits().mismatch_limit),
             mute: self.mute(now),
             unknown: self.longest_unknown(now).map_or(Duration::ZERO, |(age, _)| age),
+            unknown_by_strategy: &unknown.collect::<Vec<_>>(),
+            refusals: &self.breaker.counted(now),
         };
         let mut uses = uses(self.gate.limits(), &measured, now);
         let doubtful: &[Control] = if self.equity(now).is_ok() { &[] } else { &LOSSES };

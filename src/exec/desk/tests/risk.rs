@@ -578,6 +578,30 @@ fn a_restart_keeps_the_day_and_the_window_and_trips_where_it_stood() {
 }
 
 #[test]
+fn what_is_about_to_halt_a_strategy_or_to_open_the_breaker_is_measured() {
+    let mut desk = with(|limits| {
+        limits.unknown_halt = Duration::from_mins(1);
+        limits.breaker_rejections = 5;
+    });
+    sent(&mut desk, "a", TimeInForce::Gtc);
+    answered(&mut desk, "a", unknown(), 5);
+    for now in [10, 20, 30] {
+        desk.breaker.refused(&"0xm".into(), RejectCode::Tick, 5, at(now));
+    }
+    let step = desk.on_tick(at(31_000));
+    let used = |control| {
+        let used = desk.limit_uses().into_iter().find(|used| used.control == control).expect("measured");
+        (used.subject, used.percent)
+    };
+    assert_eq!(used(Control::StrategyHalt), ("momentum".to_owned(), 51));
+    assert_eq!(used(Control::CircuitBreaker), ("market 0xm as tick".to_owned(), 60));
+    let alerts =
+        step.writes.iter().filter_map(|write| if let Write::Alert(alert) = write { Some(alert) } else { None });
+    let told: Vec<Control> = alerts.map(|alert| alert.control).collect();
+    assert!(told.contains(&Control::StrategyHalt) && told.contains(&Control::CircuitBreaker), "{told:?}");
+}
+
+#[test]
 fn a_drawdown_must_last_to_kill() {
     let mut desk = desk();
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", dec!(200), FillStatus::Confirmed)), at(100));
