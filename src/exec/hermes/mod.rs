@@ -152,7 +152,7 @@ impl Tuning {
 /// [`HermesError`] when it cannot start.
 pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<(), HermesError> {
     let tuning = Box::new(Tuning::of(&parts.settings));
-    run_tuned(parts, tuning, shutdown).await
+    Box::pin(run_tuned(parts, tuning, shutdown)).await
 }
 
 async fn run_tuned(parts: Parts, tuning: Box<Tuning>, shutdown: CancellationToken) -> Result<(), HermesError> {

@@ -81,7 +81,7 @@ impl Markets {
         }
         let before = std::mem::replace(&mut listed.market, market.clone());
         let was_traded = std::mem::replace(&mut listed.traded, traded);
-        self.regroup(before.group.filter(|_| was_traded), market.group.clone().filter(|_| traded));
+        self.regroup(before.group.as_ref().filter(|_| was_traded), market.group.as_ref().filter(|_| traded));
         if before.slug != market.slug {
             self.rename(id, Some(&before.slug), Some(&market.slug));
         }
@@ -98,22 +98,22 @@ impl Markets {
         }
         self.places.insert(id.clone(), self.listed.len());
         self.listed.push(Listed { market: market.clone(), books: [None, None], traded, told_at: now });
-        self.regroup(None, market.group.clone().filter(|_| traded));
+        self.regroup(None, market.group.as_ref().filter(|_| traded));
         self.rename(id, None, Some(&market.slug));
     }
 
-    fn regroup(&mut self, before: Option<GroupId>, after: Option<GroupId>) {
+    fn regroup(&mut self, before: Option<&GroupId>, after: Option<&GroupId>) {
         if before == after {
             return;
         }
-        if let Some(count) = before.as_ref().and_then(|group| self.groups.get_mut(group)) {
+        if let Some(count) = before.and_then(|group| self.groups.get_mut(group)) {
             *count -= 1;
             if *count == 0 {
                 self.groups.retain(|_, count| *count > 0);
             }
         }
         if let Some(group) = after {
-            *self.groups.entry(group).or_default() += 1;
+            *self.groups.entry(group.clone()).or_default() += 1;
         }
     }
 
@@ -155,7 +155,7 @@ impl Markets {
         if let Some(moved) = self.listed.get(place) {
             self.places.insert(moved.market.market.clone(), place);
         }
-        self.regroup(gone.market.group.filter(|_| gone.traded), None);
+        self.regroup(gone.market.group.as_ref().filter(|_| gone.traded), None);
         self.rename(id, Some(&gone.market.slug), None);
     }
 
@@ -410,8 +410,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_markets_is_refused_and_counted() {
-        let mut markets = Markets::default();
-        markets.room = 256;
+        let mut markets = Markets { room: 256, ..Markets::default() };
         for start in 0..300 {
             put(&mut markets, &window(START + start * 300));
         }

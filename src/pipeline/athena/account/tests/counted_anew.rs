@@ -81,7 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn intent(number: usize) -> OrderIntent {
-    let side = if number % 2 == 0 { Side::Buy } else { Side::Sell };
+    let side = if number.is_multiple_of(2) { Side::Buy } else { Side::Sell };
     let strategy = if number < 3 { "momentum" } else { "weather" };
     let (token, cents) = (TOKENS[number % TOKENS.len()], i64::try_from(number).expect("small") * 7 + 30);
     OrderIntent {
@@ -199,12 +199,12 @@ impl Both {
         self.account.event(&h1(), self.seq, event);
     }
 
-    fn play(&mut self, step: Step) {
+    fn play(&mut self, step: &Step) {
         let intent = |number: usize| {
             let deadline = self.now.plus(Duration::from_secs(2));
             OrderIntent { deadline, ..intent(number) }
         };
-        match step {
+        match *step {
             Step::Reserve(number) => {
                 let intent = intent(number);
                 self.account.reserve(&intent);
@@ -280,7 +280,7 @@ proptest! {
             orders: Vec::new(),
             positions: Vec::new(),
         };
-        for step in steps {
+        for step in &steps {
             both.account.refresh(&both.markets, both.now);
             both.play(step);
             both.account.refresh(&both.markets, both.now);
