@@ -2,6 +2,7 @@
 
 mod account;
 mod compared;
+mod ended;
 mod folding;
 mod health;
 mod holes;

@@ -24,7 +24,7 @@ fn wish(desk: &mut Desk, name: &str, now: i64) -> Step {
     desk.on_entry(&entry(number, intent), &sign, at(now))
 }
 
-fn heard(desk: &mut Desk, bid: Decimal, now: i64) {
+pub(super) fn heard(desk: &mut Desk, bid: Decimal, now: i64) {
     let bids = vec![Level { price: Price(bid), size: Size(dec!(1000)) }];
     desk.on_data(PolymarketData::Book(Book { bids, ..book(at(now)) }), at(now));
 }
@@ -33,7 +33,7 @@ fn reason(desk: &Desk, name: &str) -> String {
     desk.orders[&key(name)].row.order.reason.clone().unwrap_or_default()
 }
 
-fn kills(step: &Step) -> Vec<String> {
+pub(super) fn kills(step: &Step) -> Vec<String> {
     step.urgent
         .iter()
         .filter_map(|effect| if let Effect::Kill(why) = effect { Some(why.clone()) } else { None })
@@ -46,7 +46,7 @@ fn halts(step: &Step) -> Vec<(StrategyHalt, u64)> {
     step.writes.iter().filter_map(halt).collect()
 }
 
-fn hold(desk: &mut Desk, shares: Decimal, now: i64) {
+pub(super) fn hold(desk: &mut Desk, shares: Decimal, now: i64) {
     desk.on_user_event(UserEvent::Fill(venue_fill("x", "t1", shares, FillStatus::Confirmed)), at(now));
 }
 
@@ -468,86 +468,6 @@ fn a_loss_of_the_last_seconds_of_a_market_waits_for_its_result() {
     told(&mut desk, Some([0, 1]));
     assert_eq!(looks(&mut desk, 20..21), 0);
     assert_eq!(looks(&mut desk, 21..30), 1, "a result is certain");
-}
-
-/// Shares of another market's first token.
-fn hold_another(desk: &mut Desk, shares: Decimal) {
-    let fill = venue_fill("o", "t-o", shares, FillStatus::Confirmed);
-    desk.on_user_event(UserEvent::Fill(VenueFill { market: "0xn".into(), token: "3".into(), ..fill }), at(100));
-}
-
-fn another(payouts: Option<[i64; 2]>, end: Option<i64>) -> PolymarketData {
-    let [mut up, mut down] = market().tokens;
-    (up.token, down.token) = ("3".into(), "4".into());
-    PolymarketData::Market(Market {
-        market: "0xn".into(),
-        slug: "another".into(),
-        tokens: [up, down],
-        closes_at: end.map(at),
-        accepting_orders: end.is_none(),
-        payouts: payouts.map(|payouts| payouts.map(|payout| Price(payout.into()))),
-        ..market()
-    })
-}
-
-/// A tick a second for which the books of both tokens are heard, while they trade; the kills of all of them.
-fn both(desk: &mut Desk, seconds: std::ops::Range<i64>, first: Decimal, other: Option<Decimal>) -> Vec<String> {
-    let mut killed = Vec::new();
-    for now in seconds.map(|second| second * 1_000) {
-        heard(desk, first, now);
-        if let Some(bid) = other {
-            let bids = vec![Level { price: Price(bid), size: Size(dec!(1000)) }];
-            let book = Book { market: "0xn".into(), token: "3".into(), bids, ..book(at(now)) };
-            desk.on_data(PolymarketData::Book(book), at(now));
-        }
-        killed.extend(kills(&desk.on_tick(at(now))));
-    }
-    killed
-}
-
-#[test]
-fn the_last_frame_of_a_market_is_no_loss_and_no_peak_however_often_others_are_heard() {
-    for last in [dec!(0.01), dec!(0.99)] {
-        let mut desk = desk();
-        desk.on_data(another(None, None), at(50));
-        hold(&mut desk, dec!(10), 100);
-        hold_another(&mut desk, dec!(200));
-        assert!(both(&mut desk, 1..6, dec!(0.50), Some(dec!(0.50))).is_empty());
-        let before = desk.track.day().map(|day| day.peak);
-        assert!(both(&mut desk, 6..7, dec!(0.50), Some(last)).is_empty());
-        desk.on_data(another(None, Some(6_500)), at(6_500));
-        assert!(both(&mut desk, 7..30, dec!(0.50), None).is_empty(), "{last}");
-        assert_eq!(desk.track.day().map(|day| day.peak), before, "{last}");
-    }
-}
-
-#[test]
-fn a_market_that_waits_for_its_result_hides_no_loss_of_another() {
-    let mut desk = desk();
-    desk.on_data(another(None, None), at(50));
-    hold(&mut desk, dec!(200), 100);
-    hold_another(&mut desk, dec!(200));
-    assert!(both(&mut desk, 1..6, dec!(0.50), Some(dec!(0.50))).is_empty());
-    desk.on_data(another(None, Some(5_500)), at(5_500));
-    assert!(both(&mut desk, 6..9, dec!(0.50), None).is_empty());
-    let lost = Market { accepting_orders: false, payouts: Some([0, 1].map(|payout| Price(payout.into()))), ..market() };
-    desk.on_data(PolymarketData::Market(lost), at(8_500));
-    let killed: Vec<_> = (9..20).map(|second| kills(&desk.on_tick(at(second * 1_000))).len()).collect();
-    assert_eq!(killed[..4], [0, 0, 1, 0], "{killed:?}");
-}
-
-#[test]
-fn what_was_bought_too_late_to_be_looked_at_is_worth_what_it_may_pay_until_its_result() {
-    let mut desk = desk();
-    desk.on_data(another(None, None), at(50));
-    hold(&mut desk, dec!(10), 100);
-    assert!(both(&mut desk, 1..6, dec!(0.50), None).is_empty());
-    hold_another(&mut desk, dec!(200));
-    assert!(both(&mut desk, 6..8, dec!(0.50), Some(dec!(0.01))).is_empty());
-    desk.on_data(another(None, Some(7_500)), at(7_500));
-    assert!(both(&mut desk, 8..30, dec!(0.50), None).is_empty());
-    desk.on_data(another(Some([0, 1]), Some(7_500)), at(30_000));
-    assert_eq!(both(&mut desk, 31..36, dec!(0.50), None).len(), 1);
 }
 
 #[test]
