@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
-use crate::domain::params::{Params, RISK, is_market, is_pair};
-use crate::domain::{Instruments, Mode, ParamKind, Symbol, split_outcome};
+use crate::domain::params::{Params, RISK, is_pair};
+use crate::domain::{Instruments, Mode, ParamKind, Symbol, is_market, split_outcome};
 use crate::pipeline::athena::{KINDS, Kind, Shard, StrategySettings};
 use crate::risk::Limits;
 use crate::risk::checks::allow_list;

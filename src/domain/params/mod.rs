@@ -7,7 +7,7 @@ mod value;
 mod version;
 
 pub use book::Table;
-pub use spec::{ParamKind, ParamProblem, ParamSpec, Tighter, is_market, is_pair, is_traded};
+pub use spec::{ParamKind, ParamProblem, ParamSpec, Tighter, is_pair, is_traded};
 pub use value::ParamValue;
 pub(crate) use value::choice;
 pub use version::{ParamBook, ParamChange, ParamDoc, ParamVersion, ParamsInForce};

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Instruments, Zone, split_outcome};
+use crate::domain::{Instruments, Zone, is_market, is_slug, split_outcome};
 
 /// What a parameter may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -180,7 +180,7 @@ impl ParamSpec {
                 instruments.iter().all(|of| is_pair(of.symbol.as_str()) && is_traded(&of.market))
             }),
             ParamKind::Event => {
-                text.split_once("{date}").is_some_and(|(before, after)| is_market(before) && after.is_empty())
+                text.split_once("{date}").is_some_and(|(before, after)| is_slug(before) && after.is_empty())
             }
             ParamKind::Station => text.len() == 4 && is_code(text),
             ParamKind::Zone => Zone::named(text).is_some(),
@@ -206,13 +206,6 @@ pub fn is_pair(text: &str) -> bool {
     text.split_once('/').is_some_and(|(base, quote)| is_code(base) && is_code(quote))
 }
 
-/// Whether it is a market's slug, or a rolling pattern.
-#[must_use]
-pub fn is_market(text: &str) -> bool {
-    let plain = text.replacen("{start}", "0", 1);
-    !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
 /// Whether a strategy may trade it: a market, or a slug with the one outcome of it that is traded, such as `will-btc-reach-100k#Yes`.
 #[must_use]
 pub fn is_traded(text: &str) -> bool {
@@ -221,7 +214,7 @@ pub fn is_traded(text: &str) -> bool {
     };
     match split_outcome(text) {
         (market, None) => is_market(market),
-        (slug, Some(outcome)) => is_market(slug) && !slug.contains('{') && is_outcome(outcome),
+        (slug, Some(outcome)) => is_slug(slug) && is_outcome(outcome),
     }
 }
 

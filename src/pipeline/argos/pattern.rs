@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::{Slug, Timestamp};
+use crate::domain::{Slug, Timestamp, is_slug, split_series};
 
-const START: &str = "{start}";
 const LONGEST_WINDOW: u64 = 24 * 3_600;
 
 /// A configured market.
@@ -34,20 +33,16 @@ impl Pattern {
     /// Reads `name`, a slug or `...-<length>-{start}` with a length such as `5m`, `15m` or `1h`. The error says what would
     /// be right.
     pub(super) fn parse(name: &str) -> Result<Self, &'static str> {
-        let legal = |text: &str| {
-            !text.is_empty()
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-        };
-        let Some(prefix) = name.strip_suffix(START) else {
-            return if legal(name) {
+        let Some((prefix, "")) = split_series(name) else {
+            return if is_slug(name) {
                 Ok(Self::Fixed(Slug::new(name)))
             } else {
-                Err("a slug of letters, digits and hyphens, or a pattern that ends with {start}")
+                Err("a slug of small letters, digits and hyphens, or a pattern that ends with {start}")
             };
         };
         let length = prefix.strip_suffix('-').and_then(|rest| rest.rsplit('-').next()).and_then(seconds);
         match length {
-            Some(length) if legal(prefix) => Ok(Self::Rolling { prefix: prefix.to_owned(), length }),
+            Some(length) if is_slug(prefix) => Ok(Self::Rolling { prefix: prefix.to_owned(), length }),
             _ => Err("a pattern whose window length stands before {start}, such as btc-updown-5m-{start}"),
         }
     }
