@@ -27,5 +27,5 @@ pub use holdings::{Commitment, Equity, Holdings, PositionStake, TokenHolding};
 pub use limits::Limits;
 pub use recent::Recent;
 pub use track::{Day, Total, Track};
-pub use uses::{Measured, seconds, uses};
+pub use uses::{Measured, Refusals, seconds, uses};
 pub use worst::{Wanted, worst_loss};

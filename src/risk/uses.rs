@@ -31,8 +31,19 @@ pub struct Measured<'a> {
     pub unknown: Duration,
     /// The same by strategy.
     pub unknown_by_strategy: &'a [(StrategyId, Duration)],
-    /// Refusals of a kind by the venue within a minute: whose and of which kind, and how many.
-    pub refusals: &'a [(String, u32)],
+    /// Refusals by the venue.
+    pub refusals: &'a [Refusals],
+}
+
+/// Refusals of a kind by the venue, within a minute or holding the circuit breaker open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusals {
+    /// Whose, and of which kind.
+    pub of: String,
+    /// How many.
+    pub count: u32,
+    /// At how many the breaker opens.
+    pub most: u32,
 }
 
 /// The use of every limit that has one, the nearest first. What nothing is used of is left out for tokens, markets and strategies.
@@ -77,9 +88,8 @@ fn account(limits: &Limits, measured: &Measured<'_>) -> Vec<LimitUse> {
     uses.extend(measured.unknown_by_strategy.iter().map(|(strategy, age)| {
         LimitUse::new(Control::StrategyHalt, strategy.as_str(), (seconds(*age), seconds(limits.unknown_halt)), "s")
     }));
-    uses.extend(measured.refusals.iter().map(|(whose, count)| {
-        let used = (Decimal::from(*count), Decimal::from(limits.breaker_rejections));
-        LimitUse::new(Control::CircuitBreaker, whose.as_str(), used, "refusals")
+    uses.extend(measured.refusals.iter().map(|Refusals { of, count, most }| {
+        LimitUse::new(Control::CircuitBreaker, of.as_str(), (Decimal::from(*count), Decimal::from(*most)), "refusals")
     }));
     uses
 }
@@ -179,7 +189,7 @@ mod tests {
             mute: Duration::from_secs(90),
             unknown: Duration::from_micros(2_999_001),
             unknown_by_strategy: &[("momentum".into(), Duration::from_micros(2_999_001))],
-            refusals: &[("the account as rejected".into(), 4)],
+            refusals: &[Refusals { of: "the account as rejected".into(), count: 4, most: 5 }],
         };
         let told: Vec<String> = uses(&bench.limits, &measured, bench.now)
             .into_iter()

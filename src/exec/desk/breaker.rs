@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::Key;
 use crate::domain::{Control, Denial, MarketId, RejectCode, RejectScope, Timestamp};
+use crate::risk::Refusals;
 
 /// Refusals are counted within this.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -51,7 +52,7 @@ struct Open {
 
 impl Open {
     fn denies(&mut self, key: &Key, now: Timestamp) -> bool {
-        if self.until.is_none_or(|until| now < until) {
+        if self.stands(now) {
             return true;
         }
         let busy = self.probe.as_ref().is_some_and(|(probe, since)| probe != key && now.since(*since) < PROBE);
@@ -60,6 +61,11 @@ impl Open {
             self.probe = Some((key.clone(), since));
         }
         busy
+    }
+
+    /// Whether it denies, whoever asks.
+    fn stands(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
     }
 
     fn denial(&self, reach: &Reach, rejections: u32) -> Denial {
@@ -137,18 +143,27 @@ impl Breaker {
 
     /// What is open now, in words.
     pub(super) fn words(&self, rejections: u32, now: Timestamp) -> Option<String> {
-        let open = self.open.iter().find(|(_, open)| open.until.is_none_or(|until| now < until))?;
-        let denial = open.1.denial(open.0, rejections);
+        let (reach, open) = self.open.iter().find(|(_, open)| open.stands(now))?;
+        let denial = open.denial(reach, rejections);
         Some(format!("circuit breaker: {} ({})", denial.value, denial.limit))
     }
 
-    /// Refusals of a kind within the window that have not opened anything yet: whose, of which kind, and how many.
-    pub(super) fn counted(&self, now: Timestamp) -> Vec<(String, u32)> {
-        let lately = |times: &VecDeque<Timestamp>| times.iter().filter(|at| now.since(**at) < WINDOW).count();
-        let counted = self.recent.iter().map(|((reach, code), times)| {
-            (format!("{} as {code}", reach.name()), u32::try_from(lately(times)).unwrap_or(u32::MAX))
+    /// Refusals of a kind: those that hold something open, and those within the window that have not opened anything yet.
+    pub(super) fn counted(&self, rejections: u32, now: Timestamp) -> Vec<Refusals> {
+        let refusals = |reach: &Reach, code: RejectCode, count: u32, most: u32| Refusals {
+            of: format!("{} as {code}", reach.name()),
+            count,
+            most,
+        };
+        let open = self.open.iter().filter(|(_, open)| open.stands(now)).map(|(reach, open)| {
+            let most = if open.code.scope() == RejectScope::Order { rejections.min(open.count) } else { 1 };
+            refusals(reach, open.code, open.count, most)
         });
-        counted.filter(|(_, count)| *count > 0).collect()
+        let recent = self.recent.iter().filter_map(|((reach, code), times)| {
+            let lately = times.iter().filter(|at| now.since(**at) < WINDOW).count();
+            (lately > 0).then(|| refusals(reach, *code, u32::try_from(lately).unwrap_or(u32::MAX), rejections))
+        });
+        open.chain(recent).collect()
     }
 
     fn count(&mut self, reach: Reach, code: RejectCode, rejections: u32, now: Timestamp) {
@@ -173,7 +188,7 @@ impl Breaker {
         let probed =
             before.filter(|open| open.probe.is_some()).map(|open| open.pause.saturating_mul(2).min(PAUSE_MOST));
         let pause = probed.or_else(|| before.map(|open| open.pause)).unwrap_or(PAUSE);
-        let count = count.max(before.map_or(0, |open| open.count));
+        let count = before.filter(|open| open.code == code).map_or(count, |open| count.max(open.count));
         let until = (!for_good).then(|| now.plus(pause));
         self.open.insert(reach, Open { code, count, at: now, pause, until, probe: None });
     }
@@ -210,6 +225,28 @@ mod tests {
         assert_eq!(denial.value, "3 refused as balance for the account");
         assert!(denial.limit.contains("fewer than 3 in 60 s; open until 1970-01-01T00:18:10"), "{}", denial.limit);
         assert!(breaker.words(3, at(61)).expect("said").contains("balance"));
+    }
+
+    #[test]
+    fn what_is_counted_and_what_holds_it_open_is_told() {
+        let mut breaker = Breaker::default();
+        let told = |breaker: &Breaker, secs| {
+            let counted = breaker.counted(3, at(secs)).into_iter();
+            counted.map(|Refusals { of, count, most }| format!("{of}: {count} of {most}")).collect::<Vec<_>>()
+        };
+        for secs in [0, 30] {
+            breaker.refused(&"m".into(), RejectCode::Balance, 3, at(secs));
+        }
+        assert_eq!(told(&breaker, 59), ["the account as balance: 2 of 3"]);
+        assert_eq!(told(&breaker, 60), ["the account as balance: 1 of 3"], "the first is a minute old");
+        assert!(told(&breaker, 90).is_empty());
+        for secs in [90, 91, 92] {
+            breaker.refused(&"m".into(), RejectCode::Balance, 3, at(secs));
+        }
+        assert_eq!(told(&breaker, 93), ["the account as balance: 3 of 3"], "open");
+        assert!(told(&breaker, 122).is_empty(), "a probe may leave");
+        breaker.refused(&"m".into(), RejectCode::ClosedOnly, 3, at(123));
+        assert_eq!(told(&breaker, 1_000_000), ["the account as closed_only: 1 of 1"], "until a person arms");
     }
 
     #[test]

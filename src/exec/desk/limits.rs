@@ -244,7 +244,7 @@ impl Desk {
             mute: self.mute(now),
             unknown: self.longest_unknown(now).map_or(Duration::ZERO, |(age, _)| age),
             unknown_by_strategy: &unknown.collect::<Vec<_>>(),
-            refusals: &self.breaker.counted(now),
+            refusals: &self.breaker.counted(self.gate.limits().breaker_rejections, now),
         };
         let mut uses = uses(self.gate.limits(), &measured, now);
         let doubtful: &[Control] = if self.equity(now).is_ok() { &[] } else { &LOSSES };

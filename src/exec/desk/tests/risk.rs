@@ -515,10 +515,18 @@ fn what_is_about_to_halt_a_strategy_or_to_open_the_breaker_is_measured() {
     };
     assert_eq!(used(Control::StrategyHalt), ("momentum".to_owned(), 51));
     assert_eq!(used(Control::CircuitBreaker), ("market 0xm as tick".to_owned(), 60));
-    let alerts =
-        step.writes.iter().filter_map(|write| if let Write::Alert(alert) = write { Some(alert) } else { None });
-    let told: Vec<Control> = alerts.map(|alert| alert.control).collect();
-    assert!(told.contains(&Control::StrategyHalt) && told.contains(&Control::CircuitBreaker), "{told:?}");
+    assert_eq!(levels_told(&step, Control::StrategyHalt), [50]);
+    assert_eq!(levels_told(&step, Control::CircuitBreaker), [50]);
+    for now in [31_100, 31_200] {
+        desk.breaker.refused(&"0xm".into(), RejectCode::Tick, 5, at(now));
+    }
+    let levels = levels_told(&desk.on_tick(at(32_000)), Control::CircuitBreaker);
+    assert_eq!(levels, [80, 95, 100], "it has opened");
+}
+
+fn levels_told(step: &Step, control: Control) -> Vec<u32> {
+    let alert = |write: &Write| if let Write::Alert(alert) = write { Some(alert.clone()) } else { None };
+    step.writes.iter().filter_map(alert).filter(|alert| alert.control == control).map(|alert| alert.level).collect()
 }
 
 #[test]
