@@ -4,11 +4,12 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use cockpit::bus::{Origin, encode};
 use cockpit::clock;
 use cockpit::config::Config;
 use cockpit::domain::{
-    Book, HermesState, Instruments, Level, Market, OutcomeToken, PolymarketData, Price, Side, Size, Symbol, Tick,
-    TickKind, Timestamp,
+    Book, HermesState, Instruments, Level, Market, OutcomeToken, PolymarketData, Price, Side, SignalEntry, Size,
+    Symbol, Tick, TickKind, Timestamp,
 };
 use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Running, Strategy as _};
 use rust_decimal::{Decimal, dec};
@@ -92,38 +93,77 @@ pub(crate) async fn instruments() {
     print_costs(&NUMBERS.map(|instruments| cost(instruments, &market)));
 }
 
+/// As fast as they are decided, and as a feed brings them: a processor that has slept meanwhile has forgotten much.
+const PACES: [(&str, usize, Duration); 2] =
+    [("one after the other", SIGNALS, Duration::ZERO), ("a millisecond apart", SIGNALS / 10, Duration::from_millis(1))];
+
+/// What was measured.
+#[derive(Default)]
+struct Took {
+    quiet: Vec<Duration>,
+    signals: Vec<Duration>,
+    encoded: Vec<Duration>,
+}
+
 fn signals(hermes: &HermesState, market: &Market) {
+    println!("\nStrategy and gate alone\n");
+    println!("| ticks | tick | p50 us | p99 us |\n|---|---|---:|---:|");
+    let mut decided = None;
+    for (pace, count, apart) in PACES {
+        let Took { quiet, signals, encoded } = play(hermes, market, count, apart);
+        let signals = Times::new(signals);
+        for (name, times) in [
+            ("that crosses nothing", &Times::new(quiet)),
+            ("that becomes an approved signal", &signals),
+            ("and its JSON", &Times::new(encoded)),
+        ] {
+            println!("| {pace} | {name} | {} | {} |", micros(times.at(50)), micros(times.at(99)));
+        }
+        decided.get_or_insert_with(|| signals.at(50));
+    }
+    let met = if decided.is_some_and(|p50| p50 < WANTED) { "met" } else { "NOT met" };
+    println!("\none after the other, p50 < {} us: {met}", WANTED.as_micros());
+}
+
+/// So many signals, from ticks with such a pause before each.
+fn play(hermes: &HermesState, market: &Market, wanted: usize, pause: Duration) -> Took {
     let begin = clock::now();
     let mut engine = engine(hermes, market, begin);
     let symbol = Symbol::new("BTC/USD");
-    let (mut signals, mut quiet, mut effects) = (Vec::new(), Vec::new(), Vec::new());
+    let origin = Origin::new("athena", "bench");
+    let (mut took, mut effects) = (Took::default(), Vec::new());
     let apart = usize::try_from(APART).expect("small");
-    for number in 0..apart * (SIGNALS + SIGNALS / 10) {
+    for number in 0..apart * (wanted + wanted / 10) {
         let jumps = number % apart == apart - 1;
         let now = begin.plus(TICK_EVERY * u32::try_from(number).expect("few ticks"));
         if jumps {
             engine.on_event(&book(market, 0, now), now, &mut effects);
         }
         let event = trade(&symbol, number, if jumps { dec!(87_174.0) } else { dec!(87_000.0) }, now);
+        std::thread::sleep(pause);
         let begun = clock::monotonic();
         engine.on_event(black_box(&event), now, &mut effects);
-        let took = begun.elapsed();
-        match &effects[..] {
-            [Effect::Emit(_)] => signals.push(took),
-            [] if !jumps => quiet.push(took),
-            // A jump that leaves the window is a fall, whose market has no book: told, and no signal.
-            _ => assert!(effects.iter().all(|effect| matches!(effect, Effect::Skip(_))), "{effects:?}"),
+        let decided = begun.elapsed();
+        match effects.pop() {
+            Some(Effect::Emit(emission)) => {
+                took.signals.push(decided);
+                let begun = clock::monotonic();
+                let (intent, checks) = emission.approved.into_parts();
+                let entry = SignalEntry { intent, checks, rationale: emission.rationale, doubt: None };
+                black_box(encode(&origin.wrap(&entry, now)).expect("encodes"));
+                took.encoded.push(begun.elapsed());
+            }
+            None if !jumps => took.quiet.push(decided),
+            // A jump that leaves the window is a fall, whose market has no book: told, and no signal. The first finds no full window.
+            other => assert!(matches!(other, None | Some(Effect::Skip(_))), "{other:?}"),
         }
-        effects.clear();
+        assert!(effects.is_empty(), "{effects:?}");
     }
-    let count = signals.len();
-    assert!(count >= SIGNALS, "{count} signals; {:?}", engine.report(clock::now()));
-    let (signals, quiet) = (Times::new(signals.split_off(count - SIGNALS)), Times::new(quiet));
-    println!("\nStrategy and gate alone, {SIGNALS} signals\n");
-    println!("| a tick | p50 us | p99 us |\n|---|---:|---:|");
-    println!("| that crosses nothing | {} | {} |", micros(quiet.at(50)), micros(quiet.at(99)));
-    println!("| that becomes an approved signal | {} | {} |", micros(signals.at(50)), micros(signals.at(99)));
-    println!("\np50 < {} us: {}", WANTED.as_micros(), if signals.at(50) < WANTED { "met" } else { "NOT met" });
+    for measured in [&mut took.signals, &mut took.encoded] {
+        assert!(measured.len() >= wanted, "{} signals; {:?}", measured.len(), engine.report(clock::now()));
+        measured.drain(..measured.len() - wanted);
+    }
+    took
 }
 
 /// What a tick costs among so many instruments.

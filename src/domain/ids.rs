@@ -6,6 +6,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Text;
+
 /// A map by ids. They are long, and every decision looks some of them up: they are hashed by what is quick at that.
 pub type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -40,6 +42,12 @@ macro_rules! id {
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 Self::new(text)
+            }
+        }
+
+        impl From<$name> for Text {
+            fn from(id: $name) -> Self {
+                id.0.into()
             }
         }
 

@@ -27,6 +27,9 @@ impl OutcomeToken {
     /// Whether its outcome has this name, in whatever case.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
+        if self.outcome.is_ascii() && name.is_ascii() {
+            return self.outcome.eq_ignore_ascii_case(name);
+        }
         self.outcome.chars().flat_map(char::to_lowercase).eq(name.chars().flat_map(char::to_lowercase))
     }
 }

@@ -93,9 +93,15 @@ impl From<&'static str> for Text {
     }
 }
 
+impl From<Arc<str>> for Text {
+    fn from(words: Arc<str>) -> Self {
+        Self(Words::Said(words))
+    }
+}
+
 impl From<String> for Text {
     fn from(words: String) -> Self {
-        Self(Words::Said(words.into()))
+        Arc::<str>::from(words).into()
     }
 }
 

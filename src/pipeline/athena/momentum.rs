@@ -186,7 +186,8 @@ impl Strategy for Momentum {
         match decided {
             Ok(choice) => {
                 let told = told(direction, change, params);
-                wishes.push(view.wish(&choice, params.threshold, told, figures(Some(&choice)), trade.cause.clone()));
+                let crossing = (change, params.threshold);
+                wishes.push(view.wish(&choice, crossing, told, figures(Some(&choice)), trade.cause.clone()));
                 state.last_wish.at = Some(now);
                 state.spent = Some(direction).filter(|_| !params.hysteresis.is_zero());
             }

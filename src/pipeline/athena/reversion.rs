@@ -169,7 +169,8 @@ impl Strategy for Reversion {
         match decided {
             Ok(choice) => {
                 let told = told(moved, change, stretch, params);
-                wishes.push(view.wish(&choice, params.min_change, told, figures(Some(&choice)), trade.cause.clone()));
+                let crossing = (change, params.min_change);
+                wishes.push(view.wish(&choice, crossing, told, figures(Some(&choice)), trade.cause.clone()));
                 state.last_wish.at = Some(now);
             }
             Err(obstacle) => {

@@ -417,11 +417,11 @@ impl<'a> View<'a> {
         fair::shifted(book.mid()?, drift?, self.window.volatility()?, left)
     }
 
-    /// The wish, with `told` as the beginning of its sentence.
+    /// The wish, with `told` as the beginning of its sentence, after this change of at least that threshold.
     pub(super) fn wish(
         &self,
         choice: &Choice<'_>,
-        threshold: Decimal,
+        (change, threshold): (Decimal, Decimal),
         told: Text,
         inputs: Vec<Figure>,
         cause: Cause,
@@ -429,7 +429,7 @@ impl<'a> View<'a> {
         let terms = self.terms;
         let rationale = Rationale {
             source: terms.instrument.symbol.clone(),
-            change: self.window.change().unwrap_or_default().round_dp(8),
+            change: change.round_dp(8),
             threshold,
             measure: Measure::Relative,
             window_ms: whole_millis(terms.span),

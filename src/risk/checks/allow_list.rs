@@ -1,7 +1,7 @@
 //! Which markets may be traded at all.
 
 use super::{unknown, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, text};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, start_in};
 use crate::risk::{Limits, RiskView};
 
 /// The market's slug is on the list, or follows a pattern of it whose `{start}` stands for digits. By the description of the market,
@@ -9,13 +9,7 @@ use crate::risk::{Limits, RiskView};
 #[must_use]
 pub fn check(intent: &OrderIntent, view: &RiskView<'_>, limits: &Limits, _now: Timestamp) -> CheckResult {
     let listed = view.market.and_then(|market| entry(limits, market.slug.as_str()));
-    let value = view.market.map_or_else(
-        || unknown(intent),
-        |market| {
-            let slug = market.slug.clone();
-            text!("{slug}")
-        },
-    );
+    let value = view.market.map_or_else(|| unknown(intent), |market| market.slug.clone().into());
     let limit = match listed {
         Some(entry) => entry.to_owned(),
         None if limits.markets.is_empty() => "no market may be traded".to_owned(),
@@ -31,13 +25,8 @@ pub fn lists(limits: &Limits, market: &str) -> bool {
 }
 
 fn entry<'a>(limits: &'a Limits, market: &str) -> Option<&'a str> {
-    limits.markets.iter().map(String::as_str).find(|pattern| *pattern == market || fits(pattern, market))
-}
-
-fn fits(pattern: &str, slug: &str) -> bool {
-    let Some((prefix, suffix)) = pattern.split_once("{start}") else { return pattern == slug };
-    let start = slug.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
-    start.is_some_and(|start| !start.is_empty() && start.bytes().all(|byte| byte.is_ascii_digit()))
+    let mut listed = limits.markets.iter().map(String::as_str);
+    listed.find(|pattern| *pattern == market || start_in(pattern, market).is_some())
 }
 
 #[cfg(test)]

@@ -50,8 +50,8 @@ impl View<'_> {
     }
 
     fn of_market(&self, market: &Market, expected: Expected, choice: Option<&Choice<'_>>, figures: &mut Vec<Figure>) {
-        let (slug, rate) = (market.slug.clone(), market.fee.rate);
-        figures.push(figure("market", text!("{slug}")));
+        let rate = market.fee.rate;
+        figures.push(figure("market", market.slug.clone()));
         if let Some(closes_at) = market.closes_at {
             let (left, cutoff) = (closes_at.since(self.now).as_secs_f64(), self.terms.cutoff.as_secs());
             figures.push(figure("closes in", text!("{left:.1} s (no purchase below {cutoff} s)")));
@@ -77,8 +77,8 @@ impl View<'_> {
     ) {
         let Ok((wanted, other)) = self.sides(market, direction) else { return };
         let chosen = |side| choice.filter(|choice| choice.side == side).map(|choice| Ok(choice.offer));
-        let sale = self
-            .sells(market, other)
+        // What is bought was chosen for want of shares of the other outcome.
+        let sale = (choice.is_none_or(|choice| choice.side == Side::Sell) && self.sells(market, other))
             .then(|| (other, chosen(Side::Sell).unwrap_or_else(|| self.sale(market, other, drift))));
         let purchase = (wanted, chosen(Side::Buy).unwrap_or_else(|| self.purchase(market, wanted, drift)));
         for (outcome, offer) in sale.into_iter().chain([purchase]) {
