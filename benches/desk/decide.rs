@@ -4,12 +4,11 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use cockpit::bus::{Origin, encode};
 use cockpit::clock;
 use cockpit::config::Config;
 use cockpit::domain::{
-    Book, HermesState, Instruments, Level, Market, OutcomeToken, PolymarketData, Price, Side, SignalEntry, Size,
-    Symbol, Tick, TickKind, Timestamp,
+    Book, HermesState, Instruments, Level, Market, OutcomeToken, PolymarketData, Price, Side, Size, Symbol, Tick,
+    TickKind, Timestamp,
 };
 use cockpit::pipeline::athena::{Effect, Engine, Event, Momentum, MomentumParams, Running, Strategy as _};
 use rust_decimal::{Decimal, dec};
@@ -102,7 +101,6 @@ const PACES: [(&str, usize, Duration); 2] =
 struct Took {
     quiet: Vec<Duration>,
     signals: Vec<Duration>,
-    encoded: Vec<Duration>,
 }
 
 fn signals(hermes: &HermesState, market: &Market) {
@@ -110,13 +108,11 @@ fn signals(hermes: &HermesState, market: &Market) {
     println!("| ticks | tick | p50 us | p99 us |\n|---|---|---:|---:|");
     let mut decided = None;
     for (pace, count, apart) in PACES {
-        let Took { quiet, signals, encoded } = play(hermes, market, count, apart);
+        let Took { quiet, signals } = play(hermes, market, count, apart);
         let signals = Times::new(signals);
-        for (name, times) in [
-            ("that crosses nothing", &Times::new(quiet)),
-            ("that becomes an approved signal", &signals),
-            ("and its JSON", &Times::new(encoded)),
-        ] {
+        for (name, times) in
+            [("that crosses nothing", &Times::new(quiet)), ("that becomes an approved signal", &signals)]
+        {
             println!("| {pace} | {name} | {} | {} |", micros(times.at(50)), micros(times.at(99)));
         }
         decided.get_or_insert_with(|| signals.at(50));
@@ -130,7 +126,6 @@ fn play(hermes: &HermesState, market: &Market, wanted: usize, pause: Duration) -
     let begin = clock::now();
     let mut engine = engine(hermes, market, begin);
     let symbol = Symbol::new("BTC/USD");
-    let origin = Origin::new("athena", "bench");
     let (mut took, mut effects) = (Took::default(), Vec::new());
     let apart = usize::try_from(APART).expect("small");
     for number in 0..apart * (wanted + wanted / 10) {
@@ -145,24 +140,15 @@ fn play(hermes: &HermesState, market: &Market, wanted: usize, pause: Duration) -
         engine.on_event(black_box(&event), now, &mut effects);
         let decided = begun.elapsed();
         match effects.pop() {
-            Some(Effect::Emit(emission)) => {
-                took.signals.push(decided);
-                let begun = clock::monotonic();
-                let (intent, checks) = emission.approved.into_parts();
-                let entry = SignalEntry { intent, checks, rationale: emission.rationale, doubt: None };
-                black_box(encode(&origin.wrap(&entry, now)).expect("encodes"));
-                took.encoded.push(begun.elapsed());
-            }
+            Some(Effect::Emit(_)) => took.signals.push(decided),
             None if !jumps => took.quiet.push(decided),
             // A jump that leaves the window is a fall, whose market has no book: told, and no signal. The first finds no full window.
             other => assert!(matches!(other, None | Some(Effect::Skip(_))), "{other:?}"),
         }
         assert!(effects.is_empty(), "{effects:?}");
     }
-    for measured in [&mut took.signals, &mut took.encoded] {
-        assert!(measured.len() >= wanted, "{} signals; {:?}", measured.len(), engine.report(clock::now()));
-        measured.drain(..measured.len() - wanted);
-    }
+    assert!(took.signals.len() >= wanted, "{} signals; {:?}", took.signals.len(), engine.report(clock::now()));
+    took.signals.drain(..took.signals.len() - wanted);
     took
 }
 

@@ -1,14 +1,10 @@
 //! From a wish to an intent: identity from its cause, deadline from its tick.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 
 use super::strategy::{Cause, Wish};
 use crate::domain::{IntentId, OrderIntent, Side, StrategyId, TimeInForce, Timestamp};
 
-/// Room for the text of which an id is the hash: a token's digits are most of it.
-const MOST_TEXT: usize = 256;
 /// So many bytes of the hash are in an id.
 const HASH: usize = 10;
 
@@ -38,7 +34,7 @@ pub(super) fn intent(wish: &Wish, epoch: u64, closes_at: Option<Timestamp>, now:
 }
 
 /// The same cause gives the same id, in this run and in any other: what was emitted before a crash and is derived again
-/// after it is one intent, and Hermes executes it once. Parts are separated by a byte that occurs in none of them.
+/// after it is one intent, and Hermes executes it once. Each name ends with a byte that occurs in none.
 fn identity(wish: &Wish) -> IntentId {
     let signal = &wish.signal;
     let side = match signal.side {
@@ -58,17 +54,18 @@ fn named(name: &str, hash: [u8; HASH]) -> IntentId {
 }
 
 fn digest(strategy: &StrategyId, what: &[&str], cause: &Cause) -> [u8; HASH] {
-    let mut text = String::with_capacity(MOST_TEXT);
+    let mut hash = Sha256::new();
     let names = std::iter::once(strategy.as_str()).chain(what.iter().copied()).chain([cause.source.as_str()]);
     for name in names {
-        text.push_str(name);
-        text.push('\0');
+        hash.update(name);
+        hash.update([0]);
     }
-    // Writing into a string does not fail.
-    let _ = write!(text, "{}\0{}\0{}\0", cause.event_at.micros(), cause.trade_id, cause.price);
-    let mut hash = [0; HASH];
-    hash.copy_from_slice(&Sha256::digest(text)[..HASH]);
-    hash
+    hash.update(cause.event_at.micros().to_le_bytes());
+    hash.update(cause.trade_id.to_le_bytes());
+    hash.update(cause.price.decimal().normalize().serialize());
+    let mut short = [0; HASH];
+    short.copy_from_slice(&hash.finalize()[..HASH]);
+    short
 }
 
 #[cfg(test)]
