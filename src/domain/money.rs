@@ -79,15 +79,20 @@ macro_rules! amount {
 
         impl Add for $name {
             type Output = Self;
+            // Most of what is summed up is nothing, and to bring that to the same scale costs as much as a sum.
             fn add(self, other: Self) -> Self {
-                Self(self.0.saturating_add(other.0))
+                match (self.0.is_zero(), other.0.is_zero()) {
+                    (_, true) => self,
+                    (true, _) => other,
+                    _ => Self(self.0.saturating_add(other.0)),
+                }
             }
         }
 
         impl Sub for $name {
             type Output = Self;
             fn sub(self, other: Self) -> Self {
-                Self(self.0.saturating_sub(other.0))
+                if other.0.is_zero() { self } else { Self(self.0.saturating_sub(other.0)) }
             }
         }
 

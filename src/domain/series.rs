@@ -1,6 +1,6 @@
 //! A market's slug, and the pattern that the slugs of a series follow.
 
-const START: &str = "{start}";
+const START: &str = "start}";
 
 /// Whether it can be a market's slug: small letters, digits and hyphens.
 #[must_use]
@@ -18,7 +18,8 @@ pub fn is_market(text: &str) -> bool {
 /// What a pattern has before and after the start of the window; nothing of what is no pattern.
 #[must_use]
 pub fn split_series(pattern: &str) -> Option<(&str, &str)> {
-    pattern.split_once(START)
+    let (before, rest) = pattern.split_once('{')?;
+    Some((before, rest.strip_prefix(START)?))
 }
 
 /// The digits that stand in `slug` where the pattern has the start of the window: seconds since the epoch. Nothing when the slug
