@@ -151,6 +151,8 @@ fn one_outcome_is_traded_of_a_market_that_is_listed_without_it() {
     for (told, key) in wrong.iter().zip(["argos.markets", "risk.markets"]) {
         assert!(told.starts_with(&format!("{key} = [\"btc-100k#Yes\"]")) && told.ends_with(without), "{told}");
     }
+    let window = ON.replace("{start}", "1795348800#Down");
+    Config::parse(&DEFAULT_TOML.replace(ON, &window)).expect("a window of a pattern that is on both lists");
     let pattern = wrong_on(&ON.replace("{start}", "{start}#Up"));
     assert!(
         pattern[0].starts_with("athena.momentum.on[0].market = \"btc-updown-5m-{start}#Up\": allowed: a slug"),

@@ -289,7 +289,8 @@ impl<'a> View<'a> {
         Ok(market)
     }
 
-    /// The outcome that gains when the price goes on in `direction`, and the other one. A named outcome is the one that gains by a rise.
+    /// The outcome that gains when the price goes on in `direction`, and the other one. A named outcome is the one that gains by a rise,
+    /// unless the market's own names say which does: Up and Down.
     fn sides<'m>(
         &self,
         market: &'m Market,
@@ -297,10 +298,13 @@ impl<'a> View<'a> {
     ) -> Result<(&'m OutcomeToken, &'m OutcomeToken), Obstacle> {
         let [up, down] = match self.terms.instrument.outcome() {
             None => market.yes_no(),
-            Some(outcome) => market.named(outcome).ok_or_else(|| Obstacle::NoOutcome {
-                wanted: outcome.to_owned(),
-                there: [0, 1].map(|index| market.tokens[index].outcome.clone()),
-            })?,
+            Some(outcome) => {
+                let named = market.named(outcome).ok_or_else(|| Obstacle::NoOutcome {
+                    wanted: outcome.to_owned(),
+                    there: [0, 1].map(|index| market.tokens[index].outcome.clone()),
+                })?;
+                market.named("up").unwrap_or(named)
+            }
         };
         Ok(match direction {
             Direction::Up => (up, down),

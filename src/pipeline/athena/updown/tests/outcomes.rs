@@ -112,6 +112,25 @@ fn of_a_named_outcome_a_rise_buys_it_and_a_fall_sells_what_is_held_of_it() {
 }
 
 #[test]
+fn down_alone_is_bought_on_a_fall_and_sold_on_a_rise() {
+    for outcomes in [["Up", "Down"], ["Down", "Up"]] {
+        let scenes = || scenes(&format!("BTC/USD {SLUG}#DOWN"), outcomes);
+        for mut scene in scenes() {
+            assert_eq!(bought(moved(&mut scene, FALL)), "Down");
+        }
+        for mut scene in scenes() {
+            scene.0.hold("down", "20");
+            let sold = moved(&mut scene, RISE).expect("a wish");
+            assert_eq!((sold.side, sold.outcome.as_str()), (Side::Sell, "Down"));
+        }
+        for mut scene in scenes() {
+            let skip = moved(&mut scene, RISE).expect_err("nothing to sell");
+            assert_eq!(skip.note, "Up would be bought, but only Down is traded");
+        }
+    }
+}
+
+#[test]
 fn a_name_that_the_market_does_not_have_stops_nothing_else() {
     let on = format!("BTC/USD {SLUG}#Maybe, ETH/USD {SLUG}#No");
     for (mut scene, prices) in scenes(&on, ["Yes", "No"]) {
