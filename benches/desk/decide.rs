@@ -95,30 +95,35 @@ pub(crate) async fn instruments() {
 /// As fast as they are decided, and as a feed brings them: a processor that has slept meanwhile has forgotten much.
 const PACES: [(&str, usize, Duration); 2] =
     [("one after the other", SIGNALS, Duration::ZERO), ("a millisecond apart", SIGNALS / 10, Duration::from_millis(1))];
+/// What else runs on the machine only adds to what a pass takes, so the quickest tells most of the code.
+const PASSES: usize = 5;
 
-/// What was measured.
-#[derive(Default)]
+/// What one pass measured.
 struct Took {
-    quiet: Vec<Duration>,
-    signals: Vec<Duration>,
+    quiet: Times,
+    signals: Times,
 }
 
 fn signals(hermes: &HermesState, market: &Market) {
-    println!("\nStrategy and gate alone\n");
+    println!("\nStrategy and gate alone, {PASSES} passes, the quickest and the slowest\n");
     println!("| ticks | tick | p50 us | p99 us |\n|---|---|---:|---:|");
-    let mut decided = None;
-    for (pace, count, apart) in PACES {
-        let Took { quiet, signals } = play(hermes, market, count, apart);
-        let signals = Times::new(signals);
-        for (name, times) in
-            [("that crosses nothing", &Times::new(quiet)), ("that becomes an approved signal", &signals)]
-        {
-            println!("| {pace} | {name} | {} | {} |", micros(times.at(50)), micros(times.at(99)));
-        }
-        decided.get_or_insert_with(|| signals.at(50));
-    }
-    let met = if decided.is_some_and(|p50| p50 < WANTED) { "met" } else { "NOT met" };
-    println!("\none after the other, p50 < {} us: {met}", WANTED.as_micros());
+    let [alone, _] = PACES.map(|(pace, count, apart)| {
+        let passes: Vec<Took> = (0..PASSES).map(|_| play(hermes, market, count, apart)).collect();
+        row(pace, "that crosses nothing", &passes, |took| &took.quiet);
+        row(pace, "that becomes an approved signal", &passes, |took| &took.signals)
+    });
+    println!("\np50 < {} us: {}", WANTED.as_micros(), if alone < WANTED { "met" } else { "NOT met" });
+}
+
+/// Prints what the quickest and the slowest pass took; gives the median of the quickest.
+fn row(pace: &str, name: &str, passes: &[Took], of: fn(&Took) -> &Times) -> Duration {
+    let range = |percent| {
+        let took = Times::new(passes.iter().map(|took| of(took).at(percent)));
+        (took.at(0), format!("{} to {}", micros(took.at(0)), micros(took.at(100))))
+    };
+    let ((quickest, p50), (_, p99)) = (range(50), range(99));
+    println!("| {pace} | {name} | {p50} | {p99} |");
+    quickest
 }
 
 /// So many signals, from ticks with such a pause before each.
@@ -126,7 +131,7 @@ fn play(hermes: &HermesState, market: &Market, wanted: usize, pause: Duration) -
     let begin = clock::now();
     let mut engine = engine(hermes, market, begin);
     let symbol = Symbol::new("BTC/USD");
-    let (mut took, mut effects) = (Took::default(), Vec::new());
+    let (mut quiet, mut signals, mut effects) = (Vec::new(), Vec::new(), Vec::new());
     let apart = usize::try_from(APART).expect("small");
     for number in 0..apart * (wanted + wanted / 10) {
         let jumps = number % apart == apart - 1;
@@ -140,16 +145,15 @@ fn play(hermes: &HermesState, market: &Market, wanted: usize, pause: Duration) -
         engine.on_event(black_box(&event), now, &mut effects);
         let decided = begun.elapsed();
         match effects.pop() {
-            Some(Effect::Emit(_)) => took.signals.push(decided),
-            None if !jumps => took.quiet.push(decided),
+            Some(Effect::Emit(_)) => signals.push(decided),
+            None if !jumps => quiet.push(decided),
             // A jump that leaves the window is a fall, whose market has no book: told, and no signal. The first finds no full window.
             other => assert!(matches!(other, None | Some(Effect::Skip(_))), "{other:?}"),
         }
         assert!(effects.is_empty(), "{effects:?}");
     }
-    assert!(took.signals.len() >= wanted, "{} signals; {:?}", took.signals.len(), engine.report(clock::now()));
-    took.signals.drain(..took.signals.len() - wanted);
-    took
+    assert!(signals.len() >= wanted, "{} signals; {:?}", signals.len(), engine.report(clock::now()));
+    Took { quiet: Times::new(quiet), signals: Times::new(signals.split_off(signals.len() - wanted)) }
 }
 
 /// What a tick costs among so many instruments.
