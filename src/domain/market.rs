@@ -115,7 +115,13 @@ impl Market {
     #[must_use]
     pub fn yes_no(&self) -> [&OutcomeToken; 2] {
         let [one, other] = &self.tokens;
-        ["up", "yes"].into_iter().find_map(|name| self.named(name)).unwrap_or([one, other])
+        self.rising().unwrap_or([one, other])
+    }
+
+    /// `Up` or `Yes`, and the other one; nothing when no outcome is called so.
+    #[must_use]
+    pub fn rising(&self) -> Option<[&OutcomeToken; 2]> {
+        ["up", "yes"].into_iter().find_map(|name| self.named(name))
     }
 
     /// The outcome that `token` stands for.

@@ -344,14 +344,14 @@ impl Athena {
             let SignalEntry { intent, rationale, checks, .. } = entry;
             return self.deny(Refusal { denied: Denied { intent, denial, checks }, rationale });
         }
-        let payload = match encode(&self.signals.wrap(&entry, clock::now())) {
-            Ok(payload) => payload,
-            Err(error) => return warn!(intent = %entry.intent.intent, %error, "signal cannot be written"),
+        let written = match encode(&self.signals.wrap(&entry, clock::now())) {
+            Ok(payload) => self.bus.append(Stream::Signals, payload).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         };
-        if let Err(error) = self.bus.append(Stream::Signals, payload).await {
-            warn!(intent = %entry.intent.intent, %error, "signal is lost or in doubt");
+        if let Err(error) = written {
+            warn!(intent = %entry.intent.intent, error, "signal is lost or in doubt");
             self.counts.in_doubt += 1;
-            entry.doubt = Some(error.to_string());
+            entry.doubt = Some(error);
             return self.outbox.put(TradeEvent::Signal(entry));
         }
         let micros = clock::now().since(entry.intent.tick_received_at).as_micros();

@@ -289,8 +289,8 @@ impl<'a> View<'a> {
         Ok(market)
     }
 
-    /// The outcome that gains when the price goes on in `direction`, and the other one. A named outcome is the one that gains by a rise,
-    /// unless the market's own names say which does: Up and Down.
+    /// The outcome that gains when the price goes on in `direction`, and the other one: Up or Yes gains by a rise, and where no outcome is
+    /// called so the one that is named.
     fn sides<'m>(
         &self,
         market: &'m Market,
@@ -303,7 +303,7 @@ impl<'a> View<'a> {
                     wanted: outcome.to_owned(),
                     there: [0, 1].map(|index| market.tokens[index].outcome.clone()),
                 })?;
-                market.named("up").unwrap_or(named)
+                market.rising().unwrap_or(named)
             }
         };
         Ok(match direction {
@@ -415,10 +415,14 @@ impl<'a> View<'a> {
         Ok(Offer { size, price, reference, fair, edge: fair::sale_edge(fair, price, size, market) })
     }
 
-    /// The book's own middle, shifted by the drift that is expected until the close.
+    /// The book's own middle, shifted by the drift that is expected until the close. Without a close to come nobody knows how long there
+    /// is for anything to happen, and the middle stands.
     fn fair(&self, market: &Market, book: &Book, drift: Option<f64>) -> Option<Decimal> {
-        let left = market.closes_at.map_or(self.terms.span, |at| at.since(self.now));
-        fair::shifted(book.mid()?, drift?, self.window.volatility()?, left)
+        let (mid, drift, volatility) = (book.mid()?, drift?, self.window.volatility()?);
+        match market.closes_at.filter(|at| *at > self.now) {
+            Some(closes_at) => fair::shifted(mid, drift, volatility, closes_at.since(self.now)),
+            None => Some(mid.decimal()),
+        }
     }
 
     /// The wish, with `told` as the beginning of its sentence, after this change of at least that threshold.

@@ -50,12 +50,13 @@ struct Seen {
     high: Option<Temperature>,
     /// The one of them that is the warmest at the least: a reading in whole degrees may lie off.
     sure: Option<Temperature>,
-    /// A bit for each hour of the day, counted from its beginning, in which something was measured.
-    hours: u32,
+    /// The one of them that is the warmest at the most.
+    #[serde(default)]
+    most: Option<Temperature>,
 }
 
 impl Seen {
-    fn take(&mut self, at: Timestamp, reading: Reading, hour: impl Fn(Timestamp) -> u32) {
+    fn take(&mut self, at: Timestamp, reading: Reading) {
         if self.readings.get(&at).is_some_and(|known| !reading.corrects(known)) {
             return;
         }
@@ -66,10 +67,22 @@ impl Seen {
             self.readings.remove(&coolest);
         }
         let celsius = |temperature: &Temperature| temperature.degrees(TemperatureUnit::Celsius);
-        let least = |temperature: &Temperature| celsius(temperature) - temperature.half_step(TemperatureUnit::Celsius);
+        let half_step = |temperature: &Temperature| temperature.half_step(TemperatureUnit::Celsius);
+        let least = |temperature: &Temperature| celsius(temperature) - half_step(temperature);
+        let most = |temperature: &Temperature| celsius(temperature) + half_step(temperature);
         let temperatures = || self.measured().map(|(_, temperature)| temperature);
-        (self.high, self.sure) = (temperatures().max_by_key(celsius), temperatures().max_by_key(least));
-        self.hours = self.measured().fold(0, |hours, (at, _)| hours | hour(at));
+        let (high, sure, most) =
+            (temperatures().max_by_key(celsius), temperatures().max_by_key(least), temperatures().max_by_key(most));
+        (self.high, self.sure, self.most) = (high, sure, most);
+    }
+
+    /// Whether an hour was measured to its end: in it, and not long before or after its end. One report at its beginning says nothing of
+    /// the rest.
+    fn covers(&self, begin: Timestamp, end: Timestamp) -> bool {
+        let measured = |from: Timestamp, to: Timestamp| {
+            self.readings.range(from..=to).any(|(_, reading)| reading.temperature.is_some())
+        };
+        measured(begin, end.minus(Duration::from_micros(1))) && measured(end.minus(LATE), end.plus(LATE))
     }
 
     /// The readings that have a temperature, oldest first.
@@ -115,10 +128,7 @@ impl Outlook {
     pub(super) fn observe(&mut self, observation: &Observation, zone: &Zone) {
         let temperature = observation.temperature.filter(|temperature| temperature.is_possible());
         let reading = Reading { temperature, received_at: observation.received_at };
-        let day = zone.day_of(observation.event_at);
-        let begins = zone.start_of(day);
-        let seen = self.days.entry(day).or_default();
-        seen.take(observation.event_at, reading, |at| hour_bit(at, begins));
+        self.days.entry(zone.day_of(observation.event_at)).or_default().take(observation.event_at, reading);
     }
 
     fn latest(&self) -> Option<Report> {
@@ -218,14 +228,14 @@ impl Outlook {
 
     /// How likely each temperature is as the highest of `day`.
     ///
-    /// Hours that are over, in which something was measured and of which no report was missed are known. Of the others the forecast's highest counts, off by its bias and
-    /// an error whose deviation grows with the lead. If a later observation of the day has shown the forecast to be off, a part of that
-    /// is expected to stay, and the error is the less. The day's highest is the higher of the two.
+    /// Hours that are over, that were measured to their end and of which no report was missed are known. Of the others the forecast's
+    /// highest counts, off by its bias and an error whose deviation grows with the lead. If a later observation of the day has shown the
+    /// forecast to be off by more or less than its bias, a part of that is expected to stay, and the error is the less. The day's highest is
+    /// the higher of the two.
     pub(super) fn odds(&self, day: LocalDay, params: &WeatherParams, now: Timestamp) -> Result<Odds, Obstacle> {
         let (begins, ends) = (params.zone.start_of(day), params.zone.end_of(day));
         self.trusted(begins, ends, params, now)?;
-        let unseen = self.unseen.get(&day).copied().unwrap_or_default();
-        let measured_in = self.days.get(&day).map_or(0, |seen| seen.hours) & !unseen;
+        let (unseen, seen) = (self.unseen.get(&day).copied().unwrap_or_default(), self.days.get(&day));
         let sure_until = self.reported_at().filter(|_| self.doubtful).map_or(now, |at| at.minus(LATE)).min(now);
         let (mut peak, mut missing, mut begin): (Option<(Decimal, Timestamp, Expected)>, usize, _) = (None, 0, begins);
         for hour in 0..32 {
@@ -233,7 +243,8 @@ impl Outlook {
                 break;
             }
             let end = begin.plus(HOUR).min(ends);
-            let known = measured_in & (1 << hour) != 0 && end <= sure_until;
+            let known =
+                unseen & (1 << hour) == 0 && end <= sure_until && seen.is_some_and(|seen| seen.covers(begin, end));
             let expected = self.hours.range(begin..end).next_back();
             match expected {
                 _ if known => {}
@@ -252,7 +263,8 @@ impl Outlook {
             let lead = at.since(hour.issued_at);
             let (mut degrees, mut error) = (degrees + params.bias, params.error(lead));
             if let Some(off) = self.shown_off(begins, hour.issued_at, params.unit) {
-                degrees += off * params.carry;
+                // What it is usually off by is in that already.
+                degrees += (off - params.bias) * params.carry;
                 error *= (Decimal::ONE - params.carry * params.carry).sqrt().unwrap_or(Decimal::ONE);
             }
             Expectation { degrees, error, lead }
@@ -262,9 +274,14 @@ impl Outlook {
 
     fn measured_high(&self, day: LocalDay, unit: TemperatureUnit) -> Option<High> {
         let seen = self.days.get(&day)?;
-        let (high, sure) = (seen.high?, seen.sure?);
-        let sure = sure.degrees(unit) - sure.half_step(unit);
-        Some(High { degrees: high.degrees(unit), half_step: high.half_step(unit), sure })
+        let (high, sure, most) = (seen.high?, seen.sure?, seen.most.or(seen.high)?);
+        let (sure, half_step) = (sure.degrees(unit) - sure.half_step(unit), most.half_step(unit));
+        Some(High {
+            degrees: high.degrees(unit),
+            sure,
+            most: most.degrees(unit) + half_step,
+            step: half_step + half_step,
+        })
     }
 
     /// By how much the newest observation of the day lies above what was forecast for its hour. A forecast that was computed after it knew
@@ -320,10 +337,12 @@ pub(super) struct Expectation {
 pub(super) struct High {
     /// As it was said.
     pub(super) degrees: Decimal,
-    /// So far it may lie off either way.
-    pub(super) half_step: Decimal,
     /// What it was at the least, by every reading.
     pub(super) sure: Decimal,
+    /// What it was at the most, by every reading.
+    pub(super) most: Decimal,
+    /// The step that the reading was rounded to which leaves that open; zero when it was not.
+    pub(super) step: Decimal,
 }
 
 impl High {
@@ -332,8 +351,7 @@ impl High {
         if self.sure >= degrees {
             return 1.0;
         }
-        let above = self.degrees + self.half_step - degrees;
-        let part = above.checked_div(self.half_step + self.half_step).and_then(|part| part.to_f64());
+        let part = (self.most - degrees).checked_div(self.step).and_then(|part| part.to_f64());
         part.unwrap_or_default().clamp(0.0, 1.0)
     }
 }

@@ -1,6 +1,7 @@
 //! A Gamma market, read strictly: several fields are JSON inside strings, and which ids count depends on its version.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -16,6 +17,7 @@ const CONDITION_DIGITS: usize = 64;
 const SHORT_CONDITION_DIGITS: usize = 62;
 /// Largest exponent that the fee formula is read with; every known market has 1.
 const MAX_EXPONENT: u64 = 8;
+const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,8 +97,9 @@ pub fn parse_market(body: &str) -> Result<Market, Refusal> {
     let closed = optional(wire.closed, |raw| boolean("closed", raw))?.unwrap_or(false);
     let accepting = optional(wire.accepting_orders, |raw| boolean("acceptingOrders", raw))?.unwrap_or(false);
     let neg_risk = optional(wire.neg_risk, |raw| boolean("negRisk", raw))?.unwrap_or(false);
+    let slug = Slug::new(text("slug", wire.slug)?);
+    let named = time("endDate", wire.end_date)?;
     Ok(Market {
-        slug: Slug::new(text("slug", wire.slug)?),
         market: condition(&wire)?,
         tokens,
         tick_size,
@@ -105,12 +108,19 @@ pub fn parse_market(body: &str) -> Result<Market, Refusal> {
         protocol,
         fee: fee(&wire)?,
         opens_at: time("eventStartTime", wire.event_start_time)?,
-        closes_at: time("endDate", wire.end_date)?,
+        closes_at: named.map(|at| if is_of_a_day(&slug) { at.plus(DAY) } else { at }),
+        slug,
         accepting_orders: accepting && !closed,
         payouts: if closed { payouts(&wire)? } else { None },
         question: optional(wire.question, |raw| text("question", raw))?.map(Cow::into_owned),
         group: if neg_risk { Some(group(&wire)?) } else { None },
     })
+}
+
+/// Whether it asks about the temperature of a day. Of these the venue names noon UTC of that day as the end, and takes orders until the
+/// result (Polymarket/clob-client issue 331): the day is over a day later at the latest, wherever on earth it is.
+fn is_of_a_day(slug: &Slug) -> bool {
+    ["highest-temperature-in-", "lowest-temperature-in-"].into_iter().any(|asked| slug.as_str().starts_with(asked))
 }
 
 /// Which neg-risk event it is part of. One that does not say is refused: without its siblings nobody can tell what may be lost.
@@ -280,6 +290,18 @@ mod tests {
         assert_eq!(read.opens_at, Some(Timestamp::from_secs(1_795_348_800)));
         assert_eq!(read.closes_at, Some(Timestamp::from_secs(1_795_349_100)));
         assert!(read.accepting_orders && read.payouts.is_none() && read.protocol == Protocol::V2);
+    }
+
+    #[test]
+    fn the_end_that_a_temperature_market_names_is_noon_and_the_day_goes_on() {
+        for (slug, closes_at) in [
+            ("highest-temperature-in-nyc-on-november-22-2026-41-42f", 1_795_435_500),
+            ("lowest-temperature-in-london-on-november-22-2026-4c", 1_795_435_500),
+            ("btc-100k", 1_795_349_100),
+        ] {
+            let read = parse_market(&market(&[("slug", slug.into())])).expect("market");
+            assert_eq!(read.closes_at, Some(Timestamp::from_secs(closes_at)), "{slug}");
+        }
     }
 
     #[test]

@@ -81,22 +81,23 @@ fn a_market_is_traded_the_right_way_round_however_it_is_listed() {
 }
 
 #[test]
-fn of_a_named_outcome_a_rise_buys_it_and_a_fall_sells_what_is_held_of_it() {
-    for (named, other) in [("Yes", "No"), ("No", "Yes")] {
+fn a_named_outcome_alone_is_bought_when_it_gains_and_what_is_held_of_it_is_sold_when_it_loses() {
+    for (named, other, gains) in [("Yes", "No", RISE), ("No", "Yes", FALL), ("Up", "Down", RISE), ("Down", "Up", FALL)]
+    {
         for outcomes in [[named, other], [other, named]] {
             let scenes = || scenes(&format!("BTC/USD {SLUG}#{}", named.to_uppercase()), outcomes);
             let side = |outcome| token(outcome).split_once('-').expect("a side").0.to_owned();
             for mut scene in scenes() {
                 scene.0.hold(&side(other), "20");
-                assert_eq!(bought(moved(&mut scene, RISE)), named, "what is held of the other one is left alone");
+                assert_eq!(bought(moved(&mut scene, gains)), named, "what is held of the other one is left alone");
             }
             for mut scene in scenes() {
                 scene.0.hold(&side(named), "20");
-                let sold = moved(&mut scene, FALL).expect("a wish");
+                let sold = moved(&mut scene, !gains).expect("a wish");
                 assert_eq!((sold.side, sold.outcome.as_str()), (Side::Sell, named));
             }
             for mut scene in scenes() {
-                let skip = moved(&mut scene, FALL).expect_err("nothing to sell");
+                let skip = moved(&mut scene, !gains).expect_err("nothing to sell");
                 assert_eq!(skip.reason, "other_outcome");
                 assert_eq!(skip.note, format!("{other} would be bought, but only {named} is traded"));
                 assert!(skip.inputs.iter().any(|figure| figure.name == format!("fair {other}").as_str()));
@@ -112,20 +113,22 @@ fn of_a_named_outcome_a_rise_buys_it_and_a_fall_sells_what_is_held_of_it() {
 }
 
 #[test]
-fn down_alone_is_bought_on_a_fall_and_sold_on_a_rise() {
-    for outcomes in [["Up", "Down"], ["Down", "Up"]] {
-        let scenes = || scenes(&format!("BTC/USD {SLUG}#DOWN"), outcomes);
-        for mut scene in scenes() {
-            assert_eq!(bought(moved(&mut scene, FALL)), "Down");
-        }
-        for mut scene in scenes() {
-            scene.0.hold("down", "20");
-            let sold = moved(&mut scene, RISE).expect("a wish");
-            assert_eq!((sold.side, sold.outcome.as_str()), (Side::Sell, "Down"));
-        }
-        for mut scene in scenes() {
-            let skip = moved(&mut scene, RISE).expect_err("nothing to sell");
-            assert_eq!(skip.note, "Up would be bought, but only Down is traded");
+fn without_a_close_to_come_an_outcome_is_worth_the_middle_of_its_book() {
+    for ended in [None, Some(Duration::from_secs(1))] {
+        for (mut scene, [rise, _]) in scenes(&format!("BTC/USD {SLUG}"), ["Yes", "No"]) {
+            let tokens = ["Yes", "No"].map(|name| OutcomeToken { token: token(name).into(), outcome: name.to_owned() });
+            let closes_at = ended.map(|ago| scene.now.minus(ago));
+            let market = Market { slug: SLUG.into(), tokens, closes_at, ..market(OPENS) };
+            scene.play(&Event::Polymarket(PolymarketData::Market(market)));
+            scene.hold("down", "20");
+            assert!(scene.warm().is_empty());
+            let inputs = match &scene.tick(rise)[..] {
+                [Effect::Emit(emission)] => emission.rationale.inputs.clone(),
+                [] => scene.skips.pop().expect("a skip").inputs,
+                other => panic!("one effect was expected: {other:?}"),
+            };
+            let fair = inputs.iter().find(|figure| figure.name == "fair No").expect("reckoned");
+            assert_eq!(fair.value.to_string().parse(), Ok(dec!(0.5)), "a wiggle of the price moves nothing");
         }
     }
 }
@@ -146,6 +149,6 @@ fn a_name_that_the_market_does_not_have_stops_nothing_else() {
             scene.play(&Event::Tick(Tick { symbol: "ETH/USD".into(), ..tick }))
         };
         (1..=12).for_each(|second| drop(other(second, dec!(87_000), 13 - second)));
-        assert!(matches!(&other(13, prices[0], 0)[..], [Effect::Emit(_)]));
+        assert!(matches!(&other(13, prices[1], 0)[..], [Effect::Emit(_)]), "No gains by a fall");
     }
 }

@@ -148,7 +148,7 @@ fn an_hour_of_which_reports_may_be_missing_is_as_the_forecast_said() {
     let degrees = |outlook: &Outlook| {
         outlook.odds(today(), &params(), now).expect("fresh").expected.map(|expected| expected.degrees)
     };
-    assert_eq!(degrees(&told(None)), Some(dec!(82)), "the 19th hour is yet to come");
+    assert_eq!(degrees(&told(None)), Some(dec!(83)), "of the 18th hour only the beginning was reported");
     let missed = told(Some((15 * 60 + 40, 15 * 60 + 58)));
     assert_eq!(
         (degrees(&missed), missed.unseen(today())),
@@ -161,7 +161,58 @@ fn an_hour_of_which_reports_may_be_missing_is_as_the_forecast_said() {
     waits.doubt();
     assert_eq!(degrees(&waits), Some(dec!(84)), "whether one of these two hours was missed will be told");
     waits.told();
-    assert_eq!(degrees(&waits), Some(dec!(82)));
+    assert_eq!(degrees(&waits), Some(dec!(83)));
+}
+
+#[test]
+fn one_report_at_its_beginning_does_not_tell_of_an_hour() {
+    let zone = params().zone;
+    let mut outlook = outlook(dec!(85));
+    for hour in 0..15 {
+        outlook.observe(&report(today(), hour * 60 + 53, Some(dec!(70))), &zone);
+    }
+    let degrees = |outlook: &Outlook| {
+        let odds = outlook.odds(today(), &params(), at(today(), 16 * 60)).expect("fresh");
+        odds.expected.map(|expected| expected.degrees)
+    };
+    outlook.observe(&report(today(), 15 * 60 + 2, Some(dec!(80))), &zone);
+    assert_eq!(degrees(&outlook), Some(dec!(85)), "the warmest hour may still have been as warm as that");
+    outlook.observe(&report(today(), 15 * 60 + 51, Some(dec!(79))), &zone);
+    assert_eq!(degrees(&outlook), Some(dec!(84)), "it was not; the next is yet to come");
+}
+
+#[test]
+fn a_morning_as_usual_shows_nothing_beyond_the_bias() {
+    let params = WeatherParams { bias: dec!(2), carry: dec!(0.6), ..params() };
+    let mut outlook = outlook(dec!(85));
+    let expected = |outlook: &Outlook| {
+        let odds = outlook.odds(today(), &params, at(today(), 600)).expect("fresh");
+        odds.expected.expect("more to come").degrees
+    };
+    outlook.observe(&report(today(), 9 * 60 + 53, Some(dec!(81))), &params.zone);
+    assert_eq!(expected(&outlook), dec!(87), "79 were forecast for that hour, and usually it is 2 more");
+    outlook.observe(&report(today(), 9 * 60 + 59, Some(dec!(82))), &params.zone);
+    assert_eq!(expected(&outlook), dec!(87.6), "a degree more than usual");
+}
+
+#[test]
+fn a_reading_in_tenths_hides_none_in_whole_degrees_that_may_have_been_warmer() {
+    let celsius = |minutes, degrees| {
+        let temperature = Some(Temperature::celsius(degrees));
+        Observation { temperature, ..report(today(), minutes, None) }
+    };
+    for order in [[0, 1], [1, 0]] {
+        let mut outlook = outlook(dec!(60));
+        let reports = [celsius(14 * 60 + 45, dec!(34)), celsius(14 * 60 + 53, dec!(34.1))];
+        for index in order {
+            outlook.observe(&reports[index], &params().zone);
+        }
+        let odds = outlook.odds(today(), &params(), at(today(), 15 * 60)).expect("fresh");
+        // 34 is anything up to 94.1 °F, a third of it from 93.5.
+        assert!(near(odds.of(&bucket(94, 95)), 0.6 / 1.8), "{}", odds.of(&bucket(94, 95)));
+        assert!(near(odds.of(&bucket(92, 93)), 1.2 / 1.8), "{}", odds.of(&bucket(92, 93)));
+        assert_eq!(odds.high.map(|high| high.degrees), Some(dec!(93.38)));
+    }
 }
 
 #[test]
@@ -242,8 +293,8 @@ fn what_is_taken_back_or_corrected_leaves_the_days_highest() {
     assert_eq!(high(said(14 * 60, Some(dec!(83.1)), 3)), (Some(dec!(84)), 2), "corrected");
     assert_eq!(high(said(14 * 60, Some(dec!(113)), 2)), (Some(dec!(84)), 2), "what was said before does not come back");
     assert_eq!(high(said(13 * 60, None, 4)), (Some(dec!(83.1)), 1), "taken back");
-    let hours = outlook.days[&today()].hours;
-    assert_eq!(hours, 1 << 14, "an hour of which everything was taken back is not known");
+    let covers = |hour: u64| outlook.days[&today()].covers(at(today(), hour * 60), at(today(), (hour + 1) * 60));
+    assert!(!covers(13), "an hour of which everything was taken back is not known");
 }
 
 #[test]
@@ -274,7 +325,7 @@ proptest! {
             Expectation { degrees: Decimal::new(peak, 1), error: dec!(2), lead: Duration::from_hours(9) };
         let exact = |high| {
             let degrees = Decimal::new(high, 1);
-            High { degrees, half_step: dec!(0), sure: degrees }
+            High { degrees, sure: degrees, most: degrees, step: dec!(0) }
         };
         let odds = Odds { high: high.map(exact), expected: Some(expectation), rounding };
         let mut ladder = vec![bucket(None, start - 1), bucket(start + 20, None)];
