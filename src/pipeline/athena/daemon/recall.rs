@@ -1,8 +1,12 @@
 //! What an earlier run left: the strategies' states with their windows, and up to where they go.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::inputs::retry;
@@ -15,11 +19,13 @@ use crate::pipeline::athena::{ChunkDoc, Engine, KeptState, Shard};
 /// States read in one exchange: with an hour each they are a few megabytes.
 const BATCH: usize = 64;
 
-/// A state that was found, and the keys of its window's parts.
-struct Found<'a> {
-    key: &'a (StrategyId, Symbol),
+type Instrument = (StrategyId, Symbol);
+
+/// A state that was found, with the parts of its window.
+struct Found {
+    key: Instrument,
     state: KeptState,
-    parts: Vec<Key>,
+    chunks: Vec<Option<ChunkDoc>>,
 }
 
 /// Gives the engine what was kept. A state that cannot be taken up is named, and its strategy starts cold. The sequence goes on where the
@@ -29,8 +35,14 @@ pub(super) async fn recall(bus: &BusRef, shard: Shard, engine: &mut Engine) -> S
     let begun = clock::monotonic();
     let keys = engine.keys();
     let mut warm = HashSet::new();
-    for batch in keys.chunks(BATCH) {
-        warm.extend(recall_batch(bus, batch, engine).await);
+    let (_reading, mut batches) = read_ahead(bus, &keys);
+    while let Some(batch) = batches.recv().await {
+        for Found { key, state, chunks } in batch {
+            match engine.restore(&key, &state, &chunks, clock::now()) {
+                Ok(()) => drop(warm.insert(key)),
+                Err(why) => cold(&key, &why),
+            }
+        }
     }
     let heard = recall_heard(bus, shard).await;
     let taken_up = warm.len();
@@ -40,7 +52,22 @@ pub(super) async fn recall(bus: &BusRef, shard: Shard, engine: &mut Engine) -> S
     Sequence::resume(heard.feeds)
 }
 
-async fn recall_batch(bus: &BusRef, batch: &[(StrategyId, Symbol)], engine: &mut Engine) -> Vec<(StrategyId, Symbol)> {
+/// Reads the next batch while the engine takes up the one before.
+fn read_ahead(bus: &BusRef, keys: &[Instrument]) -> (AbortOnDropHandle<()>, mpsc::Receiver<Vec<Found>>) {
+    let (sender, batches) = mpsc::channel(1);
+    let (bus, keys) = (Arc::clone(bus), keys.to_vec());
+    let reading = tokio::spawn(async move {
+        for batch in keys.chunks(BATCH) {
+            let found = read_batch(&bus, batch).await;
+            if sender.send(found).await.is_err() {
+                return;
+            }
+        }
+    });
+    (AbortOnDropHandle::new(reading), batches)
+}
+
+async fn read_batch(bus: &BusRef, batch: &[Instrument]) -> Vec<Found> {
     let names: Vec<Key> =
         batch.iter().map(|(strategy, symbol)| Key::Strategy(strategy.clone(), symbol.clone())).collect();
     let heads = retry("strategy state", || bus.get_all(&names)).await;
@@ -48,38 +75,37 @@ async fn recall_batch(bus: &BusRef, batch: &[(StrategyId, Symbol)], engine: &mut
     for (key, head) in batch.iter().zip(heads) {
         let Some(head) = head else { continue };
         match read_head(key, &head) {
-            Ok(state) => found.push(state),
+            Ok((state, parts)) => found.push((key, state, parts)),
             Err(why) => cold(key, &why),
         }
     }
-    let parts: Vec<Key> = found.iter().flat_map(|found| found.parts.iter().cloned()).collect();
+    let parts: Vec<Key> = found.iter().flat_map(|(.., parts)| parts.iter().cloned()).collect();
     let mut chunks = retry("windows", || bus.get_all(&parts)).await.into_iter();
-    let mut taken_up = Vec::new();
-    for Found { key, state, parts } in found {
+    let mut read = Vec::new();
+    for (key, state, parts) in found {
         let own: Vec<_> = chunks.by_ref().take(parts.len()).collect();
-        let read = |chunk: Option<bytes::Bytes>| chunk.map(|chunk| decode::<ChunkDoc>(&chunk)).transpose();
-        let restored = own.into_iter().map(|chunk| read(chunk).map(|chunk| chunk.map(|envelope| envelope.body)));
-        let restored = restored
-            .collect::<Result<Vec<_>, CodecError>>()
-            .map_err(|error| format!("a part of its window cannot be read: {error}"))
-            .and_then(|chunks| engine.restore(key, &state, &chunks, clock::now()));
-        match restored {
-            Ok(()) => taken_up.push(key.clone()),
-            Err(why) => cold(key, &why),
+        match own.into_iter().map(read_chunk).collect::<Result<Vec<_>, _>>() {
+            Ok(chunks) => read.push(Found { key: key.clone(), state, chunks }),
+            Err(error) => cold(key, &format!("a part of its window cannot be read: {error}")),
         }
     }
-    taken_up
+    read
 }
 
-fn read_head<'a>(key: &'a (StrategyId, Symbol), head: &[u8]) -> Result<Found<'a>, String> {
+/// The state, and the keys of the parts of its window.
+fn read_head(key: &Instrument, head: &[u8]) -> Result<(KeptState, Vec<Key>), String> {
     let envelope = decode::<Box<RawValue>>(head).map_err(|error| error.to_string())?;
     let state = KeptState::read(&envelope.body)?;
     let part = |place| Key::Chunk(key.0.clone(), key.1.clone(), place);
     let parts = state.places()?.into_iter().map(part).collect();
-    Ok(Found { key, state, parts })
+    Ok((state, parts))
 }
 
-fn cold((strategy, symbol): &(StrategyId, Symbol), why: &str) {
+fn read_chunk(chunk: Option<Bytes>) -> Result<Option<ChunkDoc>, CodecError> {
+    chunk.map(|chunk| decode(&chunk).map(|envelope| envelope.body)).transpose()
+}
+
+fn cold((strategy, symbol): &Instrument, why: &str) {
     warn!(%strategy, %symbol, why, "its kept state is refused: it starts cold");
 }
 
