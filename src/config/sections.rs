@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::bus::BusError;
 use crate::bus::url::RedisUrl;
 use crate::domain::params::{Params, RISK, is_pair};
-use crate::domain::{Instruments, Mode, ParamKind, Symbol, is_market, split_outcome, start_in};
+use crate::domain::{Instruments, Mode, ParamKind, Symbol, is_market, means, split_outcome};
 use crate::pipeline::athena::{KINDS, Kind, Shard, StrategySettings};
 use crate::risk::Limits;
 use crate::risk::checks::allow_list;
@@ -109,8 +109,7 @@ fn consistent(r: &mut Reader, strategies: &[Option<StrategySettings>], argos: Op
 fn tradable(r: &mut Reader, key: &str, traded: &str, argos: Option<&Argos>, limits: Option<&Limits>) {
     let (market, outcome) = split_outcome(traded);
     let before = if outcome.is_some() { "before the # " } else { "" };
-    let collected = argos
-        .is_none_or(|argos| argos.markets.iter().any(|known| known == market || start_in(known, market).is_some()));
+    let collected = argos.is_none_or(|argos| argos.markets.iter().any(|entry| means(entry, market)));
     let allowed = limits.is_none_or(|limits| allow_list::lists(limits, market));
     for (right, list) in [(collected, "argos.markets"), (allowed, "risk.markets")] {
         if !right {

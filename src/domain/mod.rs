@@ -57,7 +57,7 @@ pub use params::{
 };
 pub use position::{EquityState, Exposure, Funds, Lot, Pnl, Position, PositionPart};
 pub use probability::{normal_cdf, normal_quantile, to_decimal};
-pub use series::{is_market, is_slug, split_series, start_in};
+pub use series::{is_market, is_slug, means, split_series, start_in};
 pub use signal::{Figure, OrderIntent, Rationale, Signal, SignalEntry, Skip};
 pub use state::{
     ArgosState, AthenaState, FeedLink, FeedState, HermesState, Latency, Mode, OrderCounts, SignalCounts, StrategyHalt,

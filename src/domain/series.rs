@@ -31,6 +31,12 @@ pub fn start_in<'a>(pattern: &str, slug: &'a str) -> Option<&'a str> {
     (!start.is_empty() && start.bytes().all(|byte| byte.is_ascii_digit())).then_some(start)
 }
 
+/// Whether an entry of a list means this market: it is the same slug or pattern, or a pattern that the slug follows.
+#[must_use]
+pub fn means(entry: &str, market: &str) -> bool {
+    entry == market || start_in(entry, market).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +68,11 @@ mod tests {
             assert_eq!(start_in(pattern, slug), None, "{slug}");
         }
         assert_eq!(start_in("x-{start}z", "x-9z"), Some("9"));
+    }
+
+    #[test]
+    fn an_entry_means_itself_and_what_follows_it() {
+        assert!(means("btc-100k", "btc-100k") && means("x-{start}", "x-{start}") && means("x-{start}", "x-7"));
+        assert!(!means("x-7", "x-{start}") && !means("x-{start}", "x-") && !means("btc-100k", "btc-100"));
     }
 }

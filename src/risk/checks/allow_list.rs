@@ -1,7 +1,7 @@
 //! Which markets may be traded at all.
 
 use super::{unknown, verdict};
-use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, start_in};
+use crate::domain::{CheckResult, Control, OrderIntent, Timestamp, means};
 use crate::risk::{Limits, RiskView};
 
 /// The market's slug is on the list, or follows a pattern of it whose `{start}` stands for digits. By the description of the market,
@@ -25,8 +25,7 @@ pub fn lists(limits: &Limits, market: &str) -> bool {
 }
 
 fn entry<'a>(limits: &'a Limits, market: &str) -> Option<&'a str> {
-    let mut listed = limits.markets.iter().map(String::as_str);
-    listed.find(|pattern| *pattern == market || start_in(pattern, market).is_some())
+    limits.markets.iter().map(String::as_str).find(|entry| means(entry, market))
 }
 
 #[cfg(test)]

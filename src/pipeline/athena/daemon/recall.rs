@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::inputs::retry;
 use super::sequence::{Sequence, UpTo};
@@ -35,14 +35,19 @@ pub(super) async fn recall(bus: &BusRef, shard: Shard, engine: &mut Engine) -> S
     let begun = clock::monotonic();
     let keys = engine.keys();
     let mut warm = HashSet::new();
-    let (_reading, mut batches) = read_ahead(bus, &keys);
+    let (reading, mut batches) = read_ahead(bus, &keys);
     while let Some(batch) = batches.recv().await {
         for Found { key, state, chunks } in batch {
             match engine.restore(&key, &state, &chunks, clock::now()) {
-                Ok(()) => drop(warm.insert(key)),
+                Ok(()) => {
+                    warm.insert(key);
+                }
                 Err(why) => cold(&key, &why),
             }
         }
+    }
+    if let Err(error) = reading.await {
+        error!(%error, "not everything that was kept was read: what is left starts cold");
     }
     let heard = recall_heard(bus, shard).await;
     let taken_up = warm.len();
