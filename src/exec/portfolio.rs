@@ -21,7 +21,7 @@ use crate::domain::{
     Book, Fill, Holding, Journal, Market, OrderId, Pnl, Position, PositionPart, Price, Retired, Side, Size, Slug,
     StrategyId, Timestamp, TokenId, TradeId, Usd, fold,
 };
-use crate::risk::Holdings;
+use crate::risk::PositionStake;
 
 use self::token::Token;
 
@@ -174,14 +174,13 @@ impl Portfolio {
     }
 
     /// Values what is held at the closing side of a book, to its depth; nobody there means that it is worth nothing. An older book
-    /// leaves the mark as it is; so does one without anybody on either side, and one with nobody on that side at or after the end of its
-    /// market, named or told.
-    pub fn on_book(&mut self, book: &Book) {
+    /// leaves the mark as it is; so does one without anybody on either side, and one with nobody on that side from `last` before the
+    /// end of its market, named or told, since makers take back their quotes when a result is near.
+    pub fn on_book(&mut self, book: &Book, last: Duration) {
         let Some(shares) = self.holding(&book.token).map(|holding| holding.shares) else { return };
         let mark = Mark::of(book);
-        let ended = self.trading.get(&book.token).and_then(|trading| trading.ended());
-        let ends = [ended, self.closes.get(&book.token).copied()];
-        let closed = ends.into_iter().flatten().any(|end| book.event_at >= end);
+        let ends = [self.ended(&book.token), self.closes.get(&book.token).copied()];
+        let closed = ends.into_iter().flatten().any(|end| book.event_at.plus(last) >= end);
         let says_nothing = book.bids.is_empty() && book.asks.is_empty();
         if says_nothing
             || closed && !mark.closes(shares)
@@ -378,9 +377,16 @@ impl Portfolio {
         matches!(self.trading.get(token), Some(Trading::Open(_))) && self.closes.get(token).is_none_or(|end| now < *end)
     }
 
-    /// Adds everything that is at stake to what the gate looks at.
-    pub fn at_stake(&self, holdings: &mut Holdings) {
-        self.working().filter_map(|(id, _)| self.position(id)).for_each(|position| holdings.add_position(&position));
+    /// What of a position counts for the gate; nothing when nothing does.
+    #[must_use]
+    pub fn stake(&self, token: &TokenId) -> Option<PositionStake> {
+        let position = self.at_work.get(token).and_then(|token| self.position(token))?;
+        Some(PositionStake::of(&position)).filter(|stake| !stake.is_nothing())
+    }
+
+    /// The same of all of them.
+    pub fn stakes(&self) -> impl Iterator<Item = PositionStake> {
+        self.at_work.iter().filter_map(|token| self.stake(token))
     }
 
     /// Total profit, when everything that is held can be valued: at the payout once its market is resolved, until then at what a book
@@ -390,35 +396,35 @@ impl Portfolio {
     /// # Errors
     /// What cannot be valued, in words.
     pub fn equity(&self, now: Timestamp, most: Duration) -> Result<Usd, String> {
-        self.total_by(|id, shares| self.value(id, shares, now, most))
-    }
-
-    /// Total profit with what is held valued by `worth`.
-    fn total_by<E>(&self, worth: impl Fn(&TokenId, Size) -> Result<Usd, E>) -> Result<Usd, E> {
         let mut total = self.resting.total() + self.retired.total();
         for (id, known) in self.working() {
             let holding = known.holding(id);
             total += holding.realised - holding.fees;
             if !holding.shares.is_zero() {
-                total += worth(id, holding.shares)? - holding.cost;
+                total += self.value(id, holding.shares, now, most)? - holding.cost;
             }
         }
         Ok(total)
     }
 
     fn value(&self, token: &TokenId, shares: Size, now: Timestamp, most: Duration) -> Result<Usd, String> {
-        if let Some(payout) = self.payouts.get(token) {
-            return Ok(payout.notional(shares));
+        match self.payouts.get(token) {
+            Some(payout) => Ok(payout.notional(shares)),
+            None => self.mark(token, now, most).map(|mark| mark.worth(shares)),
         }
+    }
+
+    /// A token's mark, if it is not older than `most`, or was not when its trading ended.
+    fn mark(&self, token: &TokenId, now: Timestamp, most: Duration) -> Result<&Mark, String> {
         let name = || match self.names.get(token) {
             Some((slug, _)) => format!("{token} of {slug}"),
             None => token.to_string(),
         };
         let mark = self.marks.get(token).ok_or_else(|| format!("no price yet of token {}", name()))?;
-        let ended = self.trading.get(token).and_then(|trading| trading.ended());
+        let ended = self.ended(token);
         let age = ended.unwrap_or(now).since(mark.at());
         if age <= most {
-            return Ok(mark.worth(shares));
+            return Ok(mark);
         }
         Err(format!(
             "the price of token {} {} {} s old, at most {} s are allowed",

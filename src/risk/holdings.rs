@@ -106,6 +106,12 @@ impl PositionStake {
         Self { token: position.token.clone(), holding, owners: parts.collect() }
     }
 
+    /// Of which token.
+    #[must_use]
+    pub const fn token(&self) -> &TokenId {
+        &self.token
+    }
+
     /// Whether nothing of it counts.
     #[must_use]
     pub fn is_nothing(&self) -> bool {

@@ -48,7 +48,7 @@ parameters! {
         duplicate_within: Duration = ParamKind::Millis { low: 0, high: 60_000 }, "duplicate_ms", "ms", Higher;
         /// Markets that may be traded: slugs, or patterns such as `btc-updown-5m-{start}`. Nothing else may.
         markets: Vec<String> = ParamKind::Markets, "markets", "", Fewer;
-        /// No new position this shortly before a market closes.
+        /// No new position this shortly before a market closes, and a side of its book that nobody is on says nothing of a price.
         blackout: Duration = ParamKind::Seconds { low: 0, high: 86_400 }, "blackout_s", "s", Higher;
         /// Most pUSD that the UTC day may lose before nothing more is bought.
         daily_loss: Usd = AMOUNT, "daily_loss", "pUSD", Lower;
@@ -58,8 +58,8 @@ parameters! {
         rolling_loss: Usd = AMOUNT, "rolling_loss", "pUSD", Lower;
         /// How many hours back that highest is looked for.
         rolling_hours: u32 = ParamKind::Integer { low: 1, high: 168 }, "rolling_hours", "hours", Higher;
-        /// How many measurements in a row, a second apart, must agree before a loss kills or a peak counts.
-        drawdown_confirmations: u32 = ParamKind::Integer { low: 1, high: 60 }, "drawdown_confirmations", "measurements", Lower;
+        /// How many looks at the price of each token, at least a second apart, must agree before a loss kills or a peak counts.
+        drawdown_confirmations: u32 = ParamKind::Integer { low: 1, high: 60 }, "drawdown_confirmations", "looks", Lower;
         /// How long what is held may go without a price of its book before equity counts as not known.
         mark_age: Duration = ParamKind::Seconds { low: 5, high: 3_600 }, "mark_age_s", "s", Lower;
         /// Most pUSD that books and venue may differ by within 24 hours before everything is killed.
@@ -82,6 +82,12 @@ impl Limits {
     #[must_use]
     pub fn looks(&self) -> usize {
         self.drawdown_confirmations.max(1) as usize
+    }
+
+    /// How long before the end of a market a side of its book that nobody is on says nothing of a price.
+    #[must_use]
+    pub fn last_moments(&self) -> Duration {
+        self.blackout.min(self.mark_age)
     }
 
     /// How far back the highest equity is looked for.

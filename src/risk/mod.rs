@@ -26,6 +26,6 @@ pub use group::Group;
 pub use holdings::{Commitment, Equity, Holdings, PositionStake, TokenHolding};
 pub use limits::Limits;
 pub use recent::Recent;
-pub use track::{Day, Total, Track};
+pub use track::{Day, Known, Total, Track};
 pub use uses::{Measured, Refusals, seconds, uses};
 pub use worst::{Wanted, worst_loss};

@@ -1,9 +1,8 @@
-//! Equity over time: where the day began and how high it was, the highest of a rolling window, and which loss has been beyond its
-//! limit for long enough. Pure.
+//! Equity over time: where the day began and how high it was, the highest of a rolling window, and which loss is beyond its limit. Pure.
 //!
-//! Invariant: one phantom price moves nothing. A figure counts as high once that many measurements in a row have been at least as
-//! high, and a loss counts once as many in a row are beyond its limit. While equity is not known no reference moves, and a loss counts
-//! on only as far as it is certain. A measurement by the prices of the one before is none: it neither counts nor ends anything.
+//! Invariant: one phantom price moves nothing, since a total is told as each of the last looks at prices saw it: a figure counts as high
+//! when all of them were at least as high, and a loss counts when all of them are beyond its limit. While equity is not known no
+//! reference moves, and a loss counts on only as far as it is certain.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -35,24 +34,23 @@ struct Span {
     kept: bool,
 }
 
-/// Total profit, as far as it is known.
+/// Total profit, as the last looks at prices saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
-    /// What it is, as peaks are measured by it; absent while something that is held cannot be valued.
-    pub known: Option<Usd>,
-    /// What losses are measured by: what cannot be valued counts at the most it may pay, what is offered and nobody bids for as nothing.
+    /// As peaks and the day's start are measured by it; absent while something that is held cannot be valued.
+    pub known: Option<Known>,
+    /// What losses are measured by, the most that any look saw: what cannot be valued counts at the most it may pay, what is offered and
+    /// nobody bids for as nothing.
     pub for_losses: Usd,
-    /// When the oldest price that it rests on was heard last; absent when it rests on none.
-    pub heard: Option<Timestamp>,
 }
 
-/// A loss against its limit.
-#[derive(Clone, Copy, Debug, Default)]
-struct Beyond {
-    /// How many measurements in a row it has been beyond.
-    count: usize,
-    /// It was told, and has not been within its limit since.
-    told: bool,
+/// A total that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The least that any of the looks saw.
+    pub least: Usd,
+    /// The middle one of them, the lower of two.
+    pub middle: Usd,
 }
 
 /// What losses are measured by.
@@ -60,106 +58,84 @@ struct Beyond {
 pub struct Track {
     day: Option<Day>,
     day_kept: bool,
-    /// The day began with this run, and its beginning is not confirmed yet.
-    settling: bool,
-    /// The latest measurements, the newest last, as many as must agree.
-    latest: VecDeque<Usd>,
-    /// What losses were measured by in the latest measurements, the newest last, as many as must agree.
-    at_most: VecDeque<Usd>,
+    /// The day began with this run, and so many measurements settle its beginning yet.
+    settling: usize,
+    /// What was known last.
+    last: Option<Known>,
     spans: VecDeque<Span>,
     /// The highest of the window has risen since the spans were last taken.
     risen: bool,
-    /// The drawdown and the rolling loss.
-    beyond: [Beyond; 2],
-    /// When the oldest price of the last measurement that counted was heard.
-    heard: Option<Timestamp>,
+    /// The drawdown and the rolling loss: it was told, and has not been within its limit since.
+    told: [bool; 2],
 }
 
 impl Track {
-    /// As it was kept: the day, and the highest of each span by its start, oldest first.
+    /// As it was kept: the day, and the highest of each span by its start, oldest first. A day that begins meanwhile begins with the
+    /// newest of them.
     #[must_use]
     pub fn restore(day: Option<Day>, highs: impl IntoIterator<Item = (Timestamp, Usd)>) -> Self {
-        let spans = highs.into_iter().map(|(start, high)| Span { start, high, kept: true });
-        Self { day, day_kept: true, spans: spans.collect(), ..Self::default() }
+        let spans: VecDeque<Span> = highs.into_iter().map(|(start, high)| Span { start, high, kept: true }).collect();
+        let last = spans.back().map(|span| Known { least: span.high, middle: span.high });
+        Self { day, day_kept: true, last, spans, ..Self::default() }
     }
 
-    /// Takes a measurement; to be told once a second. Gives the losses that are beyond their limits for long enough from now on, each
-    /// once. One that rests on a price which was not heard anew since the last one that counted is not taken.
+    /// Takes a measurement; to be told once a second. Gives the losses that are beyond their limits from now on, each once.
     pub fn observe(&mut self, now: Timestamp, total: Total, limits: &Limits) -> Vec<Denial> {
-        if total.heard.is_some() && total.heard <= self.heard {
-            return Vec::new();
-        }
-        self.heard = total.heard.or(self.heard);
-        let needed = limits.looks();
-        self.at_most.push_back(total.for_losses);
-        while self.at_most.len() > needed {
-            self.at_most.pop_front();
-        }
         if let Some(known) = total.known {
-            self.measure(now, known, limits, needed);
+            self.measure(now, known, limits);
         }
-        let losses = self.losses(now, total, limits);
+        let losses = self.losses(now, total.for_losses, total.known.is_some(), limits);
         let mut breaches = Vec::new();
-        for (beyond, loss) in self.beyond.iter_mut().zip(losses) {
-            let Some(loss) = loss else {
-                // What is not known ends no loss.
-                if total.known.is_some() {
-                    *beyond = Beyond::default();
+        for (told, loss) in self.told.iter_mut().zip(losses) {
+            match loss {
+                Some(loss) if !*told => {
+                    *told = true;
+                    breaches.push(loss);
                 }
-                continue;
-            };
-            beyond.count = beyond.count.saturating_add(1);
-            // As many as are asked for now: their number may have been lowered meanwhile.
-            if beyond.count >= needed && !beyond.told {
-                beyond.told = true;
-                breaches.push(loss);
+                // What is not known ends no loss.
+                None if total.known.is_some() => *told = false,
+                _ => {}
             }
         }
         breaches
     }
 
-    fn measure(&mut self, now: Timestamp, total: Usd, limits: &Limits, needed: usize) {
-        self.turn(now, total);
-        self.latest.push_back(total);
-        while self.latest.len() > needed {
-            self.latest.pop_front();
-        }
-        let confirmed = self.latest.iter().min().copied().filter(|_| self.latest.len() == needed);
-        self.raise(confirmed, needed);
-        self.roll(now, confirmed, limits.rolling_window());
+    fn measure(&mut self, now: Timestamp, known: Known, limits: &Limits) {
+        self.turn(now, known, limits.looks());
+        self.last = Some(known);
+        self.raise(known);
+        self.roll(now, known.least, limits.rolling_window());
     }
 
     /// At midnight the day begins anew, with what was measured last before it.
-    fn turn(&mut self, now: Timestamp, total: Usd) {
+    fn turn(&mut self, now: Timestamp, known: Known, looks: usize) {
         if self.day.is_some_and(|day| day.day >= now.utc_day()) {
             return;
         }
-        self.settling = self.latest.is_empty();
-        self.day = Some(self.begun(now, total));
+        self.settling = if self.last.is_none() { looks } else { 0 };
+        self.day = Some(self.begun(now, known.middle));
         self.day_kept = false;
     }
 
     /// The day of `now`, if it begins with the next measurement.
     fn begun(&self, now: Timestamp, total: Usd) -> Day {
-        let start = middle(&self.latest).unwrap_or(total);
+        let start = self.last.map_or(total, |last| last.middle);
         Day { day: now.utc_day(), start, peak: start }
     }
 
-    fn raise(&mut self, confirmed: Option<Usd>, needed: usize) {
+    fn raise(&mut self, known: Known) {
         let Some(day) = &mut self.day else { return };
         let before = *day;
-        if self.settling {
-            // The very first measurement may be the phantom.
-            let start = middle(&self.latest).unwrap_or(day.start);
-            (day.start, day.peak) = (start, start);
-            self.settling = self.latest.len() < needed;
+        if self.settling > 0 {
+            // The first look of all may have seen the phantom.
+            self.settling -= 1;
+            (day.start, day.peak) = (known.middle, known.middle);
         }
-        day.peak = day.peak.max(confirmed.unwrap_or(day.peak));
+        day.peak = day.peak.max(known.least);
         self.day_kept &= *day == before;
     }
 
-    fn roll(&mut self, now: Timestamp, confirmed: Option<Usd>, window: Duration) {
-        let Some(high) = confirmed else { return };
+    fn roll(&mut self, now: Timestamp, high: Usd, window: Duration) {
         let length = i64::try_from(SPAN.as_secs()).unwrap_or(i64::MAX);
         let start = Timestamp::from_secs(now.secs() - now.secs().rem_euclid(length));
         self.risen |= self.rolling_high(now, window).is_none_or(|before| high > before);
@@ -176,10 +152,10 @@ impl Track {
     }
 
     /// The drawdown and the rolling loss, where they are beyond their limits.
-    fn losses(&self, now: Timestamp, total: Total, limits: &Limits) -> [Option<Denial>; 2] {
-        let Some(equity) = self.equity(now, total.for_losses, limits) else { return [None, None] };
+    fn losses(&self, now: Timestamp, total: Usd, known: bool, limits: &Limits) -> [Option<Denial>; 2] {
+        let Some(equity) = self.equity(now, total, limits) else { return [None, None] };
         let hours = limits.rolling_window().as_secs() / 3600;
-        let at_least = if total.known.is_some() { "" } else { "at least " };
+        let at_least = if known { "" } else { "at least " };
         let beyond = |control, loss: Usd, limit: Usd, below: String| {
             let value = format!("{at_least}{} pUSD", loss.0.normalize());
             (loss > limit).then(|| Denial {
@@ -195,16 +171,22 @@ impl Track {
         ]
     }
 
-    /// The losses that are beyond their limits with this total. While it is not known, what was known last has not got better.
-    pub fn beyond(&self, now: Timestamp, total: Total, limits: &Limits) -> impl Iterator<Item = Denial> {
-        let last = self.latest.back().filter(|_| total.known.is_none());
-        let for_losses = last.map_or(total.for_losses, |last| total.for_losses.min(*last));
-        self.losses(now, Total { for_losses, ..total }, limits).into_iter().flatten()
+    /// The losses that are beyond their limits with what the total is now. While that is not known, it is at most this, and what was
+    /// known last has not got better.
+    pub fn beyond(
+        &self,
+        now: Timestamp,
+        known: Option<Usd>,
+        at_most: Usd,
+        limits: &Limits,
+    ) -> impl Iterator<Item = Denial> {
+        let last = self.last.map_or(at_most, |last| at_most.min(last.least));
+        self.losses(now, known.unwrap_or(last), known.is_some(), limits).into_iter().flatten()
     }
 
-    /// A person has armed: what was beyond its limit must be seen anew.
+    /// A person has armed: what is beyond its limit is told again.
     pub const fn rearm(&mut self) {
-        self.beyond = [Beyond { count: 0, told: false }; 2];
+        self.told = [false; 2];
     }
 
     /// A total against its references; nothing before the first measurement.
@@ -214,14 +196,6 @@ impl Track {
         let day = if day.day < now.utc_day() { self.begun(now, total) } else { day };
         let high = self.rolling_high(now, limits.rolling_window()).unwrap_or(total);
         Some(Equity { current: total, peak: day.peak, day_start: day.start, rolling_high: high })
-    }
-
-    /// Equity as the mildest of the latest measurements has it by which losses are measured: none of them alone is acted upon. Nothing
-    /// before as many were taken as must agree.
-    #[must_use]
-    pub fn confirmed(&self, now: Timestamp, limits: &Limits) -> Option<Equity> {
-        let agreed = self.at_most.iter().max().copied().filter(|_| self.at_most.len() >= limits.looks())?;
-        self.equity(now, agreed, limits)
     }
 
     /// The day as it stands.
@@ -265,13 +239,6 @@ impl Span {
     fn is_within(&self, window: Duration, now: Timestamp) -> bool {
         self.start.plus(SPAN) > now.minus(window)
     }
-}
-
-/// The middle one by size, the lower of two.
-fn middle(of: &VecDeque<Usd>) -> Option<Usd> {
-    let mut sorted: Vec<Usd> = of.iter().copied().collect();
-    sorted.sort_unstable();
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
 }
 
 #[cfg(test)]

@@ -198,6 +198,7 @@ impl Fold {
             | Kind::Day
             | Kind::Equity
             | Kind::Halt
+            | Kind::Barred
             | Kind::Holes
             | Kind::Mark
             | Kind::Market

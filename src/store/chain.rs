@@ -28,6 +28,7 @@ pub(super) enum Kind {
     Day,
     Equity,
     Halt,
+    Barred,
     Holes,
     Mark,
     Market,
@@ -37,7 +38,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Inbox,
         Self::Order,
         Self::Fill,
@@ -51,6 +52,7 @@ impl Kind {
         Self::Day,
         Self::Equity,
         Self::Halt,
+        Self::Barred,
         Self::Holes,
         Self::Mark,
         Self::Market,
@@ -74,6 +76,7 @@ impl Kind {
             Self::Day => "day",
             Self::Equity => "equity",
             Self::Halt => "halt",
+            Self::Barred => "barred",
             Self::Holes => "holes",
             Self::Mark => "mark",
             Self::Market => "market",

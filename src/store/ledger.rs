@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AckVerdict, Alert, Checkpoint, Command, Counted, DeadLetter, DeadLetterState, Fill, IntentId, Journal, KillLatch,
-    Market, MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, Size, StrategyHalt,
-    Timestamp, TokenId, Usd,
+    Market, MarketId, MismatchEvent, Order, OrderCounts, OrderId, OrderState, ParamBook, Price, RejectCode, Size,
+    StrategyHalt, Timestamp, TokenId, Usd,
 };
 
 /// An intent as it was taken from the stream. It is committed together with what became of it: an order or a dead letter.
@@ -55,6 +55,17 @@ pub struct OrderRow {
     /// The fencing token under which it was last written: stamped by the ledger, whatever is given. 0 before any lease.
     #[serde(skip)]
     pub token: u64,
+}
+
+/// The venue refused an order of the account in a way that only a person can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barred {
+    /// Why.
+    pub code: RejectCode,
+    /// The arm epoch that it was refused in; any later one lifts it.
+    pub epoch: u64,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl OrderRow {
@@ -160,6 +171,8 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
+    /// The venue refuses the account's orders until a person arms.
+    Barred(Barred),
     /// All rows of the venue's lists that cannot be read, in the place of those that were written before.
     Holes {
         /// The rows.
@@ -288,6 +301,8 @@ pub struct Memory {
     pub highs: Vec<(Timestamp, Usd)>,
     /// The newest halt of each strategy, with its epoch.
     pub halts: Vec<(StrategyHalt, u64)>,
+    /// The newest of each code that the venue refused the account's orders for.
+    pub barred: Vec<Barred>,
     /// Rows of the venue's lists that could not be read.
     pub holes: Vec<Hole>,
     /// Journals that no fill accounts for, what the account began with included; oldest first. Those of fills follow from the

@@ -140,6 +140,7 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
             let document = json(&Halted { halt: halt.clone(), epoch: *epoch })?;
             of(Kind::Halt, halt.strategy.to_string(), "halted", Some(*at), document)
         }
+        Write::Barred(barred) => of(Kind::Barred, barred.code.to_string(), "refused", Some(barred.at), json(barred)?),
         Write::Holes { holes, at } => of(Kind::Holes, BOOKS.into(), "seen", Some(*at), json(holes)?),
         Write::Mark { token, price, at } => {
             of(Kind::Mark, token.to_string(), "marked", Some(*at), json(&Marked { price: *price, at: *at })?)
@@ -160,8 +161,7 @@ fn draft(write: &Write) -> Result<Draft, LedgerError> {
         }
         Write::Mismatch(event) => of(Kind::Mismatch, event.what.clone(), "found", Some(event.at), json(event)?),
         Write::Alert(alert) => {
-            let what = format!("{} %", alert.level);
-            of(Kind::Alert, alert.control.to_string(), &what, Some(alert.at), json(alert)?)
+            of(Kind::Alert, alert.control.to_string(), &format!("{} %", alert.level), Some(alert.at), json(alert)?)
         }
         Write::Params(book) => {
             let version = book.in_force();

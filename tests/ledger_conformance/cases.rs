@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cockpit::clock;
 use cockpit::domain::*;
-use cockpit::store::ledger::{Hole, Known, Lease, Ledger, LedgerError, VenueList, Write};
+use cockpit::store::ledger::{Barred, Hole, Known, Lease, Ledger, LedgerError, VenueList, Write};
 use rust_decimal::dec;
 
 use crate::place::{Place, commit};
@@ -31,10 +31,25 @@ pub(crate) async fn what_is_committed_is_read_back_after_reopening(place: &Place
     let holes = |all: &[Hole]| Write::Holes { holes: all.to_vec(), at: at(5) };
     commit(&*ledger, &[holes(&[hole("t1"), hole("t2")]), limits(1), Write::Alert(alert())]).await;
     commit(&*ledger, &[holes(&[hole("t2")])]).await;
-    commit(&*ledger, &[limits(2)]).await;
+    let halt = |epoch| {
+        let halt = StrategyHalt { strategy: "momentum".into(), why: "too many of the same".into() };
+        Write::Halt { halt, epoch, at: at(6) }
+    };
+    let barred = |code, epoch| Barred { code, epoch, at: at(6) };
+    let [banned, banned_again] = [1, 2].map(|epoch| barred(RejectCode::Banned, epoch));
+    let closed = barred(RejectCode::ClosedOnly, 1);
+    commit(&*ledger, &[limits(2), halt(1), halt(2), Write::Barred(banned), Write::Barred(closed)]).await;
+    commit(&*ledger, &[Write::Barred(banned_again)]).await;
     ledger.close().await;
 
     let memory = place.load(10).await;
+    assert_eq!(
+        memory.halts.iter().map(|(halt, epoch)| (halt.strategy.as_str(), *epoch)).collect::<Vec<_>>(),
+        [("momentum", 2)]
+    );
+    let mut kept = memory.barred.clone();
+    kept.sort_by_key(|barred| barred.code);
+    assert_eq!(kept, [banned_again, closed], "the newest of each");
     assert_eq!(memory.orders, [live]);
     assert_eq!(memory.fills, fills);
     assert_eq!(memory.latch, Some(latches[1].clone()));

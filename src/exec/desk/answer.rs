@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Desk, Fact, Key, Search, Sending, Step};
 use crate::domain::{Control, DeadLetterReason, Denial, RejectCode, TimeInForce, Timestamp};
 use crate::exec::venue::PostAnswer;
+use crate::store::ledger::{Barred, Write};
 
 /// An order that should have ended at once is looked up when nothing was heard of it for this long.
 const CHECK_AFTER: Duration = Duration::from_secs(2);
@@ -49,7 +50,7 @@ impl Desk {
             PostAnswer::Accepted { status, .. } => {
                 if let Some(intent) = self.orders.get(key).map(|tracked| &tracked.row.order.intent) {
                     self.pause.accepted(intent.post_only, begun.unwrap_or(now));
-                    self.breaker.accepted(&intent.market, begun.unwrap_or(now));
+                    self.breaker.accepted(intent, begun.unwrap_or(now));
                 }
                 self.learn_always(key, Fact::Accepted, "accepted", now, step);
                 self.release(key, step);
@@ -70,7 +71,9 @@ impl Desk {
                 }
                 if let Some(tracked) = self.orders.get(key) {
                     let most = self.gate.limits().breaker_rejections;
-                    self.breaker.refused(&tracked.row.order.intent.market, code, most, now);
+                    if let Some(code) = self.breaker.refused(&tracked.row.order.intent, code, most, now) {
+                        step.writes.push(Write::Barred(Barred { code, epoch: self.latch.epoch, at: now }));
+                    }
                 }
                 self.amend(key, |row| row.order.reason = Some(reason.clone()));
                 self.bury_order(key, code.dead_letter(), reason, now, step);

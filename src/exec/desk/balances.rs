@@ -163,7 +163,7 @@ impl Desk {
         };
         let active = self.active.iter().filter_map(|key| self.orders.get(key)).filter(|tracked| young(tracked));
         let open = active.map(|tracked| (tracked, tracked.row.order.remaining() + tracked.standing.untraded()));
-        let ended = self.untraded.keys().filter(|key| !self.active.contains(*key));
+        let ended = self.untraded.keys().filter(|key| !self.active.contains(key));
         let ended = ended.filter_map(|key| self.orders.get(key)).map(|tracked| (tracked, tracked.standing.untraded()));
         for (tracked, shares) in open.chain(ended) {
             let intent = &tracked.row.order.intent;
@@ -270,12 +270,12 @@ impl Desk {
         for journal in self.portfolio.redeem(token, Size(-miss), payout, now) {
             step.journal(journal);
         }
-        self.stakes.stale();
+        self.stakes.moved(token);
         true
     }
 
     /// Each difference is corrected, so that small ones could go on for ever: they count together.
-    fn judge_corrections(&mut self, now: Timestamp, step: &mut Step) {
+    pub(super) fn judge_corrections(&mut self, now: Timestamp, step: &mut Step) {
         self.counting.corrected.retain(|(at, _)| now.since(*at) <= WINDOW);
         let worth: Usd = self.counting.corrected.iter().map(|(_, worth)| *worth).sum();
         let limit = self.gate.limits().mismatch_limit;

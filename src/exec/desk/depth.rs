@@ -1,25 +1,41 @@
 //! What of a book is others': an order of ours that rests closes no position of ours, and is no price that anybody else has named.
 
+use rust_decimal::Decimal;
+
 use super::Desk;
-use crate::domain::{Book, Level, Price, Side, Size, TokenId};
+use crate::domain::{Book, Level, MarketId, Price, Side, Size, TokenId};
+
+/// Orders of ours on one side of a book.
+type Ours = Vec<(Price, Size)>;
 
 impl Desk {
     /// A book without what we have resting in it, as far as we know; nothing when that is nothing. What is on the wire or on its way out
-    /// may be in it, and is taken to be.
+    /// may be in it, and is taken to be. The venue keeps one book for both outcomes: whoever sells the other one at `p` bids `1 - p` here.
     pub(super) fn of_others(&self, book: &Book) -> Option<Book> {
-        let (buys, sales) = (self.resting(&book.token, Side::Buy), self.resting(&book.token, Side::Sell));
+        let (buys, sales) = self.resting(&book.market, &book.token);
         if buys.is_empty() && sales.is_empty() {
             return None;
         }
         Some(Book { bids: without(&book.bids, &buys), asks: without(&book.asks, &sales), ..book.clone() })
     }
 
-    /// Our open orders of one side: the price of each, and what of it may still be matched.
-    pub(super) fn resting(&self, token: &TokenId, side: Side) -> Vec<(Price, Size)> {
-        let orders = self.active.iter().filter_map(|key| self.orders.get(key)).filter(|order| order.state().is_open());
-        let orders = orders.map(|tracked| &tracked.row.order);
-        let ours = orders.filter(|order| order.intent.token == *token && order.intent.side == side);
-        ours.map(|order| (order.intent.price, order.remaining())).collect()
+    /// Our open orders that stand in a token's book: of its bids and of its asks the price there, and what may still be matched.
+    fn resting(&self, market: &MarketId, token: &TokenId) -> (Ours, Ours) {
+        let opposite = self.markets.get(market).and_then(|market| market.opposite(token));
+        let orders = self.active.of(market).filter_map(|key| self.orders.get(key));
+        let (mut buys, mut sales) = (Ours::new(), Ours::new());
+        for tracked in orders.filter(|tracked| tracked.state().is_open()) {
+            let (order, intent) = (&tracked.row.order, &tracked.row.order.intent);
+            let (buys_here, price) = if intent.token == *token {
+                (intent.side == Side::Buy, intent.price)
+            } else if Some(&intent.token) == opposite {
+                (intent.side == Side::Sell, Price(Decimal::ONE - intent.price.decimal()))
+            } else {
+                continue;
+            };
+            if buys_here { &mut buys } else { &mut sales }.push((price, order.remaining()));
+        }
+        (buys, sales)
     }
 }
 
@@ -34,7 +50,7 @@ fn without(levels: &[Level], ours: &[(Price, Size)]) -> Vec<Level> {
 
 #[cfg(test)]
 mod tests {
-    use rust_decimal::{Decimal, dec};
+    use rust_decimal::dec;
 
     use super::*;
 

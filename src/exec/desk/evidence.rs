@@ -240,7 +240,7 @@ impl Desk {
             FillChange::Same => return,
             FillChange::New(fill, journal) | FillChange::Moved(fill, journal) => (fill, journal),
         };
-        self.stakes.stale();
+        self.stakes.moved(&fill.token);
         if fill.status == FillStatus::Failed {
             let detail = format!("trade {} failed on chain; its effect is undone", fill.trade);
             self.mismatch("fill", detail, now, step);
@@ -248,7 +248,7 @@ impl Desk {
         self.remember_fill(&fill);
         if let Some(book) = self.others.get(&fill.token).or_else(|| self.books.get(&fill.token)) {
             // The next book may be seconds away, and what is held must be valued.
-            self.portfolio.on_book(book);
+            self.portfolio.on_book(book, self.gate.limits().last_moments());
         }
         self.store_market(&fill.market, step);
         step.writes.push(Write::Fill { fill: Box::new(fill.clone()), at: now });

@@ -34,7 +34,7 @@ impl Desk {
         if self.counts.unknown == 0 {
             return unknown;
         }
-        for key in &self.active {
+        for key in self.active.iter() {
             let Some(tracked) = self.orders.get(key).filter(|tracked| tracked.state() == OrderState::Unknown) else {
                 continue;
             };

@@ -174,7 +174,7 @@ pub(super) struct Desk {
     stakes: stakes::Stakes,
     index: HashMap<OrderId, Key>,
     /// Orders that have not ended.
-    active: HashSet<Key>,
+    active: orders::Active,
     ended: VecDeque<Key>,
     in_hand: HashSet<EntryId>,
     counts: OrderCounts,
@@ -367,12 +367,12 @@ impl Desk {
         if let Some(order) = &tracked.row.order.order {
             self.index.insert(order.clone(), key.clone());
         }
-        let ended = tracked.state().is_terminal();
+        let (ended, market) = (tracked.state().is_terminal(), tracked.row.order.intent.market.clone());
         self.orders.insert(key.clone(), tracked);
         if ended {
             self.retire(key);
         } else {
-            self.active.insert(key.clone());
+            self.active.insert(key.clone(), market);
         }
     }
 

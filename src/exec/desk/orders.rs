@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Key, Sending, Tracked};
+use crate::domain::MarketId;
 
 /// Orders by key. Whatever is reached for to be changed counts as touched.
 #[derive(Debug, Default)]
@@ -70,6 +71,51 @@ impl Orders {
 
     fn is_busy(&self, key: &Key) -> bool {
         self.all.get(key).is_some_and(|tracked| tracked.sending != Sending::Idle)
+    }
+}
+
+/// The orders that may still trade, and which of them are of a market.
+#[derive(Debug, Default)]
+pub(super) struct Active {
+    all: HashMap<Key, MarketId>,
+    by_market: HashMap<MarketId, HashSet<Key>>,
+}
+
+impl Active {
+    pub(super) fn insert(&mut self, key: Key, market: MarketId) {
+        self.by_market.entry(market.clone()).or_default().insert(key.clone());
+        self.all.insert(key, market);
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) {
+        let Some(market) = self.all.remove(key) else { return };
+        if let Some(of_market) = self.by_market.get_mut(&market) {
+            of_market.remove(key);
+            if of_market.is_empty() {
+                self.by_market.remove(&market);
+            }
+        }
+    }
+
+    pub(super) fn contains(&self, key: &Key) -> bool {
+        self.all.contains_key(key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.all.keys()
+    }
+
+    /// Those of one market.
+    pub(super) fn of(&self, market: &MarketId) -> impl Iterator<Item = &Key> {
+        self.by_market.get(market).into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+impl Active {
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.by_market.values().map(HashSet::len).sum::<usize>(), self.all.len());
+        self.all.len()
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use hdrhistogram::Histogram;
 
+use super::breaker::Breaker;
 use super::holes::Holes;
 use super::limits::LimitBook;
-use super::orders::Orders;
+use super::orders::{Active, Orders};
 use super::stakes::Stakes;
 use super::timers::total;
 use super::{Desk, Fact, Health, Key, Risen, Rules, SHOWN, Search, Standing, Step, Tracked};
@@ -30,9 +31,10 @@ pub(in crate::exec) struct Origin {
 }
 
 /// What losses are measured by, with a first measurement. What is beyond its limit already is told by the run, not before it.
-fn track(memory: &Memory, portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Track {
+fn track(memory: &Memory, portfolio: &mut Portfolio, limits: &Limits, now: Timestamp) -> Track {
     let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
     let mut track = Track::restore(day, memory.highs.iter().copied());
+    portfolio.look(now, limits.mark_age, limits.looks());
     track.observe(now, total(portfolio, limits, now), limits);
     track.rearm();
     track
@@ -69,12 +71,13 @@ impl Desk {
         let mut step = Step::default();
         let limits = LimitBook::open(memory.limits.as_ref(), origin.takeover, &mut gate, now, &mut step);
         let latency = Histogram::new_with_bounds(1, LATENCY_MOST, 3).map_err(|error| error.to_string())?;
-        let portfolio = portfolio_of(&memory, now);
+        let mut portfolio = portfolio_of(&memory, now);
         let traded_to = super::folding::listed_to(&portfolio, memory.checkpoint.as_ref());
         let folding = super::folding::Folding::after(memory.checkpoint.as_ref(), memory.counted);
-        let track = track(&memory, &portfolio, gate.limits(), now);
+        let track = track(&memory, &mut portfolio, gate.limits(), now);
         let markets: HashMap<_, _> =
             memory.markets.iter().map(|market| (market.market.clone(), market.clone())).collect();
+        let breaker = Breaker::restore(&memory.barred, latch.epoch);
         let mut desk = Self {
             origin,
             gate,
@@ -88,12 +91,12 @@ impl Desk {
             orders: Orders::default(),
             stakes: Stakes::default(),
             index: HashMap::new(),
-            active: HashSet::new(),
+            active: Active::default(),
             ended: VecDeque::new(),
             in_hand: HashSet::new(),
             counts: OrderCounts::default(),
             letters: super::letters::Letters::of(memory.letters.iter().cloned(), memory.dead_letters),
-            breaker: super::breaker::Breaker::default(),
+            breaker,
             pause: super::pause::Pause::default(),
             risen: HashMap::new(),
             untraded: HashMap::new(),

@@ -2,6 +2,7 @@
 
 mod account;
 mod compared;
+mod depth;
 mod ended;
 mod folding;
 mod health;
@@ -10,6 +11,7 @@ mod joined;
 mod lasting;
 mod letters;
 mod limits;
+mod looks;
 mod markets;
 mod money;
 mod overbuy;

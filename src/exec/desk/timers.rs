@@ -125,7 +125,7 @@ impl Desk {
             return;
         }
         let others = self.of_others(&book);
-        self.portfolio.on_book(others.as_ref().unwrap_or(&book));
+        self.portfolio.on_book(others.as_ref().unwrap_or(&book), self.gate.limits().last_moments());
         match others {
             Some(others) => drop(self.others.insert(book.token.clone(), others)),
             None => drop(self.others.remove(&book.token)),
@@ -237,10 +237,11 @@ impl Desk {
             return;
         }
         self.timers.equity = now;
-        self.portfolio.look(self.gate.limits().looks());
-        let (total, limits) = (self.total(now), self.gate.limits());
-        let breaches = self.track.observe(now, total, limits);
+        let limits = self.gate.limits();
+        self.portfolio.look(now, limits.mark_age, limits.looks());
+        let breaches = self.track.observe(now, total(&self.portfolio, limits, now), limits);
         self.listen(now);
+        self.judge_corrections(now, step);
         for breach in breaches.iter().chain(&self.lasting_too_long(now)) {
             self.exceeded(breach, step);
         }
@@ -252,14 +253,19 @@ impl Desk {
         self.measure(now, step);
     }
 
-    /// Total profit, as far as it is known.
+    /// Total profit, as the last looks at prices saw it.
     pub(super) fn total(&self, now: Timestamp) -> Total {
         total(&self.portfolio, self.gate.limits(), now)
     }
 
-    /// What losses are measured by, against its references; absent before the first measurement.
-    pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
+    /// What losses are measured by, against its references: what every look has seen. Absent before the first measurement.
+    pub(super) fn confirmed_losses(&self, now: Timestamp) -> Option<Equity> {
         self.track.equity(now, self.total(now).for_losses, self.gate.limits())
+    }
+
+    /// The same by the prices of now, as far as there are any.
+    pub(super) fn losses(&self, now: Timestamp) -> Option<Equity> {
+        self.equity(now).ok().or_else(|| self.confirmed_losses(now))
     }
 
     /// Total profit against its references, as the gate wants it, or why it is not known.
@@ -284,7 +290,9 @@ impl Desk {
 
     /// Losses for which everything would be killed again.
     pub(super) fn losses_beyond(&self, now: Timestamp) -> Vec<Denial> {
-        self.track.beyond(now, self.total(now), self.gate.limits()).collect()
+        let limits = self.gate.limits();
+        let known = self.portfolio.equity(now, limits.mark_age).ok();
+        self.track.beyond(now, known, self.total(now).for_losses, limits).collect()
     }
 
     fn tell_and_keep(&mut self, now: Timestamp, step: &mut Step) {
@@ -341,12 +349,7 @@ impl Desk {
     }
 }
 
-/// Total profit by these books, as far as it is known.
+/// Total profit by these books, as the last looks at prices saw it.
 pub(super) fn total(portfolio: &Portfolio, limits: &Limits, now: Timestamp) -> Total {
-    let (most, looks) = (limits.mark_age, limits.looks());
-    Total {
-        known: portfolio.for_peaks(now, most, looks),
-        for_losses: portfolio.for_losses(now, most, looks),
-        heard: portfolio.heard(now, most),
-    }
+    portfolio.total(now, limits.mark_age, limits.looks())
 }

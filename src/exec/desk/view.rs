@@ -137,11 +137,14 @@ impl Desk {
         without: Option<&Key>,
         now: Timestamp,
     ) -> Result<Approved<OrderIntent>, Box<Denied>> {
-        let (key, most): (Key, _) = ((intent.intent.clone(), intent.attempt), self.gate.limits().breaker_rejections);
-        let breaker = self.breaker.check(&key, &intent.market, most, now);
+        let breaker = self.breaker.check(&intent, self.gate.limits().breaker_rejections, now);
         let holdings = self.take_holdings(without);
         let answer = self.ask(intent, &holdings, breaker.as_ref(), now);
         self.give_back(holdings);
+        match &answer {
+            Ok(approved) => self.breaker.passes(approved.inner(), now),
+            Err(denied) => self.breaker.stays(&denied.intent),
+        }
         answer
     }
 

@@ -19,7 +19,7 @@ impl Desk {
     /// what is cancelled until it has ended, since it may have matched more than is known. What has not left yet is judged when it does.
     pub(super) fn withdraw(&mut self, now: Timestamp, step: &mut Step) {
         // To deny is nothing; to cancel is an act, for which one price is not enough.
-        let losses = self.track.confirmed(now, self.gate.limits());
+        let losses = self.confirmed_losses(now);
         if !self.narrowed && reducing(self.gate.limits(), losses).is_none() {
             return;
         }
@@ -40,7 +40,7 @@ impl Desk {
 
     fn told_apart(&self) -> AtStake {
         let mut stakes = AtStake { fixed: Holdings::new(), resting: Vec::new(), coming: false };
-        self.portfolio.at_stake(&mut stakes.fixed);
+        self.portfolio.stakes().for_each(|stake| stakes.fixed.add_stake(&stake));
         for (key, order) in self.at_stake().filter_map(|key| self.orders.get(key).map(|known| (key, &known.row.order)))
         {
             let (intent, fees) = (&order.intent, self.fees_of(&order.intent.market));

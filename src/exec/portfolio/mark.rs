@@ -10,19 +10,25 @@ const PLACES: u32 = 6;
 pub(super) struct Mark {
     bids: Vec<Level>,
     asks: Vec<Level>,
+    since: Timestamp,
     at: Timestamp,
 }
 
 impl Mark {
     /// By a book.
     pub(super) fn of(book: &Book) -> Self {
-        Self { bids: book.bids.clone(), asks: book.asks.clone(), at: book.known_at() }
+        Self { bids: book.bids.clone(), asks: book.asks.clone(), since: book.event_at, at: book.known_at() }
     }
 
     /// A price for any number of shares: the book that it came from is gone.
     pub(super) fn flat(price: Price, at: Timestamp) -> Self {
         let level = vec![Level { price, size: Size(Decimal::MAX) }];
-        Self { bids: level.clone(), asks: level, at }
+        Self { bids: level.clone(), asks: level, since: at, at }
+    }
+
+    /// When it came to be so.
+    pub(super) const fn since(&self) -> Timestamp {
+        self.since
     }
 
     /// When it was last known to be so.
@@ -71,6 +77,7 @@ mod tests {
         let mark = Mark {
             bids: levels(&[(dec!(0.99), dec!(1)), (dec!(0.50), dec!(9))]),
             asks: levels(&[(dec!(0.51), dec!(4))]),
+            since: Timestamp::default(),
             at: Timestamp::default(),
         };
         for (shares, worth, price) in [
@@ -88,7 +95,7 @@ mod tests {
                 "{shares}"
             );
         }
-        let nobody = Mark { bids: Vec::new(), asks: Vec::new(), at: Timestamp::default() };
+        let nobody = Mark { bids: Vec::new(), asks: Vec::new(), ..mark.clone() };
         assert_eq!((nobody.worth(Size(dec!(10))), nobody.worth(Size(dec!(-10)))), (Usd::ZERO, Usd(dec!(-10))));
         assert!(!nobody.closes(Size(dec!(10))) && mark.closes(Size(dec!(-1))));
     }

@@ -66,8 +66,8 @@ fn average_cost_and_realised_profit() {
 #[test]
 fn a_long_is_marked_at_the_bid_and_a_stale_mark_is_kept_with_its_time() {
     let mut portfolio = portfolio(&[fill(1, Side::Buy, dec!(10), dec!(0.40), 1)]);
-    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 5));
-    portfolio.on_book(&book(dec!(0.11), dec!(0.12), 4));
+    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 5), Duration::ZERO);
+    portfolio.on_book(&book(dec!(0.11), dec!(0.12), 4), Duration::ZERO);
     let position = portfolio.position(&"1".into()).expect("held");
     assert_eq!((position.mark, position.mark_at), (Some(Price(dec!(0.45))), Some(Timestamp::from_secs(5))));
     assert_eq!(position.unrealised, Some(Usd(dec!(0.50))));
@@ -80,23 +80,23 @@ fn a_position_is_worth_what_the_book_takes_of_it() {
         portfolio.equity(Timestamp::from_secs(9), Duration::from_secs(30)).map(|equity| equity + Usd(dec!(4_000)))
     };
     let phantom = vec![Level { price: Price(dec!(0.99)), size: Size(dec!(1)) }];
-    portfolio.on_book(&Book { bids: phantom, ..book(dec!(0.45), dec!(0.55), 5) });
+    portfolio.on_book(&Book { bids: phantom, ..book(dec!(0.45), dec!(0.55), 5) }, Duration::ZERO);
     assert_eq!(value(&portfolio), Ok(Usd(dec!(0.99))), "one share");
     assert_eq!(portfolio.pnl().unrealised, Usd(dec!(-3_999.01)));
     assert_eq!(portfolio.position(&"1".into()).and_then(|position| position.mark), Some(Price(dec!(0.000099))));
-    portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.45), dec!(0.55), 6) });
+    portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.45), dec!(0.55), 6) }, Duration::ZERO);
     assert_eq!(value(&portfolio), Ok(Usd::ZERO), "nobody buys any");
-    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 7));
+    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 7), Duration::ZERO);
     let over = Market { closes_at: Some(Timestamp::from_secs(8)), accepting_orders: false, ..market(None) };
     portfolio.on_market(&over, Timestamp::from_secs(8));
-    portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.45), dec!(0.55), 8) });
+    portfolio.on_book(&Book { bids: Vec::new(), ..book(dec!(0.45), dec!(0.55), 8) }, Duration::ZERO);
     assert_eq!(value(&portfolio), Ok(Usd(dec!(4.5))), "empty because it is over");
 }
 
 #[test]
 fn shares_that_are_owed_cost_what_the_asks_want_and_the_rest_a_whole_pusd_each() {
     let mut portfolio = portfolio(&[fill(1, Side::Sell, dec!(12), dec!(0.40), 1)]);
-    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 5));
+    portfolio.on_book(&book(dec!(0.45), dec!(0.55), 5), Duration::ZERO);
     assert_eq!(portfolio.pnl().unrealised, Usd(dec!(4.8) - dec!(5.5) - dec!(2)));
 }
 

@@ -109,6 +109,7 @@ fn place(write: &Write, row: &Chained) -> Place {
         | Write::Day { .. }
         | Write::Equity { .. }
         | Write::Halt { .. }
+        | Write::Barred(_)
         | Write::Holes { .. }
         | Write::Mark { .. }
         | Write::Params(_)

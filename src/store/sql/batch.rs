@@ -105,6 +105,7 @@ async fn put(
         | Write::Day { .. }
         | Write::Equity { .. }
         | Write::Halt { .. }
+        | Write::Barred(_)
         | Write::Holes { .. }
         | Write::Mark { .. }
         | Write::Params(_)

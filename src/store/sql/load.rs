@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::super::engine::{Row, Session, Value};
 use super::super::ledger::{
-    CORRECTIONS_LOADED, FILLS_LOADED, History, Hole, InboxRow, Known, LETTERS_LOADED, LedgerError, Memory, OrderRow,
+    Barred, CORRECTIONS_LOADED, FILLS_LOADED, History, Hole, InboxRow, Known, LETTERS_LOADED, LedgerError, Memory,
+    OrderRow,
 };
 use super::super::plan::{DayRow, Halted, Highest, Marked, Received, parse};
 use super::{count, rows};
@@ -190,6 +191,7 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
     highs.sort_unstable();
     let holes = facts::<Vec<Hole>>(session, "holes").await?;
     let halts = facts::<Halted>(session, "halt").await?;
+    let barred = facts::<Barred>(session, "barred").await?;
     Ok(Memory {
         orders,
         counted: count::since(session, counted.unwrap_or_default()).await?,
@@ -202,6 +204,7 @@ pub(super) async fn memory(session: &mut dyn Session, ended: u32) -> Result<Memo
         day: days.into_iter().next().map(|(_, day)| (day.day, day.start, day.peak)),
         highs,
         halts: halts.into_iter().map(|(_, halted)| (halted.halt, halted.epoch)).collect(),
+        barred: barred.into_iter().map(|(_, barred)| barred).collect(),
         holes: holes.into_iter().flat_map(|(_, holes)| holes).collect(),
         corrections,
         dead_letters: waiting.cast_unsigned(),

@@ -4,12 +4,12 @@ use super::risk::{heard, hold, kills};
 use super::*;
 
 /// Shares of another market's first token.
-fn hold_another(desk: &mut Desk, shares: Decimal) {
+pub(super) fn hold_another(desk: &mut Desk, shares: Decimal) {
     let fill = venue_fill("o", "t-o", shares, FillStatus::Confirmed);
     desk.on_user_event(UserEvent::Fill(VenueFill { market: "0xn".into(), token: "3".into(), ..fill }), at(100));
 }
 
-fn another(payouts: Option<[i64; 2]>, end: Option<i64>) -> PolymarketData {
+pub(super) fn another(payouts: Option<[i64; 2]>, end: Option<i64>) -> PolymarketData {
     let [mut up, mut down] = market().tokens;
     (up.token, down.token) = ("3".into(), "4".into());
     PolymarketData::Market(Market {
@@ -24,7 +24,12 @@ fn another(payouts: Option<[i64; 2]>, end: Option<i64>) -> PolymarketData {
 }
 
 /// A tick a second for which the books of both tokens are heard, while they trade; the kills of all of them.
-fn both(desk: &mut Desk, seconds: std::ops::Range<i64>, first: Decimal, other: Option<Decimal>) -> Vec<String> {
+pub(super) fn both(
+    desk: &mut Desk,
+    seconds: std::ops::Range<i64>,
+    first: Decimal,
+    other: Option<Decimal>,
+) -> Vec<String> {
     let mut killed = Vec::new();
     for now in seconds.map(|second| second * 1_000) {
         heard(desk, first, now);
@@ -66,11 +71,11 @@ fn a_market_that_waits_for_its_result_hides_no_loss_of_another() {
     let lost = Market { accepting_orders: false, payouts: Some([0, 1].map(|payout| Price(payout.into()))), ..market() };
     desk.on_data(PolymarketData::Market(lost), at(8_500));
     let killed: Vec<_> = (9..20).map(|second| kills(&desk.on_tick(at(second * 1_000))).len()).collect();
-    assert_eq!(killed[..4], [0, 0, 1, 0], "{killed:?}");
+    assert_eq!(killed[..4], [1, 0, 0, 0], "a result is certain: {killed:?}");
 }
 
 #[test]
-fn what_was_bought_too_late_to_be_looked_at_is_worth_what_it_may_pay_until_its_result() {
+fn what_was_bought_too_late_to_be_looked_at_is_worth_what_it_cost_until_its_result() {
     let mut desk = desk();
     desk.on_data(another(None, None), at(50));
     hold(&mut desk, dec!(10), 100);

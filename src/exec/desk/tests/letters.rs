@@ -1,5 +1,6 @@
 //! Dead letters and what a person does about them; retries by class; the circuit breaker at work.
 
+use super::restore::Paper;
 use super::*;
 
 fn rejected(code: RejectCode) -> PostAnswer {
@@ -324,7 +325,7 @@ fn refusals_one_after_the_other_open_the_breaker_and_an_accepted_probe_closes_it
     assert_eq!((last.control, last.passed, &*last.value.to_string()), (denial.control, false, denial.value.as_str()));
     assert_eq!(
         (denial.control, denial.value.as_str()),
-        (Control::CircuitBreaker, "5 refused as balance for the account")
+        (Control::CircuitBreaker, "5 refused as balance for the account's purchases")
     );
     assert!(denial.limit.contains("fewer than 5 in 60 s; open until"), "{}", denial.limit);
     assert_eq!((state(&desk, "x"), acks(&step)), (OrderState::Denied, 1));
@@ -358,6 +359,56 @@ fn an_account_that_may_only_close_stays_closed_although_an_order_on_its_way_was_
         assert!(posts(&desk.on_entry(&entry(50, intent("c", TimeInForce::Gtc)), &sign, at(6))).is_empty());
         let reason = desk.orders[&key("c")].row.order.reason.clone().expect("denied");
         assert!(reason.contains("until a person arms"), "{reason}");
+    }
+}
+
+/// A desk that holds ten shares of momentum's, and whose next order was refused for this, `times` times.
+fn refused_with_shares(code: RejectCode, times: usize) -> Desk {
+    let mut desk = desk();
+    sent(&mut desk, "held", TimeInForce::Gtc);
+    answered(&mut desk, "held", accepted(), 1);
+    desk.on_user_event(UserEvent::Fill(venue_fill("held", "t1", dec!(10), FillStatus::Confirmed)), at(2));
+    for n in 0..times {
+        buried(&mut desk, &format!("n{n}"), code);
+    }
+    desk
+}
+
+#[test]
+fn an_account_that_may_not_buy_sells_what_it_holds() {
+    for (code, times) in [(RejectCode::ClosedOnly, 1), (RejectCode::Balance, 5), (RejectCode::Allowance, 5)] {
+        let mut desk = refused_with_shares(code, times);
+        desk.on_entry(&entry(60, intent("b", TimeInForce::Gtc)), &sign, at(6));
+        assert_eq!(state(&desk, "b"), OrderState::Denied, "{code}");
+        let sale = OrderIntent { side: Side::Sell, ..intent("s", TimeInForce::Gtc) };
+        assert_eq!(posts(&desk.on_entry(&entry(61, sale), &sign, at(7))), [key("s")], "{code}");
+    }
+    let mut desk = refused_with_shares(RejectCode::Banned, 1);
+    let sale = OrderIntent { side: Side::Sell, ..intent("s", TimeInForce::Gtc) };
+    assert!(posts(&desk.on_entry(&entry(61, sale), &sign, at(7))).is_empty(), "it would be refused as well");
+}
+
+#[test]
+fn what_only_a_person_ends_is_kept_over_a_restart() {
+    for (code, kept) in [(RejectCode::Banned, true), (RejectCode::Unauthorized, false), (RejectCode::Balance, false)] {
+        let mut paper = Paper::default();
+        paper.journals.push(opening(Asset::Usd, "account".into(), (dec!(1_000), Usd::ZERO), at(0)));
+        let (mut desk, step) = restored(paper.memory());
+        paper.keep(step);
+        ready(&mut desk);
+        sent(&mut desk, "a", TimeInForce::Gtc);
+        let refused = PostAnswer::Rejected { code, reason: "no".into() };
+        paper.keep(desk.on_posted(&key("a"), refused, Some(at(3)), at(5)));
+        for (epoch, denied) in [(1, kept), (2, false)] {
+            let (mut again, _) = restored_under(latch(epoch, KillState::Armed), paper.memory(), at(6));
+            again.purse.counted(&[unbounded()]);
+            ready(&mut again);
+            let wanted = OrderIntent { epoch, ..intent("b", TimeInForce::Gtc) };
+            again.on_entry(&entry(60, wanted), &sign, at(7));
+            let state = if denied { OrderState::Denied } else { OrderState::Signed };
+            let reason = again.orders[&key("b")].row.order.reason.clone();
+            assert_eq!(again.orders[&key("b")].state(), state, "{code} in epoch {epoch}: {reason:?}");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Fills, what is undone of them, and the comparison of balances.
 
+use super::risk::limit;
 use super::*;
 use crate::domain::{Account, Asset, Journal, JournalKind, fold};
 use crate::exec::venue::{AssetBalance, Balances};
@@ -328,6 +329,21 @@ fn differences_that_are_small_each_kill_together() {
     cash -= dec!(3);
     let more: usize = (0..3).map(|n| kills(&counted(&mut desk, now + n * 31_000, cash, dec!(10)))).sum();
     assert_eq!(more, 0, "whoever armed has seen what was before");
+}
+
+#[test]
+fn a_limit_that_is_put_below_what_was_corrected_kills_at_once_and_after_a_restart_too() {
+    let mut desk = settled();
+    for now in [40_000, 71_000, 102_000] {
+        assert_eq!(kills(&counted(&mut desk, now, dec!(992) - FEE, dec!(10))), 0);
+    }
+    assert_eq!(kills(&desk.on_tick(at(103_000))), 0, "3 pUSD, 5 are allowed");
+    limit(&mut desk, |limits| limits.mismatch_limit = Usd(dec!(2)));
+    assert_eq!(kills(&desk.on_tick(at(104_000))), 1);
+    let corrected = correction(Asset::Usd, "account".into(), dec!(-6), "differed".into(), at(20));
+    let opening = opening(Asset::Usd, "account".into(), (dec!(1_006), Usd::ZERO), at(-30));
+    let (mut desk, _) = restored(Memory { corrections: vec![opening, corrected], ..Memory::default() });
+    assert_eq!(kills(&desk.on_tick(at(1_000))), 1, "before anything is compared");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{Held, fold};
-use crate::store::ledger::{History, Hole, InboxRow, OrderRow};
+use crate::store::ledger::{Barred, History, Hole, InboxRow, OrderRow};
 
 /// A ledger as plain maps: what the writes of steps come to.
 #[derive(Default)]
@@ -19,6 +19,7 @@ pub(super) struct Paper {
     day: Option<(i64, Usd, Usd)>,
     highs: BTreeMap<Timestamp, Usd>,
     halts: Vec<(StrategyHalt, u64)>,
+    barred: Vec<Barred>,
     holes: Vec<Hole>,
     limits: Option<ParamBook>,
     checkpoint: Option<Checkpoint>,
@@ -54,6 +55,7 @@ impl Paper {
                     self.highs.insert(start, high);
                 }
                 Write::Halt { halt, epoch, .. } => self.halts.push((halt, epoch)),
+                Write::Barred(barred) => self.barred.push(barred),
                 Write::Holes { holes, .. } => self.holes = holes,
                 Write::Params(book) => self.limits = Some(*book),
                 Write::Checkpoint { checkpoint, .. } => self.checkpoint = Some(*checkpoint),
@@ -91,6 +93,7 @@ impl Paper {
             day: self.day,
             highs: self.highs.iter().map(|(start, high)| (*start, *high)).collect(),
             halts: self.halts.clone(),
+            barred: self.barred.clone(),
             holes: self.holes.clone(),
             limits: self.limits.clone(),
             ..Memory::default()

@@ -4,6 +4,7 @@
 
 mod changed;
 mod measured;
+mod references;
 mod venue;
 
 use std::cell::RefCell;
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::test_runner::TestRunner;
 
 use measured::EVENT_LOSS;
+use references::References;
 
 use super::restore::Paper;
 use super::*;
@@ -37,9 +39,9 @@ fn tight() -> Limits {
         account_rate: 6,
         repeated_executions: 2,
         repeated_window: Duration::from_mins(5),
-        daily_loss: Usd(dec!(15)),
-        daily_drawdown: Usd(dec!(20)),
-        rolling_loss: Usd(dec!(18)),
+        daily_loss: Usd(dec!(8)),
+        daily_drawdown: Usd(dec!(11)),
+        rolling_loss: Usd(dec!(9.5)),
         data_age: AGE,
         mark_age: Duration::from_secs(5),
         ..limits()
@@ -144,6 +146,10 @@ enum Move {
         depth: i64,
     },
     Fall(i64),
+    Sink {
+        token: usize,
+        cents: i64,
+    },
     Wait(i64),
     Hear,
     Arm,
@@ -177,6 +183,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         4 => (0..4_usize, 5_i64..90, prop_oneof![4 => Just(1_000_i64), 1 => 0_i64..60])
             .prop_map(|(token, cents, depth)| Move::Price { token, cents, depth }),
         2 => (5_i64..30).prop_map(Move::Fall),
+        1 => (0..4_usize, 5_i64..90).prop_map(|(token, cents)| Move::Sink { token, cents }),
         3 => (0..8_000_i64).prop_map(Move::Wait),
         4 => Just(Move::Hear),
         1 => Just(Move::Arm),
@@ -231,11 +238,9 @@ struct World {
     cash: Decimal,
     /// Which outcome pays, once that is known.
     results: [Option<bool>; 2],
-    /// When equity was last measured, how often in a row the drawdown was beyond its limit then, and the kills so far.
+    /// When equity was last measured, by what losses are measured, and the kills so far.
     looked: i64,
-    lost: u32,
-    /// When the oldest mark of the last measurement that counted was heard.
-    heard: Option<Timestamp>,
+    references: References,
     kills: u32,
     denied: BTreeMap<Control, u32>,
     /// Purchases that were approved and not sent, because their data had gone stale.
@@ -249,6 +254,7 @@ impl World {
         paper.journals.push(opening);
         let (mut desk, step) = restored(paper.memory());
         paper.keep(step);
+        paper.keep(desk.on_tick(at(0)));
         ready(&mut desk);
         let mut world = Self {
             desk,
@@ -268,8 +274,7 @@ impl World {
             cash,
             results: [None; 2],
             looked: 1_000,
-            lost: 0,
-            heard: None,
+            references: References::new(),
             kills: 0,
             denied: BTreeMap::new(),
             lates: 0,
@@ -288,21 +293,43 @@ impl World {
         }
     }
 
+    /// Those of our orders that the desk takes to rest in a token's book, on one side of it: each price and size. A sale of the other
+    /// outcome bids for this one.
+    fn ours(&self, token: usize, side: Side) -> Vec<(Price, Size)> {
+        let [this, other] = [TOKENS[token], TOKENS[token ^ 1]];
+        let open = self.desk.orders.iter().map(|(_, tracked)| &tracked.row.order).filter(|order| order.state.is_open());
+        let ours = open.filter_map(|order| {
+            let price = match order.intent.token.as_str() {
+                of if of == this && order.intent.side == side => order.intent.price.0,
+                of if of == other && order.intent.side != side => Decimal::ONE - order.intent.price.0,
+                _ => return None,
+            };
+            Some((Price(price), order.remaining()))
+        });
+        ours.collect()
+    }
+
     fn publish(&mut self, token: usize) {
         let (bid, depth) = self.bids[token];
         let level = |cents, size: i64| (Price(Decimal::new(cents, 2)), Size(size.into()));
         let mut bids = BTreeMap::from([level(bid, depth), level(bid - 3, depth)]);
-        for (price, size) in self.desk.resting(&TOKENS[token].into(), Side::Buy) {
-            // The venue's book shows ours with the others'.
-            *bids.entry(price).or_default() += size;
+        let mut asks = BTreeMap::from([level(bid + 2, 1_000)]);
+        // The venue's book shows ours with the others'.
+        for (side, levels) in [(Side::Buy, &mut bids), (Side::Sell, &mut asks)] {
+            for (price, size) in self.ours(token, side) {
+                *levels.entry(price).or_default() += size;
+            }
         }
-        let bids = bids.into_iter().rev().filter(|(_, size)| !size.is_zero());
+        let levels = |(price, size)| Level { price, size };
+        let bids = bids.into_iter().rev().filter(|(_, size)| !size.is_zero()).map(levels).collect();
+        let asks = asks.into_iter().map(levels).collect();
+        let market = event()[token / 2].market.clone();
         let book = Book {
             heard_at: None,
-            market: event()[token / 2].market.clone(),
+            market,
             token: TOKENS[token].into(),
-            bids: bids.map(|(price, size)| Level { price, size }).collect(),
-            asks: vec![Level { price: Price(Decimal::new(bid + 2, 2)), size: Size(dec!(1_000)) }],
+            bids,
+            asks,
             event_at: at(self.now),
             received_at: at(self.now),
         };
@@ -336,12 +363,13 @@ impl World {
                 self.publish(token);
             }
             Move::Fall(cents) => self.fall(cents),
+            Move::Sink { token, cents } => self.sink(token, cents),
             Move::Wait(millis) => self.wait(millis),
             Move::Hear => self.hear(),
             Move::Arm => {
                 self.epoch += 1;
                 self.armed_at = at(self.now);
-                self.lost = 0;
+                self.references.told = false;
                 let step = self.desk.on_latch(self.latch(), at(self.now));
                 self.take(step);
             }

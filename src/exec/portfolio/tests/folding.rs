@@ -354,7 +354,7 @@ fn what_can_be_redeemed_is_kept_until_it_was_and_counts_the_same_before_and_afte
     assert!(!books.portfolio.keeps(&"1".into()));
     books.reload();
     assert_eq!(
-        (books.portfolio.pnl().total, books.portfolio.for_losses(at(4_000), Duration::ZERO, 1)),
+        (books.portfolio.pnl().total, books.portfolio.total(at(4_000), Duration::ZERO, 1).for_losses),
         (before, before)
     );
     assert_eq!(books.portfolio.pnl(), books.paper.restored(None).pnl());

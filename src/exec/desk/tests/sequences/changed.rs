@@ -94,36 +94,28 @@ impl World {
         self.tick();
     }
 
-    /// A loss that was beyond its limit as often as that must be seen kills then, and not before.
+    /// One token falls and is heard each second, and the others are silent.
+    pub(super) fn sink(&mut self, token: usize, cents: i64) {
+        self.bids[token] = (cents, 1_000);
+        for _ in 0..=tight().drawdown_confirmations {
+            self.now += 1_000;
+            self.publish(token);
+            self.tick();
+        }
+    }
+
+    /// A loss that is beyond its limit by all looks kills then, once, and not before.
     fn tick(&mut self) {
         let step = self.desk.on_tick(at(self.now));
         let killed = |effect: &Effect| matches!(effect, Effect::Kill(why) if why.starts_with("daily_drawdown"));
         let killed = step.effects().any(killed);
-        self.take(step);
         if self.now - self.looked < 1_000 {
-            return;
+            assert!(!killed);
+        } else {
+            self.looked = self.now;
+            assert_eq!(self.measure(), killed, "{:?}", self.references);
+            self.kills += u32::from(killed);
         }
-        self.looked = self.now;
-        let heard = self.oldest_mark();
-        if heard.is_some() && heard <= self.heard {
-            return assert!(!killed, "a look at prices that were not heard anew");
-        }
-        self.heard = heard.or(self.heard);
-        let lost = self.desk.losses(at(self.now)).is_some_and(|losses| losses.drawdown() > tight().daily_drawdown);
-        if lost {
-            self.lost += 1;
-        } else if self.desk.total(at(self.now)).known.is_some() {
-            self.lost = 0;
-        }
-        assert_eq!(killed, self.lost == tight().drawdown_confirmations, "{} looks at a loss", self.lost);
-        self.kills += u32::from(killed);
-    }
-
-    /// When the oldest mark was heard of what is held, not resolved and not too old to be one.
-    pub(super) fn oldest_mark(&self) -> Option<Timestamp> {
-        let open = (0..TOKENS.len()).filter(|token| self.results[token / 2].is_none());
-        let held = open.filter_map(|token| self.desk.portfolio.position(&TOKENS[token].into()));
-        let marks = held.filter(|position| position.size != Size::ZERO).filter_map(|position| position.mark_at);
-        marks.filter(|mark| at(self.now).since(*mark) <= tight().mark_age).min()
+        self.take(step);
     }
 }

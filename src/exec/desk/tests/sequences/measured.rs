@@ -159,7 +159,7 @@ impl World {
         }
     }
 
-    fn fee(price: Decimal, size: Decimal) -> Decimal {
+    pub(super) fn fee(price: Decimal, size: Decimal) -> Decimal {
         market_of_tests().fee.taker_fee(Price(price), Size(size)).0
     }
 
@@ -179,24 +179,14 @@ impl World {
 
     /// Equity from scratch: the cash that moved, and what a result pays or the bids take for what is held; or not known, when a book is too old.
     fn equity(&self) {
-        let told: Vec<&Trade> =
-            self.trades.iter().filter(|trade| trade.told && trade.status != FillStatus::Failed).collect();
         let mut total = Decimal::ZERO;
         let mut known = true;
-        for (index, token) in TOKENS.iter().enumerate() {
-            let of_token = told.iter().filter(|trade| self.orders[trade.order].intent.token.as_str() == *token);
-            let mut shares = Decimal::ZERO;
-            for trade in of_token {
-                let sign = if self.orders[trade.order].intent.side == Side::Buy { dec!(1) } else { dec!(-1) };
-                total -= sign * trade.size * trade.price + Self::fee(trade.price, trade.size);
-                shares += sign * trade.size;
-            }
+        for index in 0..TOKENS.len() {
+            let [cash, shares, _] = self.booked(index);
             let payout = self.payout(index);
             known &= shares.is_zero() || payout.is_some() || self.now - self.priced[index] <= 5_000;
-            let (bid, depth) = (Decimal::new(self.bids[index].0, 2), Decimal::from(self.bids[index].1));
-            let first = shares.min(depth);
-            let of_book = first * bid + (shares - first).min(depth) * (bid - dec!(0.03));
-            total += payout.map_or(of_book, |payout| shares * payout);
+            let of_book = references::of_book(shares, self.bids[index].0, self.bids[index].1);
+            total += cash + payout.map_or(of_book, |payout| shares * payout);
         }
         let desk = self.desk.equity(at(self.now));
         assert_eq!(desk.is_ok(), known, "{desk:?}");

@@ -165,10 +165,11 @@ impl World {
     /// Another run begins with what the ledger has, and compares it with the venue.
     pub(super) fn restart(&mut self) {
         let now = at(self.now);
+        self.begin_again();
         let (desk, step) = restored_under(self.latch(), self.paper.memory(), now);
         self.desk = desk;
         self.desk.purse.counted(&[unbounded()]);
-        (self.looked, self.lost, self.heard) = (self.now, 0, self.oldest_mark());
+        self.looked = self.now;
         self.late.clear();
         self.orders.iter_mut().for_each(|order| order.answered = true);
         self.trades.iter_mut().for_each(|trade| trade.told = true);
