@@ -1,6 +1,6 @@
 //! The engine: events in, effects out. It owns the strategies, the view of the desk, and the gate between them and the stream.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::account::Account;
@@ -16,8 +16,8 @@ use super::window::{ChunkDoc, Feed, Gap};
 use super::wishes::{News, Wishes};
 use crate::domain::params::RISK;
 use crate::domain::{
-    Market, ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip, StrategyId, StrategyState,
-    Symbol, Timestamp, TradeEvent, TradingState,
+    Market, MarketId, OrderIntent, ParamProblem, ParamVersion, ParamsInForce, PolymarketData, Rationale, Skip,
+    StrategyId, StrategyState, Symbol, Timestamp, TradeEvent, TradingState,
 };
 use crate::risk::{Group, Limits, Recent, RiskGate, RiskView};
 
@@ -91,6 +91,8 @@ pub struct Engine {
     standing: Standing,
     authority: Authority,
     recent: Recent,
+    /// Intents of an earlier run, until their markets are described.
+    sent: HashMap<MarketId, Vec<OrderIntent>>,
 }
 
 impl Engine {
@@ -107,6 +109,7 @@ impl Engine {
             standing: Standing::default(),
             authority: Authority::default(),
             recent: Recent::new(),
+            sent: HashMap::new(),
         }
     }
 
@@ -162,6 +165,8 @@ impl Engine {
             Event::OnItsWay(intent) => {
                 self.account.reserve(intent);
                 self.recent.note(intent, intent.created_at);
+                self.sent.entry(intent.market.clone()).or_default().push((**intent).clone());
+                self.tell_sent(&intent.market);
             }
             Event::Latch(latch) => {
                 self.standing.readable();
@@ -195,6 +200,17 @@ impl Engine {
         }
         if self.markets.fees_of(id) != fees {
             self.account.fee_changed(id);
+        }
+        self.tell_sent(id);
+    }
+
+    /// Tells each strategy of its intents in a market that lie on the stream from an earlier run, once the market is known.
+    fn tell_sent(&mut self, id: &MarketId) {
+        let Some(market) = self.markets.market(id) else { return };
+        for intent in self.sent.remove(id).unwrap_or_default() {
+            for slot in self.slots.iter_mut().filter(|slot| slot.runner.key().0 == intent.strategy) {
+                slot.runner.sent(market, &intent);
+            }
         }
     }
 

@@ -53,6 +53,11 @@ impl Event {
         }
     }
 
+    /// Whether it may be what a strategy acts upon.
+    pub(super) const fn is_news(&self) -> bool {
+        self.is_observation() || matches!(self, Self::Polymarket(PolymarketData::Book(_)))
+    }
+
     /// Whether a strategy's own state may follow from it.
     pub(super) const fn is_observation(&self) -> bool {
         !matches!(

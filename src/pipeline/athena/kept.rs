@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::window::{ChunkDoc, KeptWindow};
 
 /// The form that this build writes, and the only one it reads.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The state of one strategy on one instrument, without the closed chunks of its window.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,10 +69,10 @@ mod tests {
             let raw = RawValue::from_string(text.into()).expect("JSON");
             KeptState::read(&raw).map(|_| ()).expect_err("refused")
         };
-        assert_eq!(read(r#"{"samples":[]}"#), "it names no format; this build reads 2");
-        assert_eq!(read(r#"{"format":3}"#), "its format 3 is newer than 2, the one this build reads");
-        assert_eq!(read(r#"{"format":1}"#), "its format 1 is older than 2, the one this build reads");
-        assert!(read(r#"{"format":2}"#).contains("missing field `state`"));
+        assert_eq!(read(r#"{"samples":[]}"#), "it names no format; this build reads 3");
+        assert_eq!(read(r#"{"format":4}"#), "its format 4 is newer than 3, the one this build reads");
+        assert_eq!(read(r#"{"format":1}"#), "its format 1 is older than 3, the one this build reads");
+        assert!(read(r#"{"format":3}"#).contains("missing field `state`"));
         assert!(read("[]").starts_with("it cannot be read"));
     }
 }

@@ -14,7 +14,9 @@ use super::updown::{self, Choice, LastWish, Obstacle, Terms, View, figure, perce
 use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Text, Timestamp, text};
+use crate::domain::{
+    Instrument, Instruments, Market, Measure, OrderIntent, ParamKind, Size, StrategyState, Text, Timestamp, text,
+};
 
 parameters! {
     /// Thresholds of crypto momentum.
@@ -236,6 +238,13 @@ impl Strategy for Momentum {
 
     fn window(state: &mut State) -> Option<&mut Window> {
         Some(&mut state.window)
+    }
+
+    fn sent(state: &mut State, _params: &MomentumParams, market: &Market, intent: &OrderIntent) {
+        let Some(opens_at) = state.selector.start_of(market) else { return };
+        if state.last_wish.sent(opens_at, intent.tick_received_at) {
+            state.spent = updown::direction_of(&state.instrument, market, intent);
+        }
     }
 
     fn save(state: &State) -> Saved {

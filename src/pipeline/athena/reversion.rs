@@ -15,7 +15,8 @@ use super::window::{Direction, Push, Window};
 use super::wishes::Wishes;
 use crate::domain::params::parameters;
 use crate::domain::{
-    Instrument, Instruments, Measure, ParamKind, Size, StrategyState, Text, Timestamp, text, to_decimal,
+    Instrument, Instruments, Market, Measure, OrderIntent, ParamKind, Size, StrategyState, Text, Timestamp, text,
+    to_decimal,
 };
 
 parameters! {
@@ -205,6 +206,12 @@ impl Strategy for Reversion {
 
     fn window(state: &mut State) -> Option<&mut Window> {
         Some(&mut state.window)
+    }
+
+    fn sent(state: &mut State, _params: &ReversionParams, market: &Market, intent: &OrderIntent) {
+        if let Some(opens_at) = state.selector.start_of(market) {
+            state.last_wish.sent(opens_at, intent.tick_received_at);
+        }
     }
 
     fn save(state: &State) -> Saved {

@@ -11,12 +11,13 @@ use serde_json::value::to_raw_value;
 use super::event::Event;
 use super::kept::{KeptState, SavedState};
 use super::markets::Markets;
+use super::rolling::Selector;
 use super::window::{ChunkDoc, Feed, Gap, Window};
 use super::wishes::Wishes;
 use crate::domain::params::Params;
 use crate::domain::{
-    Book, Instrument, Level, Market, MarketId, ParamProblem, Price, Signal, StrategyId, StrategyState, Symbol, Text,
-    Timestamp, TokenId, text,
+    Book, Instrument, Level, Market, MarketId, OrderIntent, ParamProblem, Price, Signal, StrategyId, StrategyState,
+    Symbol, Text, Timestamp, TokenId, text,
 };
 use crate::risk::Holdings;
 
@@ -154,6 +155,10 @@ pub trait Strategy: 'static {
         Self::window(state)?.last().map(|newest| (Feed::Crypto, newest.at))
     }
 
+    /// An intent of its own in this market lies on the stream, from an earlier run, and its state may be of before it: what that began, a
+    /// cool-down for one, began when the intent's cause was received. Told by the first news of after that cause.
+    fn sent(state: &mut Self::State, params: &Self::Params, market: &Market, intent: &OrderIntent);
+
     /// What is to be kept besides the window.
     fn save(state: &Self::State) -> Self::Saved;
 
@@ -197,6 +202,8 @@ pub trait Runner: fmt::Debug + Send {
     /// # Errors
     /// Why it starts cold instead, in words.
     fn restore(&mut self, kept: &KeptState, chunks: &[Option<ChunkDoc>], now: Timestamp) -> Result<(), String>;
+    /// See [`Strategy::sent`].
+    fn sent(&mut self, market: &Market, intent: &OrderIntent);
     /// See [`Strategy::note_gap`].
     fn note_gap(&mut self, feed: Feed, gap: Gap);
     /// See [`Strategy::seen_until`].
@@ -208,12 +215,15 @@ pub struct Running<S: Strategy> {
     instrument: Instrument,
     params: S::Params,
     state: S::State,
+    /// Intents of an earlier run, each with its market, until news of after their causes come.
+    sent: Vec<(Market, OrderIntent)>,
 }
 
 impl<S: Strategy> fmt::Debug for Running<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instrument, params, state } = self;
-        f.debug_struct("Running").field("instrument", instrument).field("params", params).field("state", state).finish()
+        let Self { instrument, params, state, sent } = self;
+        let mut shown = f.debug_struct("Running");
+        shown.field("instrument", instrument).field("params", params).field("state", state).field("sent", sent).finish()
     }
 }
 
@@ -227,7 +237,19 @@ impl<S: Strategy> Running<S> {
 
     fn on(instrument: Instrument, params: S::Params) -> Self {
         let state = S::start(&params, &instrument);
-        Self { instrument, params, state }
+        Self { instrument, params, state, sent: Vec::new() }
+    }
+
+    /// These news come after what an earlier run acted upon: had its news come again, they would have come first.
+    fn take_sent(&mut self, news: Timestamp) {
+        let Self { params, state, sent, .. } = self;
+        sent.retain(|(market, intent)| {
+            let waits = news <= intent.tick_received_at;
+            if !waits {
+                S::sent(state, params, market, intent);
+            }
+            waits
+        });
     }
 }
 
@@ -249,6 +271,9 @@ impl<S: Strategy> Runner for Running<S> {
     }
 
     fn on_event(&mut self, event: &Event, desk: &Desk<'_>, now: Timestamp, wishes: &mut Wishes) {
+        if !self.sent.is_empty() && event.is_news() {
+            self.take_sent(event.time(now));
+        }
         S::on_event(&mut self.state, event, &self.params, desk, now, wishes);
     }
 
@@ -287,6 +312,12 @@ impl<S: Strategy> Runner for Running<S> {
         S::restore(&mut state, saved, &self.params, now)?;
         self.state = state;
         Ok(())
+    }
+
+    fn sent(&mut self, market: &Market, intent: &OrderIntent) {
+        if self.follows(market) || Selector::new(&self.instrument.market).start_of(market).is_some() {
+            self.sent.push((market.clone(), intent.clone()));
+        }
     }
 
     fn note_gap(&mut self, feed: Feed, gap: Gap) {

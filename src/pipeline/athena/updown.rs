@@ -15,8 +15,8 @@ use super::strategy::{Cause, Desk, Wish};
 use super::window::{Direction, Sample, Window};
 use super::wishes::Skipped;
 use crate::domain::{
-    Book, Figure, Instrument, Market, Measure, OutcomeToken, Price, Rationale, Side, Signal, Size, StrategyId, Symbol,
-    Text, TickKind, Timestamp, text,
+    Book, Figure, Instrument, Market, Measure, OrderIntent, OutcomeToken, Price, Rationale, Side, Signal, Size,
+    StrategyId, Symbol, Text, TickKind, Timestamp, text,
 };
 
 /// A tick that claims to be this much later than its receipt is not believed: it would push everything else out.
@@ -204,6 +204,19 @@ pub(super) struct LastWish {
 }
 
 impl LastWish {
+    /// Something was wished in a market that begins at `opens_at` and was sent. Whether it is newer than what is known.
+    pub(super) fn sent(&mut self, opens_at: Timestamp, at: Timestamp) -> bool {
+        if self.opened.is_some_and(|opened| opened > opens_at) {
+            return false;
+        }
+        self.enter(opens_at);
+        let newer = self.at.is_none_or(|known| known < at);
+        if newer {
+            self.at = Some(at);
+        }
+        newer
+    }
+
     /// The market that is traded now begins at `opens_at`. Whether it is another than before; what was wished in that is forgotten.
     pub(super) fn enter(&mut self, opens_at: Timestamp) -> bool {
         let rolled = self.opened.is_some_and(|before| before != opens_at);
@@ -254,6 +267,20 @@ impl Choice<'_> {
     }
 }
 
+/// The outcome that gains by a rise and the one that gains by a fall; nothing when an outcome is named that the market does not have.
+fn rising<'m>(instrument: &Instrument, market: &'m Market) -> Option<[&'m OutcomeToken; 2]> {
+    match instrument.outcome() {
+        None => Some(market.yes_no()),
+        Some(outcome) => market.named(outcome).map(|named| market.rising().unwrap_or(named)),
+    }
+}
+
+/// Which way the price was expected to go on by whoever wanted this.
+pub(super) fn direction_of(instrument: &Instrument, market: &Market, intent: &OrderIntent) -> Option<Direction> {
+    let [up, _] = rising(instrument, market)?;
+    Some(if (up.token == intent.token) == (intent.side == Side::Buy) { Direction::Up } else { Direction::Down })
+}
+
 /// What they look at when they decide.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -296,16 +323,10 @@ impl<'a> View<'a> {
         market: &'m Market,
         direction: Direction,
     ) -> Result<(&'m OutcomeToken, &'m OutcomeToken), Obstacle> {
-        let [up, down] = match self.terms.instrument.outcome() {
-            None => market.yes_no(),
-            Some(outcome) => {
-                let named = market.named(outcome).ok_or_else(|| Obstacle::NoOutcome {
-                    wanted: outcome.to_owned(),
-                    there: [0, 1].map(|index| market.tokens[index].outcome.clone()),
-                })?;
-                market.rising().unwrap_or(named)
-            }
-        };
+        let [up, down] = rising(self.terms.instrument, market).ok_or_else(|| Obstacle::NoOutcome {
+            wanted: self.terms.instrument.outcome().unwrap_or_default().to_owned(),
+            there: [0, 1].map(|index| market.tokens[index].outcome.clone()),
+        })?;
         Ok(match direction {
             Direction::Up => (up, down),
             Direction::Down => (down, up),

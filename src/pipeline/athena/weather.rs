@@ -6,7 +6,7 @@ mod ladder;
 mod offer;
 mod outlook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use super::window::{Feed, Gap};
 use super::wishes::{Skipped, Wishes};
 use crate::domain::params::{choice, parameters};
 use crate::domain::{
-    ForecastModel, Instrument, Market, Measure, ParamKind, PolymarketData, Price, Rounding, Size, StationId,
-    StrategyState, Symbol, TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
+    ForecastModel, Instrument, Market, Measure, OrderIntent, ParamKind, PolymarketData, Price, Rounding, Side, Size,
+    StationId, StrategyState, Symbol, TemperatureUnit, Timestamp, TokenId, WeatherData, Zone,
 };
 
 /// A report that claims to be this much later than its receipt is not believed.
@@ -130,6 +130,8 @@ pub struct Memory {
     outlook: Outlook,
     /// When each token was last wished for.
     wished: BTreeMap<TokenId, Timestamp>,
+    /// The news that were acted upon last, by their content: said again, they are no news.
+    acted_upon: VecDeque<u64>,
 }
 
 /// Why it does not trade.
@@ -142,9 +144,11 @@ enum Obstacle {
     HoursMissing { missing: usize, most: usize },
     NotAccepting,
     TooSmall { size: Size, least: Size },
-    Closing { left: Duration },
+    Closing { left: Duration, least: Duration },
     NoFreshBook,
-    CoolingDown { left: Duration },
+    NobodyOn(Side),
+    NothingToSell,
+    CoolingDown { left: Duration, whole: Duration },
     Full { most: Size },
     NoEdge { edge: Decimal, least: Decimal },
     NotHot { likely: Decimal, least: Decimal },
@@ -165,6 +169,8 @@ impl Obstacle {
             Self::TooSmall { .. } => "too_small",
             Self::Closing { .. } => "closing",
             Self::NoFreshBook => "no_fresh_book",
+            Self::NobodyOn(_) => "one_sided_book",
+            Self::NothingToSell => "nothing_to_sell",
             Self::CoolingDown { .. } => "cooling_down",
             Self::Full { .. } => "full",
             Self::NoEdge { .. } => "no_edge",
@@ -190,9 +196,16 @@ impl fmt::Display for Obstacle {
             Self::HoursMissing { missing, most } => write!(f, "{missing} hours are not known (at most {most})"),
             Self::NotAccepting => f.write_str("the market takes no orders"),
             Self::TooSmall { size, least } => write!(f, "size {size} is below the market's minimum {least}"),
-            Self::Closing { left } => write!(f, "the day ends in {} min", minutes(left)),
+            Self::Closing { left, least } => {
+                write!(f, "the day ends in {} min (no trade below {})", minutes(left), minutes(least))
+            }
             Self::NoFreshBook => f.write_str("no fresh book"),
-            Self::CoolingDown { left } => write!(f, "cooling down for {} s", left.as_secs()),
+            Self::NobodyOn(Side::Buy) => f.write_str("nobody buys"),
+            Self::NobodyOn(Side::Sell) => f.write_str("nobody sells"),
+            Self::NothingToSell => f.write_str("no shares to sell"),
+            Self::CoolingDown { left, whole } => {
+                write!(f, "cooling down for {} of {} s", left.as_secs(), whole.as_secs())
+            }
             Self::Full { most } => write!(f, "it would hold more than {most}"),
             Self::NoEdge { edge, least } => write!(f, "edge {edge} is below {least}"),
             Self::NotHot { likely, least } => write!(f, "{likely} degrees are below {least}"),
@@ -264,6 +277,9 @@ impl Strategy for Weather {
         let Some((cause, of)) = concern(event, params) else { return };
         if let Event::Weather(data) = event {
             state.take(data, params, now);
+            if state.acted_upon.contains(&cause.trade_id) {
+                return;
+            }
         }
         let scene = Scene { memory: state, params, desk, now };
         let best = match of {
@@ -272,9 +288,9 @@ impl Strategy for Weather {
         };
         match best {
             Ok(offer) => {
-                let token = offer.outcome.token.clone();
+                let (token, content) = (offer.outcome.token.clone(), of.is_none().then_some(cause.trade_id));
                 wishes.push(scene.wish(&offer, cause));
-                state.remember(token, now);
+                state.remember(token, content, now);
             }
             // A book is looked at many times a second: only news of the weather that leads to nothing is worth telling.
             Err(Missed { nearest, obstacle }) if of.is_none() => {
@@ -334,6 +350,13 @@ impl Strategy for Weather {
         Some((Feed::Weather, state.outlook.reported_at().unwrap_or_default()))
     }
 
+    fn sent(state: &mut Memory, params: &WeatherParams, market: &Market, intent: &OrderIntent) {
+        let newer = state.wished.get(&intent.token).is_none_or(|known| *known < intent.tick_received_at);
+        if newer && ours(params, market).is_some() {
+            state.remember(intent.token.clone(), None, intent.tick_received_at);
+        }
+    }
+
     fn save(state: &Memory) -> Memory {
         state.clone()
     }
@@ -366,7 +389,12 @@ impl Memory {
         self.wished.retain(|_, at| now.since(*at) < params.cooldown);
     }
 
-    fn remember(&mut self, token: TokenId, now: Timestamp) {
+    /// A token was wished for, upon these news if it was upon any.
+    fn remember(&mut self, token: TokenId, content: Option<u64>, now: Timestamp) {
+        self.acted_upon.extend(content);
+        while self.acted_upon.len() > REMEMBERED {
+            self.acted_upon.pop_front();
+        }
         if self.wished.len() >= REMEMBERED {
             let oldest = self.wished.iter().min_by_key(|(_, at)| **at).map(|(token, _)| token.clone());
             oldest.and_then(|token| self.wished.remove(&token));

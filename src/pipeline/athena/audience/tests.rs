@@ -5,7 +5,9 @@ use rust_decimal::{Decimal, dec};
 
 use super::*;
 use crate::domain::params::parameters;
-use crate::domain::{Instrument, Instruments, Observation, ParamKind, StrategyState, Timestamp, WeatherData};
+use crate::domain::{
+    Instrument, Instruments, Observation, OrderIntent, ParamKind, StrategyState, Timestamp, WeatherData,
+};
 use crate::pipeline::athena::scene::{OPENS, Scene, trade};
 use crate::pipeline::athena::{Desk, Engine, Momentum, Running, Selector, Strategy, Weather, Wishes};
 use crate::risk::checks::bench;
@@ -56,6 +58,8 @@ impl Strategy for Probe {
     fn start(_params: &ProbeParams, instrument: &Instrument) -> Asked {
         Asked { symbol: instrument.symbol.clone(), times: 0 }
     }
+
+    fn sent(_: &mut Asked, _: &ProbeParams, _: &Market, _: &OrderIntent) {}
 
     fn on_event(asked: &mut Asked, _: &Event, _: &ProbeParams, _: &Desk<'_>, _: Timestamp, _: &mut Wishes) {
         asked.times += 1;

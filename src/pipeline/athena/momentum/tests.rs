@@ -474,3 +474,39 @@ fn an_intent_that_is_derived_again_does_not_stand_in_its_own_way() {
     known.order_event(2, order);
     assert_eq!(only(&known.tick(UP)).intent, first.intent);
 }
+
+#[test]
+fn a_signal_that_the_kept_state_does_not_know_cools_down_and_is_spent_although_its_tick_does_not_come_again() {
+    let mut before = Scene::new();
+    before.warm();
+    let first = only(&before.tick(UP));
+    for described_first in [true, false] {
+        let mut again = Scene::new();
+        if !described_first {
+            again.engine = Engine::new(Running::<Momentum>::all(&params()), bench::limits());
+        }
+        again.warm();
+        again.play(&Event::OnItsWay(Box::new(first.clone())));
+        again.list(OPENS);
+        again.wait(Duration::from_millis(1_500));
+        assert!(emitted(&again.tick(UP)).is_empty());
+        assert!(again.idle().expect("it waits").starts_with("cooling down for "), "{:?}", again.idle());
+        again.wait(params().cooldown);
+        assert!(emitted(&again.tick(UP)).is_empty(), "its move is spent");
+        again.calm(16);
+        only(&again.tick(UP));
+    }
+}
+
+#[test]
+fn a_signal_of_an_earlier_window_begins_no_cool_down_in_the_next() {
+    let mut scene = Scene::new();
+    let mut old = bench::buy("0.50", "20");
+    (old.market, old.slug) = (market(OPENS - 300).market, market(OPENS - 300).slug);
+    (old.token, old.tick_received_at) = (market(OPENS - 300).tokens[0].token.clone(), scene.now);
+    scene.list(OPENS - 300);
+    scene.list(OPENS);
+    scene.warm();
+    scene.play(&Event::OnItsWay(Box::new(old)));
+    only(&scene.tick(UP));
+}

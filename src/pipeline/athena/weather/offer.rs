@@ -87,7 +87,7 @@ impl<'a> Scene<'a> {
         let params = self.params;
         let left = params.zone.end_of(rung.day).since(self.now);
         if left < params.cutoff {
-            return Err(Obstacle::Closing { left });
+            return Err(Obstacle::Closing { left, least: params.cutoff });
         }
         if !market.accepting_orders {
             return Err(Obstacle::NotAccepting);
@@ -171,8 +171,11 @@ impl<'a> Scene<'a> {
     fn bid(&self, worth: &Worth<'a>) -> Judged<'a> {
         let (market, outcome) = (worth.market, worth.outcome);
         let free = self.desk.holdings.sellable_by(Weather::NAME, &outcome.token).floor_dp(SIZE_DECIMALS);
+        if free < market.min_size {
+            return Err(Obstacle::NothingToSell);
+        }
         let book = self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)?;
-        let (Some(bid), true) = (book.best_bid(), free >= market.min_size) else { return Err(Obstacle::NoFreshBook) };
+        let bid = book.best_bid().ok_or(Obstacle::NobodyOn(Side::Buy))?;
         let price = (bid.price - Price(self.params.slippage)).ceil_to(market.tick_size);
         let size = part_to_sell(free, self.params.size, market.min_size);
         let edge = fair::sale_edge(worth.fair, price, size, market);
@@ -187,7 +190,7 @@ impl<'a> Scene<'a> {
     /// The best ask and the price that may be paid.
     fn ask(&self, market: &Market, outcome: &OutcomeToken) -> Result<(Price, Price), Obstacle> {
         let book = self.desk.fresh_book(&market.market, &outcome.token, self.now).ok_or(Obstacle::NoFreshBook)?;
-        let reference = book.best_ask().ok_or(Obstacle::NoFreshBook)?.price;
+        let reference = book.best_ask().ok_or(Obstacle::NobodyOn(Side::Sell))?.price;
         Ok((reference, (reference + Price(self.params.slippage)).floor_to(market.tick_size)))
     }
 
@@ -203,7 +206,7 @@ impl<'a> Scene<'a> {
     fn rested(&self, outcome: &OutcomeToken) -> Result<(), Obstacle> {
         let since = self.memory.wished.get(&outcome.token).map(|at| self.now.since(*at));
         match since.and_then(|since| self.params.cooldown.checked_sub(since)) {
-            Some(left) if left > Duration::ZERO => Err(Obstacle::CoolingDown { left }),
+            Some(left) if left > Duration::ZERO => Err(Obstacle::CoolingDown { left, whole: self.params.cooldown }),
             _ => Ok(()),
         }
     }
@@ -275,7 +278,7 @@ impl Obstacle {
             Self::NoEdge { edge, .. } => (3, *edge),
             Self::TooDear { .. } => (3, Decimal::ZERO),
             Self::NotHot { .. } => (2, Decimal::ZERO),
-            Self::OtherBucket { .. } => (0, Decimal::ZERO),
+            Self::OtherBucket { .. } | Self::NothingToSell => (0, Decimal::ZERO),
             _ => (1, Decimal::ZERO),
         };
         near(other) > near(self)

@@ -51,7 +51,6 @@ struct Seen {
     /// The one of them that is the warmest at the least: a reading in whole degrees may lie off.
     sure: Option<Temperature>,
     /// The one of them that is the warmest at the most.
-    #[serde(default)]
     most: Option<Temperature>,
 }
 
@@ -113,10 +112,8 @@ pub(super) struct Outlook {
     hours: BTreeMap<Timestamp, Expected>,
     issued_at: Option<Timestamp>,
     /// Whose forecast `hours` are.
-    #[serde(default)]
     model: Option<ForecastModel>,
     /// By day a bit for each of its hours of which a report may have been missed: a warmer one may have been among them.
-    #[serde(default)]
     unseen: BTreeMap<LocalDay, u32>,
     /// Nobody has said yet whether something was missed since the newest report.
     #[serde(skip)]

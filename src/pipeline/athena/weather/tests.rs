@@ -199,7 +199,7 @@ fn no_more_than_the_most_and_not_again_before_it_cooled_down() {
     only(&desk.book("yes-84-85f", "0.10", "0.12"));
     desk.scene.now = desk.scene.now.plus(Duration::from_secs(1));
     assert!(desk.book("yes-84-85f", "0.10", "0.12").is_empty());
-    assert_eq!(desk.idle().as_deref(), Some("cooling down for 599 s"));
+    assert_eq!(desk.idle().as_deref(), Some("cooling down for 599 of 600 s"));
     desk.scene.hermes.positions.push({
         let mut position = bench::position("yes-84-85f", "45", "0.40");
         position.market = "0x84-85f".into();
@@ -214,9 +214,11 @@ fn no_more_than_the_most_and_not_again_before_it_cooled_down() {
 fn near_the_end_of_the_day_and_after_it_nothing_is_traded() {
     let mut desk = Desk::new(|params| params.forecast_age = Duration::from_hours(24));
     desk.forecast(dec!(84.5));
-    for (hour, minute, idle) in
-        [(22, 59, "nothing from the station"), (23, 1, "the day ends in 59 min"), (24, 0, "no open market")]
-    {
+    for (hour, minute, idle) in [
+        (22, 59, "nothing from the station"),
+        (23, 1, "the day ends in 59 min (no trade below 60)"),
+        (24, 0, "no open market"),
+    ] {
         desk.clock(hour, minute);
         if hour == 23 {
             desk.observe(dec!(74));
@@ -442,4 +444,52 @@ fn its_own_news_trade_on_books_that_are_quiet_and_known_to_be_true_still() {
         let intent = only(&desk.scene.play(&Event::Polymarket(PolymarketData::Book(heard))));
         assert_eq!(intent.deadline, now.plus(Duration::from_secs(5)), "the word that it is so still is the cause");
     }
+}
+
+#[test]
+fn a_fresh_book_with_one_side_is_told_as_that_and_nothing_to_sell_hides_it_not() {
+    let mut desk = Desk::new(|_| ());
+    desk.observe(dec!(74));
+    desk.forecast(dec!(84.5));
+    for bucket in BUCKETS {
+        for side in ["yes", "no"] {
+            let mut book = bench::book(&format!("{side}-{bucket}"), "0.40", "0.41", desk.scene.now);
+            book.market = format!("0x{bucket}").into();
+            book.asks.clear();
+            desk.scene.play(&Event::Polymarket(PolymarketData::Book(book)));
+        }
+    }
+    assert_eq!(desk.idle().as_deref(), Some("nobody sells"));
+    desk.observe(dec!(74.5));
+    assert_eq!(desk.skip().0, "one_sided_book");
+}
+
+#[test]
+fn news_that_were_acted_upon_are_none_when_they_are_said_again() {
+    let mut desk = Desk::new(|params| params.cooldown = Duration::from_mins(1));
+    desk.observe(dec!(74));
+    desk.book("yes-84-85f", "0.10", "0.12");
+    let forecast = only(&desk.forecast(dec!(84.5)));
+    desk.clock(9, 15);
+    desk.book("yes-84-85f", "0.60", "0.99");
+    assert!(desk.forecast(dec!(84.5)).is_empty(), "the same, a quarter of an hour later");
+    let again = only(&desk.book("yes-84-85f", "0.10", "0.12"));
+    assert_ne!(again.intent, forecast.intent, "a book is a cause of its own");
+}
+
+#[test]
+fn what_an_earlier_run_has_sent_cools_down_although_its_book_does_not_come_again() {
+    let tell = |desk: &mut Desk| {
+        desk.observe(dec!(74));
+        desk.forecast(dec!(84.5));
+    };
+    let mut before = Desk::new(|_| ());
+    tell(&mut before);
+    let sent = only(&before.book("yes-84-85f", "0.10", "0.12"));
+    let mut again = Desk::new(|_| ());
+    tell(&mut again);
+    again.scene.play(&Event::OnItsWay(Box::new(sent)));
+    again.scene.now = again.scene.now.plus(Duration::from_secs(1));
+    assert!(again.book("yes-84-85f", "0.10", "0.12").is_empty());
+    assert_eq!(again.idle().as_deref(), Some("cooling down for 599 of 600 s"));
 }

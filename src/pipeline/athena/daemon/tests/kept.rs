@@ -27,10 +27,10 @@ async fn a_state_of_a_newer_build_or_a_damaged_one_starts_cold_and_is_replaced()
     two_ticks(&mut rig).await;
     let bus = rig.stop().await;
     let good = kept(&bus, STATE).expect("written");
-    assert_eq!(good["format"], 2);
+    assert_eq!(good["format"], 3);
 
     let mut newer = good.clone();
-    newer["format"] = 3.into();
+    newer["format"] = 4.into();
     let mut damaged = good.clone();
     damaged["window"]["open"]["samples"] = "AAAAAAAAAAAAAAAA".into();
     let mut longer = good.clone();
@@ -44,7 +44,7 @@ async fn a_state_of_a_newer_build_or_a_damaged_one_starts_cold_and_is_replaced()
         rig.tick(dec!(87_000), Duration::ZERO).await;
         rig.state(|state| state.strategies[0].window_ticks == warm + 1).await;
         rig.stop().await;
-        assert_eq!(kept(&bus, STATE).expect("written again")["format"], 2);
+        assert_eq!(kept(&bus, STATE).expect("written again")["format"], 3);
     }
 }
 
