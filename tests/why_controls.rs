@@ -17,7 +17,7 @@ mod desk;
 #[path = "support/mod.rs"]
 mod support;
 
-use desk::{Home, Sim, away_from_the_roll, eventually, ok};
+use desk::{Home, Sim, eventually, ok};
 use support::redis_server::RedisServer;
 use support::scene;
 
@@ -55,14 +55,14 @@ const CASES: [(&str, Case); 28] = [
     ("allow_list", Case::Limit("markets=quiet-sample-market", "one of quiet-sample-market")),
     ("duplicate", Case::Limit("duplicate_ms=60000", "none within 60000 ms")),
     ("trading_state", Case::Limit("reduce_only=true", "active, or a sale of shares held")),
-    ("daily_drawdown", Case::Limit("daily_drawdown=0.01", "0.01 pUSD below the day's peak")),
-    ("rolling_loss", Case::Limit("rolling_loss=0.01", "0.01 pUSD below the highest of 24 h")),
     ("balance", Case::Param("size=400000", " pUSD free")),
     ("open_orders", Case::Limit("open_orders=1", "1 orders")),
     ("self_match", Case::Param("size=4000", "no open order of ours crossed")),
     ("repeated_execution", Case::Stays("repeated_executions=1", "1 without a person's word")),
     ("strategy_halt", Case::Follows("a strategy that is not halted")),
     ("daily_loss", Case::Appended),
+    ("daily_drawdown", Case::Appended),
+    ("rolling_loss", Case::Appended),
     ("arm_epoch", Case::Appended),
     ("deadline", Case::Appended),
     ("market", Case::Appended),
@@ -124,10 +124,6 @@ fn bring_about(home: &Home, control: &str, case: Case) {
     if rests {
         ok(home, &["params", "set", "momentum", "size=4000", "--why", "to rest"]);
     }
-    if matches!(control, "daily_drawdown" | "rolling_loss") {
-        // Denied within the minute after which it kills.
-        away_from_the_roll(Duration::from_secs(90));
-    }
     ok(home, &["params", "set", book, change, "--why", "to be denied"]);
     denial(home, control, &known, allowed);
     if !matches!(case, Case::Stays(..)) {
@@ -159,8 +155,6 @@ fn each_control_denies_with_value_and_limit_and_a_loss_beyond_its_limit_kills() 
     home.edit("threshold = \"0.0001\"", "threshold = \"0.00002\"");
     home.edit("min_edge = \"0\"", "min_edge = \"-1\"");
     home.edit("cooldown_s = 5", "cooldown_s = 1");
-    // A loss denies for a minute before it kills.
-    home.edit("drawdown_confirmations = 3", "drawdown_confirmations = 60");
     // Each limit in its turn is the only one that is near.
     home.allow_everything();
     let mut running = home.start("run", &["run"]);
@@ -171,9 +165,8 @@ fn each_control_denies_with_value_and_limit_and_a_loss_beyond_its_limit_kills() 
     for (control, case) in CASES {
         bring_about(&home, control, case);
     }
-    // The strategy is halted until a person arms. The taker fees alone are a loss, and fewer confirmations count at once.
+    // The strategy is halted until a person arms. The taker fees alone are a loss.
     ok(&home, &["params", "set", "risk", "daily_drawdown=0.01", "--why", "to be killed"]);
-    ok(&home, &["params", "set", "risk", "drawdown_confirmations=3", "--why", "at once"]);
     let status = home.wait_for("the kill", PATIENCE, |status| status["kill"]["state"] == "killed");
     let why = status["kill"]["why"].as_str().expect("words");
     assert!(why.starts_with("daily_drawdown: ") && why.contains("limit 0.01 pUSD below the day's peak"), "{why}");
@@ -242,6 +235,34 @@ fn what_was_appended_is_denied(desk: &Home) {
     desk.wait_for("the refusal", PATIENCE, |status| status["orders"]["rejected"].as_u64() > Some(0));
 }
 
+/// Sets a limit, tighter or as it was.
+async fn set(home: &std::sync::Arc<Home>, change: String) {
+    let desk = std::sync::Arc::clone(home);
+    let set = move || ok(&desk, &["params", "set", "risk", &change, "--why", "to be denied, or not", "--confirm"]);
+    tokio::task::spawn_blocking(set).await.expect("set");
+}
+
+/// What is held loses more than half of its worth, and each limit of a loss in turn denies.
+async fn the_losses_deny(
+    home: &std::sync::Arc<Home>,
+    bus: &BusRef,
+    origin: &Origin,
+    markets: &[Market],
+) -> scene::Feed {
+    let held = scene::feed_at(bus, &markets[..1], dec!(0.10));
+    for (control, limit) in
+        [("daily_drawdown", "2 pUSD below the day's peak"), ("rolling_loss", "2 pUSD below the highest of 24 h")]
+    {
+        set(home, format!("{control}=2")).await;
+        let name = format!("after-{control}");
+        scene::append(bus, origin, &wish(&name, &markets[1])).await;
+        let desk = std::sync::Arc::clone(home);
+        tokio::task::spawn_blocking(move || why(&desk, &name, control, " pUSD", limit)).await.expect("a denial");
+        set(home, format!("{control}=1000000")).await;
+    }
+    held
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() {
     let servers = tokio::task::spawn_blocking(|| (RedisServer::start(), Sim::start("0.1")));
@@ -251,6 +272,8 @@ async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() 
     home.edit("group_loss = \"1000000\"", "group_loss = \"1\"");
     home.edit("mark_age_s = 30", "mark_age_s = 5");
     home.edit("breaker_rejections = 5", "breaker_rejections = 1");
+    // A loss denies for a minute before it kills.
+    home.edit("drawdown_confirmations = 3", "drawdown_confirmations = 60");
     let bus: BusRef = RedisBus::new(&redis.url()).expect("an address");
     let markets = markets(&sim).await;
     let held_feed = scene::feed(&bus, &markets[..1]);
@@ -286,6 +309,9 @@ async fn what_no_strategy_brings_about_is_denied_with_value_and_limit_as_well() 
         why(&desk, "behind-a-refusal", "circuit_breaker", "1 refused as min_size for market", "fewer than 1 in 60 s");
     };
     tokio::task::spawn_blocking(open).await.expect("an open breaker");
+
+    drop(held_feed);
+    let held_feed = the_losses_deny(&home, &bus, &origin, &markets).await;
 
     // Of what is held no book is told any more: what the day has lost is not known.
     drop(held_feed);

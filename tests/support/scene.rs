@@ -130,6 +130,11 @@ pub(crate) async fn market(gamma: &str, slug: &str) -> Market {
 /// Tells the markets and their books, as Argos would, until it is dropped; so often that a Hermes that has just started need
 /// not refuse an intent for want of a book.
 pub(crate) fn feed(bus: &BusRef, markets: &[Market]) -> Feed {
+    feed_at(bus, markets, dec!(0.40))
+}
+
+/// The same with other bids.
+pub(crate) fn feed_at(bus: &BusRef, markets: &[Market], bid: Decimal) -> Feed {
     let (bus, markets) = (BusRef::clone(bus), markets.to_vec());
     let (told, rounds) = watch::channel(0);
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -141,7 +146,7 @@ pub(crate) fn feed(bus: &BusRef, markets: &[Market]) -> Feed {
             due.tick().await;
             told.send_modify(|rounds| *rounds += 1);
             for market in &markets {
-                let books = market.tokens.iter().map(|outcome| PolymarketData::Book(book(market, &outcome.token)));
+                let books = market.tokens.iter().map(|outcome| PolymarketData::Book(book(market, &outcome.token, bid)));
                 for data in std::iter::once(PolymarketData::Market(market.clone())).chain(books) {
                     let payload = encode(&origin.wrap(&data, clock::now())).expect("a message");
                     // While the bus is down nobody hears it anyway.
@@ -168,13 +173,13 @@ impl Feed {
     }
 }
 
-fn book(market: &Market, token: &TokenId) -> Book {
+fn book(market: &Market, token: &TokenId, bid: Decimal) -> Book {
     let level = |price| vec![Level { price: Price(price), size: Size(dec!(500)) }];
     let now = clock::now();
     Book {
         market: market.market.clone(),
         token: token.clone(),
-        bids: level(dec!(0.40)),
+        bids: level(bid),
         asks: level(dec!(0.60)),
         event_at: now,
         received_at: now,

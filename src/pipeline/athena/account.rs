@@ -17,6 +17,8 @@ use crate::risk::{Commitment, Equity, Holdings, PositionStake};
 const GRACE: Duration = Duration::from_secs(5);
 /// So many runs of Hermes are remembered, so that none of them speaks up again.
 const RETIRED: usize = 8;
+/// Of so many orders that count no more it is remembered what was traded.
+const ENDED: usize = 1_024;
 
 /// The fold. Counts rather too much than too little: shares stay counted with their order until a trade of them is told, and then
 /// until a position is told. Hermes tells an order's trade and books it in one step, so that every position after it has it.
@@ -28,6 +30,7 @@ pub(super) struct Account {
     seq: u64,
     gaps: u64,
     orders: Map<IntentId, Order>,
+    ended: Ended,
     /// What counts of each position; none of one that is resolved or of which nothing is left.
     positions: Map<TokenId, PositionStake>,
     on_their_way: Map<IntentId, OrderIntent>,
@@ -40,6 +43,34 @@ pub(super) struct Account {
     /// Intents of which not the same is counted any more.
     touched: Vec<IntentId>,
     next_expiry: Option<Timestamp>,
+}
+
+/// What was traded of the orders that count no more, of the last ones: that their trades are settled, for one, is told minutes later.
+#[derive(Debug, Default)]
+struct Ended {
+    traded: Map<IntentId, Size>,
+    oldest_first: VecDeque<IntentId>,
+}
+
+impl Ended {
+    fn put(&mut self, order: &Order) {
+        let id = &order.intent.intent;
+        if order.traded.is_zero() {
+            return;
+        }
+        if self.traded.insert(id.clone(), order.traded).is_none() {
+            self.oldest_first.push_back(id.clone());
+        }
+        while self.oldest_first.len() > ENDED
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.traded.remove(&oldest);
+        }
+    }
+
+    fn traded(&self, id: &IntentId) -> Size {
+        self.traded.get(id).copied().unwrap_or_default()
+    }
 }
 
 impl Account {
@@ -77,6 +108,7 @@ impl Account {
             self.put_order(order);
         }
         for (id, order) in gone {
+            self.ended.put(&order);
             if !order.state.is_open() && !order.state.is_terminal() {
                 self.reserve(&order.intent);
             }
@@ -134,12 +166,13 @@ impl Account {
     }
 
     fn order(&mut self, order: &Order) {
-        let known = self.orders.get(&order.intent.intent).map_or(Size::ZERO, |known| known.traded);
+        let id = &order.intent.intent;
+        let known = self.orders.get(id).map_or_else(|| self.ended.traded(id), |known| known.traded);
         let traded = order.traded - known;
         if traded > Size::ZERO {
             let fresh = || (order.intent.clone(), Size::ZERO);
-            self.unbooked.entry(order.intent.intent.clone()).or_insert_with(fresh).1 += traded;
-            self.touched.push(order.intent.intent.clone());
+            self.unbooked.entry(id.clone()).or_insert_with(fresh).1 += traded;
+            self.touched.push(id.clone());
         }
         self.put_order(order);
     }
@@ -148,6 +181,9 @@ impl Account {
         let id = &order.intent.intent;
         let was_on_its_way = self.on_their_way.remove(id).is_some();
         let counts = order.state.reserves() || !order.at_stake().is_zero();
+        if !counts {
+            self.ended.put(order);
+        }
         let known = self.orders.get(id);
         if known == counts.then_some(order) && !was_on_its_way {
             return;

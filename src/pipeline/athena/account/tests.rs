@@ -99,6 +99,26 @@ fn matched_shares_stay_counted_until_a_position_shows_them() {
 }
 
 #[test]
+fn that_the_trades_of_an_order_which_has_ended_are_settled_is_no_trade_again() {
+    let mut account = Account::default();
+    let filled = |traded_at: &str| traded(OrderState::Filled, "20", traded_at);
+    account.event(&h1(), 1, &TradeEvent::Order(order(OrderState::Live, "0")));
+    account.event(&h1(), 2, &filled("12"));
+    assert_eq!(up(&mut account, NOW), sizes(0, 20, 0), "eight of them have no trade yet");
+    account.event(&h1(), 3, &filled("20"));
+    account.event(&h1(), 4, &TradeEvent::Position(position("up", "20", "0.50")));
+    let held = up(&mut account, NOW);
+    account.event(&h1(), 5, &filled("20"));
+    assert_eq!((up(&mut account, NOW), held), (held, sizes(20, 0, 0)));
+    for number in 0..2 * ENDED {
+        let mut other = order(OrderState::Filled, "20");
+        other.intent.intent = format!("other-{number}").into();
+        account.ended.put(&other);
+    }
+    assert_eq!((account.ended.traded.len(), account.ended.oldest_first.len()), (ENDED, ENDED));
+}
+
+#[test]
 fn a_snapshot_between_match_and_trade_keeps_the_shares_counted() {
     let mut account = Account::default();
     account.event(&h1(), 1, &traded(OrderState::Filled, "20", "0"));

@@ -124,6 +124,8 @@ fn position_of(told: Told) -> Position {
 #[derive(Default)]
 struct Plain {
     orders: Map<IntentId, Order>,
+    /// What was traded of those that count no more.
+    ended: Map<IntentId, Size>,
     positions: Map<TokenId, Position>,
     on_their_way: Map<IntentId, OrderIntent>,
     unbooked: Map<IntentId, (OrderIntent, Size)>,
@@ -142,12 +144,15 @@ impl Plain {
         self.orders.remove(id);
         if order.state.reserves() || !order.at_stake().is_zero() {
             self.orders.insert(id.clone(), order.clone());
+        } else if !order.traded.is_zero() {
+            self.ended.insert(id.clone(), order.traded);
         }
     }
 
     fn order(&mut self, order: &Order) {
         let id = &order.intent.intent;
-        let more = order.traded - self.orders.get(id).map_or(Size::ZERO, |known| known.traded);
+        let ended = self.ended.get(id).copied().unwrap_or_default();
+        let more = order.traded - self.orders.get(id).map_or(ended, |known| known.traded);
         if more > Size::ZERO {
             self.unbooked.entry(id.clone()).or_insert_with(|| (order.intent.clone(), Size::ZERO)).1 += more;
         }
@@ -162,9 +167,14 @@ impl Plain {
     fn snapshot(&mut self, state: &HermesState) {
         let open = state.recent_orders.iter().filter(|order| order.state.is_open()).count() as u64;
         if open >= state.orders.open {
-            let unsent = |order: &Order| !order.state.is_open() && !order.state.is_terminal();
-            for order in std::mem::take(&mut self.orders).into_values().filter(unsent) {
-                self.reserve(&order.intent);
+            let listed: Vec<_> = state.recent_orders.iter().map(|order| &order.intent.intent).collect();
+            for (id, order) in std::mem::take(&mut self.orders) {
+                if !order.state.is_open() && !order.state.is_terminal() {
+                    self.reserve(&order.intent);
+                }
+                if !order.traded.is_zero() && !listed.contains(&&id) {
+                    self.ended.insert(id, order.traded);
+                }
             }
         }
         self.unbooked.clear();
