@@ -25,7 +25,7 @@ enum Worth<'a> {
 impl Portfolio {
     /// A look at the marks of what is held and trades: each that was heard anew is remembered, the newest `looks` of them. After the end
     /// that a market names, a book of before it that is only told again says nothing new for `most`: by then it is known whether the
-    /// market trades on.
+    /// market trades on. What trades no more is looked at only if this run never has.
     pub fn look(&mut self, now: Timestamp, most: Duration, looks: usize) {
         let mut all = std::mem::take(&mut self.looks);
         all.retain(|id, _| self.holds(id) && !self.payouts.contains_key(id));
@@ -33,7 +33,8 @@ impl Portfolio {
             let Some(mark) = self.marks.get(id).filter(|_| !known.holding(id).shares.is_zero()) else { continue };
             let end = self.closes.get(id).filter(|end| now.since(**end) <= most);
             let frozen = end.is_some_and(|end| mark.since() < *end && *end <= mark.at());
-            if frozen || self.payouts.contains_key(id) || self.ended(id).is_some() {
+            let over = (frozen || self.ended(id).is_some()) && all.contains_key(id);
+            if over || self.payouts.contains_key(id) {
                 continue;
             }
             let seen: &mut VecDeque<Mark> = all.entry(id.clone()).or_default();

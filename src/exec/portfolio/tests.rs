@@ -217,3 +217,19 @@ proptest! {
         prop_assert_eq!((whole.shares, whole.realised, whole.fees), told);
     }
 }
+
+#[test]
+fn what_waits_for_its_result_over_a_restart_is_worth_no_less_than_its_last_mark() {
+    let most = Duration::from_secs(30);
+    for (kept, for_losses, least) in [(dec!(0.95), dec!(5.5), dec!(0)), (dec!(0.05), dec!(0), dec!(-3.5))] {
+        let mut portfolio = portfolio(&[fill(1, Side::Buy, dec!(10), dec!(0.40), 1)]);
+        portfolio.restore_mark(&"1".into(), Price(kept), Timestamp::from_secs(99));
+        let ended = Market { accepting_orders: false, closes_at: Some(Timestamp::from_secs(100)), ..market(None) };
+        portfolio.on_market(&ended, Timestamp::from_secs(110));
+        for second in 110..115 {
+            portfolio.look(Timestamp::from_secs(second), most, 3);
+        }
+        let total = portfolio.total(Timestamp::from_secs(115), most, 3);
+        assert_eq!((total.for_losses, total.known.map(|known| known.least)), (Usd(for_losses), Some(Usd(least))));
+    }
+}
