@@ -79,6 +79,8 @@ pub struct Portfolio {
     marks: HashMap<TokenId, Mark>,
     /// What the last looks saw of what is held, the newest last.
     looks: HashMap<TokenId, VecDeque<Mark>>,
+    /// When the oldest mark was heard that the last look found, of what trades.
+    oldest: Option<Timestamp>,
     payouts: HashMap<TokenId, Price>,
     /// What their market calls them: its slug and their outcome.
     names: HashMap<TokenId, (Slug, String)>,

@@ -48,7 +48,7 @@ parameters! {
         duplicate_within: Duration = ParamKind::Millis { low: 0, high: 60_000 }, "duplicate_ms", "ms", Higher;
         /// Markets that may be traded: slugs, or patterns such as `btc-updown-5m-{start}`. Nothing else may.
         markets: Vec<String> = ParamKind::Markets, "markets", "", Fewer;
-        /// No new position this shortly before a market closes, and a side of its book that nobody is on says nothing of a price.
+        /// No new position this shortly before a market closes, and no look at its prices by which a loss kills or a peak counts.
         blackout: Duration = ParamKind::Seconds { low: 0, high: 86_400 }, "blackout_s", "s", Higher;
         /// Most pUSD that the UTC day may lose before nothing more is bought.
         daily_loss: Usd = AMOUNT, "daily_loss", "pUSD", Lower;
@@ -84,7 +84,7 @@ impl Limits {
         self.drawdown_confirmations.max(1) as usize
     }
 
-    /// How long before the end of a market a side of its book that nobody is on says nothing of a price.
+    /// How long before the end of a market its book is no proof of a loss or a peak any more, since makers take back their quotes.
     #[must_use]
     pub fn last_moments(&self) -> Duration {
         self.blackout.min(self.mark_age)

@@ -1,7 +1,7 @@
 //! Equity over time: where the day began and how high it was, the highest of a rolling window, and which loss is beyond its limit. Pure.
 //!
 //! Invariant: one phantom price moves nothing, since a total is told as each of the last looks at prices saw it: a figure counts as high
-//! when all of them were at least as high, and a loss counts when all of them are beyond its limit. While equity is not known no
+//! when all of them were at least as high and every price was heard anew, and a loss counts when all of them are beyond its limit. While equity is not known no
 //! reference moves, and a loss counts on only as far as it is certain.
 
 use std::collections::VecDeque;
@@ -51,6 +51,8 @@ pub struct Known {
     pub least: Usd,
     /// The middle one of them, the lower of two.
     pub middle: Usd,
+    /// When the oldest price was heard of what trades; absent when nothing does.
+    pub heard: Option<Timestamp>,
 }
 
 /// What losses are measured by.
@@ -75,13 +77,15 @@ impl Track {
     #[must_use]
     pub fn restore(day: Option<Day>, highs: impl IntoIterator<Item = (Timestamp, Usd)>) -> Self {
         let spans: VecDeque<Span> = highs.into_iter().map(|(start, high)| Span { start, high, kept: true }).collect();
-        let last = spans.back().map(|span| Known { least: span.high, middle: span.high });
+        let last = spans.back().map(|span| Known { least: span.high, middle: span.high, heard: None });
         Self { day, day_kept: true, last, spans, ..Self::default() }
     }
 
     /// Takes a measurement; to be told once a second. Gives the losses that are beyond their limits from now on, each once.
     pub fn observe(&mut self, now: Timestamp, total: Total, limits: &Limits) -> Vec<Denial> {
-        if let Some(known) = total.known {
+        let before = self.last.and_then(|last| last.heard);
+        // While a token is silent the others' rise may be its fall.
+        if let Some(known) = total.known.filter(|known| known.heard.is_none() || known.heard > before) {
             self.measure(now, known, limits);
         }
         let losses = self.losses(now, total.for_losses, total.known.is_some(), limits);

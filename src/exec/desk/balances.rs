@@ -299,7 +299,7 @@ impl Desk {
             let Some(first) = journal.postings.first() else { continue };
             let worth = match &first.asset {
                 Asset::Usd => Usd(first.amount.abs()),
-                Asset::Token(token) => self.worth(token, first.amount),
+                Asset::Token(token) => self.worth_before_result(token, first.amount),
             };
             self.counting.corrected.push_back((journal.at, worth));
         }
@@ -327,6 +327,14 @@ impl Desk {
         let price = position
             .and_then(|position| position.payout.or_else(|| position.mark.map(|mark| mark.max(position.avg_price))));
         price.unwrap_or(Price(Decimal::ONE)).notional(Size(shares.abs()))
+    }
+
+    /// The same as it was before a result that may have come since: then at what was paid.
+    fn worth_before_result(&self, token: &TokenId, shares: Decimal) -> Usd {
+        match self.portfolio.position(token).filter(|position| position.payout.is_some()) {
+            Some(position) => position.avg_price.notional(Size(shares.abs())),
+            None => self.worth(token, shares),
+        }
     }
 
     fn correct(&mut self, asset: Asset, more: Decimal, note: String, now: Timestamp, step: &mut Step) {

@@ -242,8 +242,8 @@ impl Breaker {
         self.open.retain(|_, open| open.until.is_none() || now.since(open.at) < KEPT);
         let before = self.open.get(&reach);
         let lasting = before.filter(|open| open.until.is_none()).map(|open| open.code);
-        // Credentials that work again end no ban.
-        let code = lasting.filter(|code| *code != RejectCode::Unauthorized).unwrap_or(code);
+        // Credentials that work again end no ban, and what else is refused is none.
+        let code = lasting.filter(|code| !for_good || *code != RejectCode::Unauthorized).unwrap_or(code);
         let for_good = for_good || lasting.is_some();
         let probed =
             before.filter(|open| open.probe.is_some()).map(|open| open.pause.saturating_mul(2).min(PAUSE_MOST));
@@ -446,6 +446,11 @@ mod tests {
         refuse(&mut breaker, "m", RejectCode::Unauthorized, 5, 1);
         breaker.authorized();
         assert!(!passes(&mut breaker, "a", "m", 2));
+        let mut breaker = Breaker::default();
+        refuse(&mut breaker, "m", RejectCode::Unauthorized, 5, 0);
+        refuse(&mut breaker, "m", RejectCode::Malformed, 5, 1);
+        breaker.authorized();
+        assert!(passes(&mut breaker, "a", "m", 2), "what was on its way and refused for itself is no ban");
     }
 
     #[test]

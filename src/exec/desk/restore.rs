@@ -34,7 +34,7 @@ pub(in crate::exec) struct Origin {
 fn track(memory: &Memory, portfolio: &mut Portfolio, limits: &Limits, now: Timestamp) -> Track {
     let day = memory.day.map(|(day, start, peak)| Day { day, start, peak });
     let mut track = Track::restore(day, memory.highs.iter().copied());
-    portfolio.look(now, limits.mark_age, limits.looks());
+    portfolio.look(now, [limits.mark_age, limits.last_moments()], limits.looks());
     track.observe(now, total(portfolio, limits, now), limits);
     track.rearm();
     track

@@ -238,7 +238,7 @@ impl Desk {
         }
         self.timers.equity = now;
         let limits = self.gate.limits();
-        self.portfolio.look(now, limits.mark_age, limits.looks());
+        self.portfolio.look(now, [limits.mark_age, limits.last_moments()], limits.looks());
         let breaches = self.track.observe(now, total(&self.portfolio, limits, now), limits);
         self.listen(now);
         self.judge_corrections(now, step);

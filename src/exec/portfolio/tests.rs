@@ -227,9 +227,11 @@ fn what_waits_for_its_result_over_a_restart_is_worth_no_less_than_its_last_mark(
         let ended = Market { accepting_orders: false, closes_at: Some(Timestamp::from_secs(100)), ..market(None) };
         portfolio.on_market(&ended, Timestamp::from_secs(110));
         for second in 110..115 {
-            portfolio.look(Timestamp::from_secs(second), most, 3);
+            portfolio.look(Timestamp::from_secs(second), [most, Duration::ZERO], 3);
         }
         let total = portfolio.total(Timestamp::from_secs(115), most, 3);
-        assert_eq!((total.for_losses, total.known.map(|known| known.least)), (Usd(for_losses), Some(Usd(least))));
+        let known = total.known.expect("fresh at its end");
+        assert_eq!((total.for_losses, known.least), (Usd(for_losses), Usd(least)));
+        assert_eq!(known.middle, Usd((kept - dec!(0.40)) * dec!(10)), "a day that begins meanwhile begins with that");
     }
 }

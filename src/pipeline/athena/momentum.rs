@@ -240,9 +240,9 @@ impl Strategy for Momentum {
         Some(&mut state.window)
     }
 
-    fn sent(state: &mut State, _params: &MomentumParams, market: &Market, intent: &OrderIntent) {
+    fn sent(state: &mut State, params: &MomentumParams, market: &Market, intent: &OrderIntent) {
         let Some(opens_at) = state.selector.start_of(market) else { return };
-        if state.last_wish.sent(opens_at, intent.tick_received_at) {
+        if state.last_wish.sent(opens_at, intent.tick_received_at) && !params.hysteresis.is_zero() {
             state.spent = updown::direction_of(&state.instrument, market, intent);
         }
     }

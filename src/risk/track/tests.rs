@@ -24,7 +24,7 @@ fn usd(amount: i64) -> Usd {
 
 /// A total that every look saw.
 fn total(known: Usd) -> Total {
-    Total { known: Some(Known { least: known, middle: known }), for_losses: known }
+    Total { known: Some(Known { least: known, middle: known, heard: None }), for_losses: known }
 }
 
 /// Nothing is known but that it is not more than this.
@@ -51,7 +51,7 @@ impl Seen {
         self.looks.push_back(seen);
         let mut sorted: Vec<Usd> = self.looks.iter().copied().map(usd).collect();
         sorted.sort_unstable();
-        Total { known: Some(Known { least: sorted[0], middle: sorted[1] }), for_losses: sorted[2] }
+        Total { known: Some(Known { least: sorted[0], middle: sorted[1], heard: None }), for_losses: sorted[2] }
     }
 
     /// One measurement a second; which controls broke when.
@@ -87,6 +87,18 @@ fn a_false_spike_either_way_trips_nothing_and_moves_no_reference() {
     let spikes = [Some(900), Some(900), Some(100), Some(-900), Some(-900), Some(100), Some(100), Some(100)];
     assert!(seen.play(5, &spikes).is_empty());
     assert_eq!((seen.track.day(), seen.high(20)), before);
+}
+
+#[test]
+fn a_rise_counts_only_when_every_price_was_heard_anew_and_a_loss_at_any_time() {
+    let mut seen = steady(100);
+    let mut look = |secs, total: i64, heard| {
+        let known = Known { least: usd(total), middle: usd(total), heard: Some(at(heard)) };
+        seen.track.observe(at(secs), Total { known: Some(known), for_losses: usd(total) }, &limits()).len()
+    };
+    assert_eq!((look(5, 110, 5), look(6, 900, 5), look(7, 900, 5)), (0, 0, 0));
+    assert_eq!((look(8, 110, 8), look(9, 0, 8)), (0, 2));
+    assert_eq!(seen.peak(), Some(usd(110)));
 }
 
 #[test]

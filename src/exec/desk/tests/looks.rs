@@ -127,6 +127,21 @@ fn a_token_that_falls_silent_hides_no_fall_of_another_and_its_one_false_frame_is
 }
 
 #[test]
+fn what_rises_while_another_is_silent_is_no_peak_since_the_silence_may_be_a_fall() {
+    let mut desk = desk();
+    desk.on_data(another(None, None), at(50));
+    hold(&mut desk, dec!(200), 100);
+    hold_another(&mut desk, dec!(200));
+    assert!(both(&mut desk, 1..6, dec!(0.50), Some(dec!(0.50))).is_empty());
+    let before = desk.track.day().map(|day| day.peak);
+    assert!(both(&mut desk, 6..12, dec!(0.90), None).is_empty());
+    assert_eq!(desk.track.day().map(|day| day.peak), before);
+    assert!(both(&mut desk, 12..20, dec!(0.90), Some(dec!(0.10))).is_empty(), "one rose as the other fell");
+    assert!(both(&mut desk, 20..25, dec!(0.90), Some(dec!(0.50))).is_empty());
+    assert!(desk.track.day().map(|day| day.peak) > before, "and this is one");
+}
+
+#[test]
 fn false_frames_of_one_token_after_the_other_are_neither_a_loss_nor_a_peak() {
     for false_frame in [dec!(0.01), dec!(0.99)] {
         let mut desk = desk();
@@ -174,20 +189,23 @@ fn the_last_book_of_before_the_named_end_is_one_look_however_often_it_is_told_ag
 
 #[test]
 fn bids_that_are_taken_back_right_before_the_end_are_no_loss_and_the_result_is() {
-    for (blackout, kill) in [(5, 0), (2, 1)] {
-        let mut desk = with(|limits| limits.blackout = Duration::from_secs(blackout));
-        hold(&mut desk, dec!(200), 100);
-        let market = |payouts| Market { closes_at: Some(at(10_000)), payouts, ..market() };
-        desk.on_data(PolymarketData::Market(market(None)), at(200));
-        play(&mut desk, 1, &[dec!(0.50); 4]);
-        let killed = (5..10).flat_map(|second| {
-            let now = at(second * 1_000);
-            desk.on_data(PolymarketData::Book(Book { bids: Vec::new(), ..book(now) }), now);
-            look(&mut desk, second)
-        });
-        assert_eq!(killed.count(), kill, "{blackout} s");
-        let lost = market(Some([0, 1].map(|payout| Price(payout.into()))));
-        desk.on_data(PolymarketData::Market(lost), at(10_500));
-        assert_eq!(look(&mut desk, 11).len(), 1 - kill, "a result is certain, and told once");
+    let stub = |price, size| vec![Level { price: Price(price), size: Size(size) }];
+    for bids in [Vec::new(), stub(dec!(0.01), dec!(5000)), stub(dec!(0.49), dec!(1))] {
+        for (blackout, kill) in [(5, 0), (2, 1)] {
+            let mut desk = with(|limits| limits.blackout = Duration::from_secs(blackout));
+            hold(&mut desk, dec!(200), 100);
+            let market = |payouts| Market { closes_at: Some(at(10_000)), payouts, ..market() };
+            desk.on_data(PolymarketData::Market(market(None)), at(200));
+            play(&mut desk, 1, &[dec!(0.50); 4]);
+            let killed = (5..10).flat_map(|second| {
+                let now = at(second * 1_000);
+                desk.on_data(PolymarketData::Book(Book { bids: bids.clone(), ..book(now) }), now);
+                look(&mut desk, second)
+            });
+            assert_eq!(killed.count(), kill, "{blackout} s: {bids:?}");
+            let lost = market(Some([0, 1].map(|payout| Price(payout.into()))));
+            desk.on_data(PolymarketData::Market(lost), at(10_500));
+            assert_eq!(look(&mut desk, 11).len(), 1 - kill, "a result is certain, and told once");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Fills, what is undone of them, and the comparison of balances.
 
+use super::restore::Paper;
 use super::risk::limit;
 use super::*;
 use crate::domain::{Account, Asset, Journal, JournalKind, fold};
@@ -329,6 +330,22 @@ fn differences_that_are_small_each_kill_together() {
     cash -= dec!(3);
     let more: usize = (0..3).map(|n| kills(&counted(&mut desk, now + n * 31_000, cash, dec!(10)))).sum();
     assert_eq!(more, 0, "whoever armed has seen what was before");
+}
+
+#[test]
+fn what_was_corrected_before_a_result_is_worth_no_more_by_it_after_a_restart() {
+    let cheap = VenueFill { price: Price(dec!(0.10)), ..venue_fill("x", "t1", dec!(40), FillStatus::Confirmed) };
+    let mut paper = Paper::default();
+    paper.journals.push(opening(Asset::Usd, "account".into(), (dec!(1_000), Usd::ZERO), at(-30)));
+    let (mut desk, step) = restored(paper.memory());
+    paper.keep(step);
+    ready(&mut desk);
+    paper.keep(desk.on_user_event(UserEvent::Fill(cheap), at(10)));
+    paper.journals.push(correction(Asset::Token("1".into()), "0xm".into(), dec!(-20), "differed".into(), at(20)));
+    let won = Market { payouts: Some([1, 0].map(|payout| Price(payout.into()))), ..market() };
+    paper.keep(desk.on_data(PolymarketData::Market(won), at(30)));
+    let (mut again, _) = restored(paper.memory());
+    assert_eq!(kills(&again.on_tick(at(1_000))), 0, "20 shares that had cost two pUSD, five are allowed");
 }
 
 #[test]

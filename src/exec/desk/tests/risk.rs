@@ -324,7 +324,7 @@ fn a_new_highest_of_the_window_is_written_at_once_and_an_orderly_end_writes_the_
     for second in 0..4 {
         let now = later + second * 1_000;
         heard(&mut desk, dec!(0.80), now);
-        desk.portfolio.look(at(now), Duration::from_secs(30), 3);
+        desk.portfolio.look(at(now), [Duration::from_secs(30), Duration::ZERO], 3);
         if second >= 2 {
             desk.track.observe(at(now), desk.total(at(now)), desk.gate.limits());
         }

@@ -476,23 +476,26 @@ fn an_intent_that_is_derived_again_does_not_stand_in_its_own_way() {
 }
 
 #[test]
-fn a_signal_that_the_kept_state_does_not_know_cools_down_and_is_spent_although_its_tick_does_not_come_again() {
+fn a_signal_that_the_kept_state_does_not_know_cools_down_although_its_tick_does_not_come_again() {
     let mut before = Scene::new();
     before.warm();
     let first = only(&before.tick(UP));
-    for described_first in [true, false] {
+    for (described_first, hysteresis) in [(true, dec!(0)), (false, dec!(0)), (true, dec!(0.5)), (false, dec!(0.5))] {
         let mut again = Scene::new();
-        if !described_first {
-            again.engine = Engine::new(Running::<Momentum>::all(&params()), bench::limits());
+        let params = MomentumParams { hysteresis, ..params() };
+        again.engine = Engine::new(Running::<Momentum>::all(&params), bench::limits());
+        if described_first {
+            again.list(OPENS);
         }
+        again.refresh();
         again.warm();
         again.play(&Event::OnItsWay(Box::new(first.clone())));
         again.list(OPENS);
         again.wait(Duration::from_millis(1_500));
         assert!(emitted(&again.tick(UP)).is_empty());
         assert!(again.idle().expect("it waits").starts_with("cooling down for "), "{:?}", again.idle());
-        again.wait(params().cooldown);
-        assert!(emitted(&again.tick(UP)).is_empty(), "its move is spent");
+        again.wait(params.cooldown);
+        assert_eq!(emitted(&again.tick(UP)).len(), usize::from(hysteresis.is_zero()), "with hysteresis it is spent");
         again.calm(16);
         only(&again.tick(UP));
     }

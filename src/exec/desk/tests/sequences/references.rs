@@ -19,6 +19,8 @@ pub(super) struct References {
     start: Decimal,
     peak: Decimal,
     high: Option<Decimal>,
+    /// When the oldest price of the last measurement that moved them was heard.
+    heard: Option<Timestamp>,
     /// The drawdown was told, and has not been within its limit since.
     pub(super) told: bool,
 }
@@ -108,8 +110,11 @@ impl World {
             }
         }
         let total = self.total(marks.map(|mark| mark.map(|(heard, _)| heard)));
+        let trades = |token: &usize| self.results[token / 2].is_none() && !self.booked(*token)[1].is_zero();
+        let heard = (0..TOKENS.len()).filter(trades).filter_map(|token| marks[token].map(|(heard, _)| heard)).min();
         let references = &mut self.references;
-        if total.known {
+        if total.known && (heard.is_none() || heard > references.heard) {
+            references.heard = heard;
             if references.settling > 0 {
                 references.settling -= 1;
                 (references.start, references.peak) = (total.middle, total.middle);
